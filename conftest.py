@@ -1,0 +1,67 @@
+"""What pytest loads before anything else: the plugins for servers and contract, and the documentation's code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from redis import Redis
+from sybil import Sybil
+from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
+from sybil.sybil import SybilCollection
+
+from emco_store.backends.mongo.backend import DATABASE
+from emco_store.backends.mongo.commands import collection
+from emco_store.backends.redis.commands import Names
+
+pytest_plugins = ["tests.servers.plugin", "emco_store.contracts.plugin"]
+
+ON_MONGODB = ["docs/how-to/from-beanie.md", "docs/how-to/from-pymongo.md"]
+ON_REDIS = ["docs/how-to/from-redis-om.md"]
+ON_BOTH = ["docs/how-to/share-a-client.md"]
+"""Pages whose blocks need servers: they find a URL in ``MONGODB_URL`` or ``REDIS_URL``."""
+
+
+def _pages(patterns: Sequence[str], *, fixtures: Sequence[str] = (), excludes: Sequence[str] = ()) -> Sybil:
+    """Make each block a test; the blocks of one page share a namespace, as a reader would type them."""
+    return Sybil(
+        parsers=[PythonCodeBlockParser(), SkipParser()],
+        patterns=patterns,
+        excludes=["docs/_build/**", *excludes],
+        fixtures=fixtures,
+    )
+
+
+pytest_collect_file = SybilCollection(
+    [
+        _pages(["README.md", "docs/**/*.md", "docs/*.md"], excludes=[*ON_MONGODB, *ON_REDIS, *ON_BOTH]),
+        _pages(ON_MONGODB, fixtures=["MONGODB_URL"]),
+        _pages(ON_REDIS, fixtures=["REDIS_URL"]),
+        _pages(ON_BOTH, fixtures=["MONGODB_URL", "REDIS_URL"]),
+    ]
+).pytest()
+
+
+@pytest.fixture(scope="session")
+def MONGODB_URL(servers: Any) -> Iterator[str]:  # noqa: N802 - the name that the pages use
+    """The replica set of this run, without what the pages wrote: namespaces ``docs-…``, the database ``old_docs``."""
+    url: str = servers.get("mongo").url
+    with MongoClient[dict[str, Any]](url) as client:
+        for name in client[DATABASE].list_collection_names(filter={"name": {"$regex": f"^{collection('docs-')}"}}):
+            client[DATABASE].drop_collection(name)
+        client.drop_database("old_docs")
+        yield url
+        client.drop_database("old_docs")
+
+
+@pytest.fixture(scope="session")
+def REDIS_URL(servers: Any) -> Iterator[str]:  # noqa: N802 - the name that the pages use
+    """The Redis of this run, without what the pages wrote: namespaces ``docs-…``, keys ``old-docs:…``."""
+    url: str = servers.get("redis").url
+    with Redis.from_url(url) as client:
+        for pattern in (Names("docs-*").key("*"), "old-docs:*"):
+            for key in list(client.scan_iter(pattern)):
+                client.delete(key)
+        yield url

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Work on emco_store with nothing but Python 3.11: ``python3 dev.py demo``, ``test``, ``check``, ``sync`` or ``docs``.
+
+The tools live in ``.venv``, which is made and filled when it is first needed, and again when pyproject.toml changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / "python"
+OLDEST_PYTHON = (3, 11)
+DOCS = ROOT / "docs" / "_build"
+CHECKS: dict[str, Sequence[str]] = {
+    "format": ("ruff", "format", "--check", "."),
+    "lint": ("ruff", "check", "--quiet", "."),
+    "types (mypy)": ("mypy",),
+    "types (basedpyright)": ("basedpyright", "--pythonpath", str(PYTHON)),
+    "layers": ("lint-imports", "--no-logo"),
+    "twins": ("python", "-m", "tests.architecture.twins", "check"),
+    "docs": ("sphinx-build", "--builder=html", "-n", "-W", "--keep-going", "--quiet", "--fresh-env", "docs", str(DOCS)),
+}
+
+
+def main() -> int:
+    """Run one command; return its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("demo", help="see the library at work, in a minute", add_help=False)
+    test = commands.add_parser(
+        "test", help="run every test that can run here; more arguments go to pytest", allow_abbrev=False
+    )
+    test.add_argument("--require", default="", metavar="SERVERS", help="e.g. redis,mongo: their absence is a failure")
+    commands.add_parser("check", help="format, lint, types, layers, twins and docs: all of them, then the sum")
+    commands.add_parser("sync", help="generate the synchronous twins of the asynchronous sources")
+    commands.add_parser("docs", help="build the documentation")
+    known, more = parser.parse_known_args()
+    if more and known.command not in {"demo", "test"}:
+        parser.error(f"unknown arguments: {' '.join(more)}")
+    os.chdir(ROOT)
+    if known.command == "demo":
+        install("cli")
+        return run("emco-store", "demo", *more)
+    install("dev")
+    if known.command == "test":
+        return run("python", "-m", "pytest", *([f"--require={known.require}"] if known.require else []), *more)
+    return {"check": check, "sync": sync, "docs": docs}[known.command]()
+
+
+def check() -> int:
+    """Run every check, show what failed, and sum up."""
+    failed = [name for name, command in CHECKS.items() if not _check_one(name, command)]
+    if not failed:
+        print(f"\n{_green('All ' + str(len(CHECKS)) + ' checks are ok.')}")
+        return 0
+    print(f"\n{_red(f'{len(failed)} of {len(CHECKS)} checks failed:')} {', '.join(failed)}.")
+    if {"format", "lint"} & set(failed):
+        print("Do: .venv/bin/ruff format . && .venv/bin/ruff check --fix .")
+    return 1
+
+
+def sync() -> int:
+    """Generate the twins and say which changed."""
+    code = run("python", "-m", "tests.architecture.twins", "write")
+    print(_green("The twins are up to date.") if code == 0 else _red("The twins could not be written."))
+    return code
+
+
+def docs() -> int:
+    """Build the documentation and say where it is."""
+    if not _check_one("docs", CHECKS["docs"]):
+        return 1
+    print(f"\nOpen {(DOCS / 'index.html').relative_to(ROOT)}")
+    return 0
+
+
+def install(extra: str) -> None:
+    """Make ``.venv`` hold this project with ``extra``, unless it does already.
+
+    Args:
+        extra: ``cli`` (small and quick) or ``dev`` (everything, the servers for the tests included).
+
+    Raises:
+        SystemExit: This machine cannot do it; the text says what to install.
+    """
+    wanted = _fingerprint()
+    stamps = [_stamp("dev")] if extra == "dev" else [_stamp("cli"), _stamp("dev")]
+    if _is_usable() and any(stamp.exists() and stamp.read_text() == wanted for stamp in stamps):
+        return
+    if not _is_usable():
+        _make_venv()
+    what = "the development tools and test servers" if extra == "dev" else "the command line and what it needs"
+    with _progress(f"Installing {what} into .venv (once; {'a minute or two' if extra == 'dev' else 'some seconds'})"):
+        pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+        _run_quietly([*pip, "--editable", f".[{extra}]"])
+    _stamp(extra).write_text(wanted)
+
+
+def run(tool: str, *arguments: str) -> int:
+    """Run a tool of ``.venv`` with its output shown; return its exit code."""
+    try:
+        return subprocess.run([BIN / tool, *arguments], check=False, cwd=ROOT, env=_environment()).returncode
+    except KeyboardInterrupt:
+        return 130  # the tool got the signal too, and has said what it had to say
+
+
+def _check_one(name: str, command: Sequence[str]) -> bool:
+    print(f"  {name:22}", end="", flush=True)
+    begun = perf_counter()
+    tool, *arguments = command
+    done = subprocess.run(
+        [BIN / tool, *arguments], check=False, cwd=ROOT, env=_environment(), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    is_ok = done.returncode == 0
+    print(f"{_green('ok    ') if is_ok else _red('failed')}  {perf_counter() - begun:6.1f} s", flush=True)
+    if not is_ok:
+        print(*(f"    {line}" for line in done.stdout.strip().splitlines()), sep="\n", end="\n\n", flush=True)
+    return is_ok
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment in which tools find one another in ``.venv`` first."""
+    path = os.pathsep.join(filter(None, [str(BIN), os.environ.get("PATH", "")]))
+    environment = os.environ | {"PATH": path, "VIRTUAL_ENV": str(VENV)}
+    environment.pop("PYTHONHOME", None)
+    return environment
+
+
+def _fingerprint() -> str:
+    return hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + str(ROOT).encode()).hexdigest()
+
+
+def _stamp(extra: str) -> Path:
+    return VENV / f"installed-{extra}"
+
+
+def _is_usable() -> bool:
+    if not PYTHON.exists():
+        return False
+    look = f"import sys, pip; sys.exit(sys.version_info < {OLDEST_PYTHON})"
+    return subprocess.run([PYTHON, "-c", look], check=False, capture_output=True).returncode == 0
+
+
+def _make_venv() -> None:
+    if any(importlib.util.find_spec(module) is None for module in ("venv", "ensurepip")):
+        sys.exit(
+            "This Python cannot make a virtual environment: the modules venv and ensurepip are not there.\n"
+            "  Do: install them, with Debian and Ubuntu: sudo apt install python3-venv"
+        )
+    if VENV.exists():
+        shutil.rmtree(VENV)
+    with _progress("Making .venv"):
+        _run_quietly([sys.executable, "-m", "venv", str(VENV)])
+
+
+def _run_quietly(command: Sequence[str]) -> None:
+    """Run ``command`` and show what it printed only when it fails; then stop."""
+    done = subprocess.run(command, check=False, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{_red('failed')}\n{done.stdout}\nThis command failed: {' '.join(command)}")
+
+
+@contextmanager
+def _progress(text: str) -> Iterator[None]:
+    print(f"{text} … ", end="", flush=True)
+    begun = perf_counter()
+    yield
+    print(f"{_green('done')} in {perf_counter() - begun:.0f} s", flush=True)
+
+
+def _green(text: str) -> str:
+    return _coloured(text, 32)
+
+
+def _red(text: str) -> str:
+    return _coloured(text, 31)
+
+
+def _coloured(text: str, colour: int) -> str:
+    is_plain = "NO_COLOR" in os.environ or not sys.stdout.isatty()
+    return text if is_plain else f"\033[{colour}m{text}\033[0m"
+
+
+if __name__ == "__main__":
+    if sys.version_info < OLDEST_PYTHON:
+        sys.exit(
+            "emco_store needs Python {}.{} or newer, and this is {}.\n  Do: run dev.py with a newer one, for example: "
+            "python3.11 dev.py".format(*OLDEST_PYTHON, sys.version.split()[0])
+        )
+    sys.exit(main())

@@ -1,0 +1,3 @@
+"""Loads the suite's fixtures and its report."""
+
+pytest_plugins = ["emco_store.contracts.plugin"]

@@ -1,0 +1,180 @@
+"""A backend for emco_store over SQLite: small and slow, and complete by the contract."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from emco_store.core.keys import Key
+from emco_store.core.records import Record
+from emco_store.ports import (
+    Commit,
+    Durability,
+    Failure,
+    Fenced,
+    Follow,
+    Followed,
+    Guarantees,
+    Missing,
+    Moved,
+    Outcome,
+    Receipt,
+    Refusal,
+    Scan,
+    Stale,
+    Taken,
+)  # fmt: skip
+
+
+class SqliteBackend:
+    """One database, in memory or in a file."""
+
+    def __init__(self, path: str = ":memory:") -> None:
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        for table in ("records", "outcomes"):
+            self._connection.execute(f"CREATE TABLE IF NOT EXISTS {table} (ns, id, value, PRIMARY KEY (ns, id))")
+
+    def port(self, namespace: str) -> SqlitePort:
+        return SqlitePort(self, namespace)
+
+    def async_port(self, namespace: str) -> AsyncSqlitePort:
+        return AsyncSqlitePort(self.port(namespace))
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        with self._lock, self._connection:  # commits at the end of the block, rolls back on an exception
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield self._connection.execute
+
+
+class SqlitePort:
+    """One namespace, for blocking use."""
+
+    guarantees = Guarantees("sqlite", "strict serializable", Durability.VOLATILE)
+
+    def __init__(self, backend: SqliteBackend, namespace: str) -> None:
+        self._backend, self._ns = backend, namespace
+
+    def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
+        found = self._all()
+        return {key: found[key] for key in keys if key in found}
+
+    def scan(self, scan: Scan) -> tuple[Record, ...]:
+        found: list[tuple[tuple[str, str], Record]] = []
+        for key, record in self._all().items():
+            value = dict(record.index).get(scan.field) if scan.field else ""
+            is_found = value is not None and key.text.startswith(scan.prefix) and scan.kind in {None, key.kind}
+            if is_found and (scan.low is None or value >= scan.low) and (scan.high is None or value <= scan.high):
+                found.append(((value, key.text), record))
+        found.sort(key=lambda pair: pair[0], reverse=scan.descending)
+        if scan.after is not None:
+            after = (scan.after[0] if scan.field else "", scan.after[1])
+            found = [(at, record) for at, record in found if (at < after if scan.descending else at > after)]
+        return tuple(record for _, record in found[: scan.limit])
+
+    def open(self) -> None:
+        pass
+
+    def referrers(self, follow: Follow) -> Followed:
+        every = self._all()
+        loaded = {key: every[key] for key in follow.load if key in every}
+        found = [one for one in every.values() if not one.targets.isdisjoint(follow.targets)]
+        behind = sorted((one for one in found if one.key.text > follow.after), key=lambda record: record.key)
+        return Followed(loaded, tuple(behind[: follow.limit]))
+
+    def commit(self, commit: Commit) -> Receipt | Refusal:
+        with self._backend.transaction() as sql:
+            past = sql("SELECT value FROM outcomes WHERE ns = ? AND id = ?", (self._ns, commit.txid)).fetchone()
+            if past is not None:
+                return Receipt(commit.txid) if past[0] == Outcome.COMMITTED else Refusal((Fenced(commit.txid),))
+            old = self._read(sql)
+            failures = (*_stale(commit, old), *_taken(commit, old))
+            if failures:
+                return Refusal(failures)
+            new = {put.key: replace(put, guard=old[put.key].guard if put.key in old else 0) for put in commit.puts}
+            for key in commit.require:
+                record = new.get(key, old[key])
+                new[key] = replace(record, guard=record.guard + 1)
+            for key in commit.deletes:
+                sql("DELETE FROM records WHERE ns = ? AND id = ?", (self._ns, key.text))
+            for key, record in new.items():
+                sql("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (self._ns, key.text, pickle.dumps(record)))
+            if commit.size:
+                sql("INSERT INTO outcomes VALUES (?, ?, ?)", (self._ns, commit.txid, Outcome.COMMITTED.value))
+            return Receipt(commit.txid)
+
+    def settle(self, txid: str) -> Outcome:
+        with self._backend.transaction() as sql:
+            sql("INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", (self._ns, txid, Outcome.ABORTED.value))
+            return Outcome(sql("SELECT value FROM outcomes WHERE ns = ? AND id = ?", (self._ns, txid)).fetchone()[0])
+
+    def close(self) -> None:
+        """Do nothing: the connection belongs to the backend."""
+
+    def _all(self) -> dict[Key, Record]:
+        with self._backend.transaction() as sql:
+            return self._read(sql)
+
+    def _read(self, sql: Any) -> dict[Key, Record]:
+        rows = sql("SELECT value FROM records WHERE ns = ?", (self._ns,))
+        records = (pickle.loads(value) for (value,) in rows)  # noqa: S301 - the rows are our own
+        return {record.key: record for record in records}
+
+
+def _stale(commit: Commit, old: Mapping[Key, Record]) -> Iterator[Failure]:
+    for key, expected in commit.expect.items():
+        found = old[key].stamp if key in old else None
+        if found != expected:
+            yield Stale(key, expected, found)
+    yield from (Missing(key) for key in sorted(commit.require) if key not in old)
+    yield from (Moved(key) for key, seal in commit.sealed.items() if key not in old or old[key].seal != seal)
+
+
+def _taken(commit: Commit, old: Mapping[Key, Record]) -> Iterator[Taken]:
+    going = {*commit.deletes, *(put.key for put in commit.puts)}
+    owners = {(key.kind, *pair): key for key, one in old.items() if key not in going for pair in one.unique}
+    for put in commit.puts:
+        for name, value in put.unique:
+            owner = owners.setdefault((put.key.kind, name, value), put.key)
+            if owner != put.key:
+                yield Taken(put.key, name, owner)
+
+
+class AsyncSqlitePort:
+    """The same for asyncio, each request in a thread."""
+
+    guarantees = SqlitePort.guarantees
+
+    def __init__(self, port: SqlitePort) -> None:
+        self._port = port
+
+    async def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
+        return await asyncio.to_thread(self._port.get, keys)
+
+    async def scan(self, scan: Scan) -> tuple[Record, ...]:
+        return await asyncio.to_thread(self._port.scan, scan)
+
+    async def open(self) -> None:
+        self._port.open()
+
+    async def referrers(self, follow: Follow) -> Followed:
+        return await asyncio.to_thread(self._port.referrers, follow)
+
+    async def commit(self, commit: Commit) -> Receipt | Refusal:
+        return await asyncio.to_thread(self._port.commit, commit)
+
+    async def settle(self, txid: str) -> Outcome:
+        return await asyncio.to_thread(self._port.settle, txid)
+
+    async def close(self) -> None:
+        self._port.close()

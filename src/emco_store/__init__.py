@@ -1,0 +1,95 @@
+"""A data layer for microservices: typed resources, references that never dangle, and optimistic transactions.
+
+The public names are here, and nowhere else.
+"""
+
+from emco_store._aio.store import AsyncStore
+from emco_store._aio.transaction import AsyncTransaction
+from emco_store._sync.store import Store
+from emco_store._sync.transaction import Transaction
+from emco_store.backends.memory import MemoryBackend
+from emco_store.connect import connect, connect_async
+from emco_store.core.codec import Untyped
+from emco_store.core.indexing import indexed, unique
+from emco_store.core.keys import Key
+from emco_store.core.opaque import Opaque
+from emco_store.core.plan import Blocker, Change, Deletion, Plan
+from emco_store.core.query import F, Page
+from emco_store.core.refs import Ref, Rule, on_delete, reference
+from emco_store.core.resource import Meta, Resource
+from emco_store.errors import (
+    AlreadyExists,
+    Conflict,
+    DeleteRestricted,
+    InvalidCall,
+    InvalidModel,
+    InvalidResource,
+    Misconfigured,
+    MissingReference,
+    NotFound,
+    NotSupported,
+    StoreError,
+    Unavailable,
+    UniqueViolation,
+    UnknownOutcome,
+)
+from emco_store.flows.context import RetryPolicy
+from emco_store.ports import Durability, Guarantees, Outcome
+
+RESTRICT = Rule.RESTRICT
+PROTECT = Rule.PROTECT
+CASCADE = Rule.CASCADE
+SET_NULL = Rule.SET_NULL
+SET_DEFAULT = Rule.SET_DEFAULT
+REMOVE = Rule.REMOVE
+
+__all__ = [
+    "CASCADE",
+    "PROTECT",
+    "REMOVE",
+    "RESTRICT",
+    "SET_DEFAULT",
+    "SET_NULL",
+    "AlreadyExists",
+    "AsyncStore",
+    "AsyncTransaction",
+    "Blocker",
+    "Change",
+    "Conflict",
+    "DeleteRestricted",
+    "Deletion",
+    "Durability",
+    "F",
+    "Guarantees",
+    "InvalidCall",
+    "InvalidModel",
+    "InvalidResource",
+    "Key",
+    "MemoryBackend",
+    "Meta",
+    "Misconfigured",
+    "MissingReference",
+    "NotFound",
+    "NotSupported",
+    "Opaque",
+    "Outcome",
+    "Page",
+    "Plan",
+    "Ref",
+    "Resource",
+    "RetryPolicy",
+    "Rule",
+    "Store",
+    "StoreError",
+    "Transaction",
+    "Unavailable",
+    "UniqueViolation",
+    "UnknownOutcome",
+    "Untyped",
+    "connect",
+    "connect_async",
+    "indexed",
+    "on_delete",
+    "reference",
+    "unique",
+]

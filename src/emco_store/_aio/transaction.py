@@ -1,0 +1,175 @@
+"""``AsyncTransaction``: what a function is given to read and write within one transaction."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar, overload
+
+from emco_store._aio.drive import drive
+from emco_store.core.codec import Untyped
+from emco_store.core.keys import Key
+from emco_store.core.query import Condition, Page
+from emco_store.core.refs import Ref
+from emco_store.core.resource import Resource
+from emco_store.errors import InvalidCall
+from emco_store.flows import lists, resources
+from emco_store.flows.ops import Flow
+from emco_store.flows.unit import Unit
+from emco_store.ports import AsyncPort
+
+R = TypeVar("R", bound=Resource)
+T = TypeVar("T")
+Target = Resource | Key | Ref[Any] | Untyped
+"""Wherever a resource is meant: the resource, its key, or a reference to it."""
+
+
+class AsyncTransaction:
+    """One attempt at one transaction; made by ``store.transaction()`` and ``store.run(fn)``.
+
+    It reads the store and its own writes. Nothing is written before it ends; then everything is, or nothing. It is
+    for one task: a second one that uses it at the same time is refused.
+
+    Rules: OCC-1 to OCC-8, ATM-1.
+    """
+
+    def __init__(self, unit: Unit, port: AsyncPort) -> None:
+        self._unit = unit
+        self._port = port
+        self._busy = threading.Lock()
+        self._ended = False
+
+    @property
+    def txid(self) -> str:
+        """The identifier under which the backend knows the commit."""
+        return self._unit.txid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was committed or given up, so that it cannot be used any more."""
+        return self._ended
+
+    @overload
+    async def get(self, target: type[R], *segments: str, if_version: int | None = None) -> R: ...
+    @overload
+    async def get(self, target: Ref[R], *, if_version: int | None = None) -> R: ...
+    @overload
+    async def get(self, target: R, *, if_version: int | None = None) -> R: ...
+    @overload
+    async def get(self, target: Target, *, if_version: int | None = None) -> Any: ...
+    async def get(self, target: Any, *segments: str, if_version: int | None = None) -> Any:
+        """Read one resource; see :meth:`AsyncStore.get`."""
+        key = self._unit.context.address(target, segments)
+        return await self._perform(resources.get(self._unit, key, if_version=if_version))
+
+    async def get_many(
+        self, targets: Sequence[Target], *, if_version: Mapping[Key, int] | None = None, missing_ok: bool = False
+    ) -> tuple[Any, ...]:
+        """Read several resources at once; see :meth:`AsyncStore.get_many`."""
+        keys = self._unit.context.addresses(targets)
+        return await self._perform(resources.get_many(self._unit, keys, if_version=if_version, missing_ok=missing_ok))
+
+    async def create(self, resource: R, *, if_version: int | None = None) -> R:
+        """Add a new resource; see :meth:`AsyncStore.create`. That its targets are there is judged at the end."""
+        with self._alone():
+            return self._unit.create(resource, if_version=if_version)
+
+    async def update(self, resource: R, *, if_version: int | None = None) -> R:
+        """Replace a resource that was read; see :meth:`AsyncStore.update`."""
+        with self._alone():
+            return self._unit.update(resource, if_version=if_version)
+
+    async def put(self, resource: R, *, if_version: int | None = None) -> R:
+        """Create or replace a resource; see :meth:`AsyncStore.put`."""
+        return await self._perform(self._unit.put(resource, if_version=if_version))
+
+    async def delete(self, *targets: Target, if_version: int | None = None) -> None:
+        """Delete resources with all that their rules take along; blockers are judged at the end."""
+        await self._perform(self._unit.delete(targets, if_version=if_version))
+
+    @overload
+    async def list(
+        self, model: type[R], *, parent: Target | None = None, under: Target | None = None,
+        where: Sequence[Condition] | Condition = (), order_by: str | None = None, limit: int = 100,
+        after: str | None = None, stable: bool = True,
+    ) -> Page[R]: ...  # fmt: skip
+    @overload
+    async def list(
+        self, model: str, *, parent: Target | None = None, under: Target | None = None,
+        where: Sequence[Condition] | Condition = (), order_by: str | None = None, limit: int = 100,
+        after: str | None = None, stable: bool = True,
+    ) -> Page[Any]: ...  # fmt: skip
+    async def list(
+        self,
+        model: type[R] | str,
+        *,
+        parent: Target | None = None,
+        under: Target | None = None,
+        where: Sequence[Condition] | Condition = (),
+        order_by: str | None = None,
+        limit: int = 100,
+        after: str | None = None,
+        stable: bool = True,
+    ) -> Page[R]:
+        """Read one page of a kind; see :meth:`AsyncStore.list`.
+
+        With ``parent=``, nobody can join or leave the list unseen until the commit. Without it, ``stable=False`` must
+        say that the transaction does not rely on having seen all.
+
+        Raises:
+            InvalidCall: ``stable`` was not given up for a list that has no owner.
+        """
+        listing = lists.ask(
+            self._unit.context, model, parent=parent, under=under, where=where, order_by=order_by, limit=limit,
+            after=after,
+        )  # fmt: skip
+        return await self._perform(lists.read_page_in(self._unit, listing, stable=stable))
+
+    async def children(self, target: Target, *, limit: int = 1000, after: str | None = None) -> Page[Any]:
+        """Read the children of a resource, of all kinds; nobody can join them unseen until the commit."""
+        key = self._unit.context.address(target)
+        wanted = resources.is_child_of(key)
+        return await self._perform(resources.related_in(self._unit, key, wanted, limit=limit, after=after))
+
+    async def referrers(self, target: Target, *, limit: int = 1000, after: str | None = None) -> Page[Any]:
+        """Read who refers to a resource, its children included; nobody can join them unseen until the commit."""
+        key = self._unit.context.address(target)
+        wanted = resources.is_referrer
+        return await self._perform(resources.related_in(self._unit, key, wanted, limit=limit, after=after))
+
+    async def commit(self) -> None:
+        """End the transaction and write everything; ``transaction()`` and ``run`` do this themselves.
+
+        Raises:
+            StoreError: See :meth:`emco_store.flows.unit.Unit.commit`; nothing was written.
+        """
+        await self._perform(self._unit.commit())
+        self._ended = True
+
+    def end(self) -> None:
+        """End the transaction without writing anything."""
+        self._ended = True
+
+    async def _perform(self, flow: Flow[T]) -> T:
+        with self._alone():
+            return await drive(flow, self._port)
+
+    @contextmanager
+    def _alone(self) -> Generator[None]:
+        if self._ended:
+            raise InvalidCall(
+                "Cannot use this transaction.",
+                why=["it has ended: tx is valid inside its block only"],
+                do="begin another one.",
+            )
+        if not self._busy.acquire(blocking=False):
+            raise InvalidCall(
+                "This transaction is being used by another task.",
+                why=["a transaction is one line of reads and writes; two at once have no order"],
+                do="await each call before the next, or give each task a transaction of its own.",
+            )
+        try:
+            yield
+        finally:
+            self._busy.release()

@@ -1,0 +1,426 @@
+# Generated from src/emco_store/_aio/store.py by `python3 dev.py sync`: do not edit.
+"""``Store``: the calls of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
+
+from emco_store._sync.drive import drive
+from emco_store._sync.retry import retrying
+from emco_store._sync.transaction import Target, Transaction
+from emco_store.core.codec import microseconds
+from emco_store.core.keys import Key
+from emco_store.core.plan import Plan
+from emco_store.core.query import Condition, Page
+from emco_store.core.refs import Ref
+from emco_store.core.resource import Resource
+from emco_store.core.schema import Schema
+from emco_store.errors import InvalidCall
+from emco_store.flows import lists, outcomes, resources
+from emco_store.flows.context import Context, Limits, RetryPolicy
+from emco_store.flows.ops import Flow, unavailable
+from emco_store.flows.unit import Unit
+from emco_store.ports import Clock, Durability, Guarantees, IdSource, Outcome, Port, Unreachable
+
+R = TypeVar("R", bound=Resource)
+T = TypeVar("T")
+_inside_run: ContextVar[frozenset[int]] = ContextVar("emco_store_inside_run", default=frozenset())
+
+
+class Store:
+    """The resources of one namespace on one backend; made by ``connect``.
+
+    Wherever a resource is meant, the resource, its ``Key`` or a ``Ref`` to it is accepted. What it gives back are
+    values: changing one changes nothing in the store.
+
+    Every call may raise ``Unavailable`` when the backend does not answer, and every call that writes
+    ``UnknownOutcome`` when the answer to its commit was lost.
+    """
+
+    def __init__(
+        self,
+        port: Port,
+        *,
+        namespace: str,
+        schema: Schema,
+        limits: Limits,
+        retry: RetryPolicy,
+        clock: Clock,
+        ids: IdSource,
+        require: Durability | None = None,
+    ) -> None:
+        self._port = port
+        self._require = require
+        self._namespace = namespace
+        self._schema = schema
+        self._limits = limits
+        self._retry = retry
+        self._clock = clock
+        self._ids = ids
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Reach the server and see what it promises; the beginning of an ``with`` block does this.
+
+        Raises:
+            Misconfigured: A setting of the server would break a promise, or it promises less than was required.
+            NotSupported: The server is too old, or of a kind that is not proven.
+            Unavailable: It does not answer.
+
+        Rules: DUR-1, DUR-2.
+        """
+        try:
+            self._port.open()
+            self._port.guarantees.refuse_below(self._require)
+        except Unreachable as problem:
+            self.close()
+            raise unavailable() from problem
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give back what was opened; later calls are refused."""
+        self._closed = True
+        self._port.close()
+
+    @property
+    def namespace(self) -> str:
+        """The namespace, in which nothing refers to anything outside."""
+        return self._namespace
+
+    @property
+    def schema(self) -> Schema:
+        """The models that this store knows by now."""
+        return self._schema
+
+    @property
+    def guarantees(self) -> Guarantees:
+        """What holds with the server that was found: isolation and durability."""
+        return self._port.guarantees
+
+    # reading
+
+    @overload
+    def get(self, target: type[R], *segments: str, if_version: int | None = None) -> R: ...
+    @overload
+    def get(self, target: Ref[R], *, if_version: int | None = None) -> R: ...
+    @overload
+    def get(self, target: R, *, if_version: int | None = None) -> R: ...
+    @overload
+    def get(self, target: Target, *, if_version: int | None = None) -> Any: ...
+    def get(self, target: Any, *segments: str, if_version: int | None = None) -> Any:
+        """Read one resource.
+
+        Args:
+            target: A model, followed by the names of the key from the root; or a resource, a ``Key`` or a ``Ref``.
+            segments: The names, where ``target`` is a model.
+            if_version: The version that it must have.
+
+        Returns:
+            The resource; an ``Untyped`` where its kind is unknown here.
+
+        Raises:
+            NotFound: It is not there.
+            Conflict: It has another version.
+            InvalidResource: Its stored document cannot be read.
+
+        Rules: ID-2, ID-3.
+        """
+        key = self._context().address(target, segments)
+        return self._once(lambda unit: resources.get(unit, key, if_version=if_version))
+
+    def get_many(
+        self, targets: Sequence[Target], *, if_version: Mapping[Key, int] | None = None, missing_ok: bool = False
+    ) -> tuple[Any, ...]:
+        """Read several resources in one request, as of one moment, in the order asked for.
+
+        Args:
+            targets: Resources, keys or references.
+            if_version: For any of the keys, the version that it must have.
+            missing_ok: Put None in the place of what is not there, instead of raising.
+
+        Raises:
+            NotFound: At least one is not there; all of them are named.
+            Conflict: At least one has another version; all of them are named.
+            InvalidResource: A stored document cannot be read.
+        """
+        context = self._context()
+        keys = context.addresses(targets)
+        return self._once(lambda unit: resources.get_many(unit, keys, if_version=if_version, missing_ok=missing_ok))
+
+    @overload
+    def list(
+        self, model: type[R], *, parent: Target | None = None, under: Target | None = None,
+        where: Sequence[Condition] | Condition = (), order_by: str | None = None, limit: int = 100,
+        after: str | None = None,
+    ) -> Page[R]: ...  # fmt: skip
+    @overload
+    def list(
+        self, model: str, *, parent: Target | None = None, under: Target | None = None,
+        where: Sequence[Condition] | Condition = (), order_by: str | None = None, limit: int = 100,
+        after: str | None = None,
+    ) -> Page[Any]: ...  # fmt: skip
+    def list(
+        self,
+        model: type[R] | str,
+        *,
+        parent: Target | None = None,
+        under: Target | None = None,
+        where: Sequence[Condition] | Condition = (),
+        order_by: str | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page[R]:
+        """Read one page of the resources of a kind.
+
+        Args:
+            model: A model, the name of a kind, or ``Resource`` for all kinds.
+            parent: Only children of this resource.
+            under: Only resources that lie, at any depth, under this one.
+            where: Conditions on fields, all of which must hold: ``F.region == "eu"``.
+            order_by: A field that is indexed, or ``"key"`` (default); with a ``-`` before it, descending.
+            limit: The size of the page, 1 to 1000.
+            after: ``page.next`` of the page before.
+
+        Returns:
+            A page: iterable, with ``next`` as the cursor for ``after=``, None at the end. A document that cannot be
+            read appears as an ``InvalidResource`` in its place.
+
+        Raises:
+            InvalidCall: The question cannot be asked.
+
+        Rules: ID-7 to ID-9, BAD-7, BAD-8.
+        """
+        context = self._context()
+        listing = lists.ask(
+            context, model, parent=parent, under=under, where=where, order_by=order_by, limit=limit, after=after
+        )
+        return self._once(lambda _: lists.read_page(context, listing))
+
+    def children(self, target: Target, *, limit: int = 1000, after: str | None = None) -> Page[Any]:
+        """Read one page of the children of a resource, of all kinds, by key."""
+        context = self._context()
+        key = context.address(target)
+        wanted = resources.is_child_of(key)
+        return self._once(lambda _: resources.related(context, key, wanted, limit=limit, after=after))
+
+    def referrers(self, target: Target, *, limit: int = 1000, after: str | None = None) -> Page[Any]:
+        """Read one page of those who refer to a resource, its children included, by key."""
+        context = self._context()
+        key = context.address(target)
+        wanted = resources.is_referrer
+        return self._once(lambda _: resources.related(context, key, wanted, limit=limit, after=after))
+
+    # writing
+
+    def create(self, resource: R, *, if_version: int | None = None) -> R:
+        """Add a new resource.
+
+        Args:
+            resource: The resource.
+            if_version: 0 or None: a new resource has no version.
+
+        Returns:
+            The resource with its ``meta``.
+
+        Raises:
+            AlreadyExists: Its key is not free.
+            MissingReference: Its parent or a target is not there; all of them are named.
+            UniqueViolation: Another resource has a value that must be unique.
+            InvalidResource: The data is not acceptable.
+
+        Rules: ID-1, REF-1, REF-2, BAD-1 to BAD-6.
+        """
+        return self._once(lambda unit: resources.create(unit, resource, if_version=if_version))
+
+    def update(self, resource: R, *, if_version: int | None = None) -> R:
+        """Replace a resource that was read before, unless it has changed since.
+
+        Args:
+            resource: A changed copy of what was read: ``app.model_copy(update={…})``.
+            if_version: The version that it must have, beyond the one it was read at.
+
+        Returns:
+            The resource with its new ``meta``.
+
+        Raises:
+            Conflict: It has changed since it was read.
+            NotFound: It was deleted since; it is not brought back.
+            MissingReference: The target of a new reference is not there.
+            UniqueViolation: Another resource has a value that must be unique.
+            InvalidResource: The data is not acceptable, or the fields of the key have changed.
+
+        Rules: ID-4, OCC-2, OCC-3.
+        """
+        return self._once(lambda unit: resources.update(unit, resource, if_version=if_version))
+
+    def put(self, resource: R, *, if_version: int | None = None) -> R:
+        """Create the resource, or replace whatever has its key; one that is equal already stays as it is.
+
+        Args:
+            resource: The resource.
+            if_version: The version that what is replaced must have; 0 for none there.
+
+        Raises:
+            Conflict: What is there has another version.
+            MissingReference: Its parent or a target is not there.
+            UniqueViolation: Another resource has a value that must be unique.
+            InvalidResource: The data is not acceptable.
+
+        Rules: ID-5.
+        """
+        return self._again(lambda unit: resources.put(unit, resource, if_version=if_version))
+
+    def delete(self, *targets: Target, if_version: int | None = None) -> None:
+        """Delete resources, and do to all who refer to them what their rules say; repeated while it loses races.
+
+        A target that is given as a resource must still be the one that was read, and not another of the same name.
+
+        Args:
+            targets: What to delete, in one commit.
+            if_version: The version that each target must have.
+
+        Raises:
+            NotFound: A target is not there.
+            DeleteRestricted: References forbid it; all of them are named.
+            Conflict: A target has another version, or other writers won until the deadline.
+
+        Rules: DEL-1 to DEL-9.
+        """
+        self._again(lambda unit: resources.delete(unit, targets, if_version=if_version))
+
+    def plan_delete(self, *targets: Target) -> Plan:
+        """Say what a delete would take with it, change, and be blocked by; nothing is written.
+
+        Raises:
+            NotFound: A target is not there.
+
+        Rules: DEL-8.
+        """
+        return self._once(lambda unit: resources.plan_delete(unit, targets))
+
+    def apply(self, plan: Plan) -> None:
+        """Do what the plan says, all of it.
+
+        Raises:
+            Conflict: Something that the plan rests on has moved; plan again.
+            DeleteRestricted: The plan has blockers.
+
+        Rules: DEL-9.
+        """
+        context = self._context()
+        self._once(lambda _: resources.apply_plan(context, plan))
+
+    def resolve(self, txid: str) -> Outcome:
+        """Settle a commit whose outcome is unknown: say how it ended; one that has not happened by now never will.
+
+        Raises:
+            NotSupported: It began so long ago that its outcome may have been forgotten.
+
+        Rules: ATM-5.
+        """
+        now_us, kept = self._context().now_us, self._port.guarantees.outcomes_kept
+        return self._once(lambda _: outcomes.resolve(txid, now_us=now_us, kept=kept))
+
+    # transactions
+
+    @contextmanager
+    def transaction(self) -> Generator[Transaction]:
+        """Begin a transaction; the end of the block commits it, an exception discards it.
+
+        One attempt is made: what was lost to another writer raises ``Conflict``. ``run`` repeats it.
+
+        Raises:
+            Conflict: Something that was read has moved.
+            StoreError: Any other reason why nothing was written; see :meth:`run`.
+
+        Rules: OCC-1 to OCC-8, ATM-1.
+        """
+        tx = Transaction(Unit(self._context()), self._port)
+        try:
+            yield tx
+            if not tx.has_ended:
+                tx.commit()
+        finally:
+            tx.end()
+
+    def run(self, fn: Callable[[Transaction], T], *, deadline: timedelta | None = None) -> T:
+        """Call ``fn(tx)`` and commit, and do so again while other writers win, with jittered pauses.
+
+        ``fn`` may be called several times, so everything that it does must go through ``tx``; using the store itself
+        inside it is an error.
+
+        Args:
+            fn: What to do.
+            deadline: When to give up and raise the last ``Conflict``; the store's own (30 s) by default.
+
+        Returns:
+            What ``fn`` returned in the attempt that was committed.
+
+        Raises:
+            Conflict: Other writers won until the deadline.
+            DeleteRestricted: A resource that stays refers to one that would go.
+            MissingReference: A parent or a target is not there.
+            AlreadyExists: The key of a new resource is not free.
+            UniqueViolation: Another resource has a value that must be unique.
+            UnknownOutcome: The answer to the commit was lost.
+
+        Rules: OCC-1, OCC-6.
+        """
+
+        def attempt() -> T:
+            token = _inside_run.set(_inside_run.get() | {id(self)})
+            tx = Transaction(unit := Unit(self._context(checked=False)), self._port)
+            try:
+                result = fn(tx)
+            finally:
+                _inside_run.reset(token)
+                tx.end()
+            drive(unit.commit(), self._port)
+            return result
+
+        self._check_usable()
+        policy = self._retry.until(deadline)
+        return retrying(attempt, policy)
+
+    def _once(self, make: Callable[[Unit], Flow[T]]) -> T:
+        """Run a flow in a unit of work of its own."""
+        return drive(make(Unit(self._context())), self._port)
+
+    def _again(self, make: Callable[[Unit], Flow[T]]) -> T:
+        """Run a flow in a unit of work of its own, again while it loses races."""
+
+        def attempt() -> T:
+            return self._once(make)
+
+        return retrying(attempt, self._retry)
+
+    def _context(self, *, checked: bool = True) -> Context:
+        if checked:
+            self._check_usable()
+        return Context(self._schema, self._limits, microseconds(self._clock.now()), self._ids.new)
+
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise InvalidCall("Cannot use this store.", why=["it is closed"], do="open another one with connect().")
+        if id(self) in _inside_run.get():
+            raise InvalidCall(
+                "The store was used inside run() other than through its tx.",
+                why=["what is done around tx is neither checked with it nor repeated with it"],
+                do="call the same method on tx.",
+            )

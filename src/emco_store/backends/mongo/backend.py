@@ -1,0 +1,113 @@
+"""Open MongoDB: make or accept a client, and refuse what would break a promise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import AsyncMongoClient, MongoClient
+from pymongo.errors import ConfigurationError, PyMongoError
+
+from emco_store.backends.mongo.motor import MotorPort
+from emco_store.backends.mongo.report import look
+from emco_store.backends.mongo.sync import MongoPort
+from emco_store.backends.mongo.task import TaskMongoPort
+from emco_store.errors import InvalidCall, Misconfigured
+from emco_store.health import PROBE, Report
+
+DATABASE = "emco"
+"""The database, unless the URL names one."""
+
+
+class MongoBackend:
+    """One replica set, for any number of namespaces.
+
+    Args:
+        target: A URL for PyMongo, handed over untouched; or a client, ``MongoClient`` for blocking stores,
+            ``AsyncMongoClient`` or Motor's ``AsyncIOMotorClient`` for asyncio. A client stays open when the store is
+            closed.
+    """
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+
+    def port(self, namespace: str) -> MongoPort:
+        """Make the port of one namespace for blocking use."""
+        client = self._client(MongoClient)
+        try:
+            return MongoPort(client, _database(client), namespace, owned=self._owned)
+        except Misconfigured:
+            if self._owned:  # it has begun to look for the servers
+                client.close()
+            raise
+
+    def async_port(self, namespace: str) -> TaskMongoPort | MotorPort:
+        """Make the port of one namespace for asyncio."""
+        behind = getattr(self._target, "delegate", None) if _is_motor(self._target) else None
+        if isinstance(behind, MongoClient):
+            return MotorPort(MongoPort(behind, _database(behind), namespace, owned=False))
+        client = self._client(AsyncMongoClient)
+        return TaskMongoPort(client, _database(client), namespace, owned=self._owned)
+
+    def report(self, namespace: str) -> Report:
+        """Look at the server and at a namespace; writes nothing."""
+        impatient = (
+            {} if "serverselectiontimeoutms" in str(self._target).lower() else {"serverSelectionTimeoutMS": 5000}
+        )
+        client = self._client(MongoClient, **impatient)
+        try:
+            database = _database(client)
+            port = MongoPort(client, database, namespace, owned=False)
+            return look(client, database, namespace, lambda: port.get((PROBE,)))
+        finally:
+            if self._owned:
+                client.close()
+
+    @property
+    def _owned(self) -> bool:
+        return isinstance(self._target, str)
+
+    def _client(self, kind: Any, **options: Any) -> Any:
+        if not self._owned:
+            if isinstance(self._target, kind):
+                return self._target
+            raise _not_for(kind, self._target)
+        # Until the store is opened, so that a client that is refused leaves no thread behind.
+        make: Any = kind
+        options |= {"connect": False} if kind is MongoClient else {}
+        try:
+            return make(self._target, **options)
+        except (PyMongoError, ValueError, TypeError):
+            raise InvalidCall(
+                "Cannot read this URL of a MongoDB server.",
+                why=["PyMongo cannot make a client of it"],
+                do="write mongodb://HOST:PORT/DATABASE?replicaSet=NAME, with %XX for what is special in a password.",
+            ) from None  # the driver's text may hold a part of the password
+
+
+def _is_motor(target: object) -> bool:
+    return type(target).__module__.partition(".")[0] == "motor"
+
+
+def _not_for(kind: type, target: object) -> InvalidCall:
+    function = "connect" if kind is MongoClient else "connect_async"
+    return InvalidCall(
+        f"{function}() cannot use this {type(target).__name__}.",
+        why=[f"it works with a {kind.__name__}"],
+        do="give connect() a MongoClient, connect_async() an AsyncMongoClient or AsyncIOMotorClient; or either a URL.",
+    )
+
+
+def _database(client: Any) -> str:
+    """Give the database that the client's URL names; refuse a write concern below majority in it."""
+    concern = client.write_concern.document.get("w", "majority")
+    if concern != "majority":
+        raise Misconfigured(
+            "The MongoDB client asks for less than a majority.",
+            why=[f"its write concern is w={concern}"],
+            do="leave w out of the URL and of the client, or say w=majority.",
+            setting="w",
+        )
+    try:
+        return str(client.get_default_database().name)
+    except ConfigurationError:
+        return DATABASE

@@ -1,0 +1,151 @@
+"""What a MongoDB server and a namespace on it look like; for ``emco-store doctor``, so it writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pymongo.errors import ExecutionTimeout, OperationFailure
+
+from emco_store.backends.mongo import commands
+from emco_store.backends.mongo.errors import Collided, translated
+from emco_store.backends.mongo.server import guarantees
+from emco_store.core.plan import count
+from emco_store.errors import StoreError
+from emco_store.health import Finding, Report, Verdict, durability_finding, latency, refusal, unreachable
+from emco_store.ports import Durability, Unreachable
+
+COUNT_WITHIN_MS = 10_000
+"""How long the count of records may take on the server."""
+_ENOUGH_MEMBERS = 3
+_LONG_S = 10
+_CANNOT_ANSWER = frozenset({"Unknown", "RSGhost"})
+
+
+def look(client: Any, database: str, namespace: str, read: Callable[[], object]) -> Report:
+    """Look at the server behind a client, and at a namespace.
+
+    Args:
+        client: A blocking client of PyMongo.
+        database: The name of the database.
+        namespace: The namespace.
+        read: Performs one read, as a store does.
+    """
+    try:
+        with translated():
+            hello = client.admin.command("hello")
+            version = str(client.admin.command("buildInfo")["version"])
+            findings = [Finding("server", f"MongoDB {version}"), _topology(hello)]
+            durability, refusals = _judged(hello, version, findings)
+            findings += refusals
+            findings.append(latency("ping", lambda: client.admin.command("ping")))
+            if durability is not None:
+                findings += [latency("read", read), *_settings(client)]
+            collection = client[database][commands.collection(namespace)]
+            findings.append(_indexes(collection))
+            return Report("mongodb", tuple(findings), _records(collection), durability=durability)
+    except Unreachable as problem:
+        return unreachable("mongodb", _reason(client, problem))
+    except Collided:
+        return unreachable("mongodb", "it was busy with a change of its own")
+    except StoreError as problem:
+        return Report("mongodb", (refusal("server", problem),), records=None)
+
+
+def _reason(client: Any, problem: Unreachable) -> str:
+    """Say why nothing answers; servers that are there and have no primary are not the same as none."""
+    known = client.topology_description.server_descriptions().values()
+    there = [
+        f"{host}:{port}" for host, port in (one.address for one in known if one.server_type_name not in _CANNOT_ANSWER)
+    ]
+    if there:
+        return f"no primary is known, of the servers that answer: {', '.join(sorted(there))}"
+    return str(problem.__cause__).partition(" (configured")[0]
+
+
+def _topology(hello: Mapping[str, Any]) -> Finding:
+    if hello.get("msg") == "isdbgrid":
+        return Finding(
+            "topology", "sharded cluster", Verdict.WRONG, "connect to a replica set: nothing is proven on sharded ones."
+        )
+    if "setName" not in hello:
+        do = "start it with --replSet NAME and run rs.initiate() once: only a replica set has transactions."
+        return Finding("topology", "standalone", Verdict.WRONG, do)
+    members = [*hello.get("hosts", ()), *hello.get("passives", ())]
+    arbiters = hello.get("arbiters", ())
+    numbers = f"{count(len(members), 'member')}, {count(len(arbiters), 'arbiter')}"
+    return Finding.judged(
+        "topology",
+        f"replica set {hello['setName']}, {numbers}: {', '.join(members)}",
+        bad=len(members) < _ENOUGH_MEMBERS,
+        do=f"for production: {_ENOUGH_MEMBERS} members that hold data; what fewer hold is lost with one disk or stops.",
+        verdict=Verdict.ADVICE,
+    )
+
+
+def _judged(hello: Mapping[str, Any], version: str, findings: list[Finding]) -> tuple[Durability | None, list[Finding]]:
+    """Say what a store would say on opening, where it is not said yet."""
+    try:
+        found = guarantees(hello, version).durability
+    except StoreError as problem:
+        if any(finding.verdict is Verdict.WRONG for finding in findings):
+            return None, []
+        return None, [refusal("promises", problem)]
+    return found, [durability_finding(found)]
+
+
+def _settings(client: Any) -> Iterator[Finding]:
+    try:
+        config = client.admin.command("replSetGetConfig")["config"]
+    except OperationFailure:
+        yield Finding("write concern", "majority, asked for by the store; the set's own settings may not be read")
+    else:
+        journaled = config.get("writeConcernMajorityJournalDefault", True)
+        yield Finding.judged(
+            "write concern",
+            f"majority, {'journaled' if journaled else 'not journaled'}; asked for by the store",
+            bad=not journaled,
+            do="rs.reconfig() with writeConcernMajorityJournalDefault: true; without it a power failure loses commits.",
+        )
+    name = "transactionLifetimeLimitSeconds"
+    try:
+        limit_s = client.admin.command("getParameter", 1, **{name: 1})[name]
+    except OperationFailure:
+        return
+    yield Finding.judged(
+        "transaction lifetime",
+        f"{limit_s} s",
+        bad=limit_s > _LONG_S,
+        do=f"setParameter {name}: 5 on every member: a client that dies in a commit blocks its records for so long.",
+        verdict=Verdict.ADVICE,
+    )
+
+
+def _indexes(collection: Any) -> Finding:
+    try:
+        there = set(collection.index_information())
+    except OperationFailure:
+        return Finding("indexes", "may not be read by this user")
+    missing = [index["name"] for index in commands.INDEXES if index["name"] not in there]
+    if not there:
+        return Finding("indexes", "none yet: the first store that opens the namespace makes them")
+    return Finding.judged(
+        "indexes",
+        f"missing: {', '.join(missing)}" if missing else ", ".join(sorted(there)),
+        bad=bool(missing),
+        do="open a store once as a user who may create indexes: connect() makes those that are missing.",
+    )
+
+
+def _records(collection: Any) -> Mapping[str, int] | None:
+    """Count the records of each kind, which reads all of them."""
+    kind = {"$arrayElemAt": [{"$split": ["$_id", "/"]}, 0]}
+    stages = [
+        {"$match": {"d": {"$exists": True}}},
+        {"$group": {"_id": kind, "count": {"$sum": 1}}},
+        {"$sort": {"_id": 1}},
+    ]
+    try:
+        return {group["_id"]: group["count"] for group in collection.aggregate(stages, maxTimeMS=COUNT_WITHIN_MS)}
+    except (ExecutionTimeout, OperationFailure):
+        return None

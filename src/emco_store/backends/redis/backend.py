@@ -1,0 +1,110 @@
+"""Open Redis: make or accept a client, look at the server, and refuse what would break a promise."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from emco_store.backends.redis.aio import AsyncRedisPort
+from emco_store.backends.redis.report import look
+from emco_store.backends.redis.sync import RedisPort
+from emco_store.errors import InvalidCall, Misconfigured
+from emco_store.health import PROBE, Report
+
+SOCKET_TIMEOUT_S = 5.0
+"""Seconds to wait for a connection or a reply, unless the URL or the client says otherwise."""
+
+
+_BLOCKING: tuple[type, ...] = (redis.Redis, redis.RedisCluster)
+_ASYNCIO: tuple[type, ...] = (redis.asyncio.Redis, redis.asyncio.RedisCluster)
+
+
+class RedisBackend:
+    """One Redis server, for any number of namespaces.
+
+    Args:
+        target: A URL for redis-py, handed over untouched; or a client: ``redis.Redis`` (of ``Sentinel.master_for`` too)
+            or ``redis.RedisCluster`` for blocking stores, the same of ``redis.asyncio`` for asyncio. A client stays
+            open when the store is closed.
+    """
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+
+    def port(self, namespace: str) -> RedisPort:
+        """Make the port of one namespace for blocking use."""
+        return RedisPort(self._client(_BLOCKING, Retry(NoBackoff(), 0)), namespace, owned=self._owned)
+
+    def async_port(self, namespace: str) -> AsyncRedisPort:
+        """Make the port of one namespace for asyncio."""
+        retry = AsyncRetry(NoBackoff(), 0)
+        return AsyncRedisPort(self._client(_ASYNCIO, retry), namespace, owned=self._owned)
+
+    def report(self, namespace: str) -> Report:
+        """Look at the server and at a namespace; writes nothing."""
+        client = self._client(_BLOCKING, Retry(NoBackoff(), 0))
+        try:
+            port = RedisPort(client, namespace, owned=False)
+            return look(client, namespace, lambda: port.get((PROBE,)))
+        finally:
+            if self._owned:
+                client.close()
+
+    @property
+    def _owned(self) -> bool:
+        return isinstance(self._target, str)
+
+    def _client(self, kinds: tuple[type, ...], retry: Any) -> Any:
+        client = self._target
+        if self._owned:
+            kind: Any = kinds[0]
+            try:
+                client = kind.from_url(self._target, retry=retry, socket_timeout=SOCKET_TIMEOUT_S)
+            except (ValueError, TypeError):
+                raise InvalidCall(
+                    "Cannot read this URL of a Redis server.",
+                    why=["redis-py cannot make a client of it"],
+                    do="write redis://HOST:PORT/DATABASE, with %XX for what is special in a password.",
+                ) from None  # the driver's text may hold a part of the password
+        _check_client(client, kinds)
+        return client
+
+
+def _check_client(client: Any, kinds: tuple[type, ...]) -> None:
+    """Refuse a client of the wrong kind, and one that would hide that the reply to a commit was lost."""
+    kind = cast("type[object]", type(client))
+    if not issubclass(kind, kinds):
+        raise InvalidCall(
+            f"Cannot use a client of the class {kind.__module__}.{kind.__qualname__} here.",
+            why=["connect() needs a blocking client, connect_async() one for asyncio"],
+            do=f"give one of {', '.join(f'{each.__module__}.{each.__qualname__}' for each in kinds)}, or a URL.",
+        )
+    repeats = _repeats(client)
+    if repeats != 0:
+        raise Misconfigured(
+            "The Redis client repeats commands by itself.",
+            why=[f"its retry allows {repeats} repeats" if repeats > 0 else "its retry repeats without end"],
+            do="make it with retry=Retry(NoBackoff(), 0), or give connect() a URL.",
+            setting="retry",
+        )
+    if client.get_encoder().decode_responses:
+        raise Misconfigured(
+            "The Redis client decodes replies.",
+            why=["documents are bytes"],
+            do="make it without decode_responses=True.",
+            setting="decode_responses",
+        )
+
+
+def _repeats(client: Any) -> int:
+    """Give the number of repeats that a client makes by itself; below 0 for no end."""
+    pool = getattr(client, "connection_pool", None)
+    if pool is None:  # a client of a cluster switches the retries of its connections off
+        return int(client.retry.get_retries())
+    # The pool's options alone do not say it: what they leave out, the class of the connections decides.
+    return int(pool.connection_class(**pool.connection_kwargs).retry.get_retries())

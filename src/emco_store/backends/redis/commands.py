@@ -1,0 +1,291 @@
+"""What is sent to Redis for each request, and what its replies mean; pure, so it is tested without a server."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.resources import files
+from typing import Any
+
+from emco_store.core.keys import Key
+from emco_store.core.records import Edge, Record, Stamp
+from emco_store.core.refs import Rule
+from emco_store.errors import Misconfigured, StoreError
+from emco_store.ports import (
+    Commit,
+    Failure,
+    Fenced,
+    Follow,
+    Followed,
+    Missing,
+    Moved,
+    Outcome,
+    Receipt,
+    Refusal,
+    Scan,
+    Stale,
+    Taken,
+)
+
+OUTCOMES_KEPT = timedelta(hours=1)
+"""For how long the outcome of a commit is remembered, at about 150 bytes each."""
+OUTCOME_TTL_S = int(OUTCOMES_KEPT.total_seconds())
+_NUL = "\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script of this package, and the digest that Redis knows it by."""
+
+    text: str
+    sha: str
+
+    @classmethod
+    def named(cls, name: str, header: str = "") -> Script:
+        """Read a script from the package, and put a header before it."""
+        text = header + (files("emco_store.backends.redis") / "lua" / f"{name}.lua").read_text("utf-8")
+        return cls(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Scripts:
+    """The scripts, as a server of some version takes them.
+
+    Attributes:
+        grow: A commit that may need memory.
+        shrink: The same for one that puts nothing: it stays possible when the memory is full.
+        read: A read.
+        settle: The end of a commit whose outcome is unknown.
+    """
+
+    grow: Script
+    shrink: Script
+    read: Script
+    settle: Script
+
+    @classmethod
+    def with_headers(cls, plain: str, even_if_full: str) -> Scripts:
+        """Make all of them."""
+        return cls(
+            grow=Script.named("commit", plain),
+            shrink=Script.named("commit", even_if_full),
+            read=Script.named("read", even_if_full),
+            settle=Script.named("settle", even_if_full),
+        )
+
+    @property
+    def all(self) -> tuple[Script, ...]:
+        """Each of them once."""
+        return tuple(dict.fromkeys((self.grow, self.shrink, self.read, self.settle)))
+
+    def commit(self, commit: Commit) -> Script:
+        """Choose the script for a commit."""
+        return self.grow if commit.puts else self.shrink
+
+
+SCRIPTS = Scripts.with_headers("", "")
+"""For Redis 6.2."""
+SCRIPTS_7 = Scripts.with_headers("#!lua\n", "#!lua flags=allow-oom\n")
+"""From Redis 7.0 on: a server that cannot write (memory, disk, replicas) refuses them as a whole before they begin.
+
+``no-writes`` is not among the flags of ``read``, so that a server that has become a replica refuses to be read from.
+Source: redis.io, "Redis Lua API reference", script flags.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The keys of one namespace; the braces put all of them into one hash slot."""
+
+    namespace: str
+
+    def key(self, part: str) -> str:
+        """Give the name of one of the six, or of the outcome of a commit."""
+        return f"{{emco:{self.namespace}}}:{part}"
+
+    def outcome(self, txid: str) -> str:
+        """Give the key under which the outcome of a commit is kept."""
+        return self.key(f"tx:{txid}")
+
+    @property
+    def read_keys(self) -> list[str]:
+        """The keys that ``read.lua`` declares."""
+        return [self.key(part) for part in ("records", "guards", "keys", "index", "referrers", "nothing")]
+
+    def commit_keys(self, txid: str) -> list[str]:
+        """Give the keys that ``commit.lua`` declares."""
+        parts = ("records", "guards", "keys", "unique", "index", "referrers")
+        return [self.outcome(txid), *(self.key(part) for part in parts)]
+
+
+def encode(record: Record) -> bytes:
+    """Write a record as the one value that Redis keeps of it."""
+    targets = _NUL.join(sorted({edge.target.text for edge in record.edges})).encode()
+    unique = _NUL.join(f"{name}={_escaped(text)}" for name, text in record.unique).encode()
+    index = _NUL.join(f"{name}={_escaped(text)}" for name, text in record.index).encode()
+    edges = [
+        [edge.target.text, list(edge.path), edge.rule, edge.at_key, edge.default and edge.default.text]
+        for edge in record.edges
+    ]
+    rest = json.dumps([record.created_us, record.updated_us, edges, record.unique, record.index]).encode()
+    sizes = f"{len(targets)} {len(unique)} {len(index)} {len(rest)}"
+    return b"".join(
+        (f"{record.uid} {record.version} {sizes}\n".encode(), targets, unique, index, rest, record.document)
+    )
+
+
+def decode(key: Key, value: bytes, guard: bytes) -> Record:
+    """Read a record from its value.
+
+    Raises:
+        Misconfigured: It is no such value: another program has written it.
+    """
+    try:
+        return _decoded(key, value, guard)
+    except (ValueError, TypeError, StoreError) as problem:
+        raise Misconfigured(
+            f"Cannot read the record of {key}.",
+            why=["its value is none that a store has written"],
+            do="see that nobody else writes to the keys of this namespace, and restore a backup.",
+            setting="namespace",
+        ) from problem
+
+
+def _decoded(key: Key, value: bytes, guard: bytes) -> Record:
+    end = value.index(b"\n")
+    uid, version, *sizes = value[:end].decode().split(" ")
+    f, u, i, j = map(int, sizes)
+    start = end + 1 + f + u + i
+    created_us, updated_us, edges, unique, index = json.loads(value[start : start + j])
+    return Record(
+        key=key,
+        uid=uid,
+        version=int(version),
+        document=value[start + j :],
+        edges=tuple(
+            Edge(Key.parse(target), tuple(path), Rule(rule), at_key, default and Key.parse(default))
+            for target, path, rule, at_key, default in edges
+        ),
+        unique=tuple((name, text) for name, text in unique),
+        index=tuple((name, text) for name, text in index),
+        created_us=created_us,
+        updated_us=updated_us,
+        guard=int(guard),
+    )
+
+
+def commit_args(commit: Commit) -> list[str | bytes | int]:
+    """Write a commit as the arguments of ``commit.lua``."""
+    args: list[str | bytes | int] = [OUTCOME_TTL_S, len(commit.expect)]
+    for key, stamp in commit.expect.items():
+        args += (key.text, "" if stamp is None else f"{stamp.uid} {stamp.version}")
+    args += (len(commit.require), *sorted(key.text for key in commit.require))
+    args.append(len(commit.sealed))
+    for key, seal in commit.sealed.items():
+        args += (key.text, seal.uid, seal.guard)
+    args += (len(commit.deletes), *(key.text for key in commit.deletes))
+    args.append(len(commit.puts))
+    for record in commit.puts:
+        args += (record.key.text, encode(record))
+    return args
+
+
+def commit_reply(commit: Commit, reply: Sequence[bytes]) -> Receipt | Refusal:
+    """Read the reply of ``commit.lua``."""
+    kind, *rest = [part.decode() for part in reply]
+    if kind == "committed":
+        return Receipt(commit.txid)
+    failures = [_failure(commit, *rest[at : at + 3]) for at in range(0, len(rest), 3)]
+    return Refusal(tuple(failures))
+
+
+def _failure(commit: Commit, kind: str, text: str, detail: str) -> Failure:
+    if kind == "fenced":
+        return Fenced(commit.txid)
+    key = Key.parse(text)
+    if kind == "stale":
+        uid, _, version = detail.partition(" ")
+        return Stale(key, commit.expect[key], Stamp(uid, int(version)) if detail else None)
+    if kind == "missing":
+        return Missing(key)
+    if kind == "moved":
+        return Moved(key)
+    entry, _, owner = detail.partition(_NUL)
+    return Taken(key, entry.partition("=")[0], Key.parse(owner))
+
+
+def get_args(keys: Iterable[Key]) -> list[str | int]:
+    """Write a read by key as the arguments of ``read.lua``."""
+    texts = [key.text for key in keys]
+    return [len(texts), *texts, "none"]
+
+
+def scan_args(scan: Scan) -> list[str | int | bytes]:
+    """Write a scan as the arguments of ``read.lua``."""
+    if scan.field is None:
+        prefix = scan.prefix or (f"{scan.kind}/" if scan.kind else "")
+        low, high = _bounds(prefix.encode(), prefix.encode())
+        position = None if scan.after is None else scan.after[1].encode()
+        how, keep = "names", ""
+    else:
+        head = f"{scan.kind}{_NUL}{scan.field}=".encode()
+        low, high = _bounds(
+            head + (b"" if scan.low is None else _escaped(scan.low).encode()),
+            head if scan.high is None else head + _escaped(scan.high).encode() + b"\0",
+        )
+        after = scan.after
+        position = None if after is None else head + _escaped(after[0]).encode() + b"\0" + after[1].encode()
+        how, keep = "index", scan.prefix
+    if position is not None and scan.descending:
+        high = b"(" + position
+    elif position is not None:
+        low = b"(" + position
+    return [0, how, low, high, "1" if scan.descending else "", scan.limit, keep]
+
+
+def _bounds(low: bytes, high_prefix: bytes) -> tuple[bytes, bytes]:
+    """Give the bounds of all members from ``low`` on to the last one that begins with ``high_prefix``."""
+    return (b"[" + low if low else b"-"), (b"(" + high_prefix + b"\xff" if high_prefix else b"+")
+
+
+def follow_args(follow: Follow) -> list[str | int]:
+    """Write a step against the references as the arguments of ``read.lua``."""
+    load = [key.text for key in follow.load]
+    targets = [key.text for key in follow.targets]
+    return [len(load), *load, "referrers", follow.limit, follow.after, *targets]
+
+
+def get_reply(keys: Sequence[Key], reply: Sequence[Any]) -> Mapping[Key, Record]:
+    """Read the records that were loaded by key."""
+    loaded = reply[0]
+    return {key: decode(key, loaded[2 * at], loaded[2 * at + 1]) for at, key in enumerate(keys) if loaded[2 * at]}
+
+
+def found_reply(reply: Sequence[Any]) -> tuple[Record, ...]:
+    """Read the records that were found."""
+    _, texts, values = reply
+    return tuple(
+        decode(Key.parse(text.decode()), values[2 * at], values[2 * at + 1])
+        for at, text in enumerate(texts)
+        if values[2 * at]
+    )
+
+
+def follow_reply(follow: Follow, reply: Sequence[Any]) -> Followed:
+    """Read what a step against the references found."""
+    return Followed(get_reply(follow.load, reply), found_reply(reply))
+
+
+def settle_reply(reply: bytes) -> Outcome:
+    """Read the reply of ``settle.lua``."""
+    return Outcome(reply.decode())
+
+
+def _escaped(text: str) -> str:
+    """Write text without NUL, so that it sorts as before: U+0001 escapes itself and NUL."""
+    if "\0" in text or "\1" in text:
+        return text.replace("\1", "\1\2").replace("\0", "\1\1")
+    return text

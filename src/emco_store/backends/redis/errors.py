@@ -1,0 +1,159 @@
+"""What the errors of redis-py mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from redis import exceptions
+
+from emco_store.errors import Misconfigured, StoreError, Unavailable
+from emco_store.ports import OutcomeLost, Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Why the server did not execute a request, or ended its script before the first write.
+
+    Attributes:
+        why: The reason.
+        setting: What to change on the server; empty where waiting may help.
+        do: What to do about it.
+    """
+
+    why: str
+    setting: str = ""
+    do: str = "try again later; INFO on the server tells more."
+
+    def told(self) -> StoreError:
+        """Make the error for the caller."""
+        what = "Redis refused the request; nothing was written."
+        if self.setting:
+            return Misconfigured(what, why=[self.why], do=self.do, setting=self.setting)
+        return Unavailable(what, why=[self.why], do=self.do)
+
+
+_FOREIGN = _Refused(
+    "a key of this namespace holds what no store has written",
+    "namespace",
+    "see that nobody else writes to the keys of this namespace; `emco-store doctor` names them.",
+)
+_RIGHTS = _Refused(
+    "the user may not do what a store does",
+    "acl",
+    "give it the rights that `emco-store doctor` shows, or another user.",
+)
+_IDENTITY = _Refused("the server does not accept the name or the password", "password", "check the URL or the client.")
+_TOPOLOGY = _Refused(
+    "the namespace lives on another node of a cluster",
+    "cluster-enabled",
+    "give connect() a redis.RedisCluster or a redis.asyncio.RedisCluster.",
+)
+_BY_CODE = {
+    "LOADING": _Refused("it is still reading its data"),
+    "BUSY": _Refused("a script keeps it busy"),
+    "TRYAGAIN": _Refused("a slot is on its way to another node"),
+    "CLUSTERDOWN": _Refused("its cluster is not complete"),
+    "READONLY": _Refused("it is a replica"),
+    "MASTERDOWN": _Refused("it has lost its primary"),
+    "NOREPLICAS": _Refused("too few of its replicas are there"),
+    "OOM": _Refused(
+        "its memory is full", "maxmemory", "give it more memory, or delete: commits that only delete still work."
+    ),
+    "MISCONF": _Refused(
+        "it cannot write to its disk", "stop-writes-on-bgsave-error", "see its log, its disk and its data folder."
+    ),
+    "EMCOTYPE": _FOREIGN,
+    "EMCOVALUE": _FOREIGN,
+    "WRONGTYPE": _FOREIGN,
+    "NOPERM": _RIGHTS,
+    "NOAUTH": _IDENTITY,
+    "WRONGPASS": _IDENTITY,
+    "MOVED": _TOPOLOGY,
+    "ASK": _TOPOLOGY,
+}
+"""By the first word of the reply. The scripts meet none of these once they have begun to write."""
+_BY_CLASS = {  # redis-py takes the first word away from some
+    exceptions.BusyLoadingError: _BY_CODE["LOADING"],
+    exceptions.AuthenticationError: _IDENTITY,
+    exceptions.AuthenticationWrongNumberOfArgsError: _IDENTITY,
+    exceptions.NoPermissionError: _RIGHTS,
+    exceptions.ReadOnlyError: _BY_CODE["READONLY"],
+    exceptions.OutOfMemoryError: _BY_CODE["OOM"],
+    exceptions.TryAgainError: _BY_CODE["TRYAGAIN"],
+    exceptions.MasterDownError: _BY_CODE["MASTERDOWN"],
+    exceptions.ClusterDownError: _BY_CODE["CLUSTERDOWN"],
+    exceptions.AskError: _TOPOLOGY,  # and so of MOVED
+}
+_KILLED = _Refused("somebody ended the script with SCRIPT KILL")
+_SCRIPT_PREFIX = re.compile(r"(?:ERR )?Error running script [^:]*: (?:@?user_script: ?\d+: )*-?")
+"""What Redis 6.2 puts before an error in a script."""
+_NOPERM_IN_SCRIPTS = ("The user executing the script can't", "ACL failure in script")
+"""What Redis 6.2 and 7.0 say in place of NOPERM."""
+_NOT_SENT = re.compile(
+    r"Error (?!\S+ while ).*connecting to "
+    r"|Timeout connecting to |Too many connections|No connection available|Connection not ready"
+    r"|No master found|The previous master is now a slave|max number of clients reached"
+)
+"""Texts of redis-py that say that a request was never sent, or was refused whole.
+
+It has one class for these and for a lost reply. A text that is not known here counts as a lost reply, which is safe.
+"""
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """Let no error of the driver out, where the request wrote nothing."""
+    try:
+        yield
+    except (exceptions.RedisError, exceptions.RedisClusterException, OSError) as problem:
+        refused = _refused(problem)
+        if refused is not None:
+            raise refused.told() from problem
+        if isinstance(problem, exceptions.ResponseError):
+            raise _unforeseen(problem) from problem
+        raise Unreachable from _harmless(problem)
+
+
+@contextmanager
+def lost() -> Generator[None]:
+    """Let no error of the driver out, where the request may have been executed before its reply was lost."""
+    try:
+        yield
+    except (exceptions.RedisError, exceptions.RedisClusterException, OSError) as problem:
+        refused = _refused(problem)
+        if refused is not None:
+            raise refused.told() from problem
+        if _NOT_SENT.match(str(problem)):
+            raise Unreachable from problem
+        raise OutcomeLost from _harmless(problem)
+
+
+def _refused(problem: Exception) -> _Refused | None:
+    for kind, refused in _BY_CLASS.items():
+        if isinstance(problem, kind):
+            return refused
+    if not isinstance(problem, exceptions.ResponseError):
+        return None
+    text = _SCRIPT_PREFIX.sub("", str(problem), count=1)
+    if "Script killed by user" in text:  # possible only before its first write
+        return _KILLED
+    if text.startswith(_NOPERM_IN_SCRIPTS):
+        return _RIGHTS
+    return _BY_CODE.get(text.partition(" ")[0])
+
+
+def _unforeseen(problem: Exception) -> StoreError:
+    return Misconfigured(
+        "Redis refused the request for a reason that is not foreseen; nothing was written.",
+        why=[type(problem).__name__],
+        do="look at the server's log, and report it.",
+        setting="server",
+    )
+
+
+def _harmless(problem: Exception) -> Exception | None:
+    """Keep back an error whose text may hold the arguments of the request, and so a document."""
+    return None if type(problem) is exceptions.RedisClusterException else problem

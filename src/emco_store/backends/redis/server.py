@@ -1,0 +1,84 @@
+"""What a Redis server must be, read from its own report; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from emco_store.backends.redis.commands import OUTCOMES_KEPT
+from emco_store.errors import Misconfigured, NotSupported
+from emco_store.ports import Durability, Guarantees
+
+OLDEST = (6, 2)
+MODERN = (7, 0)
+"""From here on, scripts can say before they begin what they need."""
+_COMMANDS = (
+    *("evalsha", "eval", "script|load", "info", "config|get"),
+    *("type", "get", "set", "del", "hget", "hmget", "hset", "hdel"),
+    *("zadd", "zrem", "zrangebylex", "zrevrangebylex"),
+)
+"""What the port and its scripts call. What redis-py sends on its own account is left out: it goes on without."""
+
+
+def acl_line(namespace: str) -> str:
+    """Give the rules of a user that may serve one namespace and nothing else; name and password come before them.
+
+    CONFIG GET is for the durability class alone: without it, an append-only file counts as ``everysec``.
+    """
+    commands = " ".join(f"+{name}" for name in _COMMANDS)
+    return f"resetkeys ~{{emco:{namespace}}}:* resetchannels -@all {commands}"
+
+
+def judge(reports: Sequence[tuple[Mapping[str, Any], str | None]], *, in_cluster: bool) -> tuple[Guarantees, bool]:
+    """Judge all primaries by their ``INFO`` and ``appendfsync``, None where that may not be read.
+
+    Returns:
+        What all of them promise, and whether all of them are Redis 7.0 or newer.
+
+    Raises:
+        NotSupported: One is too old.
+        Misconfigured: One would forget what it has acknowledged, or cannot write, or needs a client for clusters.
+    """
+    for info, _ in reports:
+        if int(info.get("cluster_enabled", 0)) and not in_cluster:
+            raise Misconfigured(
+                "This Redis is a node of a cluster, and the client is one of a single server.",
+                why=["the node has a part of the namespaces only"],
+                do="give connect() a redis.RedisCluster or a redis.asyncio.RedisCluster.",
+                setting="cluster-enabled",
+            )
+    found = [guarantees(info, fsync) for info, fsync in reports]
+    weakest = min(found, key=lambda one: one.durability.rank)
+    return weakest, all(_version(info) >= MODERN for info, _ in reports)
+
+
+def guarantees(info: Mapping[str, Any], appendfsync: str | None) -> Guarantees:
+    """Judge a server by its ``INFO`` and its ``appendfsync``, None where it may not be read.
+
+    Raises:
+        NotSupported: It is too old.
+        Misconfigured: It would forget what it has acknowledged, or cannot write.
+    """
+    if _version(info) < OLDEST:
+        raise NotSupported(f"Redis {info.get('redis_version')} is too old.", do="use Redis 6.2 or newer, or Valkey.")
+    if info.get("role") not in {"master", None}:
+        raise Misconfigured("This Redis is a replica.", do="connect to its primary.", setting="replicaof")
+    policy = info.get("maxmemory_policy")
+    if policy != "noeviction":
+        raise Misconfigured(
+            "This Redis may drop data when its memory is full.",
+            why=[f"its maxmemory-policy is {policy}"],
+            do="set maxmemory-policy noeviction.",
+            setting="maxmemory-policy",
+        )
+    return Guarantees("redis", "strict serializable", _durability(info, appendfsync), OUTCOMES_KEPT)
+
+
+def _version(info: Mapping[str, Any]) -> tuple[int, ...]:
+    return tuple(int(part) for part in str(info.get("redis_version", "0.0")).split(".")[:2])
+
+
+def _durability(info: Mapping[str, Any], appendfsync: str | None) -> Durability:
+    if not int(info.get("aof_enabled", 0)) or appendfsync == "no":  # the system would write at some time, or not
+        return Durability.VOLATILE
+    return Durability.LOCAL_SYNC if appendfsync == "always" else Durability.LOCAL_1S

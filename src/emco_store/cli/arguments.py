@@ -1,0 +1,278 @@
+"""Arguments: what can be said on the command line, and the help texts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import NoReturn
+
+from emco_store import Durability, InvalidCall
+from emco_store.cli.exits import MEANINGS
+
+Options = argparse.Namespace
+DEFAULT_STORE = "memory://"
+DEFAULT_NAMESPACE = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb of the command line.
+
+    Attributes:
+        summary: What it does, as one sentence.
+        examples: Commands to copy, each with a comment.
+        fill: Adds its arguments to its parser.
+    """
+
+    summary: str
+    examples: Sequence[tuple[str, str]]
+    fill: Callable[[argparse.ArgumentParser], None]
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors look like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidCall("Cannot read this command.", why=[message], do=f"{self.prog} --help shows how it is written.")
+
+
+def read_arguments(argv: Sequence[str] | None) -> Options:
+    """Read the arguments.
+
+    Raises:
+        InvalidCall: They cannot be read.
+        SystemExit: A help text was asked for and has been shown.
+    """
+    options = _parser().parse_args(argv)
+    if options.verb == "delete" and bool(options.keys) == bool(options.file):
+        raise InvalidCall(
+            "Cannot tell what to delete.",
+            why=["keys and a bundle are given" if options.keys else "neither a key nor a bundle is given"],
+            do="give keys, or a bundle with -f; emco-store delete --help shows examples.",
+        )
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    codes = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
+    parser = _Parser(
+        prog="emco-store",
+        description="Look at and change typed resources whose references never dangle.",
+        epilog=f"exit codes:\n{codes}\n\n'emco-store VERB --help' shows examples of each verb.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"emco-store {_version()}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, verb in VERBS.items():
+        examples = "\n".join(f"  {command}\n      {comment}" for command, comment in verb.examples)
+        child = verbs.add_parser(
+            name,
+            help=verb.summary,
+            description=verb.summary.capitalize() + ".",
+            epilog=f"examples:\n{examples}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        verb.fill(child)
+    return parser
+
+
+def _version() -> str:
+    try:
+        return version("emco-store")
+    except PackageNotFoundError:  # run from its sources, without being installed
+        return "unknown"
+
+
+def _fill_apply(parser: argparse.ArgumentParser) -> None:
+    _add_files(parser, required=True, help_text="bundles in the format of emcoctl; - is the standard input")
+    _add_store(parser)
+
+
+def _fill_get(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("keys", nargs="+", metavar="KEY", help="a whole key, for example App/p1/vfw/v1/sink")
+    _add_output(parser)
+    _add_reading(parser)
+
+
+def _fill_list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", metavar="KIND", help="a kind of resources, for example App")
+    parser.add_argument("--under", metavar="KEY", help="only what lies under this resource, at any depth")
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="only where this holds; also != < <= > >=, and null as the value; several must all hold",
+    )
+    parser.add_argument(
+        "--order-by", metavar="FIELD", help="key, or an indexed field; --order-by=-FIELD for descending"
+    )
+    parser.add_argument("--limit", type=int, default=100, metavar="N", help="resources on the page, 1 to 1000 (100)")
+    parser.add_argument("--after", metavar="CURSOR", help="continue behind the page that ended with this cursor")
+    _add_output(parser)
+    _add_reading(parser)
+
+
+def _fill_delete(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("keys", nargs="*", metavar="KEY", help="whole keys; all of them go in one commit")
+    _add_files(parser, required=False, help_text="delete what these bundles describe")
+    parser.add_argument("--plan", action="store_true", help="show what would happen, and write nothing")
+    _add_reading(parser)
+
+
+def _fill_graph(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "key", nargs="?", metavar="KEY", help="draw the data around this resource; without it the models"
+    )
+    parser.add_argument(
+        "--format", choices=("tree", "mermaid", "dot", "svg"), default="tree", help="tree is the default"
+    )
+    parser.add_argument("--depth", type=int, default=2, metavar="N", help="steps from KEY along references (2)")
+    _add_reading(parser)
+
+
+def _fill_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("yaml", "json", "emcoctl"), default="yaml", help="yaml is the default")
+    _add_reading(parser)
+
+
+def _fill_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", nargs="?", metavar="URL", help="the server; without it, what --store names")
+    parser.add_argument(
+        "--require", choices=tuple(map(str, Durability)), metavar="CLASS",
+        help=f"the least durability class that is fine: {', '.join(Durability)}",
+    )  # fmt: skip
+    _add_output(parser)
+    _add_store(parser, needs_models=False)
+
+
+def _fill_demo(_: argparse.ArgumentParser) -> None:
+    """Add nothing: the demonstration brings its own data, in memory."""
+
+
+def _add_files(parser: argparse.ArgumentParser, *, required: bool, help_text: str) -> None:
+    parser.add_argument(
+        "-f", "--file", action="extend", nargs="+", default=[], required=required, metavar="FILE", help=help_text
+    )  # fmt: skip
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-o", "--output", choices=("table", "json", "yaml"), default="table", help="table, for people, is the default"
+    )
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--load",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="apply these bundles first; only with memory://, which starts empty",
+    )
+    _add_store(parser)
+
+
+def _add_store(parser: argparse.ArgumentParser, *, needs_models: bool = True) -> None:
+    group = parser.add_argument_group("which store")
+    group.add_argument(
+        "--store",
+        default=os.environ.get("EMCO_STORE_URL") or DEFAULT_STORE,
+        metavar="URL",
+        help=f"where the data is (EMCO_STORE_URL, else {DEFAULT_STORE})",
+    )
+    group.add_argument(
+        "--namespace",
+        default=os.environ.get("EMCO_STORE_NAMESPACE") or DEFAULT_NAMESPACE,
+        metavar="NAME",
+        help=f"(EMCO_STORE_NAMESPACE, else {DEFAULT_NAMESPACE})",
+    )
+    if needs_models:
+        group.add_argument("--models", metavar="MODULE", help="a Python module with your models, instead of EMCO's")
+
+
+def _examples(*pairs: tuple[str, str]) -> Sequence[tuple[str, str]]:
+    return pairs
+
+
+VERBS: Mapping[str, Verb] = {
+    "apply": Verb(
+        "create or update what bundles describe, all of it or nothing",
+        _examples(
+            ("emco-store apply -f examples/edge.yaml", "one transaction; prints what was created, updated, unchanged"),
+            ("cat a.yaml | emco-store apply -f -", "reads the standard input"),
+        ),
+        _fill_apply,
+    ),
+    "get": Verb(
+        "show resources by their keys",
+        _examples(
+            ("emco-store get Project/harbour --load examples/edge.yaml", "one resource, with what it refers to"),
+            ("emco-store get Project/harbour -o json", "for programs: key, meta and document"),
+        ),
+        _fill_get,
+    ),
+    "list": Verb(
+        "list the resources of a kind",
+        _examples(
+            ("emco-store list App --load examples/edge.yaml", "all of a kind, page by page"),
+            ("emco-store list App --under Project/harbour --limit 20", "those under one resource"),
+            (
+                "emco-store list Cluster --where region=eu --order-by=-region",
+                "filtered, and ordered by an indexed field",
+            ),
+        ),
+        _fill_list,
+    ),
+    "delete": Verb(
+        "delete resources, and do to all who refer to them what their rules say",
+        _examples(
+            ("emco-store delete Project/harbour --plan", "show what would go, change and block; write nothing"),
+            ("emco-store delete App/p1/vfw/v1/sink App/p1/vfw/v1/gen", "both in one commit, or neither"),
+            ("emco-store delete -f examples/edge.yaml", "everything that the bundle describes"),
+        ),
+        _fill_delete,
+    ),
+    "graph": Verb(
+        "draw the models, or the data around one resource",
+        _examples(
+            ("emco-store graph", "the models as a tree"),
+            ("emco-store graph --format svg > models.svg", "the same as a picture; no other program is needed"),
+            ("emco-store graph Project/harbour --depth 1 --load examples/edge.yaml", "the data around one resource"),
+        ),
+        _fill_graph,
+    ),
+    "export": Verb(
+        "write all resources of the namespace, the same bytes for the same data on every backend",
+        _examples(
+            ("emco-store export > backup.yaml", "sorted, without uids, versions and times"),
+            ("emco-store export --format emcoctl", "a bundle that apply reads again"),
+        ),
+        _fill_export,
+    ),
+    "doctor": Verb(
+        "look at a server and at a namespace on it, and say what to change; writes nothing",
+        _examples(
+            ("emco-store doctor redis://127.0.0.1:6379/0", "server, durability, latency, indexes and records"),
+            (
+                "emco-store doctor mongodb://h1,h2,h3/?replicaSet=rs0 --require majority",
+                "for a script: exit code 0 or 1",
+            ),
+            ("emco-store doctor -o json", "of the store that EMCO_STORE_URL names, for programs"),
+        ),
+        _fill_doctor,
+    ),
+    "demo": Verb(
+        "see in less than a minute what the store does for you, in memory",
+        _examples(
+            ("emco-store demo", "no server is needed and nothing is kept"),
+        ),
+        _fill_demo,
+    ),
+}

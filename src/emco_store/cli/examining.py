@@ -1,0 +1,105 @@
+"""The verb that looks at a server: ``doctor``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from emco_store.cli.arguments import Options
+from emco_store.cli.exits import Exit
+from emco_store.cli.items import write_json, write_yaml
+from emco_store.cli.screen import Screen, visible
+from emco_store.cli.secrets import masked
+from emco_store.connect import inspect
+from emco_store.core.plan import count
+from emco_store.health import Report, Verdict
+
+_LOOKS = {Verdict.FINE: "green", Verdict.ADVICE: "yellow", Verdict.WRONG: "bold red"}
+
+
+def doctor(options: Options, screen: Screen) -> Exit:
+    """Show how a server is set and what a namespace holds, and what to change."""
+    url = options.url or options.store
+    with screen.progress("Looking …"):
+        report = inspect(url, namespace=options.namespace, require=options.require)
+    if options.output == "table":
+        screen.tell(*_shown(report, url, options.namespace))
+    else:
+        value = _plain(report, url, options.namespace)
+        screen.write(write_json(value) if options.output == "json" else write_yaml(value))
+    if not report.is_reachable:
+        return Exit.RETRY
+    return Exit.OK if report.is_well else Exit.REFUSED
+
+
+def _shown(report: Report, url: str, namespace: str) -> Iterator[RenderableType]:
+    yield Text.assemble((_safe(url), "bold"), ("  namespace ", "dim"), namespace)
+    yield ""
+    table = _grid()
+    table.add_column(overflow="fold")
+    for finding in report.findings:
+        look = _LOOKS[finding.verdict]
+        table.add_row(Text(finding.verdict, style=look), Text(finding.name, style="dim"), Text(_safe(finding.value)))
+        if finding.do:
+            table.add_row("", "", Text(f"Do: {_safe(finding.do)}", style=look))
+    yield table
+    yield ""
+    if report.is_reachable:
+        yield from _records(report)
+    yield _sum(report)
+
+
+def _records(report: Report) -> Iterator[RenderableType]:
+    if report.records is None:
+        yield Text("Records cannot be counted by this user, or not in time.")
+        return
+    numbers = f"{count(sum(report.records.values()), 'record')} of {count(len(report.records), 'kind')}:"
+    yield Text(numbers if report.records else "No records yet.")
+    table = _grid()
+    for kind, number in report.records.items():
+        table.add_row(Text(f"  {visible(kind)}"), Text(f"{number:,}", justify="right"))
+    if report.records:
+        yield table
+    yield ""
+
+
+def _grid() -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    return table
+
+
+def _sum(report: Report) -> Text:
+    wrong = sum(finding.verdict is Verdict.WRONG for finding in report.findings)
+    advice = sum(finding.verdict is Verdict.ADVICE for finding in report.findings)
+    also = f"; {count(advice, 'thing')} could be better" if advice else ""
+    if not report.is_reachable:
+        return Text("The server does not answer.", style="bold red")
+    if wrong:
+        return Text(f"{count(wrong, 'thing')} must be changed{also}.", style="bold red")
+    return Text(f"Nothing must be changed{also}.", style="bold green")
+
+
+def _plain(report: Report, url: str, namespace: str) -> dict[str, Any]:
+    return {
+        "store": masked(url),
+        "namespace": namespace,
+        "backend": report.backend,
+        "reachable": report.is_reachable,
+        "well": report.is_well,
+        "durability": None if report.durability is None else str(report.durability),
+        "findings": [
+            {"name": one.name, "value": masked(one.value), "verdict": str(one.verdict), "do": masked(one.do)}
+            for one in report.findings
+        ],
+        "records": None if report.records is None else dict(report.records),
+    }
+
+
+def _safe(text: str) -> str:
+    return visible(masked(text))

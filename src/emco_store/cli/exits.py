@@ -1,0 +1,42 @@
+"""Exit codes: what a script may conclude from how a command ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+from emco_store import InvalidCall, NotFound, StoreError
+
+
+class Exit(IntEnum):
+    """How a command ended."""
+
+    OK = 0
+    REFUSED = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    RETRY = 4
+    INTERRUPTED = 130
+    NO_READER = 141
+
+
+MEANINGS: Mapping[Exit, str] = {
+    Exit.OK: "done",
+    Exit.REFUSED: "the store refused, a plan that was asked for is blocked, doctor found something that must be "
+    "changed, or the output cannot be written",
+    Exit.USAGE: "the command is wrong, or a file that it names cannot be read",
+    Exit.NOT_FOUND: "a resource is not there",
+    Exit.RETRY: "something moved, or the server does not answer: the same command may succeed later",
+    Exit.INTERRUPTED: "interrupted from the keyboard",
+    Exit.NO_READER: "whoever read the output has gone",
+}
+"""The table that ``emco-store --help`` shows."""
+
+
+def exit_of(problem: StoreError) -> Exit:
+    """Give the exit code of an error."""
+    if problem.retryable:
+        return Exit.RETRY
+    if isinstance(problem, NotFound):
+        return Exit.NOT_FOUND
+    return Exit.USAGE if isinstance(problem, InvalidCall) else Exit.REFUSED

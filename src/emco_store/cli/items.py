@@ -1,0 +1,138 @@
+"""Items: resources as plain values, tables and cards, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+import yaml
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from emco_store import InvalidResource, Resource, Untyped
+from emco_store.cli.graphs.palette import style_of
+from emco_store.cli.screen import visible
+from emco_store.core.codec import draft
+from emco_store.core.documents import LARGEST_MAX_BYTES, decode
+
+MAX_COLUMNS = 6
+"""Columns of a table beside the key, the version and the time."""
+
+
+def document_of(item: Resource | Untyped) -> dict[str, Any]:
+    """Give the document as it is stored: references whole, sets in their one order."""
+    if isinstance(item, Untyped):
+        return item.document
+    document: dict[str, Any] = decode(draft(item, max_bytes=LARGEST_MAX_BYTES).document)
+    return document
+
+
+def plain(item: Any) -> dict[str, Any]:
+    """Give a resource as JSON values; of one that cannot be read, its key and the problems."""
+    if isinstance(item, InvalidResource):
+        return {"key": str(item.key), "error": {"code": item.code, "problems": list(item.problems)}}
+    meta = item.meta
+    return {
+        "key": item.key.text,
+        "meta": {
+            "uid": meta.uid,
+            "version": meta.version,
+            "created_at": meta.created_at.isoformat(),
+            "updated_at": meta.updated_at.isoformat(),
+        },
+        "document": document_of(item),
+    }
+
+
+def write_json(value: Any) -> str:
+    """Write JSON for programs and people."""
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+
+
+def write_yaml(value: Any, *, sort_keys: bool = False) -> str:
+    """Write YAML for people and programs."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=sort_keys, allow_unicode=True, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text of several lines as a block, and never an alias."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the same value twice is two values
+        """Write each value out."""
+        return True
+
+
+def _write_text(dumper: Any, text: str) -> Any:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _write_text)
+
+
+def table_of(items: Sequence[Any]) -> Table:
+    """Give a table with a line for each resource: key, version, time, and the fields that say most."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    documents = [{} if isinstance(item, InvalidResource) else document_of(item) for item in items]
+    names = _columns(items, documents)
+    for heading in ("key", "version", "updated", *names):
+        table.add_column(visible(heading).upper(), no_wrap=True, overflow="ellipsis", justify="left")
+    for item, document in zip(items, documents, strict=True):
+        if isinstance(item, InvalidResource):
+            reason = Text(visible("; ".join(item.problems)), style="red")
+            table.add_row(Text(str(item.key)), Text("!", style="red"), reason, *("" for _ in names))
+            continue
+        cells = [Text(_cell(document.get(name))) for name in names]
+        table.add_row(
+            Text(item.key.text), str(item.meta.version), Text(_time(item.meta.updated_at), style="dim"), *cells
+        )
+    return table
+
+
+def _columns(items: Sequence[Any], documents: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Choose the fields to show: those that are filled, single values first, without what the key says already."""
+    said = {name for item in items if isinstance(item, Resource) for name in type(item).__emco__.key_fields} | {"name"}
+    weights: dict[str, bool] = {}
+    for document in documents:
+        for name, value in document.items():
+            if name not in said and value not in (None, "", [], {}):
+                weights[name] = weights.get(name, False) or isinstance(value, dict | list)
+    return sorted(weights, key=weights.__getitem__)[:MAX_COLUMNS]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    text = value if isinstance(value, str) else json.dumps(_filled(value), ensure_ascii=False)
+    text = visible(text.replace("\n", "⏎"))
+    return text if len(text) <= 60 else f"{text[:59]}…"  # noqa: PLR2004 - what one glance takes in
+
+
+def _filled(value: Any) -> Any:
+    """Leave out what is null, which says nothing to a person."""
+    if isinstance(value, list):
+        return [_filled(inner) for inner in cast("Any", value)]
+    if isinstance(value, dict):
+        return {name: _filled(inner) for name, inner in cast("Any", value).items() if inner is not None}
+    return value
+
+
+def card_of(item: Resource | Untyped) -> RenderableType:
+    """Give all of one resource: its key, what the store knows of it, its document, and what it refers to."""
+    meta = item.meta
+    head = Text.assemble((item.key.text, "bold"), (f"  version {meta.version}", ""))
+    times = f"uid {meta.uid}  created {_time(meta.created_at)}  updated {_time(meta.updated_at)}"
+    lines: list[RenderableType] = [head, Padding(Text(times, style="dim"), (0, 0, 0, 2), expand=False)]
+    lines.append(Padding(Text(write_yaml(_filled(document_of(item))).rstrip()), (0, 0, 0, 2), expand=False))
+    for edge in meta.edges:
+        rule = (str(edge.rule), style_of(edge.rule))
+        line = Text.assemble((visible(edge.place), ""), (" → ", "dim"), edge.target.text, "  ", rule)
+        lines.append(Padding(line, (0, 0, 0, 2), expand=False))
+    return Group(*lines)
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%SZ}"

@@ -1,0 +1,83 @@
+"""Opening a store for one command: with which models, and with what in it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from emco_store import InvalidCall, Resource, Store, StoreError, connect
+from emco_store.cli.arguments import DEFAULT_STORE, Options
+from emco_store.cli.bundles import read_files
+from emco_store.cli.screen import Screen
+from emco_store.cli.secrets import masked
+from emco_store.emco import CATALOGUE, apply_bundle, read_bundle
+
+
+@contextmanager
+def opened(options: Options, screen: Screen) -> Generator[Store, None, None]:
+    """Open the store that the options name, and apply the bundles that are to be loaded.
+
+    Raises:
+        InvalidCall: The options contradict each other, or name what cannot be read.
+        StoreError: The store cannot be opened, or refuses a bundle.
+    """
+    load = getattr(options, "load", [])
+    in_memory = options.store == DEFAULT_STORE
+    if load and not in_memory:
+        raise InvalidCall(
+            "Cannot load bundles before reading this store.",
+            why=[f"--load is for {DEFAULT_STORE}, which starts empty; {masked(options.store)} keeps its data"],
+            do="leave out --load; emco-store apply writes bundles into the store.",
+        )
+    with connect(options.store, namespace=options.namespace, models=models(options.models)) as store:
+        if load:
+            bundle = read_bundle(read_files(load))
+            with screen.progress("Loading …"):
+                apply_bundle(store, bundle)
+        elif in_memory and hasattr(options, "load"):
+            screen.note(
+                f"note: {DEFAULT_STORE} starts empty; --load FILE fills it, --store or EMCO_STORE_URL names another"
+            )
+        yield store
+
+
+def models(module: str | None) -> tuple[type[Resource], ...]:
+    """Give the models of a module: every class that is a kind of resource; EMCO's catalogue where none is named.
+
+    Raises:
+        InvalidCall: The module cannot be imported, or holds no model.
+        InvalidModel: One of its models cannot work.
+    """
+    if module is None:
+        return CATALOGUE
+    found = tuple(
+        value
+        for value in vars(_imported(module)).values()
+        if isinstance(value, type) and issubclass(value, Resource) and "__emco__" in value.__dict__
+    )
+    if not found:
+        raise InvalidCall(
+            f"The module {module} holds no models.",
+            why=["none of its names is a subclass of emco_store.Resource that is a kind of its own"],
+            do="name the module in which they are defined.",
+        )
+    return found
+
+
+def _imported(module: str) -> object:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)  # as `python -m` has it, so that a module beside the caller is found
+    try:
+        return importlib.import_module(module)
+    except StoreError:
+        raise
+    except (Exception, SystemExit) as problem:  # a module may raise anything when it is imported
+        raise InvalidCall(
+            f"Cannot import the module {module!r:.100}.",
+            why=[f"{type(problem).__name__}: {problem}"],
+            do="give its dotted name, as in an import statement, and see that Python can import it from here.",
+        ) from problem

@@ -1,0 +1,46 @@
+"""Plans as trees: what a delete takes with it, what it changes, and what blocks it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from rich.text import Text
+from rich.tree import Tree
+
+from emco_store import Deletion, Key, Plan
+from emco_store.cli.graphs.palette import style_of
+from emco_store.cli.screen import visible
+from emco_store.core.plan import count
+
+
+def plan_tree(plan: Plan) -> Tree:
+    """Give the plan as a tree: ``-`` goes, ``~`` stays and loses a reference, ``!`` blocks."""
+    changed = len({change.key for change in plan.updates})
+    verdict = ("can be applied", "bold green")
+    if plan.blockers:
+        verdict = (f"blocked by {count(len(plan.blockers), 'reference')}", "bold red")
+    counts = f"{count(len(plan.deletes), 'resource')} would go, {count(changed, 'resource')} would change: "
+    tree = Tree(Text.assemble((counts, "bold"), verdict), guide_style="dim")
+    _add_deletions(tree, plan)
+    for change in plan.updates:
+        tree.add(Text.assemble(("~ ", "bold yellow"), visible(str(change))))
+    for blocker in plan.blockers:
+        rule = (str(blocker.rule), style_of(blocker.rule))
+        place = visible(blocker.place)
+        tree.add(Text.assemble(("! ", "bold red"), f"{blocker.referrer} {place} → {blocker.target}  ", rule))
+    return tree
+
+
+def _add_deletions(tree: Tree, plan: Plan) -> None:
+    below: dict[Key | None, list[Deletion]] = defaultdict(list)
+    for deletion in plan.deletes:
+        below[deletion.via.target if deletion.via else None].append(deletion)
+    stack = [(deletion, tree) for deletion in reversed(below[None])]
+    while stack:
+        deletion, above = stack.pop()
+        line = Text.assemble(("- ", "bold red"), deletion.key.text)
+        if deletion.via is not None:
+            line.append(f"  {visible(deletion.via.place)} ", style="dim")
+            line.append(str(deletion.via.rule), style=style_of(deletion.via.rule))
+        branch = above.add(line)
+        stack.extend((inner, branch) for inner in reversed(below[deletion.key]))

@@ -1,0 +1,73 @@
+"""The program: read the arguments, carry out the verb, and end every mistake with a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from io import TextIOWrapper
+
+from emco_store import InvalidCall, StoreError
+from emco_store.cli.arguments import Options, read_arguments
+from emco_store.cli.demo import demo
+from emco_store.cli.examining import doctor
+from emco_store.cli.exits import Exit, exit_of
+from emco_store.cli.reading import export, get, graph, list_
+from emco_store.cli.screen import Screen
+from emco_store.cli.writing import apply, delete
+
+VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
+    "apply": apply,
+    "get": get,
+    "list": list_,
+    "delete": delete,
+    "graph": graph,
+    "export": export,
+    "doctor": doctor,
+    "demo": demo,
+}
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        _write_any_text(stream)
+    screen = Screen()
+    try:
+        options = read_arguments(argv)
+        code = VERBS[options.verb](options, screen)
+        screen.flush()
+    except StoreError as problem:
+        screen.error(problem)
+        return exit_of(problem)
+    except KeyboardInterrupt:
+        screen.note("interrupted")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        _forget_output()
+        return Exit.NO_READER
+    except OSError as problem:
+        _forget_output()
+        screen.error(InvalidCall("Cannot write the output.", why=[str(problem.strerror)], do="write it elsewhere."))
+        return Exit.REFUSED
+    except SystemExit as ended:  # argparse has shown a help text
+        return int(ended.code or 0)
+    return code
+
+
+def _write_any_text(stream: object) -> None:
+    """Make a stream take every text: as UTF-8 in files and pipes, as well as it can on a terminal."""
+    if isinstance(stream, TextIOWrapper):
+        if stream.isatty():
+            stream.reconfigure(errors="replace")
+        else:
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _forget_output() -> None:
+    """Let the flush at the end of the process succeed (Python's documentation of SIGPIPE, in the module signal)."""
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        return

@@ -1,0 +1,188 @@
+"""The verbs that only read: ``get``, ``list``, ``graph`` and ``export``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from emco_store import Conflict, InvalidCall, InvalidResource, Key, Resource, Store
+from emco_store.cli.arguments import Options
+from emco_store.cli.conditions import read_condition, suggestion
+from emco_store.cli.exits import Exit
+from emco_store.cli.graphs import (
+    MAX_BOXES,
+    Graph,
+    draw_dot,
+    draw_mermaid,
+    draw_svg,
+    draw_tree,
+    graph_around,
+    graph_of_models,
+)  # fmt: skip
+from emco_store.cli.items import card_of, document_of, plain, table_of, write_json, write_yaml
+from emco_store.cli.opening import models, opened
+from emco_store.cli.screen import Screen
+from emco_store.core.schema import Schema
+from emco_store.emco import write_bundle
+
+PASSES = 5
+"""How often an export is begun anew when resources change while it reads."""
+_DRAWERS: Mapping[str, Callable[[Graph], str]] = {"mermaid": draw_mermaid, "dot": draw_dot, "svg": draw_svg}
+
+
+def get(options: Options, screen: Screen) -> Exit:
+    """Show resources by their keys."""
+    keys = [read_key(text) for text in options.keys]
+    with opened(options, screen) as store:
+        items = store.get_many(keys)
+    if options.output == "table":
+        for number, item in enumerate(items):
+            screen.show(*([""] if number else []), card_of(item))
+    else:
+        screen.write(_for_programs(options.output, {"items": [plain(item) for item in items]}))
+    return Exit.OK
+
+
+def list_(options: Options, screen: Screen) -> Exit:
+    """List a page of a kind; a document that cannot be read is shown in its place, and makes the exit code 1."""
+    with opened(options, screen) as store:
+        model = store.schema.model_of(options.kind)
+        page = store.list(
+            model or options.kind,
+            under=None if options.under is None else read_key(options.under),
+            where=[read_condition(text, model) for text in options.where],
+            order_by=options.order_by,
+            limit=options.limit,
+            after=options.after,
+        )
+        if model is None and not page.items and options.after is None:
+            raise _unknown_kind(options.kind, store)
+    if options.output == "table":
+        screen.show(*([table_of(page.items)] if page.items else []))
+        screen.note(f"{len(page.items)} shown" + (f"; the next page: --after {page.next}" if page.next else ""))
+    else:
+        value = {"items": [plain(item) for item in page.items], "next": page.next}
+        screen.write(_for_programs(options.output, value))
+    for problem in page.errors:
+        screen.error(problem)
+    return Exit.REFUSED if page.errors else Exit.OK
+
+
+def graph(options: Options, screen: Screen) -> Exit:
+    """Draw the models, or the data around one key."""
+    if options.depth < 0:
+        raise InvalidCall(f"--depth {options.depth} is less than 0.", do="give the steps from KEY, for example 2.")
+    if options.key is None:
+        drawn = graph_of_models(Schema(models(options.models)).models())
+    else:
+        key = read_key(options.key)
+        with opened(options, screen) as store, screen.progress("Following references …"):
+            drawn = graph_around(store, key, depth=options.depth)
+    if options.format == "tree":
+        screen.show(*draw_tree(drawn))
+    else:
+        screen.write(_DRAWERS[options.format](drawn))
+    if drawn.cut:
+        screen.note(
+            f"note: {drawn.cut} or more resources beyond the first {MAX_BOXES} are not drawn; a smaller --depth helps"
+        )
+    return Exit.OK
+
+
+def export(options: Options, screen: Screen) -> Exit:
+    """Write all resources of the namespace, in one order and one form."""
+    with opened(options, screen) as store, screen.progress("Reading …"):
+        items = snapshot(store)
+    if options.format == "emcoctl":
+        screen.write(write_bundle(_typed(items)))
+    elif options.format == "yaml":
+        screen.write("".join(f"---\n{write_yaml(_exported(item), sort_keys=True)}" for item in items))
+    else:
+        lines = (json.dumps(_exported(item), ensure_ascii=False, sort_keys=True) for item in items)
+        screen.write("[\n" + ",\n".join(lines) + "\n]\n" if items else "[]\n")
+    screen.note(f"{len(items)} exported")
+    return Exit.OK
+
+
+def snapshot(store: Store) -> list[Any]:
+    """Read everything as of one moment, by key.
+
+    Pages are read one after the other, so a pass may see resources of different moments. Two passes that see the same
+    versions have seen what was there between them.
+
+    Raises:
+        Conflict: Resources kept changing.
+        InvalidResource: A document cannot be read; leaving it out would be a loss.
+    """
+    before = _pass(store)
+    for _ in range(PASSES):
+        items = _pass(store)
+        if [(item.key, item.meta.uid, item.meta.version) for item in items] == [
+            (item.key, item.meta.uid, item.meta.version) for item in before
+        ]:
+            return items
+        before = items
+    raise Conflict(
+        "Cannot export: resources changed while they were read.",
+        why=[f"{PASSES + 1} passes did not see the same state twice"],
+        do="run the export again when fewer services write.",
+        keys=(),
+    )
+
+
+def _pass(store: Store) -> list[Any]:
+    items: list[Any] = []
+    after: str | None = None
+    while True:
+        page = store.list(Resource, limit=1000, after=after)
+        for problem in page.errors:
+            raise problem
+        items += page.resources
+        after = page.next
+        if after is None:
+            return sorted(items, key=lambda item: item.key)
+
+
+def _exported(item: Any) -> dict[str, Any]:
+    return {"key": item.key.text, "document": document_of(item)}
+
+
+def _typed(items: list[Any]) -> list[Resource]:
+    strange = sorted({item.key.kind for item in items if not isinstance(item, Resource)})
+    if strange:
+        raise InvalidCall(
+            "Cannot write these resources as a bundle.",
+            why=[f"no model is known of the kinds {', '.join(strange)}"],
+            do="use --format yaml or json, which need no models.",
+        )
+    return items
+
+
+def _for_programs(output: str, value: Any) -> str:
+    return write_json(value) if output == "json" else write_yaml(value)
+
+
+def read_key(text: str) -> Key:
+    """Read a key from the command line.
+
+    Raises:
+        InvalidCall: It is none.
+    """
+    try:
+        return Key.parse(text)
+    except InvalidResource as problem:
+        raise InvalidCall(
+            f"{text!r:.200} is not a key.",
+            why=problem.why if "/" in text else ["no name follows the kind"],
+            do="write the kind and all names from the root on, for example App/p1/vfw/v1/sink.",
+        ) from problem
+
+
+def _unknown_kind(kind: str, store: Store) -> InvalidCall:
+    known = [model.__emco__.kind for model in store.schema.models()]
+    return InvalidCall(
+        f"There is no kind {kind!r:.80}.",
+        why=["no model has it, and no resource"],
+        do=suggestion(kind, known) or f"name one of: {', '.join(known)}.",
+    )

@@ -1,0 +1,106 @@
+"""The screen: results on standard output, everything else on standard error, colours on terminals only."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from typing import IO, NoReturn
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from emco_store import StoreError
+from emco_store.cli.secrets import masked
+
+PIPED_WIDTH = 100
+"""Columns of text that is not for a terminal."""
+_UNLIMITED = 100_000
+
+
+class _Console(Console):
+    """A console that leaves a broken pipe to the program."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Pass the error on, which rich would turn into the exit code 1."""
+        raise  # noqa: PLE0704 - rich calls this while it handles the BrokenPipeError
+
+
+class Screen:
+    """What a command shows.
+
+    ``NO_COLOR`` and ``TERM=dumb`` are respected by rich.
+    """
+
+    def __init__(self) -> None:
+        self._narrow = _console(sys.stdout, width=PIPED_WIDTH)
+        self._wide = _console(sys.stdout, width=_UNLIMITED)
+        self._err = _console(sys.stderr, width=_UNLIMITED)
+
+    def show(self, *renderables: RenderableType) -> None:
+        """Show results for people, cut to the width of a terminal and whole elsewhere."""
+        _print(self._wide, renderables)
+
+    def tell(self, *renderables: RenderableType, width: int = PIPED_WIDTH) -> None:
+        """Show text for people, in lines of at most ``width`` columns."""
+        _print(self._narrow, renderables, min(width, self._narrow.width))
+
+    def write(self, text: str) -> None:
+        """Write text for programs, as it is."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def note(self, text: str) -> None:
+        """Say something about the result that is no part of it."""
+        self._err.print(Text(visible(masked(text)), style="dim"), soft_wrap=True)
+
+    def error(self, problem: StoreError) -> None:
+        """Say what was refused, which object, why, and what to do."""
+        what, *rest = visible(masked(str(problem))).split("\n")
+        self._err.print(Text(what, style="bold red"), *(Text(line) for line in rest), sep="\n", soft_wrap=True)
+
+    @property
+    def is_coloured(self) -> bool:
+        """Whether colours are shown."""
+        return self._narrow.color_system is not None
+
+    @contextmanager
+    def progress(self, text: str) -> Generator[None, None, None]:
+        """Show that something is under way, on a terminal only."""
+        if not self._err.is_terminal:
+            yield
+            return
+        with self._err.status(text):
+            yield
+
+    def flush(self) -> None:
+        """Write what is left, so that an error of the output is met here."""
+        if sys.stdout is not None:
+            sys.stdout.flush()
+
+
+def _console(stream: IO[str] | None, *, width: int) -> _Console:
+    is_terminal = stream is not None and stream.isatty()
+    return _Console(
+        file=stream, width=None if is_terminal else width, highlight=False, markup=False, emoji=False, soft_wrap=False
+    )
+
+
+def _print(console: Console, renderables: Iterable[RenderableType], width: int | None = None) -> None:
+    """Print, without the blanks that fill lines up where nobody sees them."""
+    for renderable in renderables:
+        if console.is_terminal:
+            console.print(renderable, width=width)
+            continue
+        with console.capture() as captured:
+            console.print(renderable, width=width)
+        console.file.write("\n".join(line.rstrip() for line in captured.get().split("\n")))
+
+
+def visible(text: str) -> str:
+    """Write characters that would steer a terminal as escapes, so that data cannot."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else ascii(character)[1:-1] for character in text
+    )

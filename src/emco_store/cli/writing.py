@@ -1,0 +1,52 @@
+"""The verbs that write: ``apply`` and ``delete``."""
+
+from __future__ import annotations
+
+from emco_store import Key, Plan, Store
+from emco_store.cli.arguments import DEFAULT_STORE, Options
+from emco_store.cli.bundles import read_files
+from emco_store.cli.exits import Exit
+from emco_store.cli.opening import opened
+from emco_store.cli.plans import plan_tree
+from emco_store.cli.reading import read_key
+from emco_store.cli.reports import report_lines
+from emco_store.cli.screen import Screen
+from emco_store.core.plan import count
+from emco_store.emco import Bundle, apply_bundle, plan_bundle_delete, read_bundle
+
+
+def apply(options: Options, screen: Screen) -> Exit:
+    """Apply bundles as one transaction, and say what became of each resource."""
+    bundle = read_bundle(read_files(options.file))
+    with opened(options, screen) as store, screen.progress("Applying …"):
+        report = apply_bundle(store, bundle)
+    screen.show(*report_lines(report))
+    if options.store == DEFAULT_STORE:
+        screen.note(
+            f"note: {DEFAULT_STORE} forgets everything now; --store or EMCO_STORE_URL names a store that keeps it"
+        )
+    return Exit.OK
+
+
+def delete(options: Options, screen: Screen) -> Exit:
+    """Delete resources, or show the plan of it; what is applied is the plan that is shown."""
+    keys = [read_key(text) for text in options.keys]
+    texts = read_files(options.file)
+    with opened(options, screen) as store:
+        plan, absent = _planned(store, read_bundle(texts)) if texts else (store.plan_delete(*keys), ())
+        if not options.plan:
+            store.apply(plan)
+    for key in absent:
+        screen.note(f"not there, skipped: {key}")
+    if options.plan:
+        screen.show(plan_tree(plan))
+        return Exit.REFUSED if plan.blockers else Exit.OK
+    changed = len({change.key for change in plan.updates})
+    screen.show(f"{count(len(plan.deletes), 'resource')} deleted, {count(changed, 'resource')} changed")
+    return Exit.OK
+
+
+def _planned(store: Store, bundle: Bundle) -> tuple[Plan, tuple[Key, ...]]:
+    """Plan the delete of a bundle, and say what of it is not there."""
+    found = plan_bundle_delete(store, bundle)
+    return found.plan, found.absent

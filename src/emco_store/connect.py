@@ -1,0 +1,243 @@
+"""Open a store: choose the backend, check what is asked of it, and hand it to the blocking or the asyncio shell."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+import uuid
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeGuard
+
+from emco_store._aio.store import AsyncStore
+from emco_store._sync.store import Store
+from emco_store.backends.memory import MemoryBackend
+from emco_store.core.documents import LARGEST_MAX_BYTES, MAX_BYTES
+from emco_store.core.resource import Resource
+from emco_store.core.schema import Schema
+from emco_store.errors import InvalidCall, NotSupported
+from emco_store.flows.context import MAX_RECORDS, Limits, RetryPolicy
+from emco_store.health import Inspectable, Report
+from emco_store.ports import Backend, Clock, Durability, IdSource
+
+_NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now(self) -> datetime:
+        """Give the time, in UTC."""
+        return datetime.now(UTC)  # noqa: TID251 - the one place that reads the clock
+
+
+class TimeOrderedIds:
+    """Identifiers of UUID version 7, which begin with the time in milliseconds (RFC 9562, section 5.7)."""
+
+    def new(self) -> str:
+        """Give a new identifier."""
+        milliseconds = time.time_ns() // 1_000_000
+        bits = milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | secrets.randbits(62)
+        return str(uuid.UUID(int=bits))
+
+
+def connect(
+    target: Any,
+    *,
+    namespace: str,
+    models: Iterable[type[Resource]] = (),
+    require: Durability | str | None = None,
+    max_bytes: int = MAX_BYTES,
+    max_records: int = MAX_RECORDS,
+    retry: RetryPolicy | None = None,
+    clock: Clock | None = None,
+    ids: IdSource | None = None,
+) -> Store:
+    """Open a store for blocking use.
+
+    Args:
+        target: ``"memory://"`` for data of its own in memory, ``"redis://…"`` or ``"mongodb://…"``, which is handed to
+            the driver untouched; a client of redis-py or PyMongo, which stays open when the store is closed; or a
+            backend, such as a ``MemoryBackend``, whose data several stores share.
+        namespace: 1 to 63 letters, digits, ``_`` and ``-``; stores with one namespace share their resources.
+        models: Models to know from the start; others are learned when they are first used.
+        require: The least durability class to accept: ``volatile``, ``local-1s``, ``local-sync``, ``replicated`` or
+            ``majority``.
+        max_bytes: The largest document, in bytes, 1 to 8 MiB.
+        max_records: The most records that one commit may write, 1 or more.
+        retry: How calls that lose races are repeated.
+        clock: Where the time comes from.
+        ids: Where identifiers come from.
+
+    Raises:
+        InvalidCall: An argument cannot be right.
+        Misconfigured: The server promises less than ``require``, or a setting of it would break a promise.
+        NotSupported: There is no such backend, its driver is not installed, or the server is too old.
+
+    Rules: DUR-1, DUR-2.
+    """
+    options = _options(
+        namespace,
+        models=models,
+        max_bytes=max_bytes,
+        max_records=max_records,
+        retry=retry,
+        clock=clock,
+        ids=ids,
+        require=require,
+    )
+    store = Store(_backend(target).port(namespace), **options)
+    store.open()
+    return store
+
+
+def connect_async(
+    target: Any,
+    *,
+    namespace: str,
+    models: Iterable[type[Resource]] = (),
+    require: Durability | str | None = None,
+    max_bytes: int = MAX_BYTES,
+    max_records: int = MAX_RECORDS,
+    retry: RetryPolicy | None = None,
+    clock: Clock | None = None,
+    ids: IdSource | None = None,
+) -> AsyncStore:
+    """Open a store for asyncio, to be used as ``async with``; see :func:`connect`."""
+    options = _options(
+        namespace,
+        models=models,
+        max_bytes=max_bytes,
+        max_records=max_records,
+        retry=retry,
+        clock=clock,
+        ids=ids,
+        require=require,
+    )
+    return AsyncStore(_backend(target).async_port(namespace), **options)
+
+
+def inspect(target: Any, *, namespace: str, require: Durability | str | None = None) -> Report:
+    """Look at a server and at a namespace on it, without writing; what ``emco-store doctor`` shows.
+
+    Args:
+        target: As for :func:`connect`.
+        namespace: As for :func:`connect`.
+        require: The least durability class that is fine.
+
+    Raises:
+        InvalidCall: An argument cannot be right.
+        Misconfigured: A setting of the client would break a promise.
+        NotSupported: There is no such backend, its driver is not installed, or it cannot look.
+    """
+    _check_namespace(namespace)
+    wanted = _durability(require)
+    backend = _backend(target)
+    if not isinstance(backend, Inspectable):
+        raise NotSupported("This backend cannot look at its server.", do="give it a method report(namespace).")
+    return backend.report(namespace).requiring(wanted)
+
+
+def _options(
+    namespace: Any,
+    *,
+    models: Iterable[type[Resource]],
+    max_bytes: int,
+    max_records: int,
+    retry: RetryPolicy | None,
+    clock: Clock | None,
+    ids: IdSource | None,
+    require: object,
+) -> dict[str, Any]:
+    _check_namespace(namespace)
+    _check_limit("max_bytes", max_bytes, LARGEST_MAX_BYTES)
+    _check_limit("max_records", max_records, None)
+    return {
+        "namespace": namespace,
+        "schema": Schema(models),
+        "limits": Limits(max_bytes, max_records),
+        "retry": retry or RetryPolicy(),
+        "clock": clock or SystemClock(),
+        "ids": ids or TimeOrderedIds(),
+        "require": _durability(require),
+    }
+
+
+def _check_namespace(namespace: Any) -> None:
+    if not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace):
+        raise InvalidCall(
+            f"{namespace!r:.80} cannot name a namespace.",
+            why=["the name becomes part of the names on every server"],
+            do="use 1 to 63 ASCII letters, digits, '_' and '-', with a letter or digit first.",
+        )
+
+
+def _check_limit(name: str, value: Any, most: int | None) -> None:
+    if type(value) is not int or value < 1 or (most is not None and value > most):
+        allowed = "1 or more" if most is None else f"1 to {most}"
+        raise InvalidCall(
+            f"Cannot open a store with {name}={value!r:.40}.",
+            why=[f"it is no number of {allowed}"],
+            do=f"use {allowed}.",
+        )
+
+
+def _backend(target: object) -> Backend:
+    if _is_backend(target):
+        return target
+    if target == "memory://":
+        return MemoryBackend()
+    # The module of a client says whose it is, without importing a driver that may not be there.
+    origin = target.partition(":")[0] if isinstance(target, str) else type(target).__module__.partition(".")[0]
+    if origin == "memory":
+        raise InvalidCall(
+            "Cannot open this URL of data in memory.",
+            why=["the URL of data in memory is just memory://"],
+            do="to share data between stores of one process, give them the same MemoryBackend().",
+        )
+    if origin in {"redis", "rediss", "unix"}:
+        with _extra("redis"):
+            from emco_store.backends.redis.backend import RedisBackend
+        return RedisBackend(target)
+    if origin in {"mongodb", "mongodb+srv", "pymongo", "motor"}:
+        with _extra("mongo"):
+            from emco_store.backends.mongo.backend import MongoBackend
+        return MongoBackend(target)
+    raise NotSupported(
+        f"Cannot open {origin!r:.40}.",
+        why=["there is no backend for it"],
+        do="use memory://, redis://… or mongodb://…, give a client of redis-py or PyMongo, or a backend object.",
+    )
+
+
+def _is_backend(target: object) -> TypeGuard[Backend]:
+    # Its class is asked, since a client of PyMongo has every attribute: the database of that name.
+    return all(callable(getattr(type(target), name, None)) for name in ("port", "async_port"))
+
+
+@contextmanager
+def _extra(name: str) -> Generator[None]:
+    """Say which extra to install where its driver is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as problem:
+        raise NotSupported(
+            f"The {name} backend is not installed.",
+            why=[f"there is no module {problem.name}"],
+            do=f"pip install 'emco-store[{name}]'",
+        ) from problem
+
+
+def _durability(require: object) -> Durability | None:
+    if require is None:
+        return None
+    try:
+        return Durability(str(require))
+    except ValueError:
+        raise InvalidCall(
+            f"Cannot require the durability {require!r:.40}.",
+            why=["there is no such class"],
+            do=f"use one of {', '.join(Durability)}.",
+        ) from None

@@ -1,0 +1,223 @@
+"""ATM: all or nothing, once, whatever becomes of the request and of the reply."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from emco_store.contracts.deletes import sites
+from emco_store.contracts.faults import ClientDied
+from emco_store.contracts.harness import Lab
+from emco_store.contracts.models import Crate, Item, Rack, Restrict, SetNull, Site
+from emco_store.contracts.rules import rule
+from emco_store.core.keys import Key
+from emco_store.errors import AlreadyExists, MissingReference, Unavailable, UnknownOutcome
+from emco_store.ports import Commit, Outcome
+
+
+class AtomicityRules:
+    """The faults of a network, put around the ports of any backend."""
+
+    @rule("ATM-1")
+    def test_exception_in_the_block_discards_everything(self, lab: Lab) -> None:
+        """A transaction that ends in an exception leaves nothing behind, whatever it has done (ATM-1)."""
+        (a,) = sites(lab, "a")
+        lab.store.create(SetNull(name="n", one=a))
+        before = lab.state()
+
+        for problem in (ZeroDivisionError, ClientDied):
+            with pytest.raises(problem), lab.store.transaction() as tx:
+                _much(tx, a)
+                raise problem
+            with pytest.raises(problem):
+                lab.store.run(partial(_fail_late, a=a, problem=problem))
+        assert before == lab.state()
+
+    @rule("ATM-1")
+    def test_client_that_dies_leaves_all_or_nothing(self, lab: Lab) -> None:
+        """Whichever request a client dies before or after, there is everything of its call or nothing (ATM-1)."""
+        calls = _calls(lab)
+        for name, call in calls.items():
+            requests = _requests_of(lab, call)
+            assert [] != requests, name
+            for at, moment in [(at, moment) for at in range(len(requests)) for moment in ("before", "after")]:
+                before = _begin(lab)
+                _die_at(lab, at, requests, moment)
+                with pytest.raises(ClientDied):
+                    call()
+                lab.faults.clear()
+                is_committed = (requests[at], moment) == ("commit", "after")
+                assert is_committed == (before != lab.state()), (name, at, moment)
+                assert [] == lab.dangling()
+
+    @rule("ATM-1", "ATM-3")
+    def test_one_failing_precondition_stops_everything(self, lab: Lab) -> None:
+        """One member that cannot be makes a large commit fail as a whole, wherever it stands (ATM-1, ATM-3)."""
+        lab.store.create(Site(name="s10"))
+        before = lab.state()
+
+        for at in (0, 10, 20):
+            with pytest.raises((AlreadyExists, MissingReference)), lab.store.transaction() as tx:
+                for number in range(20):
+                    tx.create(Site(name=f"x{number:02}"))
+                    if number == at:
+                        tx.create(Rack(name="k", parent="Site/ghost"))
+                if at == 20:
+                    tx.create(Site(name="s10"))
+            assert before == lab.state()
+
+    @rule("ATM-2")
+    def test_lost_reply_has_its_effect_once(self, lab: Lab) -> None:
+        """A commit whose reply is lost is sent again, and every call ends as if nothing had happened (ATM-2)."""
+        for name, call in _calls(lab).items():
+            for lose in (lab.faults.lose_reply, lab.faults.lose_request):
+                for times in (1, 2):
+                    _begin(lab)
+                    call()
+                    wanted = lab.state()
+                    _begin(lab)
+                    lose(times=times)
+                    call()
+                    assert wanted == lab.state(), name
+                    assert times + 1 == lab.faults.count("commit")
+                    assert 1 == len({commit.txid for commit in _commits(lab)})
+                    lab.faults.clear()
+
+    @rule("ATM-4")
+    def test_answer_that_never_comes_is_an_unknown_outcome(self, lab: Lab) -> None:
+        """When no answer comes at all, the error carries the txid, survives a pickle, and ``run`` stops (ATM-4)."""
+        for name, call in _calls(lab).items():
+            for lose, happened in ((lab.faults.lose_reply, True), (lab.faults.lose_request, False)):
+                before = _begin(lab)
+                lose(times=1000)
+                with pytest.raises(UnknownOutcome) as caught:
+                    call()
+                (txid,) = {commit.txid for commit in _commits(lab)}
+                lab.faults.clear()
+                copied = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own
+                assert txid == caught.value.txid == copied.txid
+                assert happened == (before != lab.state()), name
+
+    @rule("ATM-4")
+    def test_lost_answer_followed_by_silence_is_unknown(self, lab: Lab) -> None:
+        """Once an answer was lost, a backend that is then out of reach does not make the outcome known (ATM-4)."""
+        lab.faults.do("commit", lambda: None)
+        lab.faults.lose_reply()
+        lab.faults.unreachable("commit", times=1000)
+
+        with pytest.raises(UnknownOutcome):
+            lab.store.create(Site(name="a"))
+
+        assert ["Site/a"] == list(lab.state())
+
+    @rule("ATM-4")
+    def test_request_that_never_left_is_unavailable(self, lab: Lab) -> None:
+        """When nothing was sent, the outcome is known: nothing was written, and a later try may succeed (ATM-4)."""
+        for name in ("get", "commit"):
+            lab.faults.unreachable(name)
+            with pytest.raises(Unavailable) as caught:
+                lab.store.get(Site, "a") if name == "get" else lab.store.create(Site(name="a"))
+            assert caught.value.retryable
+        assert {} == lab.state()
+
+        lab.faults.unreachable("scan")
+        with pytest.raises(Unavailable):
+            lab.store.list(Site)
+        lab.faults.unreachable("referrers")
+        with pytest.raises(Unavailable):
+            lab.store.children(lab.store.create(Site(name="a")))
+
+    @rule("ATM-5")
+    def test_resolve_says_how_the_commit_ended(self, lab: Lab) -> None:
+        """``resolve`` says committed for what happened and aborted for what did not, at any time and again (ATM-5)."""
+        for lose, outcome in ((lab.faults.lose_reply, Outcome.COMMITTED), (lab.faults.lose_request, Outcome.ABORTED)):
+            lose(times=1000)
+            with pytest.raises(UnknownOutcome) as caught:
+                lab.store.put(Site(name="a", title=outcome))
+            lab.faults.clear()
+            state = lab.state()
+
+            assert [outcome] * 3 == [store.resolve(caught.value.txid) for store in (lab.store, lab.open(), lab.store)]
+            assert state == lab.state()
+
+    @rule("ATM-5")
+    def test_resolve_that_cannot_ask_says_so(self, lab: Lab) -> None:
+        """A backend out of reach is ``Unavailable`` and no outcome (ATM-5)."""
+        lab.faults.unreachable("settle")
+
+        with pytest.raises(Unavailable):
+            lab.store.resolve("some-1")
+        assert Outcome.ABORTED == lab.store.resolve("some-1")
+
+
+def _raise(problem: type[BaseException]) -> None:
+    raise problem
+
+
+def _much(tx: Any, a: Site) -> None:
+    tx.create(Rack(name="k", parent=a))
+    tx.update(a.model_copy(update={"title": "new"}))
+    tx.put(Item(name="i", serial="x"))
+    tx.delete(tx.get(SetNull, "n"))
+
+
+def _fail_late(tx: Any, *, a: Site, problem: type[BaseException]) -> None:
+    _much(tx, a)
+    raise problem
+
+
+def _begin(lab: Lab) -> dict[str, Any]:
+    """Make the data of :meth:`_calls` as it is at the beginning of each of them."""
+    if lab.records():
+        with lab.store.transaction() as tx:
+            tx.delete(*(record.key for record in lab.records().values()))
+    with lab.store.transaction() as tx:
+        site = tx.create(Site(name="a"))
+        tx.create(Crate(name="c", parent=site))
+        tx.create(SetNull(name="n", one=site))
+    lab.faults.clear()
+    return lab.state()
+
+
+def _calls(lab: Lab) -> dict[str, Callable[[], Any]]:
+    """Give calls of each kind that writes."""
+
+    def move(tx: Any) -> None:
+        tx.update(tx.get(Site, "a").model_copy(update={"title": "moved"}))
+        tx.create(Restrict(name="r", one="Site/a"))
+
+    def inside() -> None:
+        with lab.store.transaction() as tx:
+            move(tx)
+
+    return {
+        "create": lambda: lab.store.create(Rack(name="k", parent="Site/a")),
+        "update": lambda: lab.store.update(lab.store.get(Site, "a").model_copy(update={"title": "new"})),
+        "put": lambda: lab.store.put(Site(name="a", title="put")),
+        "delete": lambda: lab.store.delete(Key("Site", "a")),
+        "apply": lambda: lab.store.apply(lab.store.plan_delete(Key("Site", "a"))),
+        "transaction": inside,
+        "run": lambda: lab.store.run(move),
+    }
+
+
+def _requests_of(lab: Lab, call: Callable[[], Any]) -> list[Any]:
+    _begin(lab)
+    call()
+    return [name for name, _ in lab.faults.requests]
+
+
+def _die_at(lab: Lab, at: int, requests: list[Any], moment: Any) -> None:
+    name = requests[at]
+    earlier = requests[:at].count(name)
+    if earlier:
+        lab.faults.do(name, lambda: None, moment=moment, times=earlier)
+    lab.faults.do(name, lambda: _raise(ClientDied), moment=moment)
+
+
+def _commits(lab: Lab) -> list[Commit]:
+    return [argument for name, argument in lab.faults.requests if name == "commit"]

@@ -1,0 +1,102 @@
+"""A blocking view of the asyncio store, so that one suite and one state machine prove both."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
+from typing import Any, Self, TypeVar
+
+from emco_store._aio.store import AsyncStore
+from emco_store._aio.transaction import AsyncTransaction
+
+T = TypeVar("T")
+
+
+class Loop:
+    """One event loop that a blocking caller drives, call by call."""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end; also from a thread that ``AsyncStore.run`` waits for."""
+        loop = self._runner.get_loop()
+        if loop.is_running():
+            return asyncio.run_coroutine_threadsafe(work, loop).result()
+        return self._runner.run(work)
+
+    def close(self) -> None:
+        """End the loop."""
+        self._runner.close()
+
+
+class _View:
+    """An asyncio object whose coroutine methods are called as functions."""
+
+    def __init__(self, inner: Any, loop: Loop) -> None:
+        self.inner = inner
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.inner, name)
+        return functools.partial(self._call, found) if inspect.iscoroutinefunction(found) else found
+
+    def _call(self, method: Callable[..., Coroutine[Any, Any, T]], *args: Any, **options: Any) -> T:
+        return self._loop.call(method(*args, **options))
+
+
+class _StoreView(_View):
+    inner: AsyncStore
+
+    def __enter__(self) -> Self:
+        self._loop.call(self.inner.__aenter__())
+        return self
+
+    def __exit__(self, *problem: Any) -> None:  # noqa: PYI036 - handed on as they are
+        self._loop.call(self.inner.__aexit__(*problem))
+
+    def close(self) -> None:
+        self._loop.call(self.inner.aclose())
+
+    @contextmanager
+    def transaction(self) -> Generator[_View]:
+        block = self.inner.transaction()
+        tx = self._loop.call(_entered(block))
+        try:
+            yield _View(tx, self._loop)
+        except BaseException as problem:
+            if not self._loop.call(_left(block, problem)):
+                raise
+        else:
+            self._loop.call(_left(block, None))
+
+    def run(self, fn: Callable[[Any], T], **options: Any) -> T:
+        """Run the plain function ``fn`` in a thread, where it may wait for the loop."""
+
+        async def attempt(tx: AsyncTransaction) -> T:
+            return await asyncio.to_thread(fn, _View(tx, self._loop))
+
+        return self._loop.call(self.inner.run(attempt, **options))
+
+
+async def _entered(block: Any) -> Any:
+    return await block.__aenter__()
+
+
+async def _left(block: Any, problem: BaseException | None) -> bool:
+    kind = None if problem is None else type(problem)
+    trace = None if problem is None else problem.__traceback__
+    return bool(await block.__aexit__(kind, problem, trace))
+
+
+def blocking(store: AsyncStore, loop: Loop) -> Any:
+    """Give a view of the asyncio store that is used like the blocking one."""
+    return _StoreView(store, loop)
+
+
+def raw(thing: Any) -> Any:
+    """Give what stands behind a view: in a fault's action, its methods give awaitables where the port awaits them."""
+    return thing.inner if isinstance(thing, _View) else thing

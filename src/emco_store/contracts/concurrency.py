@@ -1,0 +1,188 @@
+"""OCC-1 to OCC-3 and OCC-9: two transactions, interleaved by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from emco_store.contracts.deletes import sites
+from emco_store.contracts.harness import Lab
+from emco_store.contracts.models import Crate, Item, Restrict, SetNull, Site
+from emco_store.contracts.rules import rule
+from emco_store.core.keys import Key
+from emco_store.errors import Conflict
+
+
+class ConcurrencyRules:
+    """The store of the test is overtaken by another store of the same namespace."""
+
+    @rule("OCC-1")
+    def test_lost_update_is_refused(self, lab: Lab) -> None:
+        """Of two transactions that read and change one resource, the second to commit loses (OCC-1)."""
+        made = lab.store.create(Item(name="i", rank=1))
+        other = lab.open()
+
+        with pytest.raises(Conflict) as caught, lab.store.transaction() as tx:
+            mine = tx.get(made)
+            with other.transaction() as rival:
+                theirs = rival.get(made)
+                rival.update(theirs.model_copy(update={"rank": theirs.rank + 10}))
+            tx.update(mine.model_copy(update={"rank": mine.rank + 100}))
+
+        assert (made.key,) == caught.value.keys
+        assert 11 == lab.store.get(made).rank
+
+    @rule("OCC-1")
+    def test_write_skew_is_refused(self, lab: Lab) -> None:
+        """Two transactions that read two resources and each change the other one do not both commit (OCC-1)."""
+        first, second = (lab.store.create(Item(name=name, rank=1)) for name in ("i", "j"))
+        other = lab.open()
+
+        with pytest.raises(Conflict), lab.store.transaction() as tx:
+            tx.get_many([first, second])
+            with other.transaction() as rival:
+                rival.get_many([first, second])
+                rival.update(second.model_copy(update={"rank": 0}))
+            tx.update(first.model_copy(update={"rank": 0}))
+
+        assert [1, 0] == [lab.store.get(item).rank for item in (first, second)]
+
+    @rule("OCC-1")
+    def test_absence_that_was_read_is_protected(self, lab: Lab) -> None:
+        """What was not there when it was read is still not there at the commit (OCC-1)."""
+        other = lab.open()
+
+        with pytest.raises(Conflict), lab.store.transaction() as tx:
+            assert (None,) == tx.get_many([Key("Site", "a")], missing_ok=True)
+            other.create(Site(name="a"))
+            tx.create(Site(name="b"))
+
+        assert ["Site/a"] == list(lab.state())
+
+    @rule("OCC-1")
+    def test_deleted_and_created_again_is_changed(self, lab: Lab) -> None:
+        """A resource that was replaced by another of the same key and version is not what was read (OCC-1)."""
+        made = lab.store.create(Site(name="a"))
+        other = lab.open()
+
+        with pytest.raises(Conflict), lab.store.transaction() as tx:
+            tx.get(made)
+            other.delete(made)
+            other.create(Site(name="a"))
+            tx.create(Site(name="b"))
+
+        assert ["Site/a"] == list(lab.state())
+
+    @rule("OCC-1")
+    def test_what_was_not_read_does_not_conflict(self, lab: Lab) -> None:
+        """Transactions on different resources do not disturb each other, under one parent even (OCC-1)."""
+        (a,) = sites(lab, "a")
+        other = lab.open()
+
+        with lab.store.transaction() as tx:
+            tx.create(Crate(name="c", parent=a))
+            tx.create(Restrict(name="r", one=a))
+            other.create(Crate(name="d", parent=a))
+            other.create(Restrict(name="s", one=a))
+            other.update(a.model_copy(update={"title": "new"}))
+
+        assert 5 == len(lab.state())
+
+    @rule("OCC-2")
+    def test_update_of_a_stale_value_is_refused(self, lab: Lab) -> None:
+        """An update of a value that has changed since is ``Conflict``, alone and in a transaction (OCC-2)."""
+        old = lab.store.create(Site(name="a"))
+        lab.open().update(old.model_copy(update={"title": "theirs"}))
+        before = lab.state()
+
+        with pytest.raises(Conflict):
+            lab.store.update(old.model_copy(update={"title": "mine"}))
+        with pytest.raises(Conflict), lab.store.transaction() as tx:
+            tx.update(old.model_copy(update={"title": "mine"}))
+        with pytest.raises(Conflict), lab.store.transaction() as tx:
+            tx.get(old)
+            tx.update(old.model_copy(update={"title": "mine"}))
+
+        assert before == lab.state()
+
+    @rule("OCC-3")
+    def test_if_version_admits_that_version_only(self, lab: Lab) -> None:
+        """Reads and writes with ``if_version`` succeed at that version only (OCC-3)."""
+        made = lab.store.create(Site(name="a"))
+
+        assert made == lab.store.get(made, if_version=1)
+        assert (made,) == lab.store.get_many([made], if_version={made.key: 1})
+        call: Callable[[], Any]
+        for call in (
+            lambda: lab.store.get(made, if_version=2),
+            lambda: lab.store.get_many([made], if_version={made.key: 2}),
+            lambda: lab.store.update(made, if_version=2),
+            lambda: lab.store.put(made, if_version=2),
+            lambda: lab.store.delete(made, if_version=2),
+        ):
+            with pytest.raises(Conflict):
+                call()
+        assert 1 == lab.store.get(made).meta.version
+
+        assert 2 == lab.store.update(made.model_copy(update={"title": "x"}), if_version=1).meta.version
+        lab.store.delete(made.key, if_version=2)
+
+    @rule("OCC-9")
+    def test_reading_transaction_sees_one_state(self, lab: Lab) -> None:
+        """A transaction that only reads, and reads across a change, ends in ``Conflict`` (OCC-9)."""
+        first, second = (lab.store.create(Item(name=name, rank=1)) for name in ("i", "j"))
+        other = lab.open()
+
+        with pytest.raises(Conflict), lab.store.transaction() as tx:
+            tx.get(first)
+            with other.transaction() as rival:
+                rival.update(first.model_copy(update={"rank": 2}))
+                rival.update(second.model_copy(update={"rank": 2}))
+            tx.get(second)
+
+    @rule("OCC-9")
+    def test_undisturbed_reads_do_not_conflict(self, lab: Lab) -> None:
+        """Reads of what nobody changed, one request even of what is changed later, end well (OCC-9)."""
+        first, second = (lab.store.create(Item(name=name, rank=1)) for name in ("i", "j"))
+        other = lab.open()
+
+        with lab.store.transaction() as tx:
+            assert first == tx.get(first)
+            assert first == tx.get(first)
+            assert second == tx.get(second)
+        with lab.store.transaction() as tx:
+            both = tx.get_many([first, second])
+            other.update(first.model_copy(update={"rank": 2}))
+
+        assert (first, second) == both
+
+    @rule("OCC-9")
+    def test_second_read_shows_the_first_state(self, lab: Lab) -> None:
+        """What was read once is the same in every later read of the transaction, or the transaction fails (OCC-9)."""
+        made = lab.store.create(Item(name="i", rank=1))
+        seen = []
+
+        with pytest.raises(Conflict), lab.store.transaction() as tx:
+            seen.append(tx.get(made).rank)
+            lab.open().update(made.model_copy(update={"rank": 2}))
+            seen.append(tx.get(made).rank)
+            seen += [item.rank for item in tx.list(Item, stable=False).resources]
+
+        assert {1} == set(seen)
+
+    @rule("OCC-9", "OCC-1")
+    def test_referrer_read_before_it_moved_is_a_conflict(self, lab: Lab) -> None:
+        """A referrer is read, moved by another, and its old target deleted: no one state was seen (OCC-9, OCC-1)."""
+        a, b = sites(lab, "a", "b")
+        held = lab.store.create(SetNull(name="n", one=a))
+        other = lab.open()
+
+        with pytest.raises(Conflict), lab.store.transaction() as tx:
+            mine = tx.get(held)
+            other.update(held.model_copy(update={"one": b.ref}))
+            tx.delete(a)
+            tx.update(mine.model_copy(update={"note": "mine"}))
+
+        assert ("Site/b", True) == (lab.store.get(held).one.text, "Site/a" in lab.state())

@@ -1,0 +1,189 @@
+"""Every schedule of two transactions: in each, nothing dangles, and the outcome is that of some serial order.
+
+One thread drives both transactions, so a schedule is repeatable and there is no luck in it. After Martin Kleppmann's
+Hermitage, which shows isolation levels this way; here all schedules of a pair are run instead of chosen ones.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from itertools import combinations, combinations_with_replacement
+from typing import Any
+
+from emco_store.contracts.harness import Bench, Lab
+from emco_store.contracts.rules import rule
+from emco_store.contracts.scripts import Script, begin_with, begin_with_values, scripts_for, scripts_of_values
+from emco_store.core.refs import Rule
+from emco_store.errors import Conflict, StoreError
+from emco_store.ports import Follow
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How one transaction ended.
+
+    Attributes:
+        problem: The class of the error; None when it was committed.
+        seen: What its steps gave.
+    """
+
+    problem: type[StoreError] | None
+    seen: tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class Actor:
+    """One transaction under way."""
+
+    script: Script
+    block: AbstractContextManager[Any]
+    tx: Any = None
+    at: int = 0
+    notes: dict[str, Any] = field(default_factory=dict)
+    seen: list[Any] = field(default_factory=list)
+    ending: Ending | None = None
+
+    def advance(self) -> None:
+        """Take the next step, or commit after the last one; does nothing once it has ended."""
+        if self.ending is not None:
+            return
+        try:
+            if self.tx is None:
+                self.tx = self.block.__enter__()
+            if self.at < len(self.script.steps):
+                self.seen.append(self.script.steps[self.at](self.tx, self.notes))
+                self.at += 1
+                return
+        except StoreError as problem:
+            self._end(problem)
+            return
+        self._end(None)
+
+    def _end(self, problem: StoreError | None) -> None:
+        try:
+            self.block.__exit__(*(sys.exc_info() if problem is not None else (None, None, None)))
+        except StoreError as raised:
+            problem = raised
+        self.ending = Ending(None if problem is None else type(problem), tuple(self.seen) if problem is None else ())
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one run: how each transaction ended, and the state."""
+
+    endings: tuple[Ending, ...]
+    state: str
+
+
+def schedules(first: int, second: int) -> Iterator[tuple[int, ...]]:
+    """Yield every order in which ``first`` steps of one and ``second`` steps of another transaction can be taken."""
+    total = first + second
+    for places in combinations(range(total), first):
+        yield tuple(0 if at in places else 1 for at in range(total))
+
+
+def play(bench: Bench, begin: Callable[[Any], None], scripts: Sequence[Script], schedule: Sequence[int]) -> Result:
+    """Run the scripts by the schedule on fresh data, and look at what came of it."""
+    with bench.lab() as lab:
+        with lab.store.transaction() as tx:
+            begin(tx)
+        actors = [Actor(script, lab.open().transaction()) for script in scripts]
+        for at in schedule:
+            actors[at].advance()
+        endings = tuple(actor.ending for actor in actors if actor.ending is not None)
+        assert len(scripts) == len(endings)
+        check_integrity(lab)
+        return Result(endings, repr(sorted(lab.state().items())))
+
+
+def check_integrity(lab: Lab) -> None:
+    """Assert that every reference resolves and that the look-up of referrers is what the records say."""
+    assert [] == lab.dangling()
+    records = lab.records()
+    targets = {edge.target for record in records.values() for edge in record.edges} | {
+        record.key for record in records.values()
+    }
+    for target in targets:
+        wanted = sorted(text for text, record in records.items() if target in record.targets)
+        assert wanted == [record.key.text for record in lab.port.referrers(Follow((target,))).referrers]
+
+
+def check_pair(bench: Bench, begin: Callable[[Any], None], pair: tuple[Script, Script], alone: Sequence[Result]) -> int:
+    """Assert that every schedule of the pair comes to what some serial order comes to; give their number.
+
+    A transaction that ended in ``Conflict`` counts as not having run; one alone after the other never does. One that
+    ended in another error must end in it in that serial order too. Of two that overlap, one at least must not end in
+    ``Conflict``.
+
+    Args:
+        bench: The backend.
+        begin: Makes the data.
+        pair: The two transactions.
+        alone: What comes of each of them without the other.
+    """
+    first, second = (len(script.steps) + 1 for script in pair)
+    orders = (0,) * first + (1,) * second, (1,) * second + (0,) * first
+    serial = [play(bench, begin, pair, order) for order in orders]
+    assert all(ending.problem is not Conflict for result in serial for ending in result.endings), serial
+    overlapping = [schedule for schedule in schedules(first, second) if schedule not in orders]
+    for schedule in overlapping:
+        found = play(bench, begin, pair, schedule)
+        lost = [ending.problem is Conflict for ending in found.endings]
+        where = f"{pair[0].name} | {pair[1].name} as {''.join(map(str, schedule))}: {found}"
+        assert not all(lost), where
+        if any(lost):
+            winner = lost.index(False)
+            assert Result((found.endings[winner],), found.state) == alone[winner], where
+        else:
+            assert found in serial, where
+    return len(serial) + len(overlapping)
+
+
+def check_all(bench: Bench, begin: Callable[[Any], None], scripts: Sequence[Script]) -> None:
+    """Assert :func:`check_pair` of the pairs that the harness asks for, each script against itself included."""
+    alone = [play(bench, begin, [script], (0,) * (len(script.steps) + 1)) for script in scripts]
+    pairs = list(combinations_with_replacement(range(len(scripts)), 2))[:: bench.harness.stride]
+    number = sum(check_pair(bench, begin, (scripts[one], scripts[two]), (alone[one], alone[two])) for one, two in pairs)
+    assert number >= 6 * len(pairs) > 0, "each pair has six schedules at least"
+
+
+class InterleavingRules:
+    """All pairs of transactions, all schedules."""
+
+    @rule("OCC-1", "OCC-4", "OCC-10", "DEL-1")
+    def test_every_schedule_under_restrict_is_serial(self, lab: Lab) -> None:
+        """Pairs around a target with referrers under RESTRICT end as in a serial order (OCC-1, OCC-4, OCC-10)."""
+        check_all(lab.bench, begin_with(Rule.RESTRICT), scripts_for(Rule.RESTRICT))
+
+    @rule("OCC-1", "OCC-4", "OCC-10", "DEL-2")
+    def test_every_schedule_under_protect_is_serial(self, lab: Lab) -> None:
+        """The same under PROTECT (OCC-1, OCC-4, OCC-10, DEL-2)."""
+        check_all(lab.bench, begin_with(Rule.PROTECT), scripts_for(Rule.PROTECT))
+
+    @rule("OCC-1", "OCC-4", "OCC-10", "DEL-3")
+    def test_every_schedule_under_cascade_is_serial(self, lab: Lab) -> None:
+        """The same under CASCADE (OCC-1, OCC-4, OCC-10, DEL-3)."""
+        check_all(lab.bench, begin_with(Rule.CASCADE), scripts_for(Rule.CASCADE))
+
+    @rule("OCC-1", "OCC-4", "OCC-10", "DEL-4")
+    def test_every_schedule_under_set_null_is_serial(self, lab: Lab) -> None:
+        """The same under SET_NULL (OCC-1, OCC-4, OCC-10, DEL-4)."""
+        check_all(lab.bench, begin_with(Rule.SET_NULL), scripts_for(Rule.SET_NULL))
+
+    @rule("OCC-1", "OCC-4", "OCC-10", "DEL-5")
+    def test_every_schedule_under_set_default_is_serial(self, lab: Lab) -> None:
+        """The same under SET_DEFAULT (OCC-1, OCC-4, OCC-10, DEL-5)."""
+        check_all(lab.bench, begin_with(Rule.SET_DEFAULT), scripts_for(Rule.SET_DEFAULT))
+
+    @rule("OCC-1", "OCC-4", "OCC-10", "DEL-6")
+    def test_every_schedule_under_remove_is_serial(self, lab: Lab) -> None:
+        """The same under REMOVE (OCC-1, OCC-4, OCC-10, DEL-6)."""
+        check_all(lab.bench, begin_with(Rule.REMOVE), scripts_for(Rule.REMOVE))
+
+    @rule("OCC-1", "OCC-4", "ID-1", "ID-5", "ID-6")
+    def test_every_schedule_around_keys_and_values_is_serial(self, lab: Lab) -> None:
+        """Pairs that compete for keys, unique values and lists end as in a serial order (OCC-1, ID-1, ID-5, ID-6)."""
+        check_all(lab.bench, begin_with_values, scripts_of_values())

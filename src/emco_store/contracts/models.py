@@ -1,0 +1,199 @@
+"""The resources that the rules are shown with.
+
+Targets stand at the top; then referrers, one class for each delete rule, with a field for each form that a reference
+may take.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from emco_store.core.indexing import indexed, unique
+from emco_store.core.opaque import Opaque
+from emco_store.core.refs import Ref, Rule, on_delete, reference
+from emco_store.core.resource import Resource
+
+
+class Site(Resource):
+    """A root that most references point to."""
+
+    title: str = ""
+
+
+class Rack(Resource, parent=Site):
+    """A child that blocks the delete of its parent."""
+
+    units: int = 0
+
+
+class Crate(Resource, parent=Site, on_parent_delete=Rule.CASCADE):
+    """A child that goes with its parent."""
+
+    note: str = ""
+
+
+class Safe(Resource, parent=Site, on_parent_delete=Rule.PROTECT):
+    """A child that must be named to go."""
+
+
+class Parcel(Resource, parent=Crate, on_parent_delete=Rule.CASCADE):
+    """A grandchild that goes with its parent; its code is unique, its weight is indexed."""
+
+    code: Annotated[str | None, unique()] = None
+    weight: Annotated[int | None, indexed()] = None
+    colour: str = ""
+
+
+class Item(Resource):
+    """A root with indexed fields of several types, for lists."""
+
+    rank: Annotated[int, indexed()] = 0
+    label: Annotated[str, indexed()] = ""
+    price: Annotated[float | None, indexed()] = None
+    serial: Annotated[str | None, unique()] = None
+    plain: int = 0
+
+
+class Leg(BaseModel, extra="forbid"):
+    """A nested model that holds references."""
+
+    site: Ref[Site]
+    spare: list[Ref[Site]] = []
+
+
+class Trip(BaseModel, extra="forbid"):
+    """A nested model that holds nested models."""
+
+    legs: list[Leg] = []
+    by_day: dict[str, Leg] = {}
+
+
+class Restrict(Resource):
+    """Holds references under RESTRICT, which is the default, in every form."""
+
+    one: Ref[Site] | None = None
+    listed: list[Ref[Site]] = []
+    chosen: set[Ref[Site]] = set()
+    row: tuple[Ref[Site], ...] = ()
+    by_name: dict[str, Ref[Site]] = {}
+    by_site: dict[Ref[Site], str] = {}
+    leg: Leg | None = None
+    trips: dict[str, list[Trip]] = {}
+    either: Ref[Site | Rack] | None = None
+    note: str = ""
+
+
+class Protect(Resource):
+    """Holds references under PROTECT; ``also`` brings it into a cascade."""
+
+    one: Annotated[Ref[Site] | None, on_delete(Rule.PROTECT)] = None
+    listed: Annotated[list[Ref[Site]], on_delete(Rule.PROTECT)] = []
+    also: Annotated[Ref[Site] | None, on_delete(Rule.CASCADE)] = None
+    note: str = ""
+
+
+class Cascade(Resource):
+    """Holds references under CASCADE; ``before`` makes chains and cycles."""
+
+    one: Annotated[Ref[Site] | None, on_delete(Rule.CASCADE)] = None
+    by_site: Annotated[dict[Ref[Site], str], on_delete(Rule.CASCADE)] = {}
+    before: Annotated[Ref[Cascade] | None, on_delete(Rule.CASCADE)] = None
+    blocked_by: Ref[Cascade] | None = None
+    note: str = ""
+
+
+class NullLeg(BaseModel, extra="forbid"):
+    """A nested model whose reference may be null."""
+
+    site: Annotated[Ref[Site] | None, on_delete(Rule.SET_NULL)] = None
+    note: str = ""
+
+
+class SetNull(Resource):
+    """Holds references under SET_NULL, wherever null may stand."""
+
+    one: Annotated[Ref[Site] | None, on_delete(Rule.SET_NULL)] = None
+    only: Annotated[Ref[Site] | None, on_delete(Rule.SET_NULL), unique()] = None
+    listed: Annotated[list[Ref[Site] | None], on_delete(Rule.SET_NULL)] = []
+    by_name: Annotated[dict[str, Ref[Site] | None], on_delete(Rule.SET_NULL)] = {}
+    legs: list[NullLeg] = []
+    note: str = ""
+
+
+class SetDefault(Resource):
+    """Holds a reference under SET_DEFAULT."""
+
+    one: Annotated[Ref[Site], on_delete(Rule.SET_DEFAULT), indexed()] = Ref("Site/main")
+    note: str = ""
+
+
+class Pair(BaseModel, extra="forbid"):
+    """A nested model with a list of its own."""
+
+    sites: Annotated[list[Ref[Site]], on_delete(Rule.REMOVE)] = []
+
+
+class Remove(Resource):
+    """Holds references under REMOVE, in every container; ``kept`` stands behind entries that shift."""
+
+    listed: Annotated[list[Ref[Site]], on_delete(Rule.REMOVE)] = []
+    chosen: Annotated[set[Ref[Site]], on_delete(Rule.REMOVE)] = set()
+    row: Annotated[tuple[Ref[Site], ...], on_delete(Rule.REMOVE)] = ()
+    by_name: Annotated[dict[str, Ref[Site]], on_delete(Rule.REMOVE)] = {}
+    by_site: Annotated[dict[Ref[Site], str], on_delete(Rule.REMOVE)] = {}
+    grid: Annotated[list[list[Ref[Site]]], on_delete(Rule.REMOVE)] = []
+    pairs: list[Pair] = []
+    deep: Annotated[dict[str, list[Ref[Site]]], on_delete(Rule.REMOVE)] = {}
+    routes: Annotated[dict[Ref[Site], list[Ref[Rack]]], on_delete(Rule.REMOVE)] = {}
+    note: str = ""
+
+
+class Bundle(Resource, parent=Site, key=("name", "version")):
+    """A resource with a key of two fields, for short and for fixed references."""
+
+    version: str
+
+
+class App(Resource, parent=Bundle, on_parent_delete=Rule.CASCADE):
+    """Lies two levels deep."""
+
+
+class Plan(Resource, parent=Bundle, on_parent_delete=Rule.CASCADE):
+    """Refers to its neighbours by short names, to fixed versions, and conditionally."""
+
+    app: Ref[App] | None = None
+    root: Annotated[Ref[Bundle] | None, reference(fixed={"version": "root"})] = None
+    targets: Annotated[dict[Ref[App], str], reference(ignore=("all", "none"))] = {}
+    how: str = "site"
+    to: Annotated[Ref[Site] | None, reference(when={"how": ("site", "both")})] = None
+
+
+class Anything(Resource):
+    """Holds data of every type."""
+
+    value: Any = None
+    whole: int = 0
+    real: float = 0.0
+    text: str = ""
+    flag: bool = False
+    day: date | None = None
+    moment: datetime | None = None
+    uid: UUID | None = None
+    mapped: dict[str, Any] = {}
+    listed: list[Any] = []
+    opaque: Opaque = {}
+
+
+REFERRERS: dict[Rule, type[Resource]] = {
+    Rule.RESTRICT: Restrict,
+    Rule.PROTECT: Protect,
+    Rule.CASCADE: Cascade,
+    Rule.SET_NULL: SetNull,
+    Rule.SET_DEFAULT: SetDefault,
+    Rule.REMOVE: Remove,
+}
+"""For each delete rule, the class that holds references under it."""

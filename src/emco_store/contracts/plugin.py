@@ -1,0 +1,202 @@
+"""The pytest plugin: fixtures for the suite, declared gaps made strict, and the report at the end.
+
+``pytest_plugins = ["emco_store.contracts.plugin"]`` in the ``conftest.py`` at the root loads it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from emco_store.contracts.harness import Bench, Gap, Harness, Lab, Mode
+from emco_store.contracts.report import Column, Report, Verdict
+from emco_store.contracts.rules import names_by_rule, rules_of
+from emco_store.contracts.suite import Conformance
+from emco_store.ports import Backend
+
+_REPORT: Final = pytest.StashKey[Report]()
+_PROPERTY: Final = "emco_store.contracts"
+_SELECTING: Final = ("keyword", "markexpr", "lf", "failedfirst_only", "deselect", "stepwise", "ignore", "ignore_glob")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--contracts-report``."""
+    parser.addoption("--contracts-report", metavar="FILE", help="write the table of rules to FILE, as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin the report."""
+    config.stash[_REPORT] = Report(tuple(sorted(names_by_rule(Conformance), key=_in_order)))
+
+
+# fixtures
+
+
+@pytest.fixture(scope="class", params=list(Mode), ids=str)
+def contract_mode(request: pytest.FixtureRequest) -> Mode:
+    """How the backend is used; each test runs in both modes."""
+    mode: Mode = request.param
+    return mode
+
+
+@pytest.fixture(scope="class")
+def contract_backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """The backend; override this fixture where making one needs other fixtures, such as a server's address."""
+    backend: Any = _harness_of(request).backend()
+    yield backend
+    if hasattr(backend, "close"):
+        backend.close()
+
+
+@pytest.fixture(scope="class")
+def bench(request: pytest.FixtureRequest, contract_mode: Mode, contract_backend: Backend) -> Iterator[Bench]:
+    """The backend in one mode, for all tests of the class."""
+    bench = Bench(_harness_of(request), contract_mode, contract_backend)
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def lab(bench: Bench) -> Iterator[Lab]:
+    """What one test is given."""
+    with bench.lab() as lab:
+        yield lab
+
+
+def _harness_of(request: pytest.FixtureRequest) -> Harness:
+    suite: Any = request.cls
+    harness: Harness = suite.harness
+    return harness
+
+
+# collection
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Make declared gaps strict, and note what is to be shown."""
+    report = config.stash[_REPORT]
+    checked: set[type] = set()
+    for item in items:
+        suite = getattr(item, "cls", None)
+        rules = rules_of(getattr(item, "function", None))
+        if suite is None or not issubclass(suite, Conformance) or not rules:
+            continue
+        if suite not in checked:
+            checked.add(suite)
+            _check_harness(suite)
+        mode = _mode_of(item)
+        column = Column(suite.harness.name, mode)
+        report.expect(column)
+        item.user_properties.append((_PROPERTY, [*_pair(column), list(rules)]))
+        name = item.function.__name__  # type: ignore[attr-defined]  # a test function, by its rules
+        for gap in suite.harness.gaps:
+            if gap.rule in rules and mode in gap.modes and (not gap.tests or name in gap.tests):
+                item.add_marker(pytest.mark.xfail(raises=gap.raises, reason=_describe(gap), strict=True))
+
+
+def _check_harness(suite: type[Conformance]) -> None:
+    if not isinstance(getattr(suite, "harness", None), Harness):
+        raise pytest.UsageError(f"{suite.__name__} has no harness. Do: harness = Harness(name, backend) in the class.")
+    known = names_by_rule(suite)
+    for gap in suite.harness.gaps:
+        if gap.rule not in known:
+            raise pytest.UsageError(f"{suite.__name__} declares a gap in {gap.rule!r}, and there is no such rule.")
+        unknown = set(gap.tests) - set(known[gap.rule])
+        if unknown:
+            raise pytest.UsageError(
+                f"{suite.__name__} declares a gap in {gap.rule} for unknown tests: {sorted(unknown)}."
+            )
+
+
+def _mode_of(item: Any) -> Mode:
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    if "contract_mode" not in params:
+        raise pytest.UsageError(f"{item.nodeid} has no mode. Do: let the fixture that replaces lab ask for bench.")
+    return Mode(params["contract_mode"])
+
+
+def _describe(gap: Gap) -> str:
+    return f"gap in {gap.rule} ({gap.kind}): {gap.reason}"
+
+
+def _pair(column: Column) -> tuple[str, str]:
+    return column.backend, column.mode
+
+
+# outcomes
+
+
+class _Gatherer:
+    """Turns pytest's reports into ours; with xdist they arrive at the controller."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note the outcome of one test of the suite."""
+        found: Any = dict(report.user_properties).get(_PROPERTY)
+        verdict = _verdict_of(report)
+        if found is None or verdict is None:
+            return
+        backend, mode, rules = found
+        reason = getattr(report, "wasxfail", "") if verdict is Verdict.GAP else ""
+        self._config.stash[_REPORT].add(Column(backend, mode), rules, verdict, reason=reason)
+
+
+def _verdict_of(report: pytest.TestReport) -> Verdict | None:
+    if report.when == "call" and report.passed:
+        return Verdict.PASSED
+    if report.failed:
+        return Verdict.FAILED
+    if report.skipped:
+        return Verdict.GAP if hasattr(report, "wasxfail") else Verdict.NOT_RUN
+    return None
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Begin to gather."""
+    session.config.pluginmanager.register(_Gatherer(session.config))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Turn a green run red when the suite did not run, or not all of it."""
+    config = session.config
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    report = config.stash[_REPORT]
+    report.is_partial = _is_partial(session)
+    if config.option.contracts_report:
+        Path(config.option.contracts_report).write_text(json.dumps(report.to_dict(), indent=2), "utf-8")
+    if report.is_red and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the table."""
+    if config.option.collectonly:
+        return
+    report = config.stash[_REPORT]
+    terminalreporter.section("contract")
+    for line in str(report).splitlines():
+        terminalreporter.line(line, red="FAILED" in line or line.startswith("RED"), yellow=line.startswith("partial"))
+
+
+def _is_partial(session: pytest.Session) -> bool:
+    """Tell whether only a part was asked for, or the run was cut short."""
+    config: Any = session.config
+    chosen = any(getattr(config.option, name, None) for name in _SELECTING)
+    is_cut = bool(session.shouldstop or session.shouldfail)
+    named = config.args_source is pytest.Config.ArgsSource.ARGS
+    is_elsewhere = named and not config.stash[_REPORT].columns
+    return chosen or is_cut or is_elsewhere or any("::" in argument for argument in config.args)
+
+
+def _in_order(rule: str) -> tuple[str, int]:
+    family, _, number = rule.partition("-")
+    return family, int(number)

@@ -1,0 +1,161 @@
+"""The transactions that are run against each other, around the same few resources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from emco_store.contracts.models import REFERRERS, Crate, Item, Rack, Site
+from emco_store.core.keys import Key
+from emco_store.core.refs import Rule
+from emco_store.core.resource import Resource
+
+Step = Callable[[Any, dict[str, Any]], Any]
+"""One step of a transaction: given ``tx`` and the notes of the steps before, it gives what it has seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A transaction, as the steps before its commit."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+
+_A, _B, _R, _S = Key("Site", "a"), Key("Site", "b"), "held", "other"
+
+
+def begin_with(chosen: Rule) -> Callable[[Any], None]:
+    """Give the data that each run begins with: sites, and two referrers under the rule."""
+    kind: Any = REFERRERS[chosen]
+
+    def begin(tx: Any) -> None:
+        for name in ("a", "b", "main"):
+            tx.create(Site(name=name))
+        tx.create(kind(name=_R, **_pointing(chosen, _A)))
+        tx.create(kind(name=_S, **_pointing(chosen, _B)))
+        tx.create(Item(name="i", serial="taken"))
+
+    return begin
+
+
+def _pointing(chosen: Rule, *targets: Key) -> dict[str, Any]:
+    return {"listed": [*targets]} if chosen is Rule.REMOVE else {"one": targets[0]}
+
+
+def scripts_for(chosen: Rule) -> tuple[Script, ...]:
+    """Give the transactions that may concern the same resources, with referrers under one rule."""
+    kind: Any = REFERRERS[chosen]
+    going = (_A, Key(kind.__name__, _R)) if chosen in {Rule.RESTRICT, Rule.PROTECT} else (_A,)
+
+    create_referrer = _do(lambda tx: tx.create(kind(name="new", **_pointing(chosen, _A))))
+
+    def change(model: type[Resource], *names: str, **fields: Any) -> tuple[Step, ...]:
+        def read(tx: Any, notes: dict[str, Any]) -> int:
+            notes["found"] = tx.get(model, *names)
+            return int(notes["found"].meta.version)
+
+        def write(tx: Any, notes: dict[str, Any]) -> None:
+            made = model.__pydantic_validator__.validate_python({"name": names[-1], **fields})
+            tx.update(notes["found"].model_copy(update={name: getattr(made, name) for name in fields}))
+
+        return read, write
+
+    return (
+        Script("create a child", (_do(lambda tx: tx.create(Rack(name="new", parent="Site/a"))),)),
+        Script("create a cascading child", (_do(lambda tx: tx.create(Crate(name="new", parent="Site/a"))),)),
+        Script("create a referrer", (create_referrer,)),
+        Script(
+            "read and create a referrer",
+            (_version(_A), _do(lambda tx: tx.create(kind(name="new", **_pointing(chosen, _A))))),
+        ),
+        Script("re-point to it", change(kind, _S, **_pointing(chosen, _A))),
+        Script("re-point away", change(kind, _R, **_pointing(chosen, _B))),
+        Script("update the target", change(Site, "a", title="new")),
+        Script("update the referrer", change(kind, _R, note="new")),
+        Script("put the target", (_do(lambda tx: tx.put(Site(name="a", title="put"))),)),
+        Script("put the referrer", (_do(lambda tx: tx.put(kind(name=_R, note="put", **_pointing(chosen, _A)))),)),
+        Script("delete the target", (_do(lambda tx: tx.delete(*going)),)),
+        Script("look and delete the target", (_count(_A), _do(lambda tx: tx.delete(_A)))),
+        Script("delete the other target", (_do(lambda tx: tx.delete(_B)),)),
+        Script("delete the referrer", (_do(lambda tx: tx.delete(Key(kind.__name__, _R))),)),
+        Script("count the referrers", (_count(_A), _note("count"))),
+    )
+
+
+def scripts_of_values() -> tuple[Script, ...]:
+    """Give the transactions that compete for keys, unique values, lists and positions."""
+
+    def title(tx: Any, notes: dict[str, Any]) -> str:
+        notes["site"] = tx.get(Site, "a")
+        return str(notes["site"].title)
+
+    def copy(tx: Any, notes: dict[str, Any]) -> None:
+        tx.put(Site(name="b", title=f"saw {notes['site'].title!r}"))
+
+    def copy_back(tx: Any, notes: dict[str, Any]) -> None:
+        tx.put(Site(name="a", title=f"saw {notes['site'].title!r}"))
+
+    def title_of_b(tx: Any, notes: dict[str, Any]) -> str:
+        notes["site"] = tx.get(Site, "b")
+        return str(notes["site"].title)
+
+    free = _do(lambda tx: tx.delete(Key("Item", "i")))
+    take = _do(lambda tx: tx.create(Item(name="two", serial="taken")))
+    remove = _do(lambda tx: tx.delete(_B))
+    create_again = _do(lambda tx: tx.create(Site(name="b", title="again")))
+    return (
+        Script("claim", (_do(lambda tx: tx.create(Item(name="one", serial="x"))),)),
+        Script("claim too", (_do(lambda tx: tx.create(Item(name="two", serial="x"))),)),
+        Script("claim what is taken", (_do(lambda tx: tx.create(Item(name="one", serial="taken"))),)),
+        Script("release", (_do(lambda tx: tx.put(Item(name="i"))),)),
+        Script("take over", (free, take)),
+        Script("create the key", (_do(lambda tx: tx.create(Site(name="k"))),)),
+        Script("put the key", (_do(lambda tx: tx.put(Site(name="k", title="put"))),)),
+        Script("count children", (_list(_A), _note("count"))),
+        Script("add a child", (_do(lambda tx: tx.create(Rack(name="n1", parent="Site/a"))),)),
+        Script("count and add a child", (_list(_A), _do(lambda tx: tx.create(Rack(name="n2", parent="Site/a"))))),
+        Script("copy a to b", (title, copy)),
+        Script("copy b to a", (title_of_b, copy_back)),
+        Script("delete and create again", (remove, create_again)),
+    )  # fmt: skip
+
+
+def begin_with_values(tx: Any) -> None:
+    """Make the data of :func:`scripts_of_values`."""
+    tx.create(Site(name="a", title="of a"))
+    tx.create(Site(name="b", title="of b"))
+    tx.create(Rack(name="n0", parent="Site/a"))
+    tx.create(Item(name="i", serial="taken"))
+
+
+def _do(act: Callable[[Any], Any]) -> Step:
+    def step(tx: Any, _: dict[str, Any]) -> None:
+        act(tx)
+
+    return step
+
+
+def _version(key: Key) -> Step:
+    return lambda tx, _: tx.get(key).meta.version
+
+
+def _count(key: Key) -> Step:
+    def step(tx: Any, notes: dict[str, Any]) -> tuple[str, ...]:
+        notes["seen"] = tuple(found.key.text for found in tx.referrers(key))
+        return notes["seen"]  # type: ignore[no-any-return]  # as it was just put there
+
+    return step
+
+
+def _list(key: Key) -> Step:
+    def step(tx: Any, notes: dict[str, Any]) -> tuple[str, ...]:
+        notes["seen"] = tuple(found.key.text for found in tx.list(Rack, parent=key))
+        return notes["seen"]  # type: ignore[no-any-return]  # as it was just put there
+
+    return step
+
+
+def _note(name: str) -> Step:
+    return lambda tx, notes: tx.create(Item(name=name, plain=len(notes["seen"]))) and None

@@ -1,0 +1,54 @@
+"""``Conformance``: all families in one class, to be given a harness."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from emco_store.contracts.atomicity import AtomicityRules
+from emco_store.contracts.bad_input import BadInputRules
+from emco_store.contracts.commits import CommitRules
+from emco_store.contracts.concurrency import ConcurrencyRules
+from emco_store.contracts.deletes import DeleteRules
+from emco_store.contracts.durability import DurabilityRules
+from emco_store.contracts.harness import Gap, Harness, Mode
+from emco_store.contracts.identity import IdentityRules
+from emco_store.contracts.interleavings import InterleavingRules
+from emco_store.contracts.lists import ListRules
+from emco_store.contracts.machine import MachineRules
+from emco_store.contracts.phantoms import PhantomRules
+from emco_store.contracts.plans import PlanRules
+from emco_store.contracts.references import ReferenceRules
+from emco_store.contracts.removals import RemovalRules
+from emco_store.contracts.stored_rules import StoredRules
+from emco_store.contracts.transactions import TransactionRules
+from emco_store.contracts.uniques import UniqueRules
+from emco_store.contracts.unreadable import UnreadableRules
+from emco_store.contracts.values import ValueRules
+
+__all__ = ["Conformance", "Gap", "Harness", "Mode"]
+
+
+class Conformance(
+    IdentityRules,
+    UniqueRules,
+    ValueRules,
+    ListRules,
+    ReferenceRules,
+    DeleteRules,
+    RemovalRules,
+    PlanRules,
+    StoredRules,
+    ConcurrencyRules,
+    PhantomRules,
+    TransactionRules,
+    AtomicityRules,
+    CommitRules,
+    DurabilityRules,
+    BadInputRules,
+    UnreadableRules,
+    InterleavingRules,
+    MachineRules,
+):
+    """Every rule of the contract. Subclass it as ``Test…`` and say which ``harness`` it is for."""
+
+    harness: ClassVar[Harness]

@@ -1,0 +1,99 @@
+"""BAD-8: a document that cannot be read harms nobody but itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from emco_store.contracts.deletes import sites
+from emco_store.contracts.harness import Lab
+from emco_store.contracts.models import Crate, SetNull
+from emco_store.contracts.rules import rule
+from emco_store.errors import InvalidResource
+
+
+class UnreadableRules:
+    """Documents as a hand or a faulty program may leave them."""
+
+    @rule("BAD-8")
+    def test_unreadable_document_stands_in_its_place(self, lab: Lab) -> None:
+        """A document that cannot be read is an error in its place of a list and does not break it (BAD-8)."""
+        (a,) = sites(lab, "a")
+        crates = [lab.store.create(Crate(name=name, parent=a)) for name in ("c1", "c2", "c3", "c4")]
+        lab.tamper(crates[1].key, b'{"name":"c2","note":7}')
+        lab.tamper(crates[2].key, b"{")
+
+        with pytest.raises(InvalidResource) as caught:
+            lab.store.get(crates[1])
+        assert crates[1].key == caught.value.key
+        for size in (1, 2, 100):
+            for page in (
+                _items(lambda **more: lab.store.list(Crate, **more), size),
+                _items(lambda **more: lab.store.list(Crate, parent=a, **more), size),
+                _items(lambda **more: lab.store.children(a, **more), size),
+            ):
+                assert ["c1", InvalidResource, InvalidResource, "c4"] == [
+                    type(item) if isinstance(item, InvalidResource) else item.name for item in page
+                ]
+                assert [crates[1].key, crates[2].key] == [item.key for item in page[1:3]]
+
+    @rule("BAD-8")
+    def test_unreadable_document_can_be_replaced_and_deleted(self, lab: Lab) -> None:
+        """A put mends it, a delete removes it, alone or in a cascade, known or unknown to the store (BAD-8)."""
+        (a,) = sites(lab, "a")
+        crates = [lab.store.create(Crate(name=name, parent=a)) for name in ("c1", "c2", "c3")]
+        for crate, document in zip(crates, (b"{", b'{"name":"other"}', b"\xff\x00"), strict=True):
+            lab.tamper(crate.key, document)
+
+        mended = lab.store.put(Crate(name="c1", parent=a, note="mended"))
+        assert ("mended", crates[0].meta.uid) == (lab.store.get(mended).note, mended.meta.uid)
+        lab.open().delete(crates[1].key)
+        lab.store.delete(a)
+
+        assert {} == lab.state()
+
+    @rule("BAD-8", "ALL-3")
+    def test_unreadable_document_of_an_unknown_kind_is_an_error_too(self, lab: Lab) -> None:
+        """A store without the model reads around what is no JSON object (BAD-8, ALL-3)."""
+        (a,) = sites(lab, "a")
+        crates = [lab.store.create(Crate(name=name, parent=a)) for name in ("c1", "c2", "c3")]
+        lab.tamper(crates[0].key, b"{")
+        lab.tamper(crates[1].key, b"7")
+        blind = lab.open()
+
+        for page in (blind.list("Crate"), blind.children(a.key), blind.list("Crate", under=a.key)):
+            assert ([True, True, False], "c3") == (
+                [isinstance(item, InvalidResource) for item in page],
+                page.resources[0].key.name,
+            )
+        with pytest.raises(InvalidResource):
+            blind.get(crates[0].key)
+
+    @rule("BAD-8")
+    def test_rule_that_cannot_edit_a_document_says_so(self, lab: Lab) -> None:
+        """A delete that would change an unreadable referrer is refused, until that is mended or named (BAD-8)."""
+        (a,) = sites(lab, "a")
+        held = lab.store.create(SetNull(name="n", one=a, listed=[a]))
+        for document in (b"{", b"7", b'{"name":"n"}', b'{"name":"n","one":"Site/a","listed":[]}'):
+            lab.tamper(held.key, document)
+            before = lab.records()
+            with pytest.raises(InvalidResource) as caught:
+                lab.store.delete(a)
+            assert held.key == caught.value.key
+            assert before == lab.records()
+
+        lab.store.delete(a, held.key)
+        assert {} == lab.state()
+
+
+def _items(ask: Any, size: int) -> list[Any]:
+    found: list[Any] = []
+    after = None
+    while True:
+        page = ask(limit=size, after=after)
+        found += page
+        assert len(found) < 100, "the pages do not end"
+        after = page.next
+        if after is None:
+            return found

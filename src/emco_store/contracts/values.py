@@ -1,0 +1,135 @@
+"""ID-10 to ID-14: keys and versions of resources, and what goes in comes out."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from uuid import UUID
+
+import pytest
+
+from emco_store.contracts.harness import Lab
+from emco_store.contracts.identity import some_crate
+from emco_store.contracts.models import Anything, Bundle, Parcel, Site
+from emco_store.contracts.rules import rule
+from emco_store.errors import (
+    InvalidResource,
+)
+from emco_store.ports import Outcome
+
+
+class ValueRules:
+    """A resource is a value, and it is the same everywhere."""
+
+    @rule("ID-10")
+    def test_update_of_a_key_field_is_refused(self, lab: Lab) -> None:
+        """Name, further key fields and parent stay as they were created (ID-10)."""
+        site = lab.store.create(Site(name="a"))
+        other = lab.store.create(Site(name="b"))
+        bundle = lab.store.create(Bundle(name="x", version="1", parent=site))
+        before = lab.state()
+
+        for change in ({"name": "y"}, {"version": "2"}, {"parent": other.ref}):
+            with pytest.raises(InvalidResource):
+                lab.store.update(bundle.model_copy(update=change))
+
+        assert before == lab.state()
+
+    @rule("ID-10", "BAD-8")
+    def test_document_that_says_another_name_is_not_believed(self, lab: Lab) -> None:
+        """The name in the address is the name in the body; a document that says otherwise is an error (ID-10)."""
+        made = lab.store.create(Site(name="a"))
+        lab.tamper(made.key, b'{"name":"b","title":""}')
+
+        with pytest.raises(InvalidResource):
+            lab.store.get(made)
+
+    @rule("ID-11")
+    def test_versions_count_changes(self, lab: Lab) -> None:
+        """A new resource has version 1, and each change adds to it (ID-11)."""
+        made = lab.store.create(Site(name="a"))
+        versions = [made.meta.version]
+        for title in ("b", "c"):
+            made = lab.store.update(made.model_copy(update={"title": title}))
+            versions.append(made.meta.version)
+
+        assert [1, 2, 3] == versions
+        assert made.meta == lab.store.get(made).meta
+
+    @rule("ID-11")
+    def test_resource_created_again_is_another(self, lab: Lab) -> None:
+        """A resource created again under its key begins at version 1 with another uid (ID-11)."""
+        old = lab.store.create(Site(name="a"))
+        lab.store.delete(old)
+        new = lab.store.create(Site(name="a"))
+        with lab.store.transaction() as tx:
+            tx.delete(new)
+            tx.create(Site(name="a"))
+        last = lab.store.get(Site, "a")
+
+        assert [1, 1, 1] == [value.meta.version for value in (old, new, last)]
+        assert 3 == len({value.meta.uid for value in (old, new, last)})
+
+    @rule("ID-12")
+    def test_values_do_not_lead_back_into_the_store(self, lab: Lab) -> None:
+        """Changing what was given or taken changes nothing in the store (ID-12)."""
+        given = Anything(name="a", listed=[1], mapped={"k": [1]})
+        made = lab.store.create(given)
+        given.listed.append(2)
+        made.mapped["k"].append(2)
+        read = lab.store.get(Anything, "a")
+        read.listed.append(3)
+        read.mapped["new"] = 1
+        listed = lab.store.list(Anything).resources[0]
+        listed.listed.clear()
+
+        assert ([1], {"k": [1]}) == (lab.store.get(read).listed, lab.store.get(read).mapped)
+
+    @rule("ID-13")
+    def test_document_comes_back_as_it_went_in(self, lab: Lab) -> None:
+        """Empty containers, 64-bit integers, text of every script, dates and null survive (ID-13)."""
+        given = Anything(
+            name="a",
+            value=None,
+            whole=-(2**63),
+            real=0.1,
+            text='"\\ \n\t\x00\x7f é ß 漢字 🙂 \u2028',
+            flag=True,
+            day=date(2028, 2, 29),
+            moment=datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=timezone(timedelta(hours=5, minutes=30))),
+            uid=UUID(int=2**128 - 1),
+            mapped={"empty": {}, "list": [], "": 0, "null": None, "big": 2**63 - 1, "ключ": [[], {}, ""]},
+            listed=[[], {}, None, True, 0, -0.0, 1e300, 5e-324, 2**53 + 1, "", "null"],
+            opaque={"$where": {"a.b": [1, None]}, "": {}},
+        )
+        made = lab.store.create(given)
+        read = lab.open().get(Anything, "a")
+
+        assert made == read
+        assert given.model_dump() == read.model_dump()
+        assert list(given.mapped) == list(read.mapped)
+        assert [type(item) for item in given.listed] == [type(item) for item in read.listed]
+        assert datetime(1969, 12, 31, 18, 29, 59, 999999, tzinfo=UTC) == read.moment
+
+    @rule("ID-13")
+    def test_times_keep_their_microseconds(self, lab: Lab) -> None:
+        """Creation and change are told as the clock told them (ID-13)."""
+        moment = lab.clock.advance(timedelta(microseconds=1))
+        made = lab.store.create(Site(name="a"))
+
+        assert (moment, moment) == (made.meta.created_at, made.meta.updated_at)
+        assert made.meta == lab.store.get(made).meta
+
+    @rule("ID-14")
+    def test_namespaces_share_nothing(self, lab: Lab) -> None:
+        """Two namespaces of one backend know nothing of each other's keys, values, references and outcomes (ID-14)."""
+        with lab.bench.lab() as other:
+            for each in (lab, other):
+                crate = some_crate(each)
+                each.store.create(Parcel(name="c", parent=crate, code="x"))
+            lab.store.delete(lab.store.get(Site, "a"))
+
+            assert ({}, 3) == (lab.state(), len(other.state()))
+            assert ["Parcel/a/b/c"] == [item.key.text for item in other.store.list(Parcel, parent=some_crate(other))]
+            assert [] == list(lab.store.list(Parcel))
+            txid = next(commit.txid for name, commit in other.faults.requests if name == "commit")
+            assert (Outcome.ABORTED, Outcome.COMMITTED) == (lab.store.resolve(txid), other.store.resolve(txid))

@@ -1,0 +1,194 @@
+"""Keys: the exact address of one resource, and which names may be part of one."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import total_ordering
+from urllib.parse import quote, unquote
+
+from emco_store.errors import InvalidResource
+
+MAX_NAME_LENGTH = 253
+"""Characters in one segment of a key."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._ -]{0,251}[A-Za-z0-9._-])?")
+_PLAIN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
+_SAFE = re.compile(r"[A-Za-z0-9._-]+")
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+_BLANK = re.compile(
+    r"(?! )\s|[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Spaces other than U+0020, and what shows nothing although Unicode counts it among marks, letters and symbols.
+
+Source: DerivedCoreProperties.txt of Unicode 15, Default_Ignorable_Code_Point.
+"""
+_REFUSED_CATEGORIES = {
+    "Cc": "a control character",
+    "Cf": "an invisible format character",
+    "Cs": "a lone surrogate",
+    "Co": "a private-use character",
+    "Cn": "an unassigned code point",
+    "Zl": "a line separator",
+    "Zp": "a paragraph separator",
+}
+
+
+def name_problem(name: object) -> str | None:  # noqa: C901, PLR0911 - one check after the other
+    """Say why ``name`` cannot be a segment of a key, or None if it can.
+
+    Letters and digits of every script are welcome. Refused is what could be read as another key (``/``, ``%``), what
+    cannot be seen (control and format characters, a space at either end) and what looks like another name but is not
+    (text outside Unicode's NFC form).
+    """
+    if not isinstance(name, str):
+        return f"a name is a string, not {type(name).__name__}"
+    if _PLAIN.fullmatch(name):
+        return None
+    if not name:
+        return "a name may not be empty"
+    if len(name) > MAX_NAME_LENGTH:
+        return f"a name has at most {MAX_NAME_LENGTH} characters, this one has {len(name)}"
+    for character in name:
+        if character in "/%\\":
+            return f"a name may not hold {character!r}"
+        reason = _REFUSED_CATEGORIES.get(unicodedata.category(character))
+        if reason:
+            return f"a name may not hold U+{ord(character):04X}, {reason}"
+    blank = _BLANK.search(name)
+    if blank:
+        return f"a name may not hold U+{ord(blank[0]):04X}, which cannot be told from a space or from nothing"
+    if name.strip() != name:
+        return "a name may not begin or end with a space"
+    if name in {".", ".."}:
+        return "a name may not be '.' or '..'"
+    if unicodedata.normalize("NFC", name) != name:
+        return "a name must be in Unicode's NFC form"
+    return None
+
+
+def kind_problem(kind: object) -> str | None:
+    """Say why ``kind`` cannot name a kind of resource, or None if it can."""
+    if isinstance(kind, str) and _KIND.fullmatch(kind):
+        return None
+    return "a kind is 1 to 63 ASCII letters, digits and underscores and begins with a letter"
+
+
+@total_ordering
+class Key:
+    """The exact address of one resource: its kind, and the names on the way to it from the root.
+
+    ``Key("App", "p1", "vfw", "v1", "sink")`` is written ``App/p1/vfw/v1/sink``. Keys compare, hash and sort by that
+    text, in which every character outside ``A-Z a-z 0-9 . _ -`` is percent-encoded, so that no name can reach into
+    another key.
+
+    Args:
+        kind: The kind of the resource.
+        segments: The ancestors' names first, then the resource's own; at least one.
+
+    Raises:
+        InvalidResource: The kind or a segment is not acceptable.
+
+    Rules: ID-2, ID-3, BAD-1.
+    """
+
+    __slots__ = ("kind", "segments", "text")
+
+    kind: str
+    segments: tuple[str, ...]
+    text: str
+
+    def __init__(self, kind: str, *segments: str) -> None:
+        problems = [kind_problem(kind), *(name_problem(segment) for segment in segments)]
+        if not segments:
+            problems.append("a key has at least one name")
+        found = [problem for problem in problems if problem]
+        if found:
+            raise InvalidResource(
+                f"Cannot make a key of kind {kind!r:.80}.",
+                why=found,
+                do="use another name.",
+                key=None,
+                problems=tuple(found),
+            )
+        self._fill(kind, segments)
+
+    def _fill(self, kind: str, segments: tuple[str, ...]) -> None:
+        put = object.__setattr__
+        put(self, "kind", kind)
+        put(self, "segments", segments)
+        put(self, "text", f"{kind}/{'/'.join(map(encode_segment, segments))}")
+
+    @classmethod
+    def trusted(cls, kind: str, segments: tuple[str, ...]) -> Key:
+        """Make a key of parts that have been checked before."""
+        key = object.__new__(cls)
+        key._fill(kind, segments)
+        return key
+
+    @classmethod
+    def parse(cls, text: str) -> Key:
+        """Read a key from its text.
+
+        Raises:
+            InvalidResource: The text is not the text of a key.
+        """
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every caller is type-checked
+            raise InvalidResource(
+                f"Cannot read {text!r:.80} as a key.",
+                why=[f"the text of a key is a string, not {type(text).__name__}"],
+                do="write the key as str(key) gives it.",
+                key=None,
+                problems=("not a string",),
+            )
+        if len(text) <= MAX_NAME_LENGTH and _PLAIN_TEXT.fullmatch(text):
+            kind, *plain = text.split("/")
+            return cls.trusted(kind, tuple(plain))
+        kind, _, rest = text.partition("/")
+        key = cls(kind, *(unquote(part) for part in rest.split("/")))
+        if key.text != text:
+            raise InvalidResource(
+                f"Cannot read {text!r:.200} as a key.",
+                why=[f"its parts would be written {key.text!r:.200}"],
+                do="write the key as str(key) gives it.",
+                key=None,
+                problems=("not in canonical form",),
+            )
+        return key
+
+    @property
+    def name(self) -> str:
+        """The last segment."""
+        return self.segments[-1]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        message = f"a Key is a value: {name!r} cannot be changed"
+        raise AttributeError(message)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"Key.parse({self.text!r})"
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __eq__(self, other: object) -> bool:
+        return self.text == other.text if isinstance(other, Key) else NotImplemented
+
+    def __lt__(self, other: object) -> bool:
+        return self.text < other.text if isinstance(other, Key) else NotImplemented
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Key.parse, (self.text,)
+
+
+def encode_segment(segment: str) -> str:
+    """Percent-encode one segment of a key, so that it holds no separator."""
+    return segment if _SAFE.fullmatch(segment) else quote(segment, safe="").replace("~", "%7E")
+
+
+def key_prefix(kind: str, segments: tuple[str, ...]) -> str:
+    """Give the text with which every key of ``kind`` below ``segments`` begins."""
+    return "/".join((kind, *map(encode_segment, segments), ""))

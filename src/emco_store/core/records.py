@@ -1,0 +1,111 @@
+"""Records: what a backend stores of one resource, with everything that the rules need and no model at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from emco_store.core.keys import Key
+from emco_store.core.refs import Rule
+
+PARENT_PATH = ("parent",)
+"""The path of the edge to the parent, which stands in no document."""
+
+
+class Stamp(NamedTuple):
+    """One state of one record; a record that is deleted and created again has another uid."""
+
+    uid: str
+    version: int
+
+
+class Seal(NamedTuple):
+    """How many references to one record have been made in its life; it moves with each new one."""
+
+    uid: str
+    guard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One reference that a record holds, with its rule.
+
+    Attributes:
+        target: The key it points to.
+        path: Where it stands in the document; ``("parent",)`` for the parent.
+        rule: What the delete of the target does to it.
+        at_key: True when it stands in the key of a map, the last step of the path.
+        default: The key that SET_DEFAULT puts in its place.
+    """
+
+    target: Key
+    path: tuple[str | int, ...]
+    rule: Rule
+    at_key: bool = False
+    default: Key | None = None
+
+    @property
+    def is_parent(self) -> bool:
+        """Whether this is the edge to the parent."""
+        return self.path == PARENT_PATH
+
+    @property
+    def place(self) -> str:
+        """The path for people: ``clusters[0]``, ``spec.app``, ``intent{name}``."""
+        text = ""
+        for step in self.path:
+            text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        if self.at_key:
+            above, _, _ = text.rpartition(f".{self.path[-1]}")
+            return f"{above}{{{self.path[-1]}}}"
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One stored resource.
+
+    Attributes:
+        key: Its key.
+        uid: Differs for each resource that ever had this key.
+        version: 1 when created, and one more with each change.
+        document: The resource's JSON text.
+        edges: Its references, the parent's first.
+        unique: Values that no other record of the kind may have, as pairs of field and text.
+        index: Values it can be found and ordered by, as pairs of field and text.
+        created_us: Microseconds since 1970, UTC.
+        updated_us: Microseconds since 1970, UTC.
+        guard: Counts the references made to it. Owned by the backend: the value in a put is ignored.
+    """
+
+    key: Key
+    uid: str
+    version: int
+    document: bytes
+    edges: tuple[Edge, ...]
+    unique: tuple[tuple[str, str], ...]
+    index: tuple[tuple[str, str], ...]
+    created_us: int
+    updated_us: int
+    guard: int = 0
+
+    @property
+    def stamp(self) -> Stamp:
+        """The state that this value shows."""
+        return Stamp(self.uid, self.version)
+
+    @property
+    def seal(self) -> Seal:
+        """The guard that this value shows."""
+        return Seal(self.uid, self.guard)
+
+    @property
+    def targets(self) -> frozenset[Key]:
+        """The keys that it refers to, its parent's included."""
+        return frozenset(edge.target for edge in self.edges)
+
+    def edges_to(self, targets: Iterable[Key]) -> tuple[Edge, ...]:
+        """Give its edges to any of the targets."""
+        wanted = set(targets)
+        return tuple(edge for edge in self.edges if edge.target in wanted)

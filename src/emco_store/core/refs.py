@@ -1,0 +1,343 @@
+"""References between resources: the ``Ref`` value, its delete rules, and how a short one is made full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Generic, TypeVar, cast, get_args
+from urllib.parse import unquote
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from emco_store.core.keys import Key, name_problem
+from emco_store.errors import InvalidModel
+
+T = TypeVar("T")
+
+MAX_REFERENCE_LENGTH = 8192
+"""Characters in the text of one reference."""
+
+
+class Rule(StrEnum):
+    """What the delete of a target does to a reference that points to it."""
+
+    RESTRICT = "RESTRICT"
+    """Block the delete, unless the referrer goes in the same commit."""
+    PROTECT = "PROTECT"
+    """Block the delete, unless the referrer was itself named to be deleted."""
+    CASCADE = "CASCADE"
+    """Delete the referrer too."""
+    SET_NULL = "SET_NULL"
+    """Put null in the place of the reference."""
+    SET_DEFAULT = "SET_DEFAULT"
+    """Put the field's default in the place of the reference."""
+    REMOVE = "REMOVE"
+    """Take the entry out of its list, set or map."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnDelete:
+    """The marker that :func:`on_delete` puts into an annotation."""
+
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The marker that :func:`reference` puts into an annotation."""
+
+    fixed: Mapping[str, str] = field(default_factory=dict[str, str])
+    ignore: frozenset[str] = frozenset()
+    when: Mapping[str, frozenset[object]] = field(default_factory=dict[str, frozenset[object]])
+
+
+def on_delete(rule: Rule) -> OnDelete:
+    """State what the delete of a target does to the annotated reference, or to each one in the annotated container.
+
+    Args:
+        rule: One of ``RESTRICT`` (the default), ``PROTECT``, ``CASCADE``, ``SET_NULL``, ``SET_DEFAULT``, ``REMOVE``.
+
+    Rules: DEL-1 to DEL-6.
+    """
+    try:
+        return OnDelete(Rule(rule))
+    except ValueError:
+        raise InvalidModel(
+            f"Cannot define a reference with on_delete({rule!r:.40}).",
+            why=["there is no such rule"],
+            do=f"use one of {', '.join(Rule)}.",
+        ) from None
+
+
+def reference(
+    *,
+    fixed: Mapping[str, str] | None = None,
+    ignore: Sequence[str] = (),
+    when: Mapping[str, object] | None = None,
+) -> Reference:
+    """State how the annotated reference is written, where its text alone does not say it.
+
+    Args:
+        fixed: Key fields of the target that always have this value and are left out of a short reference.
+        ignore: Texts that stand in the place of a reference and are none.
+        when: The value counts as a reference only while each of these fields of the same model has this value (or one
+            of these, given a tuple). Otherwise it stays the text that it is.
+
+    Rules: REF-8 to REF-10.
+    """
+    wanted = {
+        name: frozenset(cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,))
+        for name, value in (when or {}).items()
+    }
+    return Reference(fixed=dict(fixed or {}), ignore=frozenset(ignore), when=wanted)
+
+
+class Ref(Generic[T]):
+    """A reference to one resource: a value that holds the target's key.
+
+    A field of type ``Ref[App]`` takes an ``App``, a ``Key``, another ``Ref``, or text: the whole key
+    (``"App/p1/vfw/v1/sink"``), or as many of its last names as cannot be taken from the referrer's own key
+    (``"sink"``). ``Ref[A | B]`` points to either kind.
+
+    Args:
+        target: A resource, a key, or the text of one.
+
+    Rules: REF-1 to REF-10.
+    """
+
+    __slots__ = ("_key", "text")
+
+    text: str
+
+    def __init__(self, target: Any) -> None:
+        found = target if isinstance(target, Key) else getattr(target, "key", None)
+        put = object.__setattr__
+        if isinstance(found, Key):
+            put(self, "_key", found)
+            put(self, "text", found.text)
+        elif isinstance(target, Ref):
+            put(self, "_key", None)
+            put(self, "text", target.text)
+        elif isinstance(target, str):
+            if not target or len(target) > MAX_REFERENCE_LENGTH:
+                message = f"the text of a reference has 1 to {MAX_REFERENCE_LENGTH} characters"
+                raise ValueError(message)
+            put(self, "_key", None)
+            put(self, "text", target)
+        else:
+            message = f"a reference is a resource, a Key, a Ref or text, not {type(target).__name__}"
+            raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueError with the path of the field
+
+    @property
+    def key(self) -> Key | None:
+        """The target's key; None while the text is short and no resource holds it, or where it is no reference."""
+        return self._key  # type: ignore[attr-defined,no-any-return]  # a slot that only __init__ fills
+
+    def __setattr__(self, name: str, value: object) -> None:
+        message = f"a Ref is a value: {name!r} cannot be changed"
+        raise AttributeError(message)
+
+    def __repr__(self) -> str:
+        return f"Ref({self.text!r})"
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __eq__(self, other: object) -> bool:
+        return self.text == other.text if isinstance(other, Ref) else NotImplemented
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Ref, (self._key if self._key is not None else self.text,)  # type: ignore[attr-defined]  # see key
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            as_ref,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                _text_of, return_schema=core_schema.str_schema(), when_used="json"
+            ),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        return {"type": "string", "description": "The key of a resource."}
+
+
+def as_ref(value: Any) -> Ref[Any]:
+    """Make a reference of what :class:`Ref` accepts; one that is a reference already stays as it is."""
+    return value if isinstance(value, Ref) else Ref(value)  # pyright: ignore[reportUnknownVariableType]  # of what is Any
+
+
+def _text_of(value: Any) -> str:
+    return value.text if isinstance(value, Ref) else Ref(value).text
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What the text of a reference to one kind must hold.
+
+    Attributes:
+        kind: The target's kind.
+        length: The number of names in the target's key.
+        shared: How many of the first names can be taken from the referrer's own key.
+        fixed: Names that are always the same, by position.
+    """
+
+    kind: str
+    length: int
+    shared: int
+    fixed: Mapping[int, str]
+
+    def complete(self, text: str, own: tuple[str, ...]) -> Key:
+        """Give the key that ``text``, found in a resource with the names ``own``, stands for.
+
+        Raises:
+            ValueError: It stands for none.
+        """
+        parts = text.split("/")
+        if len(parts) == self.length + 1 and parts[0] == self.kind:
+            key = Key.parse(text)
+            self.check_fixed(key)
+            return key
+        free = [at for at in range(self.length) if at not in self.fixed]
+        inherited = free[: -len(parts)]
+        if len(parts) > len(free) or any(at >= self.shared for at in inherited):
+            least = sum(at >= self.shared for at in free)
+            message = (
+                f"{text!r:.100} is no reference to {self.kind}: give its whole key, or its last "
+                f"{least} to {len(free)} names separated by '/'"
+            )
+            raise ValueError(message)
+        names = {**{at: own[at] for at in inherited}, **self.fixed}
+        names.update(zip(free[len(inherited) :], (unquote(part) for part in parts), strict=True))
+        for name in names.values():
+            problem = name_problem(name)
+            if problem:
+                message = f"{text!r:.100} is no reference to {self.kind}: {problem}"
+                raise ValueError(message)
+        return Key.trusted(self.kind, tuple(names[at] for at in range(self.length)))
+
+    def check_fixed(self, key: Key) -> None:
+        """Refuse a key that differs from a fixed name."""
+        for at, name in self.fixed.items():
+            if key.segments[at] != name:
+                message = f"{key} must have {name!r} as name {at + 1} of its key"
+                raise ValueError(message)
+
+
+@dataclass(slots=True)
+class RefSpec:
+    """One place in a model where references stand: their targets, their rule, and how their text is read.
+
+    Attributes:
+        owner: The model's class, for the lookup of targets that are named by text.
+        targets: Classes of resources, or names of kinds.
+        addresses: For each kind of target, how a text is completed; filled when first needed, because a target may be
+            defined after its referrer.
+    """
+
+    owner: Any
+    targets: tuple[Any, ...]
+    rule: Rule
+    options: Reference
+    default: Any = None
+    addresses: dict[str, Address] = field(default_factory=dict)
+    find: Callable[[Any, Any], Any] | None = None
+
+    def bind(self, value: Any, own: Key) -> Ref[Any]:
+        """Make ``value`` a reference with a full key, as seen from the resource with the key ``own``.
+
+        Raises:
+            ValueError: It is of another kind, it stands for no key, or for the resource itself or an ancestor of it.
+        """
+        ref: Ref[Any] = as_ref(value)
+        if ref.text in self.options.ignore:
+            return ref
+        addresses = self.addresses or self.resolve()
+        if ref.key is None:
+            ref = Ref(self._complete(ref.text, own, addresses))
+        key = ref.key
+        if key is None or key.kind not in addresses:
+            message = f"{ref.text} is not a reference to {' or '.join(addresses)}"
+            raise ValueError(message)
+        address = addresses[key.kind]
+        if len(key.segments) != address.length:
+            message = f"a key of {key.kind} has {address.length} names, {key} has {len(key.segments)}"
+            raise ValueError(message)
+        address.check_fixed(key)
+        if key.segments == own.segments[: len(key.segments)] and self._is_own_line(key, own):
+            message = f"a resource cannot refer to itself or to what it already lies in: {key}"
+            raise ValueError(message)
+        return ref
+
+    def default_key(self, own: Key) -> Key | None:
+        """Give the key that SET_DEFAULT puts in the place of a reference of the resource ``own``."""
+        return self.bind(self.default, own).key if self.rule is Rule.SET_DEFAULT else None
+
+    def _is_own_line(self, key: Key, own: Key) -> bool:
+        return key.kind == own.kind or any(key.kind == kind for kind, _ in self.owner.__emco__.chain)
+
+    def _complete(self, text: str, own: Key, addresses: Mapping[str, Address]) -> Key:
+        if len(addresses) == 1:
+            (address,) = addresses.values()
+            return address.complete(text, own.segments)
+        kind, _, rest = text.partition("/")
+        if kind not in addresses:
+            message = f"{text!r:.100} must begin with its kind: {', '.join(f'{kind}/' for kind in addresses)}"
+            raise ValueError(message)
+        address = addresses[kind]
+        whole = text.count("/") == address.length
+        return address.complete(text if whole else rest, own.segments)
+
+    def resolve(self) -> Mapping[str, Address]:
+        """Find out what a text must hold for each kind of target, and remember it.
+
+        Raises:
+            InvalidModel: A target cannot be found, or a fixed name cannot be part of its key.
+        """
+        if self.find is None:
+            raise InvalidModel(
+                f"Cannot resolve the references of {self.owner.__name__}.",
+                why=["the class is not complete"],
+                do="define its targets first.",
+                model=self.owner.__name__,
+            )
+        found: dict[str, Address] = {}
+        own_chain = self.owner.__emco__.chain
+        for target in self.targets:
+            spec = self.find(self.owner, target).__emco__
+            shared = 0
+            for mine, theirs in zip(own_chain, spec.chain[:-1], strict=False):
+                if mine != theirs:
+                    break
+                shared += mine[1]
+            start = spec.length - len(spec.key_fields)
+            names = self.options.fixed
+            problems = [f"fixed= names {name!r}, which is no key field of {spec.kind}" for name in names
+                        if name not in spec.key_fields]  # fmt: skip
+            problems += [f"fixed= {name!r}: {problem}" for name in names if (problem := name_problem(names[name]))]
+            if problems:
+                raise InvalidModel(
+                    f"Cannot define {self.owner.__name__}.",
+                    why=problems,
+                    do=f"give names to key fields of the target: {', '.join(spec.key_fields)}.",
+                    model=self.owner.__name__,
+                )
+            fixed = {start + spec.key_fields.index(name): value for name, value in self.options.fixed.items()}
+            found[spec.kind] = Address(spec.kind, spec.length, shared, fixed)
+        self.addresses = found
+        return found
+
+
+def targets_of(annotation: Any) -> tuple[Any, ...]:
+    """Give the targets in the brackets of ``Ref[…]``: classes, or names where they are given as text."""
+    args = get_args(annotation)
+    if not args:
+        return ()
+    inner = get_args(args[0]) if not isinstance(args[0], type) and get_args(args[0]) else args
+    return tuple(getattr(arg, "__forward_arg__", arg) for arg in inner)

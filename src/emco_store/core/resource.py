@@ -1,0 +1,431 @@
+"""``Resource``: the base class of all models, and what is compiled from one when it is defined."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeGuard, cast
+
+from pydantic import BaseModel, PrivateAttr, PydanticUserError, ValidationError, model_validator
+from pydantic.errors import PydanticUndefinedAnnotation
+from pydantic.fields import FieldInfo
+
+from emco_store.core.indexing import Index, Unique, is_scalar
+from emco_store.core.keys import Key, kind_problem, name_problem
+from emco_store.core.records import Edge
+from emco_store.core.refs import Ref, RefSpec, Rule
+from emco_store.core.shapes import Node, Place, bind_field, compile_field
+from emco_store.errors import InvalidCall, InvalidModel, InvalidResource
+
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass  # it has no public name
+else:
+    ModelMetaclass = type(BaseModel)
+
+_RESERVED = {"key", "ref", "meta", "kind", "is_stored"}
+_PARENT_RULES = {Rule.RESTRICT, Rule.PROTECT, Rule.CASCADE}
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What the store knows about a stored resource; ``None`` on a resource that was never stored.
+
+    Attributes:
+        uid: Differs for each resource that ever had this key.
+        version: 1 when created, and one more with each change.
+        created_at: When it was created, in UTC, by the clock of the client that created it.
+        updated_at: When it last changed, in UTC, by the clock of the client that changed it.
+        key: The key that it is stored under.
+        edges: The references that it holds, its parent's included.
+    """
+
+    uid: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    key: Key = field(repr=False)
+    edges: tuple[Edge, ...] = field(repr=False)
+
+
+@dataclass(slots=True, weakref_slot=True)
+class ModelSpec:
+    """What is known of a model: its place in the hierarchy, and where its references stand.
+
+    Attributes:
+        kind: The name of its kind.
+        parent: Its parent's class, None for a root.
+        key_fields: The fields that form its own part of the key.
+        chain: For each ancestor and itself, from the root: the kind, and how many names it adds to a key.
+        on_parent_delete: What the delete of its parent does to it.
+    """
+
+    model: type[Resource]
+    kind: str
+    parent: type[Resource] | None
+    key_fields: tuple[str, ...]
+    chain: tuple[tuple[str, int], ...]
+    on_parent_delete: Rule
+    children: weakref.WeakSet[type[Resource]] = field(default_factory=weakref.WeakSet)
+    referrers: weakref.WeakSet[type[Resource]] = field(default_factory=weakref.WeakSet)
+    _shape: dict[str, Node] | None = None
+    unique: tuple[str, ...] = ()
+    indexed: tuple[str, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """The number of names in a key of this kind."""
+        return sum(count for _, count in self.chain)
+
+    @property
+    def shape(self) -> dict[str, Node]:
+        """The fields that hold references or sets; compiled late when an annotation names a class defined later."""
+        if self._shape is None:
+            if not self.model.__pydantic_complete__:
+                try:
+                    self.model.model_rebuild()
+                except PydanticUndefinedAnnotation as problem:
+                    raise _undefined(self.model, problem) from problem
+            self.compile()
+        return self._shape or {}
+
+    def compile(self) -> None:
+        """Compile the annotations.
+
+        Raises:
+            InvalidModel: A field or a rule cannot work.
+        """
+        place = Place(owner=self.model, find=find_model, path="", siblings=frozenset(self.model.model_fields))
+        fields = {name: field for name, field in self.model.model_fields.items() if name != "parent"}
+        for name, info in fields.items():
+            _check_markers(self.model, name, info)
+        nodes = {name: compile_field(name, info, place) for name, info in fields.items()}
+        shape = {name: node for name, node in nodes.items() if node is not None}
+        for spec in _references(shape):
+            if not any(isinstance(target, str) for target in spec.targets):
+                spec.resolve()
+        self._shape = shape
+        self.unique = tuple(name for name, info in fields.items() if _marked(info, Unique))
+        self.indexed = tuple(name for name, info in fields.items() if _marked(info, Unique) or _marked(info, Index))
+        for target in self.targets():
+            if not isinstance(target, str):
+                target.__emco__.referrers.add(self.model)
+
+    def targets(self) -> Iterator[Any]:
+        """Yield the targets of all references: classes, or names where they were given as text."""
+        for spec in _references(self.shape):
+            yield from spec.targets
+
+
+def _references(shape: Mapping[str, Node]) -> Iterator[RefSpec]:
+    stack: list[Any] = list(shape.values())
+    while stack:
+        node = stack.pop()
+        if hasattr(node, "spec"):
+            yield node.spec
+        for name in ("item", "key", "value"):
+            inner = getattr(node, name, None)
+            if inner is not None:
+                stack.append(inner)
+        stack.extend(getattr(node, "fields", {}).values())
+        stack.extend(getattr(node, "options", ()))
+
+
+def _marked(info: FieldInfo, mark: type) -> bool:
+    return any(isinstance(found, mark) for found in info.metadata)
+
+
+def _check_markers(model: type[Resource], name: str, info: FieldInfo) -> None:
+    if (_marked(info, Unique) or _marked(info, Index)) and not is_scalar(info.annotation):
+        raise InvalidModel(
+            f"Cannot define {model.__name__}: field {name!r}.",
+            why=["unique() and indexed() need a single text, number, boolean, date, enum, UUID or Ref"],
+            do="put the marker on a field of such a type.",
+            model=model.__name__,
+        )
+
+
+class _ResourceMeta(ModelMetaclass):
+    """Turns pydantic's error at construction into ours, so that a caller meets one class of error."""
+
+    if not TYPE_CHECKING:
+
+        def __call__(cls, *args, **kwargs):  # noqa: ANN002, ANN003, ANN204, N805 - a metaclass; the model's signature counts
+            try:
+                return super().__call__(*args, **kwargs)
+            except ValidationError as problem:
+                raise invalid_resource(cls.__name__, problem) from problem
+            except PydanticUserError as problem:
+                raise _undefined(cls, problem) from problem
+
+
+class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", ser_json_inf_nan="constants"):
+    """The base class of resources: a frozen pydantic model with a place in a hierarchy.
+
+    Class arguments:
+        parent: The class of the parent; none for a root.
+        key: The fields that form its own part of the key. Default ``("name",)``.
+        on_parent_delete: ``RESTRICT`` (default), ``PROTECT`` or ``CASCADE``.
+        kind: The name of the kind; default is the name of the class.
+        abstract: True for a base class that only shares fields and is no kind of its own.
+        extra: ``"forbid"`` (default) refuses unknown fields in input, ``"allow"`` keeps them.
+
+    Attributes:
+        name: The resource's own name, unique under its parent.
+        parent: A reference to the parent, None for a root.
+
+    Raises:
+        InvalidModel: The class cannot work; raised when it is defined.
+        InvalidResource: The data is not acceptable; raised when an instance is made.
+
+    Rules: ID-1 to ID-5, REF-1, BAD-1.
+    """
+
+    __emco__: ClassVar[ModelSpec]
+    _meta: Meta | None = PrivateAttr(default=None)
+
+    name: str
+    parent: Ref[Any] | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Accept the class arguments; ``__pydantic_init_subclass__`` reads them once the fields are known."""
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls,
+        *,
+        parent: type[Resource] | None = None,
+        key: Any = ("name",),
+        on_parent_delete: Rule = Rule.RESTRICT,
+        kind: str | None = None,
+        abstract: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Compile the class; see the class arguments of :class:`Resource`."""
+        if kwargs:
+            raise _refused(cls, [f"unknown class arguments: {', '.join(sorted(kwargs))}"])
+        if "__emco__" in cls.__bases__[0].__dict__:
+            raise _refused(cls, [f"{cls.__bases__[0].__name__} is a kind of its own and cannot be subclassed"])
+        if abstract:
+            return
+        key_fields = (
+            (key,) if isinstance(key, str) else tuple(cast("Iterable[str]", key)) if isinstance(key, Iterable) else ()
+        )
+        kind = kind or cls.__name__
+        problems = [*_key_problems(cls, kind, key_fields), *_parent_problems(cls, kind, parent, on_parent_delete)]
+        if problems:
+            raise _refused(cls, problems)
+        above = parent.__emco__.chain if parent is not None else ()
+        cls.__emco__ = ModelSpec(
+            model=cls,
+            kind=kind,
+            parent=parent,
+            key_fields=key_fields,
+            chain=(*above, (kind, len(key_fields))),
+            on_parent_delete=Rule(on_parent_delete),
+        )
+        if cls.__pydantic_complete__:
+            cls.__emco__.compile()
+        if parent is not None:
+            parent.__emco__.children.add(cls)
+
+    @model_validator(mode="after")
+    def _place(self) -> Self:
+        """Check the place in the hierarchy, and make short references full."""
+        spec = getattr(type(self), "__emco__", None)
+        if spec is None:
+            message = f"{type(self).__name__} is abstract"
+            raise ValueError(message)
+        values = vars(self)
+        own = _key_of(spec, values)
+        for name, node in spec.shape.items():
+            old = values[name]
+            if old is not None:
+                new = bind_field(name, node, old, own, values)
+                if new is not old:
+                    values[name] = new
+        return self
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    @property
+    def key(self) -> Key:
+        """The key of the resource, formed from its parent's key and its own key fields."""
+        try:
+            return _key_of(type(self).__emco__, vars(self))
+        except ValueError as problem:
+            raise InvalidResource(
+                f"The {type(self).__name__} has no key.", why=[str(problem)], do="correct it.", key=None,
+                problems=(str(problem),),
+            ) from problem  # fmt: skip
+
+    @property
+    def ref(self) -> Ref[Self]:
+        """A reference to this resource."""
+        return Ref(self.key)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether this value came from a store, so that it has a ``meta``."""
+        return self._meta is not None
+
+    @property
+    def meta(self) -> Meta:
+        """What the store knows of it.
+
+        Raises:
+            InvalidCall: It was never stored.
+        """
+        if self._meta is None:
+            raise InvalidCall(
+                f"Cannot give the meta of this {type(self).__name__}.",
+                why=["it was never stored"],
+                do="take the value that create() gives back.",
+            )
+        return self._meta
+
+
+def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
+    own = tuple(values[name] for name in spec.key_fields)
+    for name, value in zip(spec.key_fields, own, strict=True):
+        problem = name_problem(value)
+        if problem:
+            message = f"at {name}: {problem}"
+            raise ValueError(message)
+    parent = values["parent"]
+    if spec.parent is None:
+        if parent is not None:
+            message = f"at parent: a {spec.kind} is a root and has no parent"
+            raise ValueError(message)
+        return Key.trusted(spec.kind, own)
+    above = spec.parent.__emco__
+    if parent is None:
+        message = f"at parent: a {spec.kind} lies under a {above.kind}; give it as parent="
+        raise ValueError(message)
+    key = parent.key
+    if key is None:
+        key = Key.parse(parent.text)
+        values["parent"] = Ref(key)
+    if key.kind != above.kind or len(key.segments) != above.length:
+        message = f"at parent: {key} is not the key of a {above.kind}"
+        raise ValueError(message)
+    return Key.trusted(spec.kind, (*key.segments, *own))
+
+
+def _key_problems(cls: type[Resource], kind: str, key_fields: tuple[str, ...]) -> Iterator[str]:
+    problem = kind_problem(kind)
+    if problem:
+        yield f"{kind!r:.80}: {problem}"
+    if not key_fields or len(set(key_fields)) != len(key_fields):
+        yield "key= names at least one field, and none twice"
+    for name in key_fields:
+        info = cls.model_fields.get(name)
+        if info is None:
+            yield f"key= names {name!r}, which is no field"
+        elif info.annotation is not str:
+            yield f"the key field {name!r} must be a str"
+    if "name" not in key_fields:
+        yield 'key= must hold "name"'
+    for name in _RESERVED & set(cls.model_fields):
+        yield f"the field {name!r} would hide Resource.{name}"
+    if cls.model_config.get("extra") not in {"forbid", "allow"}:
+        yield 'extra="ignore" would drop unknown fields in silence; say "forbid" or "allow"'
+    if not cls.model_config.get("frozen"):
+        yield "a resource is a value: frozen=False is not possible"
+
+
+def _parent_problems(cls: type[Resource], kind: str, parent: Any, on_parent_delete: Rule) -> Iterator[str]:
+    if cls.model_fields["parent"].annotation != Resource.model_fields["parent"].annotation:
+        yield "the field 'parent' is declared by the class argument parent="
+    if on_parent_delete not in _PARENT_RULES:
+        yield f"on_parent_delete={on_parent_delete} cannot work: a resource cannot lose its parent"
+    if parent is None:
+        if on_parent_delete != Rule.RESTRICT:
+            yield f"on_parent_delete={on_parent_delete} says what becomes of it with its parent, and it has none"
+        return
+    if not is_model(parent):
+        yield f"parent={parent!r:.80} is not a resource"
+        return
+    if any(kind == above for above, _ in parent.__emco__.chain):
+        yield f"{kind} would be its own ancestor"
+    twin = next((child for child in parent.__emco__.children if child.__emco__.kind == kind), None)
+    if twin is not None:
+        yield f"the kind {kind} is defined already under {parent.__emco__.kind}, in {twin.__module__}"
+
+
+def _refused(cls: type, problems: list[str]) -> InvalidModel:
+    return InvalidModel(
+        f"Cannot define {cls.__name__}.", why=problems, do="change the class as said.", model=cls.__name__
+    )
+
+
+def is_model(value: object) -> TypeGuard[type[Resource]]:
+    """Tell whether it is the class of a kind, and neither an abstract one nor anything else."""
+    return isinstance(value, type) and hasattr(value, "__emco__")
+
+
+def _undefined(cls: type, problem: Exception) -> InvalidModel:
+    return InvalidModel(
+        f"Cannot use {cls.__name__}.",
+        why=[str(problem).splitlines()[0]],
+        do="define what its annotations name, in the same module, before it is used.",
+        model=cls.__name__,
+    )
+
+
+def find_model(owner: type[Resource], target: Any) -> type[Resource]:
+    """Find the class of a reference's target, which may be given by the name of its kind.
+
+    Raises:
+        InvalidModel: No class of that name can be seen from the owner.
+    """
+    if not isinstance(target, str):
+        return target  # type: ignore[no-any-return]  # shapes.py has checked that it is a resource
+    for model in connected([owner]):
+        if model.__emco__.kind == target:
+            return model
+    found = getattr(sys.modules.get(owner.__module__), target, None)
+    if is_model(found):
+        return found
+    raise InvalidModel(
+        f"Cannot resolve the reference of {owner.__name__} to {target!r}.",
+        why=["no resource of that name can be seen from it"],
+        do="define it in the same module, or refer to the class itself.",
+        model=owner.__name__,
+    )
+
+
+def connected(models: list[type[Resource]]) -> list[type[Resource]]:
+    """Give the models and all that hang together with them: ancestors, children, targets and referrers."""
+    found: dict[type[Resource], None] = {}
+    stack = list(models)
+    while stack:
+        model = stack.pop()
+        if model in found:
+            continue
+        found[model] = None
+        spec = model.__emco__
+        if spec.parent is not None:
+            stack.append(spec.parent)
+        stack.extend(sorted((*spec.children, *spec.referrers), key=lambda other: other.__emco__.kind))
+        stack.extend(target for target in spec.targets() if not isinstance(target, str))
+    return list(found)
+
+
+def invalid_resource(name: str, problem: ValidationError, key: Key | None = None) -> InvalidResource:
+    """Turn pydantic's error into ours: the path and the reason of each problem, never the value."""
+    problems: list[str] = []
+    for error in problem.errors(include_url=False, include_input=False, include_context=False):
+        where = ".".join(str(step) for step in error["loc"])
+        reason = error["msg"].removeprefix("Value error, ")
+        problems.append(f"{where}: {reason}" if where else reason.removeprefix("at "))
+    return InvalidResource(
+        f"Cannot make the {name}{f' {key}' if key else ''}.",
+        why=problems,
+        do="correct the data.",
+        key=key,
+        problems=tuple(problems),
+    )

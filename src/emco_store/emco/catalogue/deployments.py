@@ -1,0 +1,90 @@
+# ruff: noqa: N815 - a field is named as in EMCO's documents, so that a path in an error is a path in the document
+"""Deployment intent groups, the intents that they name, and where each app is placed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from emco_store.core.opaque import Opaque
+from emco_store.core.refs import Ref, reference
+from emco_store.emco.catalogue.applications import App, CompositeApp, CompositeProfile, Controller
+from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Spec, parts
+from emco_store.emco.catalogue.clusters import Cluster
+from emco_store.emco.catalogue.logical_clouds import LogicalCloud
+
+
+class OverrideValues(Spec):
+    """Values of an app's chart that a deployment overrides; their names may hold dots."""
+
+    app: Ref[App]
+    values: Opaque | None = None
+
+
+class DeploymentIntentGroupSpec(Spec):
+    """What is deployed, and where to."""
+
+    compositeProfile: Ref[CompositeProfile]
+    version: str | None = None
+    logicalCloud: Ref[LogicalCloud]
+    overrideValues: list[OverrideValues] | None = None
+
+
+class DeploymentIntentGroup(EmcoResource, parent=CompositeApp):
+    """One deployment of a composite application, with all intents for it."""
+
+    spec: DeploymentIntentGroupSpec
+
+
+class GroupIntentSpec(Spec):
+    """For each controller the name of its intent; ``genericPlacementIntent`` is no controller."""
+
+    intent: Annotated[
+        dict[Ref[Controller], str],
+        reference(fixed={"group": "orchestrator"}, ignore=("genericPlacementIntent",)),
+    ]
+
+
+class GroupIntent(EmcoResource, parent=DeploymentIntentGroup):
+    """Which controllers take part in a deployment; the intents that it names are text."""
+
+    spec: GroupIntentSpec
+
+
+class GenericPlacementIntent(EmcoResource, parent=DeploymentIntentGroup):
+    """A set of placements, one for each app."""
+
+    spec: AnySpec | None = None
+
+
+class ClusterChoice(Spec):
+    """One cluster by its name, or all that bear a label; a label is text, for it may belong to several clusters."""
+
+    clusterProvider: str | None = None
+    cluster: Annotated[Ref[Cluster] | None, parts("clusterProvider")] = None
+    clusterLabel: str | None = None
+
+
+class ClusterChoices(ClusterChoice):
+    """One cluster, all that bear a label, or any one of several."""
+
+    anyOf: list[ClusterChoice] | None = None
+
+
+class Placement(Spec):
+    """Where an app goes: to each of ``allOf``, and to one of ``anyOf``."""
+
+    allOf: list[ClusterChoices] | None = None
+    anyOf: list[ClusterChoice] | None = None
+
+
+class GenericAppPlacementIntentSpec(Spec):
+    """The app, and where it goes."""
+
+    app: Ref[App]
+    intent: Placement | None = None
+
+
+class GenericAppPlacementIntent(EmcoResource, parent=GenericPlacementIntent):
+    """Where one app goes."""
+
+    spec: GenericAppPlacementIntentSpec

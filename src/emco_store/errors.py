@@ -1,0 +1,204 @@
+"""Every error of emco_store: one base class, and a subclass only where a caller would act differently.
+
+::
+
+    StoreError
+     ├─ NotFound            the resource is not there
+     ├─ AlreadyExists       a resource with this key is there
+     ├─ Conflict            something moved since it was read; run it again (retryable)
+     ├─ MissingReference    a parent or a reference's target is not there
+     ├─ DeleteRestricted    resources that stay still refer to what would go
+     ├─ UniqueViolation     another resource holds this value
+     ├─ InvalidResource     the data, a size or a name is not acceptable
+     ├─ InvalidModel        a resource class that could not work
+     ├─ InvalidCall         the call itself is wrong: mend the program
+     ├─ UnknownOutcome      the commit may or may not have happened; ``resolve(txid)`` settles it
+     ├─ Unavailable         the backend does not answer (retryable)
+     ├─ Misconfigured       server or client settings that would break a promise
+     └─ NotSupported        the backend, or this release, cannot do that
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+
+class StoreError(Exception):
+    """Say what was refused, for which object, why, and what to do about it.
+
+    Instances pickle, and compare by identity as exceptions do. ``str(error)`` is for people; programs read ``code``,
+    ``retryable`` and the fields.
+
+    Args:
+        what: What was refused and for which object, as one sentence.
+        why: All reasons, not the first one only.
+        do: What the caller can do about it.
+        fields: Facts for programs; each is readable as an attribute of the error.
+    """
+
+    code: ClassVar[str] = "STORE"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, what: str, *, why: Sequence[str] = (), do: str = "", **fields: Any) -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = tuple(why)
+        self.do = do
+        self.fields: Mapping[str, Any] = fields
+        self.__dict__.update(fields)
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        lines += [f"  {reason}" for reason in self.why]
+        if self.do:
+            lines.append(f"  Do: {self.do}")
+        lines[-1] += f"  [{self.code}]"
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.what, self.why, self.do, dict(self.fields))
+
+
+def _rebuild(kind: type[StoreError], what: str, why: Sequence[str], do: str, fields: dict[str, Any]) -> StoreError:
+    return kind(what, why=why, do=do, **fields)
+
+
+class NotFound(StoreError):
+    """A resource that the call needs is not there.
+
+    Attributes:
+        keys: The keys of all that are not there.
+    """
+
+    code = "NOT-FOUND"
+    keys: tuple[Any, ...] = ()
+
+
+class AlreadyExists(StoreError):
+    """A resource with the key of a new one is there already.
+
+    Attributes:
+        key: The key that is not free.
+    """
+
+    code = "ALREADY-EXISTS"
+    key: Any = None
+
+
+class Conflict(StoreError):
+    """What the call rests on has moved since it was read: read again and repeat.
+
+    Attributes:
+        keys: What moved, where it is known.
+        pinned: True when the caller brought the version along, so that the same call would fail again.
+    """
+
+    code = "CONFLICT"
+    retryable = True
+    keys: tuple[Any, ...] = ()
+    pinned: bool = False
+
+
+class MissingReference(StoreError):
+    """A parent or the target of a reference is not there.
+
+    Attributes:
+        missing: For each such reference, the place that holds it and the key of the target.
+    """
+
+    code = "REF-MISSING"
+    missing: tuple[tuple[str, Any], ...] = ()
+
+
+class DeleteRestricted(StoreError):
+    """Resources that would stay refer to what would go.
+
+    Attributes:
+        keys: What was to be deleted.
+        blockers: All references that forbid it, as ``Blocker``.
+    """
+
+    code = "DEL-RESTRICTED"
+    keys: tuple[Any, ...] = ()
+    blockers: tuple[Any, ...] = ()
+
+
+class UniqueViolation(StoreError):
+    """Another resource holds the value of a ``unique()`` field.
+
+    Attributes:
+        key: The resource that was refused.
+        field: The field.
+        owner: The key of the resource that holds the value.
+    """
+
+    code = "UNIQUE"
+    key: Any = None
+    field: str = ""
+    owner: Any = None
+
+
+class InvalidResource(StoreError):
+    """Data, a name, a size or a stored document is not acceptable.
+
+    Attributes:
+        key: The resource, where its key is known.
+        problems: All reasons, each with the path of its field.
+    """
+
+    code = "INVALID-RESOURCE"
+    key: Any = None
+    problems: tuple[str, ...] = ()
+
+
+class InvalidModel(StoreError):
+    """A resource class cannot work as it is declared; raised when the class is defined.
+
+    Attributes:
+        model: The name of the class.
+    """
+
+    code = "INVALID-MODEL"
+    model: str = ""
+
+
+class InvalidCall(StoreError):
+    """The call could not be right with any data: mend the program."""
+
+    code = "INVALID-CALL"
+
+
+class UnknownOutcome(StoreError):
+    """The commit may or may not have happened; ``store.resolve(error.txid)`` settles it.
+
+    Attributes:
+        txid: The identifier of the commit.
+    """
+
+    code = "UNKNOWN-OUTCOME"
+    txid: str = ""
+
+
+class Unavailable(StoreError):
+    """The backend did not answer, and nothing was written; a later try may succeed."""
+
+    code = "UNAVAILABLE"
+    retryable = True
+
+
+class Misconfigured(StoreError):
+    """The server or the client is set in a way that would break a promise.
+
+    Attributes:
+        setting: What to change.
+    """
+
+    code = "MISCONFIGURED"
+    setting: str = ""
+
+
+class NotSupported(StoreError):
+    """The backend, or this release, does not do that."""
+
+    code = "NOT-SUPPORTED"

@@ -1,0 +1,264 @@
+"""Lists: one page at a time, from an index where there is one, with filters and the unit's own writes applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emco_store import ports
+from emco_store.core.keys import Key, key_prefix, kind_problem
+from emco_store.core.query import (
+    MAX_PAGE,
+    Condition,
+    Order,
+    Page,
+    check_fields,
+    check_limit,
+    conditions_of,
+    equality_on,
+    read_cursor,
+    write_cursor,
+)
+from emco_store.core.records import Record
+from emco_store.core.resource import Resource
+from emco_store.errors import InvalidCall, InvalidResource
+from emco_store.flows import ops
+from emco_store.flows.context import Context
+from emco_store.flows.ops import Flow
+from emco_store.flows.unit import Unit
+
+LEAST_BATCH = 100
+"""Records asked for at once where a filter may refuse most of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One question, checked.
+
+    Attributes:
+        kind: The kind asked for; None for all.
+        prefix: With what the text of each key begins.
+        owner: The parent that all found resources have, where it was given.
+        where: Conditions that all hold.
+        order: The order.
+        indexed: The fields that have an index.
+        after: Where the page before ended.
+        limit: How many resources the page may hold.
+    """
+
+    kind: str | None
+    prefix: str
+    owner: Key | None
+    where: tuple[Condition, ...]
+    order: Order
+    indexed: tuple[str, ...]
+    after: tuple[str, str] | None
+    limit: int
+
+    def cursor(self, record: Record) -> str:
+        """Give the cursor behind a record."""
+        return write_cursor(self.kind or "*", self.order, self.position(record))
+
+    def position(self, record: Record) -> tuple[str, str]:
+        """Give the place of a record in the order."""
+        return self.order.position(dict(record.index), record.key)
+
+
+def ask(
+    context: Context,
+    model: Any,
+    *,
+    parent: Any = None,
+    under: Any = None,
+    where: Sequence[Condition] | Condition = (),
+    order_by: str | None = None,
+    limit: Any = 100,
+    after: str | None = None,
+) -> Listing:
+    """Check a question.
+
+    Raises:
+        InvalidCall: It cannot be asked.
+    """
+    check_limit(limit)
+    kind, known = _kind_of(context, model)
+    conditions = conditions_of(where)
+    if known is None:
+        if order_by is not None or parent is not None:
+            raise InvalidCall(
+                "Cannot order this list, or list the children in it.",
+                why=["order_by= and parent= need a model"],
+                do="list a model; or use under= and the order by key.",
+            )
+        order = Order()
+    else:
+        check_fields(conditions, known)
+        order = Order.read(order_by, known, under_parent=parent is not None)
+    owner = None if parent is None else context.address(parent)
+    prefix = _prefix(kind, known, owner, None if under is None else context.address(under))
+    position = None if after is None else read_cursor(after, kind or "*", order)
+    indexed = () if known is None else known.__emco__.indexed
+    return Listing(kind, prefix, owner, conditions, order, indexed, position, limit)
+
+
+def _kind_of(context: Context, model: Any) -> tuple[str | None, type[Resource] | None]:
+    if model is Resource:
+        return None, None
+    if isinstance(model, str):
+        problem = kind_problem(model)
+        if problem:
+            raise InvalidCall(f"Cannot list {model!r:.80}.", why=[problem], do="give a model, or the name of a kind.")
+        return model, context.schema.model_of(model)
+    context.schema.learn(model)
+    return model.__emco__.kind, model
+
+
+def _prefix(kind: str | None, model: type[Resource] | None, owner: Key | None, under: Key | None) -> str:
+    above = owner or under
+    if above is None:
+        return f"{kind}/" if kind else ""
+    if owner is not None and under is not None:
+        raise InvalidCall(
+            "Cannot list under two resources at once.",
+            why=["parent= and under= were both given"],
+            do="give one of them; under= takes any ancestor, the parent too.",
+        )
+    if kind is None:
+        raise InvalidCall(
+            f"Cannot list resources of all kinds under {above}.",
+            why=["under= needs a kind"],
+            do="list one model, or all resources without under=.",
+        )
+    if model is not None:
+        chain = [name for name, _ in model.__emco__.chain[:-1]]
+        possible = chain[-1:] if owner is not None else chain
+        if above.kind not in possible:
+            raise InvalidCall(
+                f"No {kind} lies {'directly ' if owner is not None else ''}under a {above.kind}.",
+                why=[f"the ancestors of a {kind} are: {', '.join(chain) or 'none, it is a root'}"],
+                do="name one of them; under= takes any ancestor.",
+            )
+    return key_prefix(kind, above.segments)
+
+
+def read_page(context: Context, listing: Listing) -> Flow[Page[Any]]:
+    """Read one page; outside a transaction, each request shows one moment."""
+    found: list[tuple[Record, Any]] = []
+    position = listing.after
+    while len(found) <= listing.limit:
+        wanted = listing.limit + 1 - len(found)
+        batch = max(wanted, LEAST_BATCH) if listing.where else wanted
+        records = yield from ops.Scan(_scan(listing, position, batch)).ask()
+        found += _matching(context, listing, records)
+        if len(records) < batch:
+            break
+        position = _scan_position(listing, records[-1])
+    return _page(listing, found)
+
+
+def read_page_in(unit: Unit, listing: Listing, *, stable: bool) -> Flow[Page[Any]]:
+    """Read one page inside a unit of work, its own writes included.
+
+    With an owner nothing can join or leave the list unseen until the commit: the owner is sealed, and every record
+    that was looked at is part of what the unit rests on.
+
+    Rules: OCC-4, OCC-5.
+    """
+    if listing.owner is None and stable:
+        raise InvalidCall(
+            "A list without an owner is not stable inside a transaction.",
+            why=["resources may join it elsewhere until the commit, and nothing that is locked would tell"],
+            do="list with parent=…; or say stable=False if the transaction does not rely on having seen all.",
+        )
+    whole = stable and (bool(listing.where) or listing.order.field is not None)
+    if listing.owner is not None and stable:
+        yield from unit.load([listing.owner])
+        unit.seal(listing.owner)
+    records = yield from _read_all(unit, listing) if whole else _read_some(unit, listing)
+    own = [record for record in unit.puts.values() if _belongs(listing, record)]
+    stored = [record for record in records if record.key not in unit.puts and record.key not in unit.gone]
+    ordered = sorted([*stored, *own], key=listing.position, reverse=listing.order.descending)
+    behind = [record for record in ordered if _is_behind(listing, record)]
+    return _page(listing, list(_matching(unit.context, listing, behind)))
+
+
+def _read_all(unit: Unit, listing: Listing) -> Flow[list[Record]]:
+    """Read everything under the owner, because any of it may decide what is on the page."""
+    plain = Listing(listing.kind, listing.prefix, None, (), Order(), (), None, MAX_PAGE)
+    found: list[Record] = []
+    position = None
+    while True:
+        records = yield from ops.Scan(_scan(plain, position, MAX_PAGE)).ask()
+        unit.reads += 1
+        found += [unit.remember(record) for record in records]
+        if len(records) < MAX_PAGE:
+            return found
+        position = _scan_position(plain, records[-1])
+
+
+def _read_some(unit: Unit, listing: Listing) -> Flow[list[Record]]:
+    """Read until the page is full of records that the unit does not itself replace or delete."""
+    found: list[Record] = []
+    position, useful = listing.after, 0
+    while useful <= listing.limit:
+        batch = max(listing.limit + 1, LEAST_BATCH)
+        records = yield from ops.Scan(_scan(listing, position, batch)).ask()
+        unit.reads += 1
+        found += [unit.remember(record) for record in records]
+        fresh = [record for record in records if record.key not in unit.puts and record.key not in unit.gone]
+        useful += sum(1 for _ in _matching(unit.context, listing, fresh))
+        if len(records) < batch:
+            break
+        position = _scan_position(listing, records[-1])
+    return found
+
+
+def _scan(listing: Listing, position: tuple[str, str] | None, limit: int) -> ports.Scan:
+    point = _point(listing)
+    name, value = point or (listing.order.field, None)
+    return ports.Scan(
+        kind=listing.kind,
+        prefix=listing.prefix,
+        field=name,
+        low=value,
+        high=value,
+        after=position if position is None or point is None or position[0] else (point[1], position[1]),
+        limit=limit,
+        descending=listing.order.descending,
+    )
+
+
+def _scan_position(listing: Listing, record: Record) -> tuple[str, str]:
+    point = _point(listing)
+    return (point[1], record.key.text) if point is not None else listing.position(record)
+
+
+def _point(listing: Listing) -> tuple[str, str] | None:
+    """Give the one indexed value that a condition asks for, where the index also gives the order."""
+    point = equality_on(listing.where, listing.indexed)
+    return point if point is not None and listing.order.field in {None, point[0]} else None
+
+
+def _matching(context: Context, listing: Listing, records: Sequence[Record]) -> Iterator[tuple[Record, Any]]:
+    for record in records:
+        value = context.value_or_error(record)
+        if isinstance(value, InvalidResource) or all(condition.holds(value) for condition in listing.where):
+            yield record, value
+
+
+def _belongs(listing: Listing, record: Record) -> bool:
+    return record.key.text.startswith(listing.prefix) and listing.kind in {None, record.key.kind}
+
+
+def _is_behind(listing: Listing, record: Record) -> bool:
+    if listing.after is None:
+        return True
+    position = listing.position(record)
+    return position < listing.after if listing.order.descending else position > listing.after
+
+
+def _page(listing: Listing, found: Sequence[tuple[Record, Any]]) -> Page[Any]:
+    shown = found[: listing.limit]
+    more = len(found) > listing.limit
+    return Page(tuple(value for _, value in shown), listing.cursor(shown[-1][0]) if more else None)

@@ -1,0 +1,132 @@
+"""The requests that a flow yields, each of which knows the method of a port that answers it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from emco_store import ports
+from emco_store.core.keys import Key
+from emco_store.core.records import Record
+from emco_store.errors import Unavailable
+from emco_store.ports import AsyncPort, Port
+
+T = TypeVar("T")
+Flow = Generator["Op[Any]", Any, T]
+"""A computation that pauses at each request to the backend and ends with a ``T``."""
+
+
+class Op(ABC, Generic[T]):
+    """One request; ``reply = yield from op.ask()`` keeps the type of the reply."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def on(self, port: Port) -> T:
+        """Perform it on a blocking port."""
+
+    @abstractmethod
+    def on_async(self, port: AsyncPort) -> Awaitable[T]:
+        """Perform it on an asyncio port."""
+
+    def ask(self) -> Generator[Op[Any], Any, T]:
+        """Hand the request to whoever drives the flow, and give back the reply."""
+        reply: T = yield self
+        return reply
+
+
+class Read(Op[T]):
+    """A request that writes nothing: when the backend cannot be reached, that is all there is to tell."""
+
+    __slots__ = ()
+
+    def ask(self) -> Generator[Op[Any], Any, T]:
+        """See :meth:`Op.ask`."""
+        try:
+            return (yield from super().ask())
+        except ports.Unreachable as problem:
+            raise unavailable() from problem
+
+
+@dataclass(frozen=True, slots=True)
+class Get(Read[Mapping[Key, Record]]):
+    """Ask for records by key."""
+
+    keys: tuple[Key, ...]
+
+    def on(self, port: Port) -> Mapping[Key, Record]:
+        """See :meth:`Op.on`."""
+        return port.get(self.keys)
+
+    def on_async(self, port: AsyncPort) -> Awaitable[Mapping[Key, Record]]:
+        """See :meth:`Op.on_async`."""
+        return port.get(self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan(Read[tuple[Record, ...]]):
+    """Ask for records in an order."""
+
+    scan: ports.Scan
+
+    def on(self, port: Port) -> tuple[Record, ...]:
+        """See :meth:`Op.on`."""
+        return port.scan(self.scan)
+
+    def on_async(self, port: AsyncPort) -> Awaitable[tuple[Record, ...]]:
+        """See :meth:`Op.on_async`."""
+        return port.scan(self.scan)
+
+
+@dataclass(frozen=True, slots=True)
+class Referrers(Read[ports.Followed]):
+    """Ask who refers to any of the targets."""
+
+    follow: ports.Follow
+
+    def on(self, port: Port) -> ports.Followed:
+        """See :meth:`Op.on`."""
+        return port.referrers(self.follow)
+
+    def on_async(self, port: AsyncPort) -> Awaitable[ports.Followed]:
+        """See :meth:`Op.on_async`."""
+        return port.referrers(self.follow)
+
+
+@dataclass(frozen=True, slots=True)
+class Submit(Op[ports.Receipt | ports.Refusal]):
+    """Ask for a commit."""
+
+    commit: ports.Commit
+
+    def on(self, port: Port) -> ports.Receipt | ports.Refusal:
+        """See :meth:`Op.on`."""
+        return port.commit(self.commit)
+
+    def on_async(self, port: AsyncPort) -> Awaitable[ports.Receipt | ports.Refusal]:
+        """See :meth:`Op.on_async`."""
+        return port.commit(self.commit)
+
+
+@dataclass(frozen=True, slots=True)
+class Settle(Op[ports.Outcome]):
+    """Ask how a commit ended, and make sure that it can no longer end otherwise."""
+
+    txid: str
+
+    def on(self, port: Port) -> ports.Outcome:
+        """See :meth:`Op.on`."""
+        return port.settle(self.txid)
+
+    def on_async(self, port: AsyncPort) -> Awaitable[ports.Outcome]:
+        """See :meth:`Op.on_async`."""
+        return port.settle(self.txid)
+
+
+def unavailable() -> Unavailable:
+    """Make the error for a backend that cannot be reached."""
+    return Unavailable(
+        "The backend cannot be asked; nothing was written.", why=["it does not answer"], do="try again later."
+    )

@@ -1,0 +1,156 @@
+"""The calls of a store, each as a flow; a transaction uses the same ones on its unit of work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from emco_store.core.keys import Key
+from emco_store.core.plan import Plan
+from emco_store.core.query import Order, Page, check_limit, read_cursor, write_cursor
+from emco_store.core.records import Record
+from emco_store.core.resource import Resource
+from emco_store.errors import InvalidCall, InvalidResource
+from emco_store.flows.context import Context
+from emco_store.flows.ops import Flow, Referrers
+from emco_store.flows.outcomes import submit
+from emco_store.flows.unit import Unit, check_version, not_found, restricted, stale
+from emco_store.ports import Follow
+
+R = TypeVar("R", bound=Resource)
+
+
+def get(unit: Unit, key: Key, *, if_version: int | None = None) -> Flow[Any]:
+    """Read one resource."""
+    (value,) = yield from get_many(unit, [key], if_version={} if if_version is None else {key: if_version})
+    return value
+
+
+def get_many(
+    unit: Unit, keys: Sequence[Key], *, if_version: Mapping[Key, int] | None = None, missing_ok: bool = False
+) -> Flow[tuple[Any, ...]]:
+    """Read several resources in one request, in the order asked for; None where one is missing and may be."""
+    wanted = _versions(keys, if_version)
+    records = yield from unit.fetch(keys)
+    absent = [key for key in keys if key not in records]
+    if absent and not missing_ok:
+        raise not_found(absent)
+    moved = [key for key, version in wanted.items() if version != (records[key].version if key in records else 0)]
+    if moved:
+        raise stale(moved)
+    return tuple(unit.context.value(records[key]) if key in records else None for key in keys)
+
+
+def _versions(keys: Sequence[Key], wanted: Any) -> Mapping[Key, int]:
+    """Refuse versions that nobody would look at."""
+    versions: Mapping[Key, int] = {} if wanted is None else wanted
+    if not isinstance(wanted, Mapping | None) or set(versions).difference(keys):
+        raise InvalidCall(
+            f"Cannot read with if_version={wanted!r:.80}.",
+            why=["it must map keys that are read here to versions, or else nobody would check them"],
+            do="give a dict with the keys of the call.",
+        )
+    for version in versions.values():
+        check_version(version)
+    return versions
+
+
+def create(unit: Unit, resource: R, *, if_version: int | None) -> Flow[R]:
+    """Create in a unit of its own."""
+    made = unit.create(resource, if_version=if_version)
+    yield from unit.commit()
+    return made
+
+
+def update(unit: Unit, resource: R, *, if_version: int | None) -> Flow[R]:
+    """Update in a unit of its own."""
+    made = unit.update(resource, if_version=if_version)
+    yield from unit.commit()
+    return made
+
+
+def put(unit: Unit, resource: R, *, if_version: int | None) -> Flow[R]:
+    """Create or replace in a unit of its own."""
+    made = yield from unit.put(resource, if_version=if_version)
+    yield from unit.commit()
+    return made
+
+
+def delete(unit: Unit, targets: Sequence[Any], *, if_version: int | None) -> Flow[None]:
+    """Plan and apply a delete in a unit of its own."""
+    yield from unit.delete(targets, if_version=if_version)
+    yield from unit.commit()
+
+
+def plan_delete(unit: Unit, targets: Sequence[Any]) -> Flow[Plan]:
+    """Plan a delete."""
+    yield from unit.delete(targets)
+    return unit.plan()
+
+
+def apply_plan(context: Context, plan: Any) -> Flow[None]:
+    """Do what a plan says, unless something has moved.
+
+    Rules: DEL-9.
+    """
+    if not isinstance(plan, Plan):
+        raise InvalidCall(f"Cannot apply {plan!r:.80}.", why=["it is not a plan"], do="apply what plan_delete() gave.")
+    if plan.blockers:
+        raise restricted([deletion.key for deletion in plan.deletes if deletion.via is None], plan.blockers)
+    yield from submit(replace(plan.commit, txid=context.new_id()), plan.commit.expect.keys())
+
+
+def related(
+    context: Context, target: Key, wanted: Callable[[Record], bool], *, limit: int, after: str | None
+) -> Flow[Page[Any]]:
+    """Read one page of those who refer to a resource, by key."""
+    check_limit(limit)
+    found: list[Record] = []
+    position = _position(target, after)
+    while len(found) <= limit:
+        batch = (yield from Referrers(Follow((target,), (), position, limit + 1)).ask()).referrers
+        found += [record for record in batch if wanted(record)]
+        if len(batch) <= limit:
+            break
+        position = batch[-1].key.text
+    return _page(context, target, found, limit)
+
+
+def related_in(
+    unit: Unit, target: Key, wanted: Callable[[Record], bool], *, limit: int, after: str | None
+) -> Flow[Page[Any]]:
+    """Read one page of those who refer to a resource inside a unit of work; nobody can join them unseen.
+
+    Rules: OCC-4.
+    """
+    check_limit(limit)
+    position = _position(target, after)
+    records = yield from unit.referrers_of([target])
+    found = [
+        record
+        for record in records
+        if record.key.text > position and unit.current(record.key) is record and wanted(record)
+    ]
+    return _page(unit.context, target, found, limit)
+
+
+def is_child_of(target: Key) -> Callable[[Record], bool]:
+    """Give the test whether a record's parent is the target."""
+    return lambda record: any(edge.is_parent and edge.target == target for edge in record.edges)
+
+
+def is_referrer(_: Record) -> bool:
+    """Every record that was found refers to the target."""
+    return True
+
+
+def _position(target: Key, after: str | None) -> str:
+    """Give the key text behind which a page of the target's referrers begins."""
+    return "" if after is None else read_cursor(after, target.text, Order())[1]
+
+
+def _page(context: Context, target: Key, found: Sequence[Record], limit: int) -> Page[Any]:
+    shown: list[Any | InvalidResource] = [context.value_or_error(record) for record in found[:limit]]
+    more = len(found) > limit
+    return Page(tuple(shown), write_cursor(target.text, Order(), ("", found[limit - 1].key.text)) if more else None)

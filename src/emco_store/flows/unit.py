@@ -1,0 +1,437 @@
+"""The unit of work: what one transaction has read and wants to write, until it is committed in one step.
+
+Reads see what the unit has written before. Nothing reaches the backend before :meth:`Unit.commit`, whose one request
+carries everything that the unit rests on, so a crash at any moment leaves all of it or nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from emco_store.core.codec import Draft, Untyped, draft, microseconds, with_meta
+from emco_store.core.documents import decode
+from emco_store.core.keys import Key
+from emco_store.core.plan import Blocker, Change, Deletion, Plan, count, without
+from emco_store.core.records import Edge, Record, Seal, Stamp
+from emco_store.core.refs import Rule
+from emco_store.core.resource import Resource
+from emco_store.errors import Conflict, DeleteRestricted, InvalidCall, InvalidResource, NotFound
+from emco_store.flows.context import Context
+from emco_store.flows.ops import Flow, Get, Referrers
+from emco_store.flows.outcomes import already_exists, missing_references, submit
+from emco_store.ports import Commit, Follow
+
+R = TypeVar("R", bound=Resource)
+
+
+class Unit:
+    """One attempt at one transaction.
+
+    Attributes:
+        base: Records as the backend gave them; None where there was none.
+        expect: The states that the commit rests on.
+        sealed: The guards that the commit rests on.
+        puts: What would be written.
+        gone: What would be deleted; True where it was named, False where a cascade reached it.
+        reads: How many requests were answered; one is consistent by itself.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.txid = context.new_id()
+        self.base: dict[Key, Record | None] = {}
+        self.expect: dict[Key, Stamp | None] = {}
+        self.sealed: dict[Key, Seal] = {}
+        self.puts: dict[Key, Record] = {}
+        self.gone: dict[Key, bool] = {}
+        self.reads = 0
+        self._before: dict[Key, frozenset[Key]] = {}
+        self._dropped: dict[Key, Record] = {}
+        self._followed: set[tuple[Key, Key]] = set()
+        self._deletions: list[Deletion] = []
+        self._changes: list[Change] = []
+        self._suspects: list[Blocker] = []
+
+    # reading
+
+    def fetch(self, keys: Iterable[Key]) -> Flow[Mapping[Key, Record]]:
+        """Give the records that are there, this unit's own writes included; each becomes part of what it rests on."""
+        wanted = list(dict.fromkeys(keys))
+        yield from self.load([key for key in wanted if key not in self.puts and key not in self.gone])
+        return {key: record for key in wanted if (record := self.current(key)) is not None}
+
+    def current(self, key: Key) -> Record | None:
+        """Give a record as this unit sees it, if it has read or written it."""
+        return self.puts.get(key) or (None if key in self.gone else self.base.get(key))
+
+    def remember(self, record: Record) -> Record:
+        """Make a record that a scan gave part of what the unit rests on, unless an older read of it is."""
+        known = self.base.setdefault(record.key, record)
+        if known is not None:
+            self._rest_on(record.key, known)
+        return known or record
+
+    def seal(self, key: Key) -> None:
+        """Rest on nobody referring to the record from now on; it must have been loaded before its referrers are."""
+        record = self.base.get(key)
+        if record is not None:
+            self.sealed.setdefault(key, record.seal)
+
+    def load(self, keys: Sequence[Key]) -> Flow[None]:
+        """Read what the backend has, once for each key; what was read becomes part of what the unit rests on."""
+        unread = tuple(key for key in keys if key not in self.base)
+        if unread:
+            self._learn(unread, (yield from Get(unread).ask()))
+
+    def _learn(self, keys: Iterable[Key], found: Mapping[Key, Record]) -> None:
+        self.reads += 1
+        for key in keys:
+            record = found.get(key)
+            self.base[key] = record
+            self._rest_on(key, record)
+
+    def _rest_on(self, key: Key, record: Record | None) -> None:
+        """Make a state part of what the unit rests on; one that an earlier write rules out fails now, and for good."""
+        expected = self.expect.setdefault(key, None if record is None else record.stamp)
+        if expected is not None:
+            self._match(key, record, expected)
+        elif record is not None:
+            raise already_exists(key)
+
+    def referrers_of(self, targets: Sequence[Key]) -> Flow[list[Record]]:
+        """Load the targets, seal them, and give all who refer to any of them, as this unit sees those.
+
+        Referrers that the unit deletes are among them, as they last were: PROTECT asks for them.
+        """
+        unread = tuple(key for key in targets if key not in self.base)
+        limit = self.context.limits.max_records + 1
+        answer = yield from Referrers(Follow(tuple(targets), unread, limit=limit)).ask()
+        self._learn(unread, answer.records)
+        for target in targets:
+            self.seal(target)
+        found = {record.key: self.remember(record) for record in answer.referrers}
+        self._check_size(len(self.gone) + len(found), "the records that refer to what goes")
+        found |= self._dropped
+        found |= self.puts
+        wanted = set(targets)
+        return [found[key] for key in sorted(found) if not wanted.isdisjoint(found[key].targets)]
+
+    # writing
+
+    def create(self, resource: R, *, if_version: int | None = None) -> R:
+        """Add a new resource; that its key is free is checked at the commit."""
+        check_version(if_version)
+        if if_version:
+            raise InvalidCall(
+                f"Cannot create a resource with if_version={if_version!r:.40}.",
+                why=["a new resource has no version"],
+                do="leave if_version out, or update().",
+            )
+        return self._add(self._draft(resource))
+
+    def update(self, resource: R, *, if_version: int | None = None) -> R:
+        """Replace a resource that was read before; that it has not changed since is checked at the commit."""
+        made = self._draft(resource)
+        check_version(if_version)
+        if not resource.is_stored:
+            raise InvalidCall(
+                f"Cannot update this {type(resource).__name__}.",
+                why=["it was never stored"],
+                do="create() it; or get() the stored one and change that with model_copy(update=…).",
+            )
+        meta = resource.meta
+        key = made.key
+        if key != meta.key:
+            raise InvalidResource(
+                f"Cannot update {meta.key}: the fields of its key have changed.",
+                why=[f"its key would become {key}"],
+                do="keep the fields of the key; to rename, create the new one and delete the old one.",
+                key=meta.key,
+                problems=("key changed",),
+            )
+        stamp = Stamp(meta.uid, meta.version)
+        if key in self.puts and self.puts[key].stamp != stamp:
+            raise InvalidCall(
+                f"Cannot update {key}.",
+                why=["it was changed earlier in this transaction, and this value is from before"],
+                do="get() it again from tx, or go on with what the earlier call gave back.",
+            )
+        if key in self.puts or key in self.gone or key in self.base:
+            self._match(key, self.current(key), stamp)
+        else:
+            self.expect[key] = stamp
+            self._before[key] = frozenset(edge.target for edge in meta.edges)
+        if if_version is not None and if_version != meta.version:
+            raise stale([key])
+        created_us = microseconds(meta.created_at)
+        record = made.record(
+            uid=meta.uid, version=meta.version + 1, created_us=created_us, updated_us=self.context.now_us
+        )
+        return self._put(made.resource, record)
+
+    def put(self, resource: R, *, if_version: int | None = None) -> Flow[R]:
+        """Create the resource, or replace the one that has its key; one that is equal already stays as it is."""
+        check_version(if_version)
+        made = self._draft(resource)
+        key = made.key
+        yield from self.fetch([key])
+        old = self.current(key)
+        if if_version is not None and if_version != (0 if old is None else old.version):
+            raise stale([key])
+        if old is None:
+            return self._add(made)
+        if _is_same(old, made):
+            return with_meta(made.resource, old)
+        record = made.record(
+            uid=old.uid, version=old.version + 1, created_us=old.created_us, updated_us=self.context.now_us
+        )
+        return self._put(made.resource, record)
+
+    def delete(self, targets: Sequence[Any], *, if_version: int | None = None) -> Flow[None]:
+        """Delete resources, and do to all who refer to them what their rules say.
+
+        Blockers are judged at the commit, because a later step of the unit may still re-point or delete them.
+
+        Rules: DEL-1 to DEL-9.
+        """
+        check_version(if_version)
+        if not targets:
+            raise InvalidCall(
+                "Cannot delete nothing.", why=["no target was given"], do="give resources, keys or references."
+            )
+        keys = [self.context.address(target) for target in targets]
+        referrers = yield from self.referrers_of(keys)
+        absent = [key for key in keys if self.current(key) is None]
+        if absent:
+            raise not_found(absent)
+        for key, target in zip(keys, targets, strict=True):
+            record = self.current(key)
+            is_value = isinstance(target, Untyped) or (isinstance(target, Resource) and target.is_stored)
+            other = record is not None and is_value and record.uid != target.meta.uid
+            if other or (record is not None and if_version is not None and record.version != if_version):
+                raise stale([key])
+        self._deletions += [Deletion(key) for key in dict.fromkeys(keys)]
+        for key in keys:
+            self._drop(key, named=True)
+        yield from self._follow(keys, referrers)
+
+    def _follow(self, frontier: Sequence[Key], referrers: Sequence[Record]) -> Flow[None]:
+        """Follow the references to what goes, level by level, until nothing more goes."""
+        lost: dict[Key, list[Edge]] = defaultdict(list)
+        while frontier:
+            reached: dict[Key, Deletion] = {}
+            for record in referrers:
+                is_going = self.current(record.key) is None
+                for edge in record.edges_to(frontier):
+                    self._followed.add((record.key, edge.target))
+                    if edge.rule is Rule.PROTECT or (edge.rule is Rule.RESTRICT and not is_going):
+                        self._suspect(record.key, edge)
+                    elif edge.rule is Rule.CASCADE and not is_going:
+                        reached.setdefault(record.key, Deletion(record.key, edge))
+                    elif not is_going:
+                        lost[record.key].append(edge)
+            for key in reached:
+                self._drop(key, named=False)
+            self._deletions += reached.values()
+            frontier = list(reached)
+            referrers = (yield from self.referrers_of(frontier)) if frontier else ()
+        for key, edges in lost.items():
+            remaining = self.current(key)
+            if remaining is not None:
+                self._release(remaining, edges)
+
+    def _release(self, record: Record, edges: Sequence[Edge]) -> None:
+        """Apply the rules of lost references; a default that goes as well cannot take their place and blocks."""
+        stuck = [edge for edge in edges if edge.rule is Rule.SET_DEFAULT and edge.default in self.gone]
+        for edge in stuck:
+            self._suspect(record.key, edge)
+        lost = [edge for edge in edges if edge not in stuck]
+        if lost:
+            self._changes += [Change(record.key, edge) for edge in lost]
+            self.puts[record.key] = without(record, lost, self.context.now_us)
+
+    def _suspect(self, referrer: Key, edge: Edge) -> None:
+        self._suspects.append(Blocker(referrer, edge.place, edge.rule, edge.target))
+
+    def _drop(self, key: Key, *, named: bool) -> None:
+        record = self.current(key)
+        if record is not None:
+            self._dropped[key] = record
+        self.puts.pop(key, None)
+        self.gone[key] = named or self.gone.get(key, False)
+
+    def _draft(self, resource: R) -> Draft[R]:
+        if not isinstance(resource, Resource):  # pyright: ignore[reportUnnecessaryIsInstance]  # see Key.parse
+            raise InvalidCall(
+                f"Cannot store {resource!r:.80}.",
+                why=["it is not a resource"],
+                do="give an instance of a subclass of Resource.",
+            )
+        self.context.schema.learn(type(resource))
+        return draft(resource, max_bytes=self.context.limits.max_bytes)
+
+    def _add(self, made: Draft[R]) -> R:
+        if self.current(made.key) is not None:
+            raise already_exists(made.key)
+        self.expect.setdefault(made.key, None)
+        now = self.context.now_us
+        record = made.record(uid=self.context.new_id(), version=1, created_us=now, updated_us=now)
+        return self._put(made.resource, record)
+
+    def _put(self, resource: R, record: Record) -> R:
+        self.puts[record.key] = record
+        return with_meta(resource, record)
+
+    def _match(self, key: Key, record: Record | None, stamp: Stamp) -> None:
+        if record is None or record.uid != stamp.uid:
+            raise not_found([key])
+        if record.stamp != stamp:
+            raise stale([key])
+
+    # committing
+
+    def commit(self) -> Flow[None]:
+        """Write everything, or raise and write nothing.
+
+        Raises:
+            Conflict: Something that the unit rests on has moved.
+            DeleteRestricted: A resource that stays refers to one that goes.
+            MissingReference: A parent or target is not there.
+            AlreadyExists: A new resource's key is not free.
+            UniqueViolation: Another resource holds a unique value.
+            UnknownOutcome: No answer came.
+        """
+        blockers = self._blockers()
+        if blockers:
+            raise restricted([deletion.key for deletion in self._deletions if deletion.via is None], blockers)
+        commit = self._commit()
+        if commit.size or self.reads > 1:
+            yield from submit(commit, self.base.keys())
+
+    def plan(self) -> Plan:
+        """Give what the deletes of this unit would do."""
+        blockers = self._blockers()
+        commit = Commit(self.txid) if blockers else self._commit()
+        return Plan(tuple(self._deletions), tuple(self._changes), tuple(blockers), commit)
+
+    def _blockers(self) -> list[Blocker]:
+        """Judge the suspects by what the unit would leave behind.
+
+        A target that is created again blocks nothing, nor does a referrer that was re-pointed; RESTRICT also steps back
+        for a referrer that goes, PROTECT only for one that was named.
+        """
+        found: list[Blocker] = []
+        for suspect in self._suspects:
+            if suspect.target in self.puts:
+                continue
+            if suspect.referrer in self.gone and suspect.referrer not in self.puts:
+                if suspect.rule is Rule.PROTECT and not self.gone[suspect.referrer]:
+                    found.append(suspect)
+                continue
+            record = self.current(suspect.referrer)
+            if record is not None and suspect.target in record.targets:
+                found.append(suspect)
+        return found
+
+    def _commit(self) -> Commit:
+        deletes = tuple(key for key in self.gone if key not in self.puts and self.base.get(key) is not None)
+        require: set[Key] = set()
+        missing: list[tuple[str, Key]] = []
+        for key, record in self.puts.items():
+            base = self.base.get(key)
+            kept = self._before.get(key, frozenset()) if base is None else base.targets
+            for edge in record.edges:
+                target = edge.target
+                if target in self.gone and target not in self.puts:
+                    if target in kept and (key, target) not in self._followed:  # the two were read at different times
+                        raise _read_apart(key, pinned=base is None)
+                    missing.append((f"{key} {edge.place}", target))
+                elif target not in kept and (target not in self.puts or self._was_there(target)):
+                    require.add(target)
+        if missing:
+            raise missing_references(missing)
+        self._check_size(len(self.puts) + len(deletes), "the records of this commit")
+        return Commit(
+            self.txid, dict(self.expect), frozenset(require), dict(self.sealed), tuple(self.puts.values()), deletes
+        )  # fmt: skip
+
+    def _was_there(self, key: Key) -> bool:
+        return self.expect.get(key) is not None
+
+    def _check_size(self, size: int, what: str) -> None:
+        limit = self.context.limits.max_records
+        if size > limit:
+            raise InvalidCall(
+                "The commit would be too large.",
+                why=[f"{what} number {size:,} or more, the limit of this store is {limit:,}"],
+                do="delete in stages, children before parents, a page of list(…) at a time; or open the store with a "
+                "higher max_records, knowing that a Redis server stands still for about 7 us a record.",
+                size=size,
+                limit=limit,
+            )
+
+
+def check_version(version: Any) -> None:
+    """Refuse what cannot be a version, before it is compared with one.
+
+    Raises:
+        InvalidCall: It is no number of 0 or more.
+    """
+    if version is not None and (type(version) is not int or version < 0):
+        raise InvalidCall(
+            f"Cannot compare a version with {version!r:.40}.",
+            why=["versions are whole numbers: 0 for what is not there, 1 for what is new"],
+            do="give resource.meta.version.",
+        )
+
+
+def _is_same(old: Record, made: Draft[Any]) -> bool:
+    try:
+        same_document = old.document == made.document or decode(old.document) == decode(made.document)
+    except ValueError:
+        return False  # what cannot be read is to be replaced
+    return same_document and (old.edges, old.unique, old.index) == (made.edges, made.unique, made.index)
+
+
+def not_found(keys: Sequence[Key]) -> NotFound:
+    """Make the error for resources that are not there."""
+    return NotFound(
+        f"Cannot find {', '.join(map(str, keys))}.",
+        why=["nothing has this key" if len(keys) == 1 else "nothing has these keys"],
+        do="check the key; list(…) shows what is there.",
+        keys=tuple(keys),
+    )
+
+
+def _read_apart(key: Key, *, pinned: bool) -> Conflict:
+    return Conflict(
+        f"Cannot read {key} as of one moment.",
+        why=["it changed between two reads"],
+        do="read again and repeat; store.run(fn) does so by itself.",
+        keys=(key,),
+        pinned=pinned,
+    )
+
+
+def stale(keys: Sequence[Key]) -> Conflict:
+    """Make the error for resources that do not have the version that the caller holds; repeating alone cannot help."""
+    return Conflict(
+        f"Cannot go on with the version of {', '.join(map(str, keys))} that the call asks for.",
+        why=["the store holds another one"],
+        do="get() it again, apply the change to that, and repeat; store.run(fn) does so by itself.",
+        keys=tuple(keys),
+        pinned=True,
+    )
+
+
+def restricted(keys: Sequence[Key], blockers: Sequence[Blocker]) -> DeleteRestricted:
+    """Make the error for a delete that references forbid, with all of them."""
+    return DeleteRestricted(
+        f"Cannot delete {', '.join(map(str, keys))}: {count(len(blockers), 'reference')} still in the way.",
+        why=[str(blocker) for blocker in blockers],
+        do="delete or re-point the referrers first; store.plan_delete(key) shows the whole plan.",
+        keys=tuple(keys),
+        blockers=tuple(blockers),
+    )

@@ -1,0 +1,1 @@
+"""The tests of emco_store."""

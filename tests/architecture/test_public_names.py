@@ -1,0 +1,43 @@
+"""The public names are a promise: one is added or removed on purpose, with a line in the changelog."""
+
+from __future__ import annotations
+
+import emco_store
+
+MODELS = {"Key", "Meta", "Opaque", "Ref", "Resource", "Rule", "Untyped", "indexed", "on_delete", "reference", "unique"}
+DELETE_RULES = {"CASCADE", "PROTECT", "REMOVE", "RESTRICT", "SET_DEFAULT", "SET_NULL"}
+STORES = {"AsyncStore", "AsyncTransaction", "Store", "Transaction", "connect", "connect_async"}
+OPTIONS = {"Durability", "Guarantees", "MemoryBackend", "RetryPolicy"}
+QUERIES = {"F", "Page"}
+PLANS = {"Blocker", "Change", "Deletion", "Outcome", "Plan"}
+ERRORS = {
+    "AlreadyExists",
+    "Conflict",
+    "DeleteRestricted",
+    "InvalidCall",
+    "InvalidModel",
+    "InvalidResource",
+    "MissingReference",
+    "Misconfigured",
+    "NotFound",
+    "NotSupported",
+    "StoreError",
+    "Unavailable",
+    "UniqueViolation",
+    "UnknownOutcome",
+}
+
+
+def test_public_names_are_the_promised_ones():
+    """``emco_store`` exports exactly these names."""
+    assert sorted(MODELS | DELETE_RULES | STORES | OPTIONS | QUERIES | PLANS | ERRORS) == sorted(emco_store.__all__)
+
+
+def test_every_public_name_is_there():
+    """What is exported exists."""
+    assert [] == [name for name in emco_store.__all__ if not hasattr(emco_store, name)]
+
+
+def test_every_error_is_a_store_error():
+    """One ``except StoreError`` catches them all."""
+    assert [] == [name for name in ERRORS if not issubclass(getattr(emco_store, name), emco_store.StoreError)]

@@ -1,0 +1,1 @@
+"""What is true of the MongoDB backend alone: its failures, its topologies, its clients and its documents."""

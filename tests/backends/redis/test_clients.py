@@ -1,0 +1,181 @@
+"""Which clients are accepted, on which servers: one server, a primary with a replica, sentinels, a cluster."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from emco_store.backends.redis.commands import Names
+from emco_store.contracts.harness import Mode
+from emco_store.errors import InvalidCall, Misconfigured, Unavailable
+from tests.backends.redis.conftest import NAMESPACE, Site
+from tests.servers.process import HOST
+from tests.servers.redis_nodes import SENTINEL_SERVICE, cluster, primary_and_replica, sentinel_of
+
+pytestmark = pytest.mark.redis
+
+CLASSES = {
+    Mode.BLOCKING: (redis.Redis, redis.RedisCluster, Sentinel, Retry),
+    Mode.ASYNCIO: (redis.asyncio.Redis, redis.asyncio.RedisCluster, AsyncSentinel, AsyncRetry),
+}
+
+
+@pytest.fixture
+def classes(mode):
+    """The classes of redis-py for the mode of the test."""
+    return CLASSES[mode]
+
+
+@pytest.fixture
+def client(mode, loop):
+    """Hand over clients, which close with the test."""
+    with ExitStack() as stack:
+
+        def keep(client):
+            stack.callback(client.close if mode is Mode.BLOCKING else lambda: loop.call(client.aclose()))
+            return client
+
+        yield keep
+
+
+@pytest.fixture(scope="module")
+def nodes(started):
+    """A cluster of three."""
+    return started.enter(cluster())
+
+
+@pytest.fixture(scope="module")
+def pair(started):
+    """A primary and its replica."""
+    return started.enter(primary_and_replica())
+
+
+def once(classes):
+    """Give the retry that repeats nothing."""
+    return classes[3](NoBackoff(), 0)
+
+
+def works(store) -> None:
+    """Write, read and delete."""
+    site = store.create(Site(name="a"))
+    assert [site] == list(store.list(Site))
+    store.delete(site)
+
+
+def test_client_stays_open_when_the_store_is_closed(open_store, classes, client, newest):
+    """Who made the client closes it."""
+    shared = client(classes[0](host=HOST, port=newest.port, retry=once(classes)))
+    first = open_store(shared)
+    first.close()
+
+    works(open_store(shared))
+
+
+def test_client_that_repeats_by_itself_is_refused(open_store, classes, client, newest):
+    """A repeat that the store does not see could double a commit; redis-py repeats by default."""
+    for retry in (None, classes[3](NoBackoff(), 1), classes[3](NoBackoff(), -1)):
+        options = {} if retry is None else {"retry": retry}
+        with pytest.raises(Misconfigured) as caught:
+            open_store(client(classes[0](host=HOST, port=newest.port, **options)))
+
+        assert "retry" == caught.value.setting
+
+
+def test_pool_without_a_retry_is_as_its_connections_are(open_store, classes, client, mode, newest):
+    """The class of a pool's connections decides where its options say nothing."""
+    asyncio = mode is Mode.ASYNCIO
+    pool = (redis.asyncio if asyncio else redis).ConnectionPool(host=HOST, port=newest.port)
+
+    works(open_store(client(classes[0].from_pool(pool))))
+
+
+def test_client_or_url_that_decodes_replies_is_refused(open_store, classes, client, newest):
+    """Documents are bytes."""
+    decoding = client(classes[0](host=HOST, port=newest.port, retry=once(classes), decode_responses=True))
+
+    for target in (decoding, f"{newest.url}?decode_responses=true"):
+        with pytest.raises(Misconfigured) as caught:
+            open_store(target)
+
+        assert "decode_responses" == caught.value.setting
+
+
+def test_client_of_the_other_mode_is_refused(open_store, mode, newest):
+    """A blocking client in an asyncio store, and the other way round, is a mistake that is named at once."""
+    other = CLASSES[Mode.ASYNCIO if mode is Mode.BLOCKING else Mode.BLOCKING][0]
+
+    with pytest.raises(InvalidCall):
+        open_store(other(host=HOST, port=newest.port))
+
+
+def test_cluster_serves_every_namespace(open_store, classes, client, nodes):
+    """All keys of a namespace share a slot, and each script is known, or sent, wherever that slot is."""
+    shared = client(classes[1](host=HOST, port=nodes[0].port, retry=once(classes)))
+    owners = set()
+
+    for number in range(12):
+        store = open_store(shared, namespace=f"n{number}")
+        for node in nodes:
+            node.ask("SCRIPT FLUSH")
+        works(store)
+        site = store.create(Site(name="b"))
+        owners |= {node.port for node in nodes if _holds(node, Names(f"n{number}").key("records"))}
+        store.delete(site)
+
+    assert {node.port for node in nodes} == owners
+
+
+def _holds(node, key: str) -> bool:
+    with redis.Redis.from_url(node.url) as client:
+        try:
+            return bool(client.exists(key))
+        except redis.exceptions.MovedError:
+            return False
+
+
+def test_cluster_client_that_repeats_by_itself_is_refused(open_store, classes, client, nodes):
+    """The rule about retries holds for clusters."""
+    with pytest.raises(Misconfigured) as caught:
+        open_store(client(classes[1](host=HOST, port=nodes[0].port)))
+
+    assert "retry" == caught.value.setting
+
+
+def test_node_of_a_cluster_behind_a_plain_client_is_refused(open_store, nodes):
+    """One node has a part of the namespaces only."""
+    with pytest.raises(Misconfigured) as caught:
+        open_store(nodes[0].url)
+
+    assert "cluster-enabled" == caught.value.setting
+
+
+def test_replica_is_refused_when_a_store_is_opened(open_store, pair):
+    """A replica forgets nothing, but it may be behind and cannot write."""
+    with pytest.raises(Misconfigured) as caught:
+        open_store(pair[1].url)
+
+    assert "replicaof" == caught.value.setting
+    works(open_store(pair[0].url))
+
+
+def test_sentinel_leads_to_the_primary(open_store, classes, client, pair, started):
+    """A client of ``Sentinel.master_for`` serves, and without a primary it is unavailable and not unknown."""
+    port = started.enter(sentinel_of(pair[0]))
+    sentinel = classes[2]([(HOST, port)], sentinel_kwargs={"retry": once(classes)})
+    for watcher in sentinel.sentinels:
+        client(watcher)
+    store = open_store(client(sentinel.master_for(SENTINEL_SERVICE, retry=once(classes))))
+    works(store)
+
+    nobody = client(sentinel.master_for("gone", retry=once(classes)))
+
+    with pytest.raises(Unavailable):
+        open_store(nobody, namespace=NAMESPACE)

@@ -1,0 +1,12 @@
+"""The memory backend, in both modes."""
+
+from __future__ import annotations
+
+from emco_store.backends.memory import MemoryBackend
+from emco_store.contracts.suite import Conformance, Harness
+
+
+class TestMemory(Conformance):
+    """Every rule of the contract, without a gap."""
+
+    harness = Harness("memory", MemoryBackend)

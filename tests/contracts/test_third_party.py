@@ -1,0 +1,156 @@
+"""A stranger's project: the example backend passes from outside, a broken line turns it red, and nothing hides."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples/third_party_backend"
+QUICK = ("-k", "not every_schedule and not random_programs")
+PASSES = "test_create_of_a_free_key_adds_the_resource"
+PLAIN = """
+from emco_store.backends.memory import MemoryBackend
+from emco_store.contracts.suite import Conformance, Gap, Harness
+
+class TestPlain(Conformance):
+    harness = Harness("plain", MemoryBackend, gaps=(%s))
+"""
+
+
+class Run:
+    """What came of one run of pytest."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--contracts-report=report.json"]
+        done = subprocess.run(  # noqa: S603 - the example's own tests
+            [*command, *arguments], check=False, cwd=folder, capture_output=True, text=True, timeout=100,
+            env={"PYTHONPATH": str(ROOT / "src"), "PATH": ""},
+        )  # fmt: skip
+        self.code = done.returncode
+        self.output = done.stdout + done.stderr
+        path = folder / "report.json"
+        self.report = json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+    @property
+    def verdict(self) -> str:
+        """The verdict of the report."""
+        return self.report["verdict"]
+
+    def rules(self, verdict: str) -> set[str]:
+        """The rules with this verdict, in any mode."""
+        return {
+            rule for column in self.report["columns"] for rule, found in column["rules"].items() if found == verdict
+        }
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the example."""
+    return Path(shutil.copytree(EXAMPLE, tmp_path / "project", ignore=shutil.ignore_patterns("__pycache__")))
+
+
+def test_example_backend_passes_the_whole_suite(project):
+    """The example is a backend, by the contract: all rules, both modes, exit code 0."""
+    run = Run(project)
+
+    assert (0, "green") == (run.code, run.verdict), run.output
+    assert set(run.report["columns"][0]["rules"]) == run.rules("passed")
+    assert ["asyncio", "blocking"] == [column["mode"] for column in run.report["columns"]]
+
+
+@pytest.mark.parametrize(
+    ("line", "broken", "rule"),
+    [
+        ("key not in old or old[key].seal != seal", "key not in old", "OCC-4"),
+        ("reverse=scan.descending", "reverse=False", "ID-8"),
+        ("if key not in going", "if True", "ID-6"),
+    ],
+)
+def test_broken_line_of_the_example_turns_it_red(project, line, broken, rule):
+    """The example's proof notices when one line of the backend is wrong."""
+    source = project / "sqlite_backend.py"
+    text = source.read_text("utf-8")
+    assert 1 == text.count(line)
+    source.write_text(text.replace(line, broken), "utf-8")
+
+    run = Run(project, *QUICK)
+
+    assert (1, "red") == (run.code, run.verdict)
+    assert rule in run.rules("failed")
+    assert "BAD-9" in run.rules("passed")
+
+
+def test_run_of_nothing_is_red(project):
+    """A project whose conformance class is gone fails, though all its other tests pass."""
+    (project / "test_sqlite_backend.py").write_text("def test_other(): pass\n", "utf-8")
+
+    run = Run(project)
+
+    assert (1, "red", 0) == (run.code, run.verdict, run.report["executed"])
+
+
+def test_selection_is_partial(project):
+    """Where tests were selected, what did not run is not held against the run, and the report says so."""
+    run = Run(project, "-k", PASSES)
+
+    assert (0, "partial", 2) == (run.code, run.verdict, run.report["executed"])
+
+
+def test_rules_that_were_skipped_turn_the_run_red(project):
+    """A skip is no proof."""
+    source = project / "test_sqlite_backend.py"
+    skip = "    @pytest.fixture\n    def lab(self, bench):\n        pytest.skip('no server')\n"
+    text = source.read_text("utf-8").replace("from sqlite_backend", "import pytest\nfrom sqlite_backend")
+    source.write_text(f"{text}\n{skip}", "utf-8")
+
+    run = Run(project)
+
+    assert (1, "red", 0) == (run.code, run.verdict, run.report["executed"])
+
+
+def test_gap_that_does_not_fail_is_a_failure(project):
+    """A declared gap is strict: when the rule is kept after all, the run is red."""
+    _write_plain(project, 'Gap("ID-12", "notyet", AssertionError, "said so"),')
+
+    run = Run(project, "-k", "test_values_do_not_lead_back_into_the_store")
+
+    assert (1, {"ID-12"}) == (run.code, run.rules("failed"))
+
+
+def test_gap_that_fails_as_declared_is_told(project):
+    """A gap that is one passes, and stands in the report with its reason; another exception does not count."""
+    broken = "class TestPlain(Conformance):\n    def test_values_do_not_lead_back_into_the_store(self, lab): raise {}\n"
+    gap = 'Gap("ID-12", "never", NotImplementedError, "live objects"),'
+    name = "test_values_do_not_lead_back_into_the_store"
+    outcomes = []
+    for problem in ("NotImplementedError", "KeyError"):
+        text = (PLAIN % gap).replace("class TestPlain(Conformance):\n", broken.format(problem))
+        marked = text.replace(f"    def {name}", f'    @rule("ID-12")\n    def {name}')
+        (project / "test_sqlite_backend.py").write_text(
+            f"from emco_store.contracts.rules import rule\n{marked}", "utf-8"
+        )
+        run = Run(project, "-k", name)
+        outcomes.append((run.code, run.rules("gap"), run.rules("failed")))
+
+    assert [(0, {"ID-12"}, set()), (1, set(), {"ID-12"})] == outcomes
+
+
+@pytest.mark.parametrize(
+    "gap",
+    ['Gap("ID-99", "never", KeyError, "why"),', 'Gap("ID-1", "never", KeyError, "why", tests=("test_no_such",)),'],
+)
+def test_gap_in_an_unknown_rule_or_test_is_refused(project, gap):
+    """A gap that names nothing is an error of the run."""
+    _write_plain(project, gap)
+
+    assert pytest.ExitCode.USAGE_ERROR == Run(project, "-k", PASSES).code
+
+
+def _write_plain(project: Path, gap: str) -> None:
+    (project / "test_sqlite_backend.py").write_text(PLAIN % gap, "utf-8")

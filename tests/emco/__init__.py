@@ -1,0 +1,1 @@
+"""Tests of the EMCO profile: its catalogue, its anchors and its bundles."""

@@ -1,0 +1,141 @@
+"""The types that a caller of a store sees; the type checkers read this file, and nobody runs it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, assert_type
+
+from emco_store import (
+    CASCADE,
+    REMOVE,
+    SET_NULL,
+    AsyncStore,
+    AsyncTransaction,
+    F,
+    InvalidResource,
+    Key,
+    Outcome,
+    Page,
+    Plan,
+    Ref,
+    Resource,
+    Store,
+    Transaction,
+    connect,
+    connect_async,
+    on_delete,
+    unique,
+)
+
+
+class Project(Resource):
+    """A root."""
+
+
+class App(Resource, parent=Project, on_parent_delete=CASCADE):
+    """A child."""
+
+    chart: Annotated[str, unique()] = ""
+
+
+class Cluster(Resource, key=("region", "name")):
+    """Another root, with two names of its own."""
+
+    region: str
+
+
+class Placement(Resource, parent=Project):
+    """A resource with references of every shape."""
+
+    app: Ref[App]
+    either: Ref[App | Cluster]
+    clusters: Annotated[list[Ref[Cluster]], on_delete(REMOVE)] = []
+    standby: Annotated[Ref[Cluster] | None, on_delete(SET_NULL)] = None
+
+
+def resources_are_made_of_what_pydantic_takes(project: Project) -> None:
+    app = App(parent=project, name="sink")
+    assert_type(app, App)
+    assert_type(app.name, str)
+    assert_type(app.parent, Ref[Any] | None)
+    assert_type(app.key, Key)
+    assert_type(app.ref, Ref[App])
+    assert_type(Placement(parent=project.key, name="web", app="sink", either=app, clusters=["eu/c1"]), Placement)
+
+
+def get_gives_the_class_that_was_asked_for(store: Store, placement: Placement, key: Key) -> None:
+    assert_type(store.get(App, "p1", "sink"), App)
+    assert_type(store.get(App, "p1", "sink", if_version=1), App)
+    assert_type(store.get(placement.app), App)
+    assert_type(store.get(placement.either), App | Cluster)
+    assert_type(store.get(placement.ref), Placement)
+    assert_type(store.get(placement), Placement)
+    assert_type(store.get(key), Any)
+    assert_type(store.get_many([placement, placement.app, key]), tuple[Any, ...])
+
+
+def writes_keep_the_class(store: Store, app: App) -> None:
+    assert_type(store.create(app), App)
+    assert_type(store.update(app.model_copy(update={"chart": "sink-1.3"})), App)
+    assert_type(store.put(app, if_version=1), App)
+
+
+def pages_know_what_they_hold(store: Store, project: Project) -> None:
+    page = store.list(App, parent=project, where=F.chart == "sink-1.3", order_by="name", limit=50, after=None)
+    assert_type(page, Page[App])
+    assert_type(page.resources, tuple[App, ...])
+    assert_type(page.errors, tuple[InvalidResource, ...])
+    assert_type(page.next, str | None)
+    assert_type(list(page), list[App | InvalidResource])
+    assert_type(store.list(Resource), Page[Resource])
+    assert_type(store.list("App"), Page[Any])
+    assert_type(store.children(project), Page[Any])
+    assert_type(store.referrers(project.key), Page[Any])
+
+
+def run_gives_what_its_function_gives(store: Store) -> None:
+    def fn(tx: Transaction) -> App:
+        assert_type(tx.list(App, stable=False), Page[App])
+        assert_type(tx.list("App", stable=False), Page[Any])
+        return tx.update(tx.get(App, "p1", "sink"))
+
+    assert_type(store.run(fn), App)
+    assert_type(store.run(lambda tx: tx.put(Project(name="p1"))), Project)
+
+
+def plans_and_outcomes_have_their_own_types(store: Store, project: Project) -> None:
+    plan = store.plan_delete(project, project.key, project.ref)
+    assert_type(plan, Plan)
+    store.apply(plan)
+    assert_type(store.resolve("txid"), Outcome)
+
+
+def connect_gives_the_blocking_store() -> None:
+    with connect("memory://", namespace="demo") as store:
+        assert_type(store, Store)
+        with store.transaction() as tx:
+            assert_type(tx, Transaction)
+            assert_type(tx.get(App, "p1", "sink"), App)
+
+
+async def connect_async_gives_the_same_types_awaited(app: App) -> None:
+    async with connect_async("memory://", namespace="demo") as store:
+        assert_type(store, AsyncStore)
+        assert_type(await store.get(App, "p1", "sink"), App)
+        assert_type(await store.get(app.ref), App)
+        assert_type(await store.get(app), App)
+        assert_type(await store.create(app), App)
+        assert_type(await store.update(app), App)
+        assert_type(await store.put(app), App)
+        assert_type((await store.list(App)).resources, tuple[App, ...])
+        assert_type(await store.list("App"), Page[Any])
+        async with store.transaction() as tx:
+            assert_type(tx, AsyncTransaction)
+            assert_type(await tx.get(app.ref), App)
+        assert_type(await store.run(lambda tx: tx.get(App, "p1", "sink")), App)
+
+
+def wrong_calls_are_refused(store: Store, app: App) -> None:
+    store.get("App/p1/sink")  # type: ignore[call-overload]  # text alone does not say a class
+    store.create(app.key)  # type: ignore[type-var]  # a key is no resource
+    store.list(5)  # type: ignore[call-overload]  # neither a model nor a kind
+    store.delete("App/p1/sink")  # type: ignore[arg-type]  # text is no key

@@ -1,0 +1,1 @@
+"""The pure core, piece by piece: no store, no backend."""

@@ -1,0 +1,71 @@
+"""The pure builders of the MongoDB backend."""
+
+from __future__ import annotations
+
+import pytest
+
+from emco_store.backends.mongo import commands
+from emco_store.core.keys import Key
+from emco_store.core.records import Record, Seal, Stamp
+from emco_store.ports import Commit, Scan
+
+A, B = Key("App", "a"), Key("App", "b")
+STAMP = Stamp("u", 3)
+
+
+def record(key: Key, **values: object) -> Record:
+    """Make a record of which only what matters is said."""
+    plain = {"uid": "u", "version": 4, "document": b"{}", "edges": (), "unique": (), "index": ()}
+    return Record(key, **{**plain, "created_us": 1, "updated_us": 2, **values})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "commit",
+    [
+        Commit("t", {A: None}, puts=(record(A),)),
+        Commit("t", {A: STAMP}, puts=(record(A),)),
+        Commit("t", {A: STAMP}, deletes=(A,)),
+        Commit("t", {A: STAMP, B: STAMP}, puts=(record(B),)),
+        Commit("t", {A: None, B: STAMP}, puts=(record(B),)),
+        Commit("t", {B: None}, require=frozenset({A}), puts=(record(B),)),
+        Commit("t", {B: None}, sealed={A: Seal("u", 2)}, puts=(record(B),)),
+    ],
+)
+def test_everything_that_a_commit_rests_on_is_changed(commit):
+    """Each record that a decision rests on is written with a counter that moves (OCC-1)."""
+    statements = commands.updates(commit)
+
+    moved = {one["q"]["_id"] for one in statements if "$inc" in one["u"]}
+    assert {key.text for key in (*commit.expect, *commit.require, *commit.sealed)} == moved
+
+
+def test_only_a_new_reference_moves_the_guard():
+    """A read of a record does not move what deletes are sealed by (OCC-10)."""
+    commit = Commit("t", {A: STAMP, B: None}, require=frozenset({A}), puts=(record(B),))
+
+    counters = {one["q"]["_id"]: one["u"].get("$inc") for one in commands.updates(commit)}
+
+    assert {"App/a": {"g": 1}, "App/b": {"z": 1}, "tx:t": None} == counters
+
+
+def test_record_that_is_written_and_read_is_the_same():
+    """What goes in comes back, NUL in an indexed text too (ID-13)."""
+    made = record(A, unique=(("code", "3x"),), index=(("rank", "3a\0\1b"),))
+    fields, _ = commands.encode(made)
+
+    assert made == commands.decode({"_id": A.text, **fields})
+
+
+@pytest.mark.parametrize("document", [{"_id": 1}, {"_id": "App"}, {"_id": "App/%zz"}, {"_id": None}])
+def test_document_without_a_key_is_no_record(document):
+    """What nothing can address is left out (BAD-8)."""
+    assert commands.decode(document) is None
+
+
+def test_scan_behind_a_position_keeps_its_bounds():
+    """A cursor narrows a scan and never widens it (ID-7)."""
+    up, _, _ = commands.scan(Scan("App", after=("", "App/b")))
+    down, _, _ = commands.scan(Scan("App", after=("", "App/b"), descending=True))
+
+    assert {"$gte": "App/", "$lt": "App/\U0010ffff", "$gt": "App/b"} == up["_id"]
+    assert {"$gte": "App/", "$lt": "App/b"} == down["_id"]
