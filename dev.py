@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Work on emco_store with nothing but Python 3.11: ``python3 dev.py demo``, ``test``, ``check``, ``sync`` or ``docs``.
+"""Work on emco_store with nothing but Python 3.11: ``python3 dev.py demo``, ``test``, ``check``; ``--help`` tells more.
 
 The tools live in ``.venv``, which is made and filled when it is first needed, and again when pyproject.toml changed.
 """
@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / "python"
+BENCH_VENV = ROOT / ".venv-bench"
+"""Other mappers bring old stubs of the drivers, which would spoil the type checks: they stay apart from ``.venv``."""
 OLDEST_PYTHON = (3, 11)
 DOCS = ROOT / "docs" / "_build"
 CHECKS: dict[str, Sequence[str]] = {
@@ -47,16 +49,23 @@ def main() -> int:
     commands.add_parser("check", help="format, lint, types, layers, twins and docs: all of them, then the sum")
     commands.add_parser("sync", help="generate the synchronous twins of the asynchronous sources")
     commands.add_parser("docs", help="build the documentation")
+    commands.add_parser("bench", help="measure against hand-written code and other mappers", add_help=False)
+    commands.add_parser("prove", help="attack the promises for as long as wanted, and write a report", add_help=False)
     known, more = parser.parse_known_args()
-    if more and known.command not in {"demo", "test"}:
+    if more and known.command not in {"demo", "test", "bench", "prove"}:
         parser.error(f"unknown arguments: {' '.join(more)}")
     os.chdir(ROOT)
     if known.command == "demo":
         install("cli")
         return run("emco-store", "demo", *more)
+    if known.command == "bench":
+        install("bench", BENCH_VENV)
+        return run("python", "-m", "benchmarks", *more, venv=BENCH_VENV)
     install("dev")
     if known.command == "test":
         return run("python", "-m", "pytest", *([f"--require={known.require}"] if known.require else []), *more)
+    if known.command == "prove":
+        return run("python", "-m", "tests.proof.prove", *more)
     return {"check": check, "sync": sync, "docs": docs}[known.command]()
 
 
@@ -87,32 +96,38 @@ def docs() -> int:
     return 0
 
 
-def install(extra: str) -> None:
-    """Make ``.venv`` hold this project with ``extra``, unless it does already.
+def install(extra: str, venv: Path = VENV) -> None:
+    """Make ``venv`` hold this project with ``extra``, unless it does already.
 
     Args:
-        extra: ``cli`` (small and quick) or ``dev`` (everything, the servers for the tests included).
+        extra: ``cli`` (small and quick), ``dev`` (everything, the servers for the tests included), or ``bench``.
+        venv: Where.
 
     Raises:
         SystemExit: This machine cannot do it; the text says what to install.
     """
     wanted = _fingerprint()
-    stamps = [_stamp("dev")] if extra == "dev" else [_stamp("cli"), _stamp("dev")]
-    if _is_usable() and any(stamp.exists() and stamp.read_text() == wanted for stamp in stamps):
+    stamps = [_stamp("cli"), _stamp("dev")] if extra == "cli" else [_stamp(extra, venv)]
+    if _is_usable(venv) and any(stamp.exists() and stamp.read_text() == wanted for stamp in stamps):
         return
-    if not _is_usable():
-        _make_venv()
-    what = "the development tools and test servers" if extra == "dev" else "the command line and what it needs"
-    with _progress(f"Installing {what} into .venv (once; {'a minute or two' if extra == 'dev' else 'some seconds'})"):
-        pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    if not _is_usable(venv):
+        _make_venv(venv)
+    what, how_long = {
+        "cli": ("the command line and what it needs", "some seconds"),
+        "dev": ("the development tools and test servers", "a minute or two"),
+        "bench": ("the other mappers and test servers", "a minute or two"),
+    }[extra]
+    with _progress(f"Installing {what} into {venv.name} (once; {how_long})"):
+        pip = [str(_programs(venv) / PYTHON.name), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
         _run_quietly([*pip, "--editable", f".[{extra}]"])
-    _stamp(extra).write_text(wanted)
+    _stamp(extra, venv).write_text(wanted)
 
 
-def run(tool: str, *arguments: str) -> int:
-    """Run a tool of ``.venv`` with its output shown; return its exit code."""
+def run(tool: str, *arguments: str, venv: Path = VENV) -> int:
+    """Run a tool of ``venv`` with its output shown; return its exit code."""
     try:
-        return subprocess.run([BIN / tool, *arguments], check=False, cwd=ROOT, env=_environment()).returncode
+        program = _programs(venv) / tool
+        return subprocess.run([program, *arguments], check=False, cwd=ROOT, env=_environment(venv)).returncode
     except KeyboardInterrupt:
         return 130  # the tool got the signal too, and has said what it had to say
 
@@ -132,10 +147,10 @@ def _check_one(name: str, command: Sequence[str]) -> bool:
     return is_ok
 
 
-def _environment() -> dict[str, str]:
-    """Return an environment in which tools find one another in ``.venv`` first."""
-    path = os.pathsep.join(filter(None, [str(BIN), os.environ.get("PATH", "")]))
-    environment = os.environ | {"PATH": path, "VIRTUAL_ENV": str(VENV)}
+def _environment(venv: Path = VENV) -> dict[str, str]:
+    """Return an environment in which tools find one another in ``venv`` first."""
+    path = os.pathsep.join(filter(None, [str(_programs(venv)), os.environ.get("PATH", "")]))
+    environment = os.environ | {"PATH": path, "VIRTUAL_ENV": str(venv)}
     environment.pop("PYTHONHOME", None)
     return environment
 
@@ -144,27 +159,32 @@ def _fingerprint() -> str:
     return hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + str(ROOT).encode()).hexdigest()
 
 
-def _stamp(extra: str) -> Path:
-    return VENV / f"installed-{extra}"
+def _programs(venv: Path) -> Path:
+    return venv / BIN.name
 
 
-def _is_usable() -> bool:
-    if not PYTHON.exists():
+def _stamp(extra: str, venv: Path = VENV) -> Path:
+    return venv / f"installed-{extra}"
+
+
+def _is_usable(venv: Path) -> bool:
+    python = _programs(venv) / PYTHON.name
+    if not python.exists():
         return False
     look = f"import sys, pip; sys.exit(sys.version_info < {OLDEST_PYTHON})"
-    return subprocess.run([PYTHON, "-c", look], check=False, capture_output=True).returncode == 0
+    return subprocess.run([python, "-c", look], check=False, capture_output=True).returncode == 0
 
 
-def _make_venv() -> None:
+def _make_venv(venv: Path) -> None:
     if any(importlib.util.find_spec(module) is None for module in ("venv", "ensurepip")):
         sys.exit(
             "This Python cannot make a virtual environment: the modules venv and ensurepip are not there.\n"
             "  Do: install them, with Debian and Ubuntu: sudo apt install python3-venv"
         )
-    if VENV.exists():
-        shutil.rmtree(VENV)
-    with _progress("Making .venv"):
-        _run_quietly([sys.executable, "-m", "venv", str(VENV)])
+    if venv.exists():
+        shutil.rmtree(venv)
+    with _progress(f"Making {venv.name}"):
+        _run_quietly([sys.executable, "-m", "venv", str(venv)])
 
 
 def _run_quietly(command: Sequence[str]) -> None:

@@ -6,14 +6,18 @@ import asyncio
 import pickle
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from emco_store.core.flaws import Flaw, read_place, write_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.ports import (
+    Audit,
+    Audited,
     Commit,
     Durability,
     Failure,
@@ -21,6 +25,8 @@ from emco_store.ports import (
     Follow,
     Followed,
     Guarantees,
+    Held,
+    Hold,
     Missing,
     Moved,
     Outcome,
@@ -40,6 +46,7 @@ class SqliteBackend:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         for table in ("records", "outcomes"):
             self._connection.execute(f"CREATE TABLE IF NOT EXISTS {table} (ns, id, value, PRIMARY KEY (ns, id))")
+        self._connection.execute("CREATE TABLE IF NOT EXISTS holds (ns, id, holder, until, PRIMARY KEY (ns, id))")
 
     def port(self, namespace: str) -> SqlitePort:
         return SqlitePort(self, namespace)
@@ -98,7 +105,7 @@ class SqlitePort:
             if past is not None:
                 return Receipt(commit.txid) if past[0] == Outcome.COMMITTED else Refusal((Fenced(commit.txid),))
             old = self._read(sql)
-            failures = (*_stale(commit, old), *_taken(commit, old))
+            failures = (*_stale(commit, old), *_taken(commit, old), *self._held(sql, commit))
             if failures:
                 return Refusal(failures)
             new = {put.key: replace(put, guard=old[put.key].guard if put.key in old else 0) for put in commit.puts}
@@ -107,6 +114,8 @@ class SqlitePort:
                 new[key] = replace(record, guard=record.guard + 1)
             for key in commit.deletes:
                 sql("DELETE FROM records WHERE ns = ? AND id = ?", (self._ns, key.text))
+            for key in (*commit.deletes, *(put.key for put in commit.puts)):
+                sql("DELETE FROM holds WHERE ns = ? AND id = ?", (self._ns, key.text))
             for key, record in new.items():
                 sql("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (self._ns, key.text, pickle.dumps(record)))
             if commit.size:
@@ -118,8 +127,39 @@ class SqlitePort:
             sql("INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", (self._ns, txid, Outcome.ABORTED.value))
             return Outcome(sql("SELECT value FROM outcomes WHERE ns = ? AND id = ?", (self._ns, txid)).fetchone()[0])
 
+    def hold(self, hold: Hold) -> None:
+        with self._backend.transaction() as sql:
+            until = time.monotonic() + hold.lasts.total_seconds()
+            free = set(hold.keys) - {
+                held.key for held in self._held(sql, Commit("", deletes=hold.keys, holder=hold.holder))
+            }
+            for key in free & self._read(sql).keys():
+                sql("INSERT OR REPLACE INTO holds VALUES (?, ?, ?, ?)", (self._ns, key.text, hold.holder, until))
+
+    def release(self, hold: Hold) -> None:
+        with self._backend.transaction() as sql:
+            for key in hold.keys:
+                sql("DELETE FROM holds WHERE ns = ? AND id = ? AND holder = ?", (self._ns, key.text, hold.holder))
+
+    def audit(self, audit: Audit) -> Audited:
+        every = self._all()  # beside the records nothing is kept, so only they can be wrong
+        _, after = read_place(audit.after, ("records",))
+        records = sorted((one for one in every.values() if one.key.text > after), key=lambda record: record.key)
+        page = tuple(records[: audit.limit])
+        absent = frozenset(target for record in page for target in record.targets if target not in every)
+        place = write_place("records", page[-1].key.text) if len(records) > audit.limit else None
+        return Audited(page, absent, entries=len(page), next=place)
+
+    def mend(self, flaws: tuple[Flaw, ...]) -> None:
+        """Do nothing: an audit finds nothing of the backend's own."""
+
     def close(self) -> None:
         """Do nothing: the connection belongs to the backend."""
+
+    def _held(self, sql: Any, commit: Commit) -> Iterator[Held]:
+        sql("DELETE FROM holds WHERE until <= ?", (time.monotonic(),))
+        held = {text for (text,) in sql("SELECT id FROM holds WHERE ns = ? AND holder <> ?", (self._ns, commit.holder))}
+        yield from (Held(key) for key in sorted(commit.keys) if commit.size and key.text in held)
 
     def _all(self) -> dict[Key, Record]:
         with self._backend.transaction() as sql:
@@ -175,6 +215,18 @@ class AsyncSqlitePort:
 
     async def settle(self, txid: str) -> Outcome:
         return await asyncio.to_thread(self._port.settle, txid)
+
+    async def hold(self, hold: Hold) -> None:
+        await asyncio.to_thread(self._port.hold, hold)
+
+    async def release(self, hold: Hold) -> None:
+        await asyncio.to_thread(self._port.release, hold)
+
+    async def audit(self, audit: Audit) -> Audited:
+        return await asyncio.to_thread(self._port.audit, audit)
+
+    async def mend(self, flaws: tuple[Flaw, ...]) -> None:
+        await asyncio.to_thread(self._port.mend, flaws)
 
     async def close(self) -> None:
         self._port.close()

@@ -10,6 +10,7 @@ from emco_store._sync.transaction import Transaction
 from emco_store.backends.memory import MemoryBackend
 from emco_store.connect import connect, connect_async
 from emco_store.core.codec import Untyped
+from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.indexing import indexed, unique
 from emco_store.core.keys import Key
 from emco_store.core.opaque import Opaque
@@ -33,6 +34,7 @@ from emco_store.errors import (
     UniqueViolation,
     UnknownOutcome,
 )
+from emco_store.flows.checking import CheckPage, Repaired
 from emco_store.flows.context import RetryPolicy
 from emco_store.ports import Durability, Guarantees, Outcome
 
@@ -55,11 +57,14 @@ __all__ = [
     "AsyncTransaction",
     "Blocker",
     "Change",
+    "CheckPage",
     "Conflict",
     "DeleteRestricted",
     "Deletion",
     "Durability",
     "F",
+    "Flaw",
+    "FlawKind",
     "Guarantees",
     "InvalidCall",
     "InvalidModel",
@@ -76,6 +81,8 @@ __all__ = [
     "Page",
     "Plan",
     "Ref",
+    "Repair",
+    "Repaired",
     "Resource",
     "RetryPolicy",
     "Rule",

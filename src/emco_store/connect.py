@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import time
-import uuid
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -23,6 +22,8 @@ from emco_store.health import Inspectable, Report
 from emco_store.ports import Backend, Clock, Durability, IdSource
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+_62_BITS = 2**62 - 1
+_FAKE = re.compile(r"(?:fakeredis|mongomock)://([A-Za-z0-9_-]*)")
 
 
 class SystemClock:
@@ -39,8 +40,9 @@ class TimeOrderedIds:
     def new(self) -> str:
         """Give a new identifier."""
         milliseconds = time.time_ns() // 1_000_000
-        bits = milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | secrets.randbits(62)
-        return str(uuid.UUID(int=bits))
+        chance = int.from_bytes(os.urandom(10))
+        text = f"{milliseconds << 80 | 7 << 76 | chance >> 68 << 64 | 2 << 62 | chance & _62_BITS:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def connect(
@@ -60,11 +62,13 @@ def connect(
     Args:
         target: ``"memory://"`` for data of its own in memory, ``"redis://…"`` or ``"mongodb://…"``, which is handed to
             the driver untouched; a client of redis-py or PyMongo, which stays open when the store is closed; or a
-            backend, such as a ``MemoryBackend``, whose data several stores share.
+            backend, such as a ``MemoryBackend``, whose data several stores share. For unit tests also ``"fakeredis://"``
+            or ``"mongomock://"``, a stand-in for a server with data of its own in memory; under a name, as in
+            ``"fakeredis://NAME"``, all stores of the process that name it share it until the process ends.
         namespace: 1 to 63 letters, digits, ``_`` and ``-``; stores with one namespace share their resources.
         models: Models to know from the start; others are learned when they are first used.
         require: The least durability class to accept: ``volatile``, ``local-1s``, ``local-sync``, ``replicated`` or
-            ``majority``.
+            ``majority``. With ``replicated`` on Redis, each commit waits until a replica has it.
         max_bytes: The largest document, in bytes, 1 to 8 MiB.
         max_records: The most records that one commit may write, 1 or more.
         retry: How calls that lose races are repeated.
@@ -88,7 +92,7 @@ def connect(
         ids=ids,
         require=require,
     )
-    store = Store(_backend(target).port(namespace), **options)
+    store = Store(_backend(target, options["require"]).port(namespace), **options)
     store.open()
     return store
 
@@ -116,7 +120,7 @@ def connect_async(
         ids=ids,
         require=require,
     )
-    return AsyncStore(_backend(target).async_port(namespace), **options)
+    return AsyncStore(_backend(target, options["require"]).async_port(namespace), **options)
 
 
 def inspect(target: Any, *, namespace: str, require: Durability | str | None = None) -> Report:
@@ -134,7 +138,7 @@ def inspect(target: Any, *, namespace: str, require: Durability | str | None = N
     """
     _check_namespace(namespace)
     wanted = _durability(require)
-    backend = _backend(target)
+    backend = _backend(target, wanted)
     if not isinstance(backend, Inspectable):
         raise NotSupported("This backend cannot look at its server.", do="give it a method report(namespace).")
     return backend.report(namespace).requiring(wanted)
@@ -184,7 +188,7 @@ def _check_limit(name: str, value: Any, most: int | None) -> None:
         )
 
 
-def _backend(target: object) -> Backend:
+def _backend(target: object, require: Durability | None) -> Backend:
     if _is_backend(target):
         return target
     if target == "memory://":
@@ -197,10 +201,12 @@ def _backend(target: object) -> Backend:
             why=["the URL of data in memory is just memory://"],
             do="to share data between stores of one process, give them the same MemoryBackend().",
         )
+    if origin in {"fakeredis", "mongomock"}:
+        return _fake(origin, target)
     if origin in {"redis", "rediss", "unix"}:
         with _extra("redis"):
             from emco_store.backends.redis.backend import RedisBackend
-        return RedisBackend(target)
+        return RedisBackend(target, replicas=1 if require is Durability.REPLICATED else 0)
     if origin in {"mongodb", "mongodb+srv", "pymongo", "motor"}:
         with _extra("mongo"):
             from emco_store.backends.mongo.backend import MongoBackend
@@ -212,19 +218,37 @@ def _backend(target: object) -> Backend:
     )
 
 
+def _fake(origin: str, target: object) -> Backend:
+    found = _FAKE.fullmatch(target) if isinstance(target, str) else None
+    if found is None:
+        raise InvalidCall(
+            f"Cannot open this as data of {origin}.",
+            why=["a stand-in is chosen by its URL, and has neither host nor options"],
+            do=f"write {origin}:// for data of its own, {origin}://NAME to share it by a name of letters and digits.",
+        )
+    with _extra("fakes", origin):
+        if origin == "fakeredis":
+            from emco_store.backends.redis.fake import FakeRedisBackend
+
+            return FakeRedisBackend(found[1])
+        from emco_store.backends.mongo.fake import MongomockBackend
+
+        return MongomockBackend(found[1])
+
+
 def _is_backend(target: object) -> TypeGuard[Backend]:
     # Its class is asked, since a client of PyMongo has every attribute: the database of that name.
     return all(callable(getattr(type(target), name, None)) for name in ("port", "async_port"))
 
 
 @contextmanager
-def _extra(name: str) -> Generator[None]:
+def _extra(name: str, backend: str = "") -> Generator[None]:
     """Say which extra to install where its driver is missing."""
     try:
         yield
     except ModuleNotFoundError as problem:
         raise NotSupported(
-            f"The {name} backend is not installed.",
+            f"The {backend or name} backend is not installed.",
             why=[f"there is no module {problem.name}"],
             do=f"pip install 'emco-store[{name}]'",
         ) from problem

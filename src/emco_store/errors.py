@@ -92,12 +92,14 @@ class Conflict(StoreError):
     Attributes:
         keys: What moved, where it is known.
         pinned: True when the caller brought the version along, so that the same call would fail again.
+        held: True when nothing has moved, and somebody else's delete of it has its turn.
     """
 
     code = "CONFLICT"
     retryable = True
     keys: tuple[Any, ...] = ()
     pinned: bool = False
+    held: bool = False
 
 
 class MissingReference(StoreError):

@@ -89,7 +89,7 @@ class Report:
 
 MEANINGS: Mapping[Durability, str] = {
     Durability.VOLATILE: "nothing survives the end of the process that holds it",
-    Durability.LOCAL_1S: "commits survive a killed server; a power failure may take the last second",
+    Durability.LOCAL_1S: "a killed server or a power failure may take the last two seconds",
     Durability.LOCAL_SYNC: "commits survive a power failure of the one server",
     Durability.REPLICATED: "commits survive the loss of the server at a planned failover",
     Durability.MAJORITY: "commits survive the loss of a minority of the servers",

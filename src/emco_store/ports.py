@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.records import Record, Seal, Stamp
 from emco_store.errors import InvalidCall, Misconfigured
@@ -125,6 +126,24 @@ class Followed:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """A wish that others leave some records alone for a moment, so that a delete which lost to them can win.
+
+    It is a hint for fairness; no promise rests on it. It ends by itself, by the clock of the server, so one whose
+    holder died stops nobody for long.
+
+    Attributes:
+        holder: Who may go on.
+        keys: The records. Those that are not there, and those that somebody else holds, are passed over.
+        lasts: For how long, unless it is released before, or the record is written or deleted.
+    """
+
+    holder: str
+    keys: tuple[Key, ...]
+    lasts: timedelta = timedelta(seconds=3)
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """One atomic write, and all that it rests on.
 
@@ -135,6 +154,7 @@ class Commit:
         sealed: Each record must be there with this guard: nobody has referred to it since.
         puts: Whole records, written over whatever has their key. The guard of the record that is replaced is kept.
         deletes: Records that go.
+        holder: Whose holds do not stand in its way. What somebody else holds refuses a commit that writes.
 
     A value in ``puts[…].unique`` may belong to no other record of the kind that remains.
     """
@@ -145,11 +165,52 @@ class Commit:
     sealed: Mapping[Key, Seal] = field(default_factory=dict[Key, Seal])
     puts: tuple[Record, ...] = ()
     deletes: tuple[Key, ...] = ()
+    holder: str = ""
+
+    @property
+    def keys(self) -> frozenset[Key]:
+        """The keys of all records that it rests on or writes."""
+        return frozenset((*self.expect, *self.require, *self.sealed, *(put.key for put in self.puts), *self.deletes))
 
     @property
     def size(self) -> int:
         """The number of records that it writes."""
         return len(self.puts) + len(self.deletes)
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """One step through everything that is stored, to see that it fits together.
+
+    Attributes:
+        after: Begin behind this place, which the step before has given; empty for the beginning.
+        limit: Look at no more than so many entries, 1 or more; a backend may stop earlier.
+    """
+
+    after: str = ""
+    limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What an :class:`Audit` came upon.
+
+    Over all steps, each record that is there throughout is given at least once, and each entry that a backend keeps
+    beside its records (an index, a unique value, an outcome) is compared with them in both directions.
+
+    Attributes:
+        records: Records that can be read.
+        absent: Targets of these records that were not there when the backend looked; looking again may find them.
+        flaws: What of its own the backend found wrong, each as of one moment, and records that cannot be read.
+        entries: How many entries were looked at.
+        next: Where the next step begins; None at the end.
+    """
+
+    records: tuple[Record, ...] = ()
+    absent: frozenset[Key] = frozenset()
+    flaws: tuple[Flaw, ...] = ()
+    entries: int = 0
+    next: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +253,20 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A record is held for somebody else's delete."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
 class Fenced:
     """The txid was settled as aborted before this commit arrived."""
 
     txid: str
 
 
-Failure = Stale | Missing | Moved | Taken | Fenced
+Failure = Stale | Missing | Moved | Taken | Held | Fenced
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +346,36 @@ class Port(Protocol):
         """
         ...
 
+    def hold(self, hold: Hold) -> None:
+        """Keep commits of others off records for a moment.
+
+        Rules: OCC-11.
+        """
+        ...
+
+    def release(self, hold: Hold) -> None:
+        """End what :meth:`hold` began; what is not held by this holder stays as it is."""
+        ...
+
+    def audit(self, audit: Audit) -> Audited:
+        """Look at the next few of all things that are stored, and name what does not fit; writes nothing.
+
+        A server must not stand still for long meanwhile.
+
+        Raises:
+            InvalidCall: ``after`` is not what a step has given.
+
+        Rules: CHK-1, CHK-5.
+        """
+        ...
+
+    def mend(self, flaws: tuple[Flaw, ...]) -> None:
+        """Make entries that ``audit`` has named fit the records as they are by now; no record that fits changes.
+
+        Each by itself, and nothing where nothing is wrong any more, so it is harmless at any time.
+        """
+        ...
+
     def close(self) -> None:
         """Give back what was opened."""
         ...
@@ -313,6 +411,22 @@ class AsyncPort(Protocol):
 
     async def settle(self, txid: str) -> Outcome:
         """See :meth:`Port.settle`."""
+        ...
+
+    async def hold(self, hold: Hold) -> None:
+        """See :meth:`Port.hold`."""
+        ...
+
+    async def release(self, hold: Hold) -> None:
+        """See :meth:`Port.release`."""
+        ...
+
+    async def audit(self, audit: Audit) -> Audited:
+        """See :meth:`Port.audit`."""
+        ...
+
+    async def mend(self, flaws: tuple[Flaw, ...]) -> None:
+        """See :meth:`Port.mend`."""
         ...
 
     async def close(self) -> None:

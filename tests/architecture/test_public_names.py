@@ -9,6 +9,7 @@ DELETE_RULES = {"CASCADE", "PROTECT", "REMOVE", "RESTRICT", "SET_DEFAULT", "SET_
 STORES = {"AsyncStore", "AsyncTransaction", "Store", "Transaction", "connect", "connect_async"}
 OPTIONS = {"Durability", "Guarantees", "MemoryBackend", "RetryPolicy"}
 QUERIES = {"F", "Page"}
+CHECKS = {"CheckPage", "Flaw", "FlawKind", "Repair", "Repaired"}
 PLANS = {"Blocker", "Change", "Deletion", "Outcome", "Plan"}
 ERRORS = {
     "AlreadyExists",
@@ -30,7 +31,7 @@ ERRORS = {
 
 def test_public_names_are_the_promised_ones():
     """``emco_store`` exports exactly these names."""
-    assert sorted(MODELS | DELETE_RULES | STORES | OPTIONS | QUERIES | PLANS | ERRORS) == sorted(emco_store.__all__)
+    assert sorted(MODELS | DELETE_RULES | STORES | OPTIONS | QUERIES | PLANS | CHECKS | ERRORS) == sorted(emco_store.__all__)
 
 
 def test_every_public_name_is_there():

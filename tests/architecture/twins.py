@@ -38,6 +38,7 @@ RENAMES: Final[Mapping[str, str]] = {
     "AsyncRetrying": "Retrying",
     "AsyncStore": "Store",
     "AsyncTransaction": "Transaction",
+    "AsyncTurns": "Turns",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "_aio": "_sync",

@@ -14,8 +14,9 @@ from emco_store.backends.mongo.backend import DATABASE
 from emco_store.backends.mongo.commands import collection
 from emco_store.backends.redis.commands import Names
 from emco_store.cli.exits import Exit
-from tests.servers.own import own_redis, own_standalone_mongo
+from tests.servers.mongo import standalone_mongo
 from tests.servers.process import ServerMissing
+from tests.servers.redis_nodes import own_redis
 
 NAMESPACE = "doctor"
 SECRET = "hunter2"  # noqa: S105 - the one that must not be shown
@@ -35,8 +36,8 @@ class Patient(Resource, parent=Ward):
 def redis_url(redis_server):  # noqa: ARG001 - it skips or fails where there is no Redis
     """A Redis server whose settings these tests change."""
     try:
-        with own_redis() as url:
-            yield url
+        with own_redis() as node:
+            yield node.url
     except ServerMissing as problem:
         pytest.skip(str(problem))
 
@@ -218,7 +219,7 @@ def test_look_at_an_empty_namespace_writes_nothing(look, mongo, mongo_server, re
 def test_mongo_that_stands_alone_must_be_changed(look):
     """Only a replica set has transactions; everything else is reported all the same."""
     try:
-        with own_standalone_mongo() as url:
+        with standalone_mongo() as url:
             code, report = look(url)
     except ServerMissing as problem:
         pytest.skip(str(problem))

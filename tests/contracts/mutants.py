@@ -5,14 +5,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
+from datetime import timedelta
 
-from emco_store.backends.memory import AsyncMemoryPort, MemoryBackend, MemoryPort, _apply, _Space
+from emco_store.backends.memory import AsyncMemoryPort, MemoryBackend, MemoryPort, _apply, _failures, _Space
 from emco_store.core.documents import decode, encode
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.core.refs import Rule
-from emco_store.ports import Commit, Durability, Follow, Followed, Guarantees, Missing, Outcome, Receipt, Refusal, Scan
+from emco_store.ports import (
+    Commit,
+    Durability,
+    Follow,
+    Followed,
+    Guarantees,
+    Hold,
+    Missing,
+    Outcome,
+    Receipt,
+    Refusal,
+    Scan,
+)
+from tests.contracts.broken_audits import BROKEN_AUDITS
 
 
 class Mutant(MemoryBackend):
@@ -112,6 +127,91 @@ class NamesTheFirstFailureOnly(MemoryPort):
         return Refusal(reply.failures[:1]) if isinstance(reply, Refusal) else reply
 
 
+# holds
+
+
+class HoldsNothing(MemoryPort):
+    """Takes the wish for a hold, and does nothing."""
+
+    def hold(self, hold: Hold) -> None:
+        pass
+
+
+class HoldsForEver(MemoryPort):
+    """Keeps a hold until it is given back, which one who died never does."""
+
+    def hold(self, hold: Hold) -> None:
+        super().hold(replace(hold, lasts=timedelta(days=1)))
+
+
+class HoldsBackTheHolder(MemoryPort):
+    """Refuses the commit that the hold was taken for, too."""
+
+    def commit(self, commit: Commit) -> Receipt | Refusal:
+        return super().commit(replace(commit, holder="nobody"))
+
+
+class TakesHoldsAway(MemoryPort):
+    """Gives a record to whoever asked for it last."""
+
+    def hold(self, hold: Hold) -> None:
+        for key in hold.keys:
+            self._backend.space(self._namespace).holds.pop(key.text, None)  # type: ignore[attr-defined]  # a Mutant's
+        super().hold(hold)
+
+
+class KeepsHolds(MemoryPort):
+    """Never gives a hold back."""
+
+    def release(self, hold: Hold) -> None:
+        pass
+
+
+# commits that go together
+
+
+class FailsWithItsNeighbour(MemoryPort):
+    """Gives a refusal to the next commit, too."""
+
+    refusal: Refusal | None = None
+
+    def commit(self, commit: Commit) -> Receipt | Refusal:
+        last, self.refusal = self.refusal, None
+        reply = last or super().commit(commit)
+        self.refusal = None if last or isinstance(reply, Receipt) else reply
+        return reply
+
+
+class LeaksARefusal(MemoryPort):
+    """Writes what a refused commit would have written along with the next one that happens."""
+
+    left: tuple[Record, ...] = ()
+
+    def commit(self, commit: Commit) -> Receipt | Refusal:
+        reply = super().commit(commit)
+        if isinstance(reply, Refusal):
+            self.left += commit.puts
+        elif self.left:
+            super().commit(Commit(f"{commit.txid}-leak", puts=self.left))
+            self.left = ()
+        return reply
+
+
+class JudgesByTheStateBefore(MemoryPort):
+    """Judges a commit by what was there before the one that goes with it."""
+
+    before: _Space | None = None
+
+    def commit(self, commit: Commit) -> Receipt | Refusal:
+        with self._backend.request(self._namespace, "commit", commit) as space:
+            failures = tuple(_failures(self.before or space, commit, self._backend.clock()))
+            if failures:
+                return Refusal(failures)
+            self.before = deepcopy(space)
+            _apply(space, commit)
+            return Receipt(commit.txid)
+
+
 # commits that are not atomic
 
 
@@ -150,7 +250,7 @@ class AppliesTwice(ChecksAfterWriting):
     """Knows the txid again, and writes once more all the same."""
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
-        if self._space().settled(commit.txid) is Outcome.COMMITTED:
+        if self._space().settled(commit.txid, self._backend.clock()) is Outcome.COMMITTED:
             _apply(self._space(), replace(commit, require=frozenset()))
             return Receipt(commit.txid)
         return super(ChecksAfterWriting, self).commit(commit)
@@ -162,7 +262,7 @@ class RemembersRefusals(ChecksAfterWriting):
     def commit(self, commit: Commit) -> Receipt | Refusal:
         reply = super(ChecksAfterWriting, self).commit(commit)
         if isinstance(reply, Refusal):
-            self._space().settled(commit.txid, Outcome.ABORTED)
+            self._space().settled(commit.txid, self._backend.clock(), Outcome.ABORTED)
         return reply
 
 
@@ -170,7 +270,7 @@ class IgnoresFences(ChecksAfterWriting):
     """Performs a commit that was settled as aborted."""
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
-        if self._space().settled(commit.txid) is Outcome.ABORTED:
+        if self._space().settled(commit.txid, self._backend.clock()) is Outcome.ABORTED:
             del self._space().outcomes[commit.txid]
         return super(ChecksAfterWriting, self).commit(commit)
 
@@ -186,7 +286,7 @@ class SettlesWithoutFencing(ChecksAfterWriting):
     """Says aborted, and forgets that it did."""
 
     def settle(self, txid: str) -> Outcome:
-        return self._space().settled(txid) or Outcome.ABORTED
+        return self._space().settled(txid, self._backend.clock()) or Outcome.ABORTED
 
 
 # reads
@@ -446,6 +546,14 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             (LeavesGuards, "OCC-10"),
             (IgnoresSeals, "OCC-4"),
             (NamesTheFirstFailureOnly, "ATM-3"),
+            (HoldsNothing, "OCC-11"),
+            (HoldsForEver, "OCC-11"),
+            (HoldsBackTheHolder, "OCC-11"),
+            (TakesHoldsAway, "OCC-11"),
+            (KeepsHolds, "OCC-11"),
+            (FailsWithItsNeighbour, "ATM-6"),
+            (LeaksARefusal, "ATM-6"),
+            (JudgesByTheStateBefore, "ATM-6"),
             (ChecksAfterWriting, "ATM-3"),
             (WritesHalfOfARefusal, "ATM-1"),
             (ForgetsTxids, "ATM-2"),
@@ -473,6 +581,7 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             (RoundsIntegers, "ID-13"),
             (MistakesEmptyLists, "ID-13"),
             (Boasts, "DUR-1"),
+            *BROKEN_AUDITS,
         )
     },
     **{
@@ -485,6 +594,7 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
         )
     },
     "KeepsOldReferrers": (mutant(port=ReferrersOfRecords, space=KeepsOldReferrers), "REF-13"),
+    "ForgetsVersionsOfRepairs": (mutant(port=ForgetsVersions), "CHK-8"),
     "SharesNamespaces": (SharesNamespaces, "ID-14"),
 }
 """Each broken backend, with the rule that must catch it."""

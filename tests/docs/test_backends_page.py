@@ -7,7 +7,7 @@ import pytest
 from emco_store.contracts.harness import Gap, Harness
 from emco_store.contracts.rules import names_by_rule
 from emco_store.contracts.suite import Conformance
-from tests.backends import test_memory, test_mongo, test_redis
+from tests.backends import test_fakeredis, test_memory, test_mongo, test_mongomock, test_redis
 from tests.docs.backends_table import BEGIN, END, PAGE, read, table, written
 
 HARNESSES: dict[str, Harness] = {
@@ -15,6 +15,8 @@ HARNESSES: dict[str, Harness] = {
     "Redis 6.2": test_redis.TestRedis.harness,
     "Redis 7.0": test_redis.TestRedis.harness,
     "MongoDB 6.0": test_mongo.TestMongo.harness,
+    "fakeredis": test_fakeredis.TestFakeRedis.harness,
+    "mongomock": test_mongomock.TestMongomock.harness,
 }
 """The columns of the page, each with what declares its gaps."""
 

@@ -7,18 +7,23 @@ import re
 from pathlib import Path
 
 import pytest
+import trustme
 from pymongo import MongoClient
 from redis import Redis
 
 from emco_store import Misconfigured, Resource, StoreError, connect
 from emco_store.backends.mongo import server as mongo
 from emco_store.backends.redis import server as redis
-from tests.servers.own import own_redis
-from tests.servers.process import ServerMissing
+from tests.servers.process import HOST, ServerMissing
+from tests.servers.redis import ServerTooOld
+from tests.servers.redis_nodes import own_redis
+from tests.servers.redis_tls import redis_with_tls
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "production.md").read_text("utf-8")
 REDIS_COMMANDS = re.findall(r"^(?:CONFIG|ACL) .+$", PAGE, re.MULTILINE)
 MONGO_COMMANDS = [json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)]
+TLS_SETTINGS = dict(line.split(" ", 1) for line in re.findall(r"^(?:tls-\S+|port) \S+$", PAGE, re.MULTILINE))
+TLS_URL = next(re.finditer(r"^rediss://.+$", PAGE, re.MULTILINE))[0]
 ACL = next(command for command in REDIS_COMMANDS if command.startswith("ACL"))
 
 
@@ -34,8 +39,8 @@ class Part(Resource, parent=Item):
 def redis_url(redis_server):  # noqa: ARG001 - it skips or fails where there is no Redis
     """A Redis server whose settings and users may be changed."""
     try:
-        with own_redis() as url:
-            yield url
+        with own_redis() as node:
+            yield node.url
     except ServerMissing as problem:
         pytest.skip(str(problem))
 
@@ -87,6 +92,28 @@ def test_redis_user_of_the_page_can_use_its_namespace_and_no_other(redis_url):
         names = [found.name for found in store.list(Item)]
     with pytest.raises(StoreError), connect(url, namespace="till") as other:
         other.create(Item(name="i1"))
+
+    assert ["i1"] == names
+
+
+def test_redis_settings_and_url_of_the_page_are_enough_for_tls(redis_server, tmp_path):  # noqa: ARG001 - as above
+    """A server that is set as the page says, with the page's user, serves the page's URL and nobody without TLS."""
+    authority = trustme.CA()
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    try:
+        with redis_with_tls(authority, TLS_SETTINGS) as port:
+            with Redis(host=HOST, port=port, ssl=True, ssl_ca_certs=str(file)) as client:
+                client.execute_command(*ACL.split())
+            url = TLS_URL.replace("PASSWORD@redis.internal:6379", f"change-me@{HOST}:{port}")
+            url = url.replace("/etc/ssl/redis-ca.pem", str(file))
+            with connect(url, namespace="shop") as store:
+                store.create(Item(name="i1"))
+                names = [found.name for found in store.list(Item)]
+            with pytest.raises(StoreError):
+                connect(f"redis://{HOST}:{port}/0", namespace="shop")
+    except ServerTooOld as problem:
+        pytest.skip(str(problem))
 
     assert ["i1"] == names
 

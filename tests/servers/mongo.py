@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -66,23 +67,24 @@ def standalone_mongo() -> Iterator[str]:
 
 
 @contextmanager
-def replica_set(size: int, *options: str) -> Iterator[tuple[str, list[MongoProcess]]]:
+def replica_set(size: int, *options: str, query: str = "") -> Iterator[tuple[str, list[MongoProcess]]]:
     """Yield the URL and the members of a new replica set, for tests that stop servers or change their settings.
 
     Args:
         size: The number of members.
         options: More options for each server.
+        query: More of the URL, for its clients and those that set it up, such as ``&tls=true``.
     """
     binary = _find()
     with ExitStack() as stack:
         members = [MongoProcess(stack, binary, options) for _ in range(size)]
         first = members[0]
-        with _client(f"mongodb://{HOST}:{first.port}/?directConnection=true") as client:
+        with _client(f"mongodb://{HOST}:{first.port}/?directConnection=true{query}") as client:
             listed = [{"_id": at, "host": f"{HOST}:{one.port}"} for at, one in enumerate(members)]
             config = {"_id": _REPLICA_SET, "members": listed, "settings": {"electionTimeoutMillis": 2000}}
             client.admin.command("replSetInitiate", config)
             hosts = ",".join(f"{HOST}:{one.port}" for one in members)
-        url = f"mongodb://{hosts}/?replicaSet={_REPLICA_SET}"
+        url = f"mongodb://{hosts}/?replicaSet={_REPLICA_SET}{query}"
         with _client(url) as client:
             wait_until(lambda: bool(client.admin.command("hello")["isWritablePrimary"]), first.process)
         yield url, members
@@ -109,6 +111,14 @@ class MongoProcess:
     def kill(self) -> None:
         """End it at once, as a crash does."""
         stop(self.process)
+
+    def pause(self) -> None:
+        """Let it stand still, with its connections open, until :meth:`resume`."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on as if no time had passed."""
+        self.process.send_signal(signal.SIGCONT)
 
     def restart(self) -> None:
         """Start it again on its port and its data."""

@@ -78,20 +78,26 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path | None = None) -> None:
+def wait_until(
+    ready: Callable[[], bool],
+    process: subprocess.Popen[bytes],
+    log: Path | None = None,
+    *,
+    within_s: float = _START_WITHIN_S,
+) -> None:
     """Return as soon as ``ready`` says so.
 
     Raises:
-        ServerFailed: The process ended first, or took longer than a minute.
+        ServerFailed: The process ended first, or took longer than ``within_s``, a minute unless told otherwise.
     """
-    deadline = monotonic() + _START_WITHIN_S
+    deadline = monotonic() + within_s
     while not ready():
         try:
             code = process.wait(timeout=_PROBE_EVERY_S)
         except subprocess.TimeoutExpired:
             if monotonic() < deadline:
                 continue
-            raise ServerFailed(f"No answer within {_START_WITHIN_S:.0f} s.\n{_end_of(log)}") from None
+            raise ServerFailed(f"No answer within {within_s:.0f} s.\n{_end_of(log)}") from None
         text = _end_of(log)
         kind = _PortTaken if "in use" in text else ServerFailed
         raise kind(f"The server ended with code {code} before it answered.\n{text}")
@@ -139,8 +145,7 @@ def _start_on_free_port(
 
 
 def spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a process whose output goes to ``log``."""
-    """Start a process that ends with the test run."""
+    """Start a process whose output goes to ``log``, and which ends with the test run."""
     # Where setpriv exists (util-linux), the kernel ends the server with the test run, even if that is killed itself.
     guard = shutil.which("setpriv") if sys.platform == "linux" else None
     prefix = [guard, "--pdeathsig", "KILL", "--"] if guard else []

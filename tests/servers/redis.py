@@ -27,6 +27,10 @@ _ENABLE = (
 )
 
 
+class ServerTooOld(Exception):
+    """What a test wants needs a newer Redis than the one that is here; the text says which."""
+
+
 @contextmanager
 def running_redis() -> Iterator[Server]:
     """Yield the server that the environment names, else a new one which ends with the block.
@@ -47,6 +51,18 @@ def running_redis() -> Iterator[Server]:
 
 def _find() -> tuple[Path, str]:
     return find(os.environ.get(BINARY_VARIABLE))
+
+
+def find_modern() -> Path:
+    """Give a program of Redis 7.0 or newer, for what older ones and the wheel's cannot do.
+
+    Raises:
+        ServerTooOld: There is none on the PATH.
+    """
+    binary, origin = find(None)
+    if _major(str(binary)) < _WANTED_MAJOR:
+        raise ServerTooOld(f"it needs a redis-server of {_WANTED_MAJOR}.0 or newer on the PATH; here is {origin}")
+    return binary
 
 
 def find(asked: str | None) -> tuple[Path, str]:

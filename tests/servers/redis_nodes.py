@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from redis import Redis, RedisError
 
 from tests.servers.process import HOST, accepts, free_port, running, spawn, stop, wait_until
-from tests.servers.redis import _command, find
+from tests.servers.redis import _command, find, find_modern
 
-SENTINEL_SERVICE = "emco"
 _SLOTS = 16384
 
 
@@ -50,18 +50,34 @@ class Node:
         """End it as ``kill -9`` does."""
         stop(self.process)
 
+    @property
+    def folder(self) -> Path:
+        """Where its data are."""
+        return Path(self.command[list(self.command).index("--dir") + 1])
+
     def start(self) -> None:
         """Start it again, and wait until it has read its data."""
-        folder = Path(self.command[list(self.command).index("--dir") + 1])
-        self.process = spawn(self.command, folder / "again.log")
-        wait_until(lambda: accepts(self.port) and _answers(self), self.process, folder / "again.log")
+        self.begin()
+        self.wait_until(self.answers)
 
+    def begin(self, *options: str) -> None:
+        """Start it again with more options, and wait for nothing."""
+        self.process = spawn([*self.command, *options], self._log)
 
-def _answers(node: Node) -> bool:
-    try:
-        return bool(node.ask("PING"))
-    except RedisError:
-        return False
+    def answers(self) -> bool:
+        """Tell whether it has read its data and answers."""
+        try:
+            return accepts(self.port) and bool(self.ask("PING"))
+        except RedisError:
+            return False
+
+    def wait_until(self, ready: Callable[[], bool], within_s: float = 60.0) -> None:
+        """Return as soon as ``ready`` says so; it fails where this server ends first, or in the end."""
+        wait_until(ready, self.process, self._log, within_s=within_s)
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "again.log"
 
 
 @contextmanager
@@ -84,7 +100,7 @@ def own_redis(*options: str, binary: str | None = None) -> Iterator[Node]:
 
     with running(command) as (port, process):
         node = Node(port, commands[-1], process)
-        wait_until(lambda: _answers(node), process)
+        node.wait_until(node.answers)
         try:
             yield node
         finally:
@@ -94,31 +110,27 @@ def own_redis(*options: str, binary: str | None = None) -> Iterator[Node]:
 @contextmanager
 def primary_and_replica() -> Iterator[tuple[Node, Node]]:
     """Run a primary and its replica, in step with each other."""
-    with own_redis() as primary, own_redis("--replicaof", f"{HOST} {primary.port}") as replica:
-        wait_until(lambda: "master_link_status:up" in _info(replica), replica.process)
+    with own_redis() as primary, replica_of(primary) as replica:
         yield primary, replica
 
 
 @contextmanager
-def sentinel_of(primary: Node) -> Iterator[int]:
-    """Run one sentinel that watches the primary; yield its port."""
-    path, _ = find(None)
-
-    def command(port: int, folder: Path) -> list[str]:
-        settings = folder / "sentinel.conf"
-        settings.write_text(
-            f"sentinel monitor {SENTINEL_SERVICE} {HOST} {primary.port} 1\n"
-            f"sentinel down-after-milliseconds {SENTINEL_SERVICE} 300\n"
-        )
-        return [str(path), str(settings), "--sentinel", "--port", str(port), "--bind", HOST, "--dir", str(folder)]
-
-    with running(command) as (port, _):
-        yield port
+def replica_of(primary: Node) -> Iterator[Node]:
+    """Run a replica, which has the data of its primary from the beginning."""
+    primary.ask("CONFIG SET", "repl-diskless-sync-delay", 0)  # 5 seconds for more replicas to come, by default
+    with own_redis("--replicaof", HOST, str(primary.port)) as replica:
+        replica.wait_until(lambda: "up" == replication(replica)["master_link_status"])
+        yield replica
 
 
 @contextmanager
 def cluster() -> Iterator[tuple[Node, ...]]:
-    """Run a cluster of three primaries that share the slots; it needs Redis 7.0 for a bus port of our choice."""
+    """Run a cluster of three primaries that share the slots.
+
+    Raises:
+        ServerTooOld: There is no Redis 7.0, which takes a bus port of our choice.
+    """
+    find_modern()
     with ExitStack() as stack:
         nodes: list[Node] = []
         for _ in range(3):
@@ -129,7 +141,7 @@ def cluster() -> Iterator[tuple[Node, ...]]:
         for node, first, behind in zip(nodes, bounds, bounds[1:], strict=False):
             node.ask("CLUSTER ADDSLOTSRANGE", first, behind - 1)
         for node in nodes:
-            wait_until(lambda node=node: _is_complete(node), node.process)  # type: ignore[misc]  # mypy infers no default
+            node.wait_until(partial(_is_complete, node))
         yield tuple(nodes)
 
 
@@ -139,5 +151,8 @@ def _is_complete(node: Node) -> bool:
     return "cluster_state:ok" in text and "cluster_known_nodes:3" in text
 
 
-def _info(node: Node) -> str:
-    return "\n".join(f"{name}:{value}" for name, value in node.ask("INFO", "replication").items())
+def replication(node: Node) -> dict[str, Any]:
+    """Give what a server says of its part in replication."""
+    with node.admin() as client:
+        found: dict[str, Any] = client.info("replication")
+    return found

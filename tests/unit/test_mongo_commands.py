@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emco_store.backends.mongo import commands
+from emco_store.backends.mongo import commands, documents
 from emco_store.core.keys import Key
 from emco_store.core.records import Record, Seal, Stamp
 from emco_store.ports import Commit, Scan
@@ -51,15 +51,15 @@ def test_only_a_new_reference_moves_the_guard():
 def test_record_that_is_written_and_read_is_the_same():
     """What goes in comes back, NUL in an indexed text too (ID-13)."""
     made = record(A, unique=(("code", "3x"),), index=(("rank", "3a\0\1b"),))
-    fields, _ = commands.encode(made)
+    fields, _ = documents.encode(made)
 
-    assert made == commands.decode({"_id": A.text, **fields})
+    assert made == documents.decode({"_id": A.text, **fields})
 
 
 @pytest.mark.parametrize("document", [{"_id": 1}, {"_id": "App"}, {"_id": "App/%zz"}, {"_id": None}])
 def test_document_without_a_key_is_no_record(document):
     """What nothing can address is left out (BAD-8)."""
-    assert commands.decode(document) is None
+    assert documents.decode(document) is None
 
 
 def test_scan_behind_a_position_keeps_its_bounds():

@@ -168,7 +168,7 @@ def test_commit_that_puts_needs_memory_and_no_other_does():
 
     assert SCRIPTS_7.grow == SCRIPTS_7.commit(grows)
     assert SCRIPTS_7.shrink == SCRIPTS_7.commit(shrinks)
-    assert 4 == len({script.sha for script in SCRIPTS_7.all})
+    assert 5 == len({script.sha for script in SCRIPTS_7.all})
     assert SCRIPTS.commit(grows) == SCRIPTS.commit(shrinks)
 
 
@@ -176,5 +176,7 @@ def test_keys_of_a_namespace_share_one_slot():
     """All keys hold the same hash tag, and no namespace's tag is part of another's."""
     names = Names("n1")
 
-    assert {"emco:n1"} == {key[1 : key.index("}")] for key in [*names.read_keys, *names.commit_keys("t")]}
-    assert 0 == commit_args(Commit("t"))[1]
+    assert {"emco:n1"} == {
+        key[1 : key.index("}")] for key in [*names.read_keys, *names.commit_keys("t"), *names.hold_keys]
+    }
+    assert ["", 0] == commit_args(Commit("t"))[1:3]

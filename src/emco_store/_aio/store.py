@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import timedelta
@@ -13,6 +13,7 @@ from emco_store._aio.drive import drive
 from emco_store._aio.retry import retrying
 from emco_store._aio.transaction import AsyncTransaction, Target
 from emco_store.core.codec import microseconds
+from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.plan import Plan
 from emco_store.core.query import Condition, Page
@@ -20,8 +21,10 @@ from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
 from emco_store.core.schema import Schema
 from emco_store.errors import InvalidCall
-from emco_store.flows import lists, outcomes, resources
+from emco_store.flows import checking, lists, outcomes, resources
+from emco_store.flows.checking import CheckPage, Repaired
 from emco_store.flows.context import Context, Limits, RetryPolicy
+from emco_store.flows.holding import Holding
 from emco_store.flows.ops import Flow, unavailable
 from emco_store.flows.unit import Unit
 from emco_store.ports import AsyncPort, Clock, Durability, Guarantees, IdSource, Outcome, Unreachable
@@ -247,7 +250,7 @@ class AsyncStore:
 
         Rules: ID-1, REF-1, REF-2, BAD-1 to BAD-6.
         """
-        return await self._once(lambda unit: resources.create(unit, resource, if_version=if_version))
+        return await self._in_turn(lambda unit: resources.create(unit, resource, if_version=if_version))
 
     async def update(self, resource: R, *, if_version: int | None = None) -> R:
         """Replace a resource that was read before, unless it has changed since.
@@ -268,7 +271,7 @@ class AsyncStore:
 
         Rules: ID-4, OCC-2, OCC-3.
         """
-        return await self._once(lambda unit: resources.update(unit, resource, if_version=if_version))
+        return await self._in_turn(lambda unit: resources.update(unit, resource, if_version=if_version))
 
     async def put(self, resource: R, *, if_version: int | None = None) -> R:
         """Create the resource, or replace whatever has its key; one that is equal already stays as it is.
@@ -327,6 +330,46 @@ class AsyncStore:
         context = self._context()
         await self._once(lambda _: resources.apply_plan(context, plan))
 
+    # checking
+
+    async def check(self, *, after: str | None = None, limit: int = 1000, unknown_kinds: bool = False) -> CheckPage:
+        """Look at one page of all that is stored, and say what is wrong; nothing is written.
+
+        Args:
+            after: ``page.next`` of the page before.
+            limit: At most so many records or other entries, 1 to 1000.
+            unknown_kinds: Also tell which kinds this store has no model of.
+
+        Returns:
+            A page: ``flaws``, and ``next`` as the cursor for ``after=``, None at the end. A page without flaws is
+            not the end.
+
+        Raises:
+            InvalidCall: The cursor or the limit cannot be used.
+
+        Rules: CHK-1 to CHK-6.
+        """
+        context = self._context()
+        wanted = unknown_kinds
+        return await self._once(lambda _: checking.check(context, after=after, limit=limit, unknown_kinds=wanted))
+
+    async def repair(self, flaws: Iterable[Flaw]) -> Repaired:
+        """Do to each flaw what its ``repair`` says, unless what it is about has moved since.
+
+        Args:
+            flaws: What ``check`` has found, or a part of it.
+
+        Returns:
+            What is repaired, and what is not, with the reason.
+
+        Raises:
+            UnknownOutcome: The answer to a commit was lost; check again.
+
+        Rules: CHK-7, CHK-8.
+        """
+        context = self._context()
+        return await self._once(lambda _: checking.repair(context, flaws))
+
     async def resolve(self, txid: str) -> Outcome:
         """Settle a commit whose outcome is unknown: say how it ended; one that has not happened by now never will.
 
@@ -383,10 +426,11 @@ class AsyncStore:
 
         Rules: OCC-1, OCC-6.
         """
+        holding = Holding()
 
         async def attempt() -> T:
             token = _inside_run.set(_inside_run.get() | {id(self)})
-            tx = AsyncTransaction(unit := Unit(self._context(checked=False)), self._port)
+            tx = AsyncTransaction(unit := Unit(self._context(checked=False), holding), self._port)
             try:
                 result = await fn(tx)
             finally:
@@ -397,19 +441,34 @@ class AsyncStore:
 
         self._check_usable()
         policy = self._retry.until(deadline)
-        return await retrying(attempt, policy)
+        try:
+            return await retrying(attempt, policy)
+        finally:
+            await drive(holding.give_back(), self._port)
 
     async def _once(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own."""
         return await drive(make(Unit(self._context())), self._port)
 
-    async def _again(self, make: Callable[[Unit], Flow[T]]) -> T:
-        """Run a flow in a unit of work of its own, again while it loses races."""
+    async def _in_turn(self, make: Callable[[Unit], Flow[T]]) -> T:
+        """Run a flow in a unit of work of its own, again while a delete of what it is about has its turn."""
 
         async def attempt() -> T:
             return await self._once(make)
 
-        return await retrying(attempt, self._retry)
+        return await retrying(attempt, self._retry, worth=outcomes.is_lost_race)
+
+    async def _again(self, make: Callable[[Unit], Flow[T]]) -> T:
+        """Run a flow in a unit of work of its own, again while it loses races or the backend cannot be asked."""
+        holding = Holding()
+
+        async def attempt() -> T:
+            return await drive(make(Unit(self._context(), holding)), self._port)
+
+        try:
+            return await retrying(attempt, self._retry)
+        finally:
+            await drive(holding.give_back(), self._port)
 
     def _context(self, *, checked: bool = True) -> Context:
         if checked:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
@@ -14,6 +14,7 @@ from emco_store._sync.drive import drive
 from emco_store._sync.retry import retrying
 from emco_store._sync.transaction import Target, Transaction
 from emco_store.core.codec import microseconds
+from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.plan import Plan
 from emco_store.core.query import Condition, Page
@@ -21,8 +22,10 @@ from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
 from emco_store.core.schema import Schema
 from emco_store.errors import InvalidCall
-from emco_store.flows import lists, outcomes, resources
+from emco_store.flows import checking, lists, outcomes, resources
+from emco_store.flows.checking import CheckPage, Repaired
 from emco_store.flows.context import Context, Limits, RetryPolicy
+from emco_store.flows.holding import Holding
 from emco_store.flows.ops import Flow, unavailable
 from emco_store.flows.unit import Unit
 from emco_store.ports import Clock, Durability, Guarantees, IdSource, Outcome, Port, Unreachable
@@ -246,7 +249,7 @@ class Store:
 
         Rules: ID-1, REF-1, REF-2, BAD-1 to BAD-6.
         """
-        return self._once(lambda unit: resources.create(unit, resource, if_version=if_version))
+        return self._in_turn(lambda unit: resources.create(unit, resource, if_version=if_version))
 
     def update(self, resource: R, *, if_version: int | None = None) -> R:
         """Replace a resource that was read before, unless it has changed since.
@@ -267,7 +270,7 @@ class Store:
 
         Rules: ID-4, OCC-2, OCC-3.
         """
-        return self._once(lambda unit: resources.update(unit, resource, if_version=if_version))
+        return self._in_turn(lambda unit: resources.update(unit, resource, if_version=if_version))
 
     def put(self, resource: R, *, if_version: int | None = None) -> R:
         """Create the resource, or replace whatever has its key; one that is equal already stays as it is.
@@ -326,6 +329,46 @@ class Store:
         context = self._context()
         self._once(lambda _: resources.apply_plan(context, plan))
 
+    # checking
+
+    def check(self, *, after: str | None = None, limit: int = 1000, unknown_kinds: bool = False) -> CheckPage:
+        """Look at one page of all that is stored, and say what is wrong; nothing is written.
+
+        Args:
+            after: ``page.next`` of the page before.
+            limit: At most so many records or other entries, 1 to 1000.
+            unknown_kinds: Also tell which kinds this store has no model of.
+
+        Returns:
+            A page: ``flaws``, and ``next`` as the cursor for ``after=``, None at the end. A page without flaws is
+            not the end.
+
+        Raises:
+            InvalidCall: The cursor or the limit cannot be used.
+
+        Rules: CHK-1 to CHK-6.
+        """
+        context = self._context()
+        wanted = unknown_kinds
+        return self._once(lambda _: checking.check(context, after=after, limit=limit, unknown_kinds=wanted))
+
+    def repair(self, flaws: Iterable[Flaw]) -> Repaired:
+        """Do to each flaw what its ``repair`` says, unless what it is about has moved since.
+
+        Args:
+            flaws: What ``check`` has found, or a part of it.
+
+        Returns:
+            What is repaired, and what is not, with the reason.
+
+        Raises:
+            UnknownOutcome: The answer to a commit was lost; check again.
+
+        Rules: CHK-7, CHK-8.
+        """
+        context = self._context()
+        return self._once(lambda _: checking.repair(context, flaws))
+
     def resolve(self, txid: str) -> Outcome:
         """Settle a commit whose outcome is unknown: say how it ended; one that has not happened by now never will.
 
@@ -382,10 +425,11 @@ class Store:
 
         Rules: OCC-1, OCC-6.
         """
+        holding = Holding()
 
         def attempt() -> T:
             token = _inside_run.set(_inside_run.get() | {id(self)})
-            tx = Transaction(unit := Unit(self._context(checked=False)), self._port)
+            tx = Transaction(unit := Unit(self._context(checked=False), holding), self._port)
             try:
                 result = fn(tx)
             finally:
@@ -396,19 +440,34 @@ class Store:
 
         self._check_usable()
         policy = self._retry.until(deadline)
-        return retrying(attempt, policy)
+        try:
+            return retrying(attempt, policy)
+        finally:
+            drive(holding.give_back(), self._port)
 
     def _once(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own."""
         return drive(make(Unit(self._context())), self._port)
 
-    def _again(self, make: Callable[[Unit], Flow[T]]) -> T:
-        """Run a flow in a unit of work of its own, again while it loses races."""
+    def _in_turn(self, make: Callable[[Unit], Flow[T]]) -> T:
+        """Run a flow in a unit of work of its own, again while a delete of what it is about has its turn."""
 
         def attempt() -> T:
             return self._once(make)
 
-        return retrying(attempt, self._retry)
+        return retrying(attempt, self._retry, worth=outcomes.is_lost_race)
+
+    def _again(self, make: Callable[[Unit], Flow[T]]) -> T:
+        """Run a flow in a unit of work of its own, again while it loses races or the backend cannot be asked."""
+        holding = Holding()
+
+        def attempt() -> T:
+            return drive(make(Unit(self._context(), holding)), self._port)
+
+        try:
+            return retrying(attempt, self._retry)
+        finally:
+            drive(holding.give_back(), self._port)
 
     def _context(self, *, checked: bool = True) -> Context:
         if checked:

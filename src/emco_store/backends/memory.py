@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
+from heapq import nsmallest
+from itertools import islice
 from typing import Any, Literal
 
+from emco_store.core.flaws import (
+    Flaw,
+    duplicate,
+    hold_problem,
+    missing_entry,
+    next_place,
+    read_place,
+    stale_hold,
+    stray_entry,
+)  # fmt: skip
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.health import PROBE, Finding, Report, durability_finding, latency
 from emco_store.ports import (
+    Audit,
+    Audited,
     Commit,
     Durability,
     Failure,
@@ -23,6 +38,8 @@ from emco_store.ports import (
     Follow,
     Followed,
     Guarantees,
+    Held,
+    Hold,
     Missing,
     Moved,
     Outcome,
@@ -40,6 +57,11 @@ Hook = Callable[[str, Moment, object], None]
 OUTCOMES_KEPT = timedelta(hours=24)
 """For how long the outcome of a commit is remembered."""
 
+_Entry = tuple[str, ...]
+"""One entry of an index: its name, then what it is found by; the key of its record is the last."""
+_STAGES = ("records", "keys", "referrers", "index", "unique", "holds")
+"""What an audit looks at, one after the other."""
+
 
 @dataclass(slots=True)
 class _Space:
@@ -51,10 +73,10 @@ class _Space:
     unique: dict[tuple[str, str, str], Key] = field(default_factory=dict)
     index: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
     outcomes: dict[str, tuple[Outcome, float]] = field(default_factory=dict)
+    holds: dict[str, tuple[str, float]] = field(default_factory=dict)
 
-    def settled(self, txid: str, outcome: Outcome | None = None) -> Outcome | None:
+    def settled(self, txid: str, now: float, outcome: Outcome | None = None) -> Outcome | None:
         """Give the outcome of a commit, ``outcome`` from now on if it has none yet; forget those that are old."""
-        now = time.monotonic()
         for old, (_, since) in self.outcomes.items():
             if now - since < OUTCOMES_KEPT.total_seconds():
                 break
@@ -76,7 +98,46 @@ class _Space:
         for name, value in record.index:
             insort(self.index[kind, name], (value, text))
 
+    def has(self, entry: _Entry) -> bool:
+        """Tell whether an index has an entry."""
+        stage, *rest = entry
+        if stage == "keys":
+            return _is_in(self.keys.get(rest[0], []), rest[1])
+        if stage == "referrers":
+            return rest[1] in self.referrers.get(rest[0], ())
+        if stage == "index":
+            return _is_in(self.index.get((rest[0], rest[1]), []), (rest[2], rest[3]))
+        owner = self.unique.get((rest[0], rest[1], rest[2]))
+        return owner is not None and owner.text == rest[3]
+
+    def entries(self, stage: str, after: _Entry, limit: int) -> Iterator[_Entry]:
+        """Yield entries of an index behind one of them, in an order of its own; at most so many of each value."""
+        behind = after[1:]
+        if stage in {"records", "holds"}:
+            texts = self.records if stage == "records" else self.holds
+            yield from ((stage, text) for text in _next(texts, behind[:1], limit))
+        elif stage == "unique":
+            yield from ((stage, *claim, self.unique[claim].text) for claim in _next(self.unique, [behind[:3]], limit))
+        elif stage == "index":
+            for at in sorted(at for at in self.index if at >= behind[:2]):
+                first = bisect_right(self.index[at], behind[2:]) if at == behind[:2] else 0
+                yield from ((stage, *at, *pair) for pair in islice(self.index[at], first, None))
+        else:
+            found: Mapping[str, Collection[str]] = self.keys if stage == "keys" else self.referrers
+            for by in sorted(by for by in found if (by,) >= behind[:1]):
+                rest = behind[1:] if behind[:1] == (by,) else ()
+                yield from ((stage, by, text) for text in _next(found[by], rest, limit))
+
+    def is_held(self, text: str, holder: str, now: float) -> bool:
+        """Tell whether somebody else holds a record; forget a hold that has ended."""
+        found = self.holds.get(text)
+        if found is not None and found[1] <= now:
+            del self.holds[text]
+            return False
+        return found is not None and found[0] != holder
+
     def drop(self, key: Key) -> None:
+        self.holds.pop(key.text, None)
         record = self.records.pop(key.text, None)
         if record is None:
             return
@@ -89,6 +150,16 @@ class _Space:
             _discard(self.index[key.kind, name], (value, key.text))
 
 
+def _next(found: Iterable[Any], after: Sequence[Any], limit: int) -> list[Any]:
+    """Give the least values behind the one that ``after`` holds, if any."""
+    return nsmallest(limit, (one for one in found if one > after[0]) if after and after[0] else found)
+
+
+def _is_in(ordered: list[Any], value: Any) -> bool:
+    at = bisect_left(ordered, value)
+    return at < len(ordered) and bool(ordered[at] == value)
+
+
 def _discard(ordered: list[Any], value: Any) -> None:
     del ordered[bisect_left(ordered, value)]
 
@@ -98,10 +169,12 @@ class MemoryBackend:
 
     Args:
         hook: Called around every request; for tests that fail requests or look at them.
+        clock: Gives seconds from any beginning; holds end and outcomes are forgotten by it.
     """
 
-    def __init__(self, *, hook: Hook | None = None) -> None:
+    def __init__(self, *, hook: Hook | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.hook = hook
+        self.clock = clock
         self._lock = threading.RLock()
         self._spaces: dict[str, _Space] = defaultdict(_Space)
 
@@ -177,19 +250,48 @@ class MemoryPort:
     def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.Port.commit`."""
         with self._backend.request(self._namespace, "commit", commit) as space:
-            outcome = space.settled(commit.txid)
+            now = self._backend.clock()
+            outcome = space.settled(commit.txid, now)
             if outcome is Outcome.COMMITTED:
                 return Receipt(commit.txid)
-            failures = [Fenced(commit.txid)] if outcome is Outcome.ABORTED else list(_failures(space, commit))
+            failures = [Fenced(commit.txid)] if outcome is Outcome.ABORTED else list(_failures(space, commit, now))
             if failures:
                 return Refusal(tuple(failures))
             _apply(space, commit)
+            if commit.size:
+                space.settled(commit.txid, now, Outcome.COMMITTED)
             return Receipt(commit.txid)
 
     def settle(self, txid: str) -> Outcome:
         """See :meth:`emco_store.ports.Port.settle`."""
         with self._backend.request(self._namespace, "settle", txid) as space:
-            return space.settled(txid, Outcome.ABORTED) or Outcome.ABORTED
+            return space.settled(txid, self._backend.clock(), Outcome.ABORTED) or Outcome.ABORTED
+
+    def hold(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.hold`."""
+        with self._backend.request(self._namespace, "hold", hold) as space:
+            now = self._backend.clock()
+            until = now + hold.lasts.total_seconds()
+            free = [key.text for key in hold.keys if not space.is_held(key.text, hold.holder, now)]
+            space.holds |= {text: (hold.holder, until) for text in free if text in space.records}
+
+    def release(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.release`."""
+        with self._backend.request(self._namespace, "release", hold) as space:
+            for key in hold.keys:
+                if space.holds.get(key.text, ("",))[0] == hold.holder:
+                    del space.holds[key.text]
+
+    def audit(self, audit: Audit) -> Audited:
+        """See :meth:`emco_store.ports.Port.audit`."""
+        with self._backend.request(self._namespace, "audit", audit) as space:
+            return _audited(space, audit, self._backend.clock())
+
+    def mend(self, flaws: tuple[Flaw, ...]) -> None:
+        """See :meth:`emco_store.ports.Port.mend`."""
+        with self._backend.request(self._namespace, "mend", flaws) as space:
+            for flaw in flaws:
+                _mend(space, flaw.entry, self._backend.clock())
 
     def close(self) -> None:
         """Do nothing: the data belongs to the backend."""
@@ -229,6 +331,22 @@ class AsyncMemoryPort:
         """See :meth:`emco_store.ports.Port.settle`."""
         return self._port.settle(txid)
 
+    async def hold(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.hold`."""
+        self._port.hold(hold)
+
+    async def release(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.release`."""
+        self._port.release(hold)
+
+    async def audit(self, audit: Audit) -> Audited:
+        """See :meth:`emco_store.ports.Port.audit`."""
+        return self._port.audit(audit)
+
+    async def mend(self, flaws: tuple[Flaw, ...]) -> None:
+        """See :meth:`emco_store.ports.Port.mend`."""
+        self._port.mend(flaws)
+
     async def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
         self._port.close()
@@ -260,7 +378,9 @@ def _scan_by_field(space: _Space, scan: Scan) -> Iterator[str]:
     return (entries[at][1] for at in places if entries[at][1].startswith(scan.prefix))
 
 
-def _failures(space: _Space, commit: Commit) -> Iterator[Failure]:
+def _failures(space: _Space, commit: Commit, now: float) -> Iterator[Failure]:
+    if commit.size and space.holds:
+        yield from (Held(key) for key in sorted(commit.keys) if space.is_held(key.text, commit.holder, now))
     for key, expected in commit.expect.items():
         record = space.records.get(key.text)
         found = record.stamp if record is not None else None
@@ -297,9 +417,78 @@ def _apply(space: _Space, commit: Commit) -> None:
     for record in commit.puts:
         space.drop(record.key)
     for record in commit.puts:
-        space.add(replace(record, guard=guards.get(record.key.text, 0)))
+        space.add(record.guarded(guards.get(record.key.text, 0)))
     for key in commit.require:
         record = space.records[key.text]
-        space.records[key.text] = replace(record, guard=record.guard + 1)
-    if commit.size:
-        space.settled(commit.txid, Outcome.COMMITTED)
+        space.records[key.text] = record.guarded(record.guard + 1)
+
+
+def _audited(space: _Space, audit: Audit, now: float) -> Audited:
+    stage, position = read_place(audit.after, _STAGES)
+    after = tuple(json.loads(position)) if position else ()
+    entries = list(islice(space.entries(stage, after, audit.limit), audit.limit))
+    records = [space.records[entry[1]] for entry in entries] if stage == "records" else []
+    if stage == "records":
+        flaws = [flaw for record in records for flaw in _missing(space, record)]
+    elif stage == "holds":
+        flaws = [flaw for entry in entries for flaw in _left_behind(space, entry, now)]
+    else:
+        flaws = [stray_entry(entry[-1], " ".join(entry[:-1]), entry) for entry in entries if not _belongs(space, entry)]
+    absent = {edge.target for record in records for edge in record.edges if edge.target.text not in space.records}
+    is_full = len(entries) == audit.limit
+    place = next_place(_STAGES, stage, json.dumps(entries[-1]) if is_full else None)
+    return Audited(tuple(records), frozenset(absent), tuple(flaws), len(entries), place)
+
+
+def _wanted(record: Record) -> Iterator[_Entry]:
+    """Yield the entries that lead to a record."""
+    text, kind = record.key.text, record.key.kind
+    yield "keys", kind, text
+    yield from (("referrers", target.text, text) for target in record.targets)
+    yield from (("index", kind, name, value, text) for name, value in record.index)
+    yield from (("unique", kind, name, value, text) for name, value in record.unique)
+
+
+def _belongs(space: _Space, entry: _Entry) -> bool:
+    record = space.records.get(entry[-1])
+    return record is not None and entry in _wanted(record)
+
+
+def _missing(space: _Space, record: Record) -> Iterator[Flaw]:
+    for entry in _wanted(record):
+        if not space.has(entry):
+            owner = space.unique.get((entry[1], entry[2], entry[3])) if entry[0] == "unique" else None
+            if owner is not None and _belongs(space, (*entry[:-1], owner.text)):
+                yield duplicate(record.key.text, entry[2], owner.text)
+            else:
+                yield missing_entry(record.key.text, " ".join(entry[:-1]), entry)
+
+
+def _left_behind(space: _Space, entry: _Entry, now: float) -> Iterator[Flaw]:
+    problem = hold_problem(space.holds[entry[1]][1] - now)
+    if problem is not None:
+        yield stale_hold(entry[1], problem, entry)
+
+
+def _mend(space: _Space, entry: _Entry, now: float) -> None:
+    """Add an entry that a record should have, or take away one that belongs to none."""
+    stage, *rest = entry
+    if stage == "holds":
+        if rest[0] in space.holds and hold_problem(space.holds[rest[0]][1] - now):
+            del space.holds[rest[0]]
+        return
+    is_wanted, is_there = _belongs(space, entry), space.has(entry)
+    owner = space.unique.get((rest[0], rest[1], rest[2])) if stage == "unique" else None
+    is_taken = is_wanted and owner is not None and _belongs(space, (*entry[:-1], owner.text))
+    if is_wanted == is_there or is_taken:
+        return
+    if stage == "keys":
+        (insort if is_wanted else _discard)(space.keys[rest[0]], rest[1])
+    elif stage == "referrers":
+        (space.referrers[rest[0]].add if is_wanted else space.referrers[rest[0]].discard)(rest[1])
+    elif stage == "index":
+        (insort if is_wanted else _discard)(space.index[rest[0], rest[1]], (rest[2], rest[3]))
+    elif not is_wanted:
+        del space.unique[rest[0], rest[1], rest[2]]
+    else:
+        space.unique[rest[0], rest[1], rest[2]] = Key.parse(rest[3])

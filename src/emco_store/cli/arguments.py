@@ -14,6 +14,8 @@ from emco_store.cli.exits import MEANINGS
 
 Options = argparse.Namespace
 DEFAULT_STORE = "memory://"
+FORGETFUL = (DEFAULT_STORE, "fakeredis://", "mongomock://")
+"""How the URLs begin of stores that start empty and end with the command."""
 DEFAULT_NAMESPACE = "default"
 
 
@@ -151,6 +153,15 @@ def _fill_doctor(parser: argparse.ArgumentParser) -> None:
     _add_store(parser, needs_models=False)
 
 
+def _fill_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--repair", action="store_true", help="show what is wrong, and repair it when told to")
+    parser.add_argument("--yes", action="store_true", help="repair without asking")
+    parser.add_argument("--json", action="store_true", help="one JSON value a line, for programs")
+    parser.add_argument("--after", metavar="CURSOR", help="go on where a check ended early")
+    parser.add_argument("--unknown-kinds", action="store_true", help="also tell kinds without a model")
+    _add_reading(parser)
+
+
 def _fill_demo(_: argparse.ArgumentParser) -> None:
     """Add nothing: the demonstration brings its own data, in memory."""
 
@@ -174,7 +185,7 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="FILE",
-        help="apply these bundles first; only with memory://, which starts empty",
+        help="apply these bundles first; only with a store that starts empty, such as memory://",
     )
     _add_store(parser)
 
@@ -267,6 +278,15 @@ VERBS: Mapping[str, Verb] = {
             ("emco-store doctor -o json", "of the store that EMCO_STORE_URL names, for programs"),
         ),
         _fill_doctor,
+    ),
+    "check": Verb(
+        "look for damage in a namespace, and repair what a program can decide",
+        _examples(
+            ("emco-store check", "of the store that EMCO_STORE_URL names; harmless while services use it"),
+            ("emco-store check --repair", "shows what is wrong and what would be done, and asks"),
+            ("emco-store check --json", "for programs: one JSON value a line; exit code 0 or 5"),
+        ),
+        _fill_check,
     ),
     "demo": Verb(
         "see in less than a minute what the store does for you, in memory",

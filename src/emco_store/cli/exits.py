@@ -16,6 +16,7 @@ class Exit(IntEnum):
     USAGE = 2
     NOT_FOUND = 3
     RETRY = 4
+    FLAWS = 5
     INTERRUPTED = 130
     NO_READER = 141
 
@@ -27,6 +28,7 @@ MEANINGS: Mapping[Exit, str] = {
     Exit.USAGE: "the command is wrong, or a file that it names cannot be read",
     Exit.NOT_FOUND: "a resource is not there",
     Exit.RETRY: "something moved, or the server does not answer: the same command may succeed later",
+    Exit.FLAWS: "check found something that is wrong, and it still is",
     Exit.INTERRUPTED: "interrupted from the keyboard",
     Exit.NO_READER: "whoever read the output has gone",
 }

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from emco_store import InvalidCall, Resource, Store, StoreError, connect
-from emco_store.cli.arguments import DEFAULT_STORE, Options
+from emco_store.cli.arguments import DEFAULT_STORE, FORGETFUL, Options
 from emco_store.cli.bundles import read_files
 from emco_store.cli.screen import Screen
 from emco_store.cli.secrets import masked
@@ -25,7 +25,7 @@ def opened(options: Options, screen: Screen) -> Generator[Store, None, None]:
         StoreError: The store cannot be opened, or refuses a bundle.
     """
     load = getattr(options, "load", [])
-    in_memory = options.store == DEFAULT_STORE
+    in_memory = options.store.startswith(FORGETFUL)
     if load and not in_memory:
         raise InvalidCall(
             "Cannot load bundles before reading this store.",
@@ -39,7 +39,7 @@ def opened(options: Options, screen: Screen) -> Generator[Store, None, None]:
                 apply_bundle(store, bundle)
         elif in_memory and hasattr(options, "load"):
             screen.note(
-                f"note: {DEFAULT_STORE} starts empty; --load FILE fills it, --store or EMCO_STORE_URL names another"
+                f"note: {options.store} starts empty; --load FILE fills it, --store or EMCO_STORE_URL names another"
             )
         yield store
 

@@ -9,6 +9,7 @@ from io import TextIOWrapper
 
 from emco_store import InvalidCall, StoreError
 from emco_store.cli.arguments import Options, read_arguments
+from emco_store.cli.checking import check
 from emco_store.cli.demo import demo
 from emco_store.cli.examining import doctor
 from emco_store.cli.exits import Exit, exit_of
@@ -24,6 +25,7 @@ VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
     "graph": graph,
     "export": export,
     "doctor": doctor,
+    "check": check,
     "demo": demo,
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emco_store import Key, Plan, Store
-from emco_store.cli.arguments import DEFAULT_STORE, Options
+from emco_store.cli.arguments import FORGETFUL, Options
 from emco_store.cli.bundles import read_files
 from emco_store.cli.exits import Exit
 from emco_store.cli.opening import opened
@@ -21,9 +21,9 @@ def apply(options: Options, screen: Screen) -> Exit:
     with opened(options, screen) as store, screen.progress("Applying …"):
         report = apply_bundle(store, bundle)
     screen.show(*report_lines(report))
-    if options.store == DEFAULT_STORE:
+    if options.store.startswith(FORGETFUL):
         screen.note(
-            f"note: {DEFAULT_STORE} forgets everything now; --store or EMCO_STORE_URL names a store that keeps it"
+            f"note: {options.store} forgets everything now; --store or EMCO_STORE_URL names a store that keeps it"
         )
     return Exit.OK
 

@@ -8,15 +8,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.ports import (
     AsyncPort,
+    Audit,
+    Audited,
     Backend,
     Commit,
     Follow,
     Followed,
     Guarantees,
+    Hold,
     Outcome,
     OutcomeLost,
     Port,
@@ -27,7 +31,7 @@ from emco_store.ports import (
 )
 
 T = TypeVar("T")
-Name = Literal["get", "scan", "referrers", "commit", "settle"]
+Name = Literal["get", "scan", "referrers", "commit", "settle", "hold", "release", "audit", "mend"]
 Moment = Literal["before", "after"]
 
 
@@ -152,6 +156,22 @@ class FaultyPort:
         """See :meth:`emco_store.ports.Port.settle`."""
         return self._around("settle", txid, lambda: self.inner.settle(txid))
 
+    def hold(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.hold`."""
+        self._around("hold", hold, lambda: self.inner.hold(hold))
+
+    def release(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.release`."""
+        self._around("release", hold, lambda: self.inner.release(hold))
+
+    def audit(self, audit: Audit) -> Audited:
+        """See :meth:`emco_store.ports.Port.audit`."""
+        return self._around("audit", audit, lambda: self.inner.audit(audit))
+
+    def mend(self, flaws: tuple[Flaw, ...]) -> None:
+        """See :meth:`emco_store.ports.Port.mend`."""
+        self._around("mend", flaws, lambda: self.inner.mend(flaws))
+
     def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
         self.inner.close()
@@ -198,6 +218,22 @@ class FaultyAsyncPort:
     async def settle(self, txid: str) -> Outcome:
         """See :meth:`emco_store.ports.Port.settle`."""
         return await self._around("settle", txid, lambda: self.inner.settle(txid))
+
+    async def hold(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.hold`."""
+        await self._around("hold", hold, lambda: self.inner.hold(hold))
+
+    async def release(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.release`."""
+        await self._around("release", hold, lambda: self.inner.release(hold))
+
+    async def audit(self, audit: Audit) -> Audited:
+        """See :meth:`emco_store.ports.Port.audit`."""
+        return await self._around("audit", audit, lambda: self.inner.audit(audit))
+
+    async def mend(self, flaws: tuple[Flaw, ...]) -> None:
+        """See :meth:`emco_store.ports.Port.mend`."""
+        await self._around("mend", flaws, lambda: self.inner.mend(flaws))
 
     async def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Callable, Generator
+import threading
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +19,7 @@ from emco_store.contracts.faults import Faults, FaultyBackend
 from emco_store.core.documents import decode
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
+from emco_store.errors import StoreError
 from emco_store.flows.context import RetryPolicy
 from emco_store.ports import Backend, Commit, Port, Receipt, Scan
 
@@ -183,6 +187,31 @@ class Lab:
         There the event loop is running, so its methods give what the port then awaits.
         """
         return raw(thing)
+
+    def together(self, calls: Sequence[Callable[[Any], Any]]) -> list[Any]:
+        """Make calls on the store at once, each in a thread or a task of its own; give each result or exception.
+
+        Args:
+            calls: Each is given the store as its mode has it, and gives a result or an awaitable.
+        """
+        store = raw(self.store)
+        if self.bench.mode is Mode.ASYNCIO:
+
+            async def gather() -> list[Any]:
+                return await asyncio.gather(*(call(store) for call in calls), return_exceptions=True)
+
+            return self.bench.loop.call(gather())
+        start = threading.Barrier(len(calls))
+
+        def one(call: Callable[[Any], Any]) -> Any:
+            start.wait()
+            try:
+                return call(store)
+            except StoreError as problem:
+                return problem
+
+        with ThreadPoolExecutor(len(calls)) as threads:
+            return list(threads.map(one, calls))
 
     def records(self) -> dict[str, Record]:
         """Give all records as they are stored, by the text of their keys."""

@@ -15,7 +15,15 @@ from typing import Any
 
 from emco_store.contracts.harness import Bench, Lab
 from emco_store.contracts.rules import rule
-from emco_store.contracts.scripts import Script, begin_with, begin_with_values, scripts_for, scripts_of_values
+from emco_store.contracts.scripts import (
+    Script,
+    begin_with,
+    begin_with_hierarchies,
+    begin_with_values,
+    scripts_for,
+    scripts_of_hierarchies,
+    scripts_of_values,
+)
 from emco_store.core.refs import Rule
 from emco_store.errors import Conflict, StoreError
 from emco_store.ports import Follow
@@ -187,3 +195,8 @@ class InterleavingRules:
     def test_every_schedule_around_keys_and_values_is_serial(self, lab: Lab) -> None:
         """Pairs that compete for keys, unique values and lists end as in a serial order (OCC-1, ID-1, ID-5, ID-6)."""
         check_all(lab.bench, begin_with_values, scripts_of_values())
+
+    @rule("OCC-1", "OCC-4", "OCC-10", "DEL-3")
+    def test_every_schedule_in_a_hierarchy_is_serial(self, lab: Lab) -> None:
+        """Pairs that meet in a cascade over several levels end as in a serial order (OCC-1, OCC-4, OCC-10, DEL-3)."""
+        check_all(lab.bench, begin_with_hierarchies, scripts_of_hierarchies())

@@ -125,7 +125,7 @@ def _describe(gap: Gap) -> str:
 
 
 def _pair(column: Column) -> tuple[str, str]:
-    return column.backend, column.mode
+    return column.backend, str(column.mode)  # a plain text, for xdist
 
 
 # outcomes

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from emco_store.contracts.models import REFERRERS, Crate, Item, Rack, Site
+from emco_store.contracts.models import REFERRERS, Crate, Item, Parcel, Rack, SetNull, Site
 from emco_store.core.keys import Key
-from emco_store.core.refs import Rule
+from emco_store.core.refs import Ref, Rule
 from emco_store.core.resource import Resource
 
 Step = Callable[[Any, dict[str, Any]], Any]
@@ -51,17 +51,6 @@ def scripts_for(chosen: Rule) -> tuple[Script, ...]:
 
     create_referrer = _do(lambda tx: tx.create(kind(name="new", **_pointing(chosen, _A))))
 
-    def change(model: type[Resource], *names: str, **fields: Any) -> tuple[Step, ...]:
-        def read(tx: Any, notes: dict[str, Any]) -> int:
-            notes["found"] = tx.get(model, *names)
-            return int(notes["found"].meta.version)
-
-        def write(tx: Any, notes: dict[str, Any]) -> None:
-            made = model.__pydantic_validator__.validate_python({"name": names[-1], **fields})
-            tx.update(notes["found"].model_copy(update={name: getattr(made, name) for name in fields}))
-
-        return read, write
-
     return (
         Script("create a child", (_do(lambda tx: tx.create(Rack(name="new", parent="Site/a"))),)),
         Script("create a cascading child", (_do(lambda tx: tx.create(Crate(name="new", parent="Site/a"))),)),
@@ -70,10 +59,10 @@ def scripts_for(chosen: Rule) -> tuple[Script, ...]:
             "read and create a referrer",
             (_version(_A), _do(lambda tx: tx.create(kind(name="new", **_pointing(chosen, _A))))),
         ),
-        Script("re-point to it", change(kind, _S, **_pointing(chosen, _A))),
-        Script("re-point away", change(kind, _R, **_pointing(chosen, _B))),
-        Script("update the target", change(Site, "a", title="new")),
-        Script("update the referrer", change(kind, _R, note="new")),
+        Script("re-point to it", _change(kind, _S, **_pointing(chosen, _A))),
+        Script("re-point away", _change(kind, _R, **_pointing(chosen, _B))),
+        Script("update the target", _change(Site, "a", title="new")),
+        Script("update the referrer", _change(kind, _R, note="new")),
         Script("put the target", (_do(lambda tx: tx.put(Site(name="a", title="put"))),)),
         Script("put the referrer", (_do(lambda tx: tx.put(kind(name=_R, note="put", **_pointing(chosen, _A)))),)),
         Script("delete the target", (_do(lambda tx: tx.delete(*going)),)),
@@ -81,6 +70,18 @@ def scripts_for(chosen: Rule) -> tuple[Script, ...]:
         Script("delete the other target", (_do(lambda tx: tx.delete(_B)),)),
         Script("delete the referrer", (_do(lambda tx: tx.delete(Key(kind.__name__, _R))),)),
         Script("count the referrers", (_count(_A), _note("count"))),
+    )
+
+
+def renames_for(chosen: Rule) -> tuple[Script, ...]:
+    """Give the renames of a target and of a referrer under one rule: a create and a delete each."""
+    kind: Any = REFERRERS[chosen]
+    create_site = _do(lambda tx: tx.create(Site(name="renamed")))
+    create_referrer = _do(lambda tx: tx.create(kind(name="renamed", **_pointing(chosen, _A))))
+    delete_referrer = _do(lambda tx: tx.delete(Key(kind.__name__, _R)))
+    return (
+        Script("rename the target", (create_site, _do(lambda tx: tx.delete(_A)))),
+        Script("rename the referrer", (create_referrer, delete_referrer)),
     )
 
 
@@ -122,6 +123,47 @@ def scripts_of_values() -> tuple[Script, ...]:
     )  # fmt: skip
 
 
+def scripts_of_hierarchies() -> tuple[Script, ...]:
+    """Give the transactions that meet in a cascade: over one resource, over both of a pair, or over none."""
+    root, middle, leaf = _A, Key("Crate", "a", "c"), Key("Parcel", "a", "c", "p")
+
+    def create(*made: Resource) -> tuple[Step, ...]:
+        return tuple(map(_creating, made))
+
+    return (
+        Script("delete the root", (_do(lambda tx: tx.delete(root)),)),
+        Script("delete the middle", (_do(lambda tx: tx.delete(middle)),)),
+        Script("delete the leaf", (_do(lambda tx: tx.delete(leaf)),)),
+        Script("add a leaf", create(Parcel(name="new", parent="Crate/a/c"))),
+        Script("add a middle", create(Crate(name="d", parent="Site/a"))),
+        Script("update the leaf", _change(Parcel, "a", "c", "p", colour="red")),
+        Script("update the middle", _change(Crate, "a", "c", note="new")),
+        Script("move the leaf", (*create(Parcel(name="p", parent="Crate/b/e")), _do(lambda tx: tx.delete(leaf)))),
+        Script(
+            "rename the middle",
+            (*create(Crate(name="d", parent="Site/a"), Parcel(name="p", parent="Crate/a/d", code="x")),
+             _do(lambda tx: tx.delete(middle))),
+        ),
+        Script(
+            "rename the root",
+            (*create(Site(name="n"), Crate(name="c", parent="Site/n")), _do(lambda tx: tx.delete(root))),
+        ),
+        Script("delete and create the root again", (_do(lambda tx: tx.delete(root)), *create(Site(name="a")))),
+        Script("refer to the root", create(SetNull(name="new", one=Ref("Site/a")))),
+        Script("claim what the leaf has", create(Parcel(name="q", parent="Crate/b/e", code="x"))),
+        Script("count the leaves", (_list(middle, Parcel), _note("count"))),
+    )  # fmt: skip
+
+
+def begin_with_hierarchies(tx: Any) -> None:
+    """Make the data of :func:`scripts_of_hierarchies`."""
+    for made in (
+        Site(name="a"), Site(name="b"), Crate(name="c", parent="Site/a"), Crate(name="e", parent="Site/b"),
+        Parcel(name="p", parent="Crate/a/c", code="x"),
+    ):  # fmt: skip
+        tx.create(made)
+
+
 def begin_with_values(tx: Any) -> None:
     """Make the data of :func:`scripts_of_values`."""
     tx.create(Site(name="a", title="of a"))
@@ -130,11 +172,29 @@ def begin_with_values(tx: Any) -> None:
     tx.create(Item(name="i", serial="taken"))
 
 
+def _change(model: type[Resource], *names: str, **fields: Any) -> tuple[Step, ...]:
+    def read(tx: Any, notes: dict[str, Any]) -> int:
+        notes["found"] = tx.get(model, *names)
+        return int(notes["found"].meta.version)
+
+    def write(tx: Any, notes: dict[str, Any]) -> None:
+        # What is given is validated, as a caller's code is: a reference may come as a key.
+        parent = {"parent": notes["found"].parent} if "parent" in model.model_fields else {}
+        made = model.__pydantic_validator__.validate_python({"name": names[-1], **parent, **fields})
+        tx.update(notes["found"].model_copy(update={name: getattr(made, name) for name in fields}))
+
+    return read, write
+
+
 def _do(act: Callable[[Any], Any]) -> Step:
     def step(tx: Any, _: dict[str, Any]) -> None:
         act(tx)
 
     return step
+
+
+def _creating(made: Resource) -> Step:
+    return _do(lambda tx: tx.create(made))
 
 
 def _version(key: Key) -> Step:
@@ -149,9 +209,9 @@ def _count(key: Key) -> Step:
     return step
 
 
-def _list(key: Key) -> Step:
+def _list(key: Key, model: type[Resource] = Rack) -> Step:
     def step(tx: Any, notes: dict[str, Any]) -> tuple[str, ...]:
-        notes["seen"] = tuple(found.key.text for found in tx.list(Rack, parent=key))
+        notes["seen"] = tuple(found.key.text for found in tx.list(model, parent=key))
         return notes["seen"]  # type: ignore[no-any-return]  # as it was just put there
 
     return step

@@ -6,8 +6,10 @@ from typing import ClassVar
 
 from emco_store.contracts.atomicity import AtomicityRules
 from emco_store.contracts.bad_input import BadInputRules
+from emco_store.contracts.checks import CheckRules
 from emco_store.contracts.commits import CommitRules
 from emco_store.contracts.concurrency import ConcurrencyRules
+from emco_store.contracts.crowds import CrowdRules
 from emco_store.contracts.deletes import DeleteRules
 from emco_store.contracts.durability import DurabilityRules
 from emco_store.contracts.harness import Gap, Harness, Mode
@@ -21,6 +23,7 @@ from emco_store.contracts.references import ReferenceRules
 from emco_store.contracts.removals import RemovalRules
 from emco_store.contracts.stored_rules import StoredRules
 from emco_store.contracts.transactions import TransactionRules
+from emco_store.contracts.turns import TurnRules
 from emco_store.contracts.uniques import UniqueRules
 from emco_store.contracts.unreadable import UnreadableRules
 from emco_store.contracts.values import ValueRules
@@ -41,11 +44,14 @@ class Conformance(
     ConcurrencyRules,
     PhantomRules,
     TransactionRules,
+    TurnRules,
     AtomicityRules,
     CommitRules,
+    CrowdRules,
     DurabilityRules,
     BadInputRules,
     UnreadableRules,
+    CheckRules,
     InterleavingRules,
     MachineRules,
 ):

@@ -70,9 +70,9 @@ def draft(resource: R, *, max_bytes: int) -> Draft[R]:
     spec = model.__emco__
     try:
         parent = None if resource.parent is None else Ref(resource.parent).text
-        written = model.__pydantic_serializer__.to_python(resource, mode="json", warnings="none", exclude={"parent"})
+        written = _written(resource)
         checked = _read(model, encode(written), parent)
-        document = model.__pydantic_serializer__.to_python(checked, mode="json", exclude={"parent"})
+        document = _written(checked)
         own = checked.key
         edges, keys = _edges(spec, checked, document, own)
         data = encode(document)
@@ -96,6 +96,13 @@ def draft(resource: R, *, max_bytes: int) -> Draft[R]:
         edges=edges,
         unique=tuple((name, index[name]) for name in spec.unique if getattr(checked, name) is not None),
         index=tuple(index.items()),
+    )
+
+
+def _written(resource: Resource) -> dict[str, Any]:
+    """Write a resource as JSON values, without its parent, which its key says."""
+    return type(resource).__pydantic_serializer__.to_python(  # type: ignore[no-any-return]  # a model gives a dict
+        resource, mode="json", warnings="none", exclude={"parent"}
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 from urllib.parse import quote, unquote
 
 from emco_store.errors import InvalidResource
@@ -141,9 +141,10 @@ class Key:
                 key=None,
                 problems=("not a string",),
             )
-        if len(text) <= MAX_NAME_LENGTH and _PLAIN_TEXT.fullmatch(text):
-            kind, *plain = text.split("/")
-            return cls.trusted(kind, tuple(plain))
+        if len(text) <= MAX_NAME_LENGTH:
+            plain = _plain_key(text)
+            if plain is not None:
+                return plain
         kind, _, rest = text.partition("/")
         key = cls(kind, *(unquote(part) for part in rest.split("/")))
         if key.text != text:
@@ -182,6 +183,15 @@ class Key:
 
     def __reduce__(self) -> tuple[object, ...]:
         return Key.parse, (self.text,)
+
+
+@lru_cache(maxsize=10_000)
+def _plain_key(text: str) -> Key | None:
+    """Read a key in which nothing is encoded; the same few are read again and again."""
+    if not _PLAIN_TEXT.fullmatch(text):
+        return None
+    kind, *segments = text.split("/")
+    return Key.trusted(kind, tuple(segments))
 
 
 def encode_segment(segment: str) -> str:

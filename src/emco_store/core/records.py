@@ -105,6 +105,15 @@ class Record:
         """The keys that it refers to, its parent's included."""
         return frozenset(edge.target for edge in self.edges)
 
+    def guarded(self, guard: int) -> Record:
+        """Give the same with another guard."""
+        if guard == self.guard:
+            return self
+        return Record(
+            self.key, self.uid, self.version, self.document, self.edges, self.unique, self.index, self.created_us,
+            self.updated_us, guard,
+        )  # fmt: skip
+
     def edges_to(self, targets: Iterable[Key]) -> tuple[Edge, ...]:
         """Give its edges to any of the targets."""
         wanted = set(targets)

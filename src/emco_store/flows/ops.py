@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from emco_store import ports
+from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.errors import Unavailable
@@ -96,6 +97,36 @@ class Referrers(Read[ports.Followed]):
 
 
 @dataclass(frozen=True, slots=True)
+class Look(Read[ports.Audited]):
+    """Ask for a look at the next few of all things that are stored."""
+
+    audit: ports.Audit
+
+    def on(self, port: Port) -> ports.Audited:
+        """See :meth:`Op.on`."""
+        return port.audit(self.audit)
+
+    def on_async(self, port: AsyncPort) -> Awaitable[ports.Audited]:
+        """See :meth:`Op.on_async`."""
+        return port.audit(self.audit)
+
+
+@dataclass(frozen=True, slots=True)
+class Mend(Op[None]):
+    """Ask that entries of the backend fit the records."""
+
+    flaws: tuple[Flaw, ...]
+
+    def on(self, port: Port) -> None:
+        """See :meth:`Op.on`."""
+        port.mend(self.flaws)
+
+    def on_async(self, port: AsyncPort) -> Awaitable[None]:
+        """See :meth:`Op.on_async`."""
+        return port.mend(self.flaws)
+
+
+@dataclass(frozen=True, slots=True)
 class Submit(Op[ports.Receipt | ports.Refusal]):
     """Ask for a commit."""
 
@@ -123,6 +154,36 @@ class Settle(Op[ports.Outcome]):
     def on_async(self, port: AsyncPort) -> Awaitable[ports.Outcome]:
         """See :meth:`Op.on_async`."""
         return port.settle(self.txid)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold(Op[None]):
+    """Ask that others leave records alone for a moment."""
+
+    hold: ports.Hold
+
+    def on(self, port: Port) -> None:
+        """See :meth:`Op.on`."""
+        port.hold(self.hold)
+
+    def on_async(self, port: AsyncPort) -> Awaitable[None]:
+        """See :meth:`Op.on_async`."""
+        return port.hold(self.hold)
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Op[None]):
+    """Let others go on."""
+
+    hold: ports.Hold
+
+    def on(self, port: Port) -> None:
+        """See :meth:`Op.on`."""
+        port.release(self.hold)
+
+    def on_async(self, port: AsyncPort) -> Awaitable[None]:
+        """See :meth:`Op.on_async`."""
+        return port.release(self.hold)
 
 
 def unavailable() -> Unavailable:

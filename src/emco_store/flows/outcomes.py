@@ -23,6 +23,7 @@ from emco_store.flows.ops import Flow, Settle, Submit, unavailable
 from emco_store.ports import (
     Commit,
     Fenced,
+    Held,
     Missing,
     Moved,
     Outcome,
@@ -145,7 +146,10 @@ def refused(commit: Commit, refusal: Refusal, read: Collection[Key]) -> StoreErr
             if edge.target in absent
         ]
         return missing_references(places)
-    taken = next(failure for failure in failures if isinstance(failure, Taken))
+    taken = next((failure for failure in failures if isinstance(failure, Taken)), None)
+    if taken is None:
+        held = tuple(failure.key for failure in failures if isinstance(failure, Held))
+        return _conflict(held, "somebody is about to delete it, and has lost before", held=True)
     return UniqueViolation(
         f"Cannot store {taken.key}: {taken.field} must be unique.",
         why=[f"{taken.owner} has the same {taken.field}"],
@@ -181,17 +185,23 @@ def is_worth_repeating(problem: BaseException) -> bool:
 
     A ``Conflict`` about a version that the caller brought along comes again every time.
     """
-    return (
-        isinstance(problem, StoreError) and problem.retryable and not (isinstance(problem, Conflict) and problem.pinned)
+    return is_lost_race(problem) or (
+        isinstance(problem, StoreError) and problem.retryable and not isinstance(problem, Conflict)
     )
 
 
-def _conflict(keys: tuple[Key, ...], reason: str = "", *, pinned: bool = False) -> Conflict:
+def is_lost_race(problem: BaseException) -> bool:
+    """Tell whether another commit came between; see :func:`is_worth_repeating`."""
+    return isinstance(problem, Conflict) and not problem.pinned
+
+
+def _conflict(keys: tuple[Key, ...], reason: str = "", *, pinned: bool = False, held: bool = False) -> Conflict:
     named = ", ".join(map(str, keys)) or "What the transaction rests on"
     return Conflict(
-        f"{named} changed since it was read.",
+        f"Cannot go on with {named}." if reason else f"{named} changed since it was read.",
         why=[reason or "another commit came between"],
         do="read again and repeat; store.run(fn) does so by itself.",
         keys=keys,
         pinned=pinned,
+        held=held,
     )

@@ -19,8 +19,9 @@ from emco_store.core.refs import Rule
 from emco_store.core.resource import Resource
 from emco_store.errors import Conflict, DeleteRestricted, InvalidCall, InvalidResource, NotFound
 from emco_store.flows.context import Context
+from emco_store.flows.holding import Holding
 from emco_store.flows.ops import Flow, Get, Referrers
-from emco_store.flows.outcomes import already_exists, missing_references, submit
+from emco_store.flows.outcomes import already_exists, is_worth_repeating, missing_references, submit
 from emco_store.ports import Commit, Follow
 
 R = TypeVar("R", bound=Resource)
@@ -36,10 +37,12 @@ class Unit:
         puts: What would be written.
         gone: What would be deleted; True where it was named, False where a cascade reached it.
         reads: How many requests were answered; one is consistent by itself.
+        holding: What this attempt shares with those before and after it; None where there is only this one.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, holding: Holding | None = None) -> None:
         self.context = context
+        self.holding = holding
         self.txid = context.new_id()
         self.base: dict[Key, Record | None] = {}
         self.expect: dict[Key, Stamp | None] = {}
@@ -307,8 +310,18 @@ class Unit:
         if blockers:
             raise restricted([deletion.key for deletion in self._deletions if deletion.via is None], blockers)
         commit = self._commit()
-        if commit.size or self.reads > 1:
+        if not commit.size and self.reads < 2:  # noqa: PLR2004 - a single read is of one moment
+            return
+        try:
             yield from submit(commit, self.base.keys())
+        except Conflict as problem:
+            if self.holding and problem.held:
+                yield from self.holding.give_back()
+            elif self.holding and self._deletions and is_worth_repeating(problem):
+                yield from self.holding.take(commit)
+            raise
+        if self.holding:
+            self.holding.forget((*commit.deletes, *self.puts))
 
     def plan(self) -> Plan:
         """Give what the deletes of this unit would do."""
@@ -354,7 +367,8 @@ class Unit:
             raise missing_references(missing)
         self._check_size(len(self.puts) + len(deletes), "the records of this commit")
         return Commit(
-            self.txid, dict(self.expect), frozenset(require), dict(self.sealed), tuple(self.puts.values()), deletes
+            self.txid, dict(self.expect), frozenset(require), dict(self.sealed), tuple(self.puts.values()), deletes,
+            holder=self.holding.holder if self.holding else "",
         )  # fmt: skip
 
     def _was_there(self, key: Key) -> bool:

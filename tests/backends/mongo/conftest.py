@@ -12,13 +12,39 @@ from pymongo import MongoClient
 from emco_store import Resource, Store, connect
 from emco_store.backends.mongo.backend import DATABASE
 from emco_store.backends.mongo.commands import collection
-from tests.servers.process import Server
+from tests.backends.mongo.members import ReplicaSet, own_set
+from tests.servers.process import HOST, Server
+
+ROOT = "of-root"
+"""The password of the user ``root``."""
 
 
 class Thing(Resource):
     """What these tests store."""
 
     note: str = ""
+
+
+@pytest.fixture(scope="package")
+def three(mongo_server: Server) -> Iterator[ReplicaSet]:  # noqa: ARG001 - it says whether a server is needed
+    """A replica set of three whose members may be stopped; each test leaves all of them running."""
+    with own_set(3) as (url, members):
+        found = ReplicaSet(url, members)
+        found.settle()
+        yield found
+        found.client.close()
+
+
+@pytest.fixture(scope="package")
+def guarded(mongo_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: ARG001 - as above
+    """A replica set that asks who one is; the user ``root`` may do everything."""
+    keys = tmp_path_factory.mktemp("keys") / "key"
+    keys.write_text("c2VjcmV0LWZvci10ZXN0cw==")
+    keys.chmod(0o600)
+    with own_set(1, f"--keyFile={keys}") as (url, (member,)):
+        with MongoClient[Any](HOST, member.port, directConnection=True) as client:
+            client.admin.command("createUser", "root", pwd=ROOT, roles=["root"])
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +82,14 @@ def records(root: MongoClient[Any], namespace: str) -> Any:
 
 
 @pytest.fixture
-def fail(root: MongoClient[Any], namespace: str) -> Iterator[Callable[..., None]]:
-    """Lets commands of this test's clients fail in the server."""
+def fail(root: MongoClient[Any], namespace: str) -> Iterator[Callable[..., int]]:
+    """Lets commands of this test's clients fail in the server; gives how many have failed so far, of all tests."""
 
-    def plan(command: str, mode: Any = 1, **data: Any) -> None:
+    def plan(command: str, mode: Any = 1, **data: Any) -> int:
         times = {"times": mode} if isinstance(mode, int) else mode
         whole = {"failCommands": [command], "appName": namespace, **data}
-        root.admin.command({"configureFailPoint": "failCommand", "mode": times, "data": whole})
+        reply = root.admin.command({"configureFailPoint": "failCommand", "mode": times, "data": whole})
+        return int(reply["count"])
 
     yield plan
     root.admin.command({"configureFailPoint": "failCommand", "mode": "off"})

@@ -141,7 +141,7 @@ def test_closed_client_is_an_invalid_call(url, namespace):
 
 
 @pytest.mark.parametrize("moment", ["started", "succeeded"])
-@pytest.mark.parametrize("command", ["update", "commitTransaction"])
+@pytest.mark.parametrize("command", ["hello", "buildInfo", "createIndexes", "update", "commitTransaction"])
 def test_client_that_dies_in_a_commit_leaves_all_or_nothing(root, store, url, command, moment):
     """After a client ends at any command, its txid tells whether all or nothing was written (ATM-1, ATM-5)."""
     run = [sys.executable, "-m", "tests.backends.mongo.dying_client", url, store.namespace, command, moment]

@@ -7,6 +7,13 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import pytest
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from emco_store import Resource, connect, connect_async
 from emco_store.contracts.blocking import Loop, blocking
@@ -14,7 +21,8 @@ from emco_store.contracts.harness import Mode
 from emco_store.flows.context import RetryPolicy
 from tests.servers.process import ServerMissing
 from tests.servers.proxy import Proxy, proxied
-from tests.servers.redis_nodes import Node, own_redis
+from tests.servers.redis import ServerTooOld
+from tests.servers.redis_nodes import Node, cluster, own_redis
 
 NAMESPACE = "faults"
 ONCE = RetryPolicy(deadline_s=0.0)
@@ -27,6 +35,10 @@ class Site(Resource):
     text: str = ""
 
 
+class Child(Resource, parent=Site):
+    """A kind whose creation moves the guard of its parent."""
+
+
 class Started:
     """Starts servers for the tests of a module, and says by name which one is missing."""
 
@@ -35,9 +47,14 @@ class Started:
         self._stack = ExitStack()
 
     def enter(self, server: AbstractContextManager[Any]) -> Any:
-        """Give the server; where there is none, skip the test, or fail it where it is required."""
+        """Give the server; where there is none, skip the test, or fail it where it is required.
+
+        A newer server than the one that is here is not what is required: its absence is a skip.
+        """
         try:
             return self._stack.enter_context(server)
+        except ServerTooOld as problem:
+            pytest.skip(f"redis: {problem}")
         except ServerMissing as problem:
             if self._required:
                 pytest.fail(f"redis: {problem}", pytrace=False)
@@ -70,6 +87,7 @@ def fresh(node: Node) -> Node:
         node.start()
     with node.admin() as client:
         client.replicaof("NO", "ONE")
+        client.config_set("min-replicas-to-write", 0)
         client.flushall()
         client.config_set("maxmemory", 0)
     return node
@@ -87,6 +105,13 @@ def newest(started: Started) -> Node:
     """One server, where its version plays no part."""
     node: Node = started.enter(own_redis())
     return node
+
+
+@pytest.fixture(scope="module")
+def nodes(started: Started) -> tuple[Node, ...]:
+    """A cluster of three."""
+    found: tuple[Node, ...] = started.enter(cluster())
+    return found
 
 
 @pytest.fixture
@@ -112,6 +137,42 @@ def loop() -> Iterator[Loop]:
     loop.close()
 
 
+CLASSES = {
+    Mode.BLOCKING: (redis.Redis, redis.RedisCluster, Sentinel, Retry),
+    Mode.ASYNCIO: (redis.asyncio.Redis, redis.asyncio.RedisCluster, AsyncSentinel, AsyncRetry),
+}
+
+
+@pytest.fixture
+def classes(mode: Mode) -> Any:
+    """The classes of redis-py for the mode of the test."""
+    return CLASSES[mode]
+
+
+@pytest.fixture
+def client(mode: Mode, loop: Loop) -> Iterator[Callable[[Any], Any]]:
+    """Hand over clients, which close with the test."""
+    with ExitStack() as stack:
+
+        def keep(client: Any) -> Any:
+            stack.callback(client.close if mode is Mode.BLOCKING else lambda: loop.call(client.aclose()))
+            return client
+
+        yield keep
+
+
+def once(classes: Any) -> Any:
+    """Give the retry that repeats nothing."""
+    return classes[3](NoBackoff(), 0)
+
+
+def works(store: Any) -> None:
+    """Write, read and delete."""
+    site = store.put(Site(name="works"))
+    assert site in list(store.list(Site))
+    store.delete(site)
+
+
 Open = Callable[..., Any]
 
 
@@ -127,6 +188,12 @@ def open_store(mode: Mode, loop: Loop) -> Iterator[Open]:
             return stack.enter_context(blocking(connect_async(target, **settings), loop))
 
         yield open_store
+
+
+def dump(node: Node) -> dict[bytes, bytes | None]:
+    """Give everything that the server holds."""
+    with redis.Redis.from_url(node.url) as client:
+        return {name: client.dump(name) for name in client.scan_iter()}
 
 
 def impatient(url: str) -> str:

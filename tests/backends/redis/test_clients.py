@@ -2,72 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 import pytest
 import redis
 import redis.asyncio
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import NoBackoff
-from redis.retry import Retry
-from redis.sentinel import Sentinel
 
 from emco_store.backends.redis.commands import Names
 from emco_store.contracts.harness import Mode
-from emco_store.errors import InvalidCall, Misconfigured, Unavailable
-from tests.backends.redis.conftest import NAMESPACE, Site
+from emco_store.errors import InvalidCall, Misconfigured
+from tests.backends.redis.conftest import CLASSES, Site, once, works
 from tests.servers.process import HOST
-from tests.servers.redis_nodes import SENTINEL_SERVICE, cluster, primary_and_replica, sentinel_of
+from tests.servers.redis_nodes import primary_and_replica
 
 pytestmark = pytest.mark.redis
-
-CLASSES = {
-    Mode.BLOCKING: (redis.Redis, redis.RedisCluster, Sentinel, Retry),
-    Mode.ASYNCIO: (redis.asyncio.Redis, redis.asyncio.RedisCluster, AsyncSentinel, AsyncRetry),
-}
-
-
-@pytest.fixture
-def classes(mode):
-    """The classes of redis-py for the mode of the test."""
-    return CLASSES[mode]
-
-
-@pytest.fixture
-def client(mode, loop):
-    """Hand over clients, which close with the test."""
-    with ExitStack() as stack:
-
-        def keep(client):
-            stack.callback(client.close if mode is Mode.BLOCKING else lambda: loop.call(client.aclose()))
-            return client
-
-        yield keep
-
-
-@pytest.fixture(scope="module")
-def nodes(started):
-    """A cluster of three."""
-    return started.enter(cluster())
 
 
 @pytest.fixture(scope="module")
 def pair(started):
     """A primary and its replica."""
     return started.enter(primary_and_replica())
-
-
-def once(classes):
-    """Give the retry that repeats nothing."""
-    return classes[3](NoBackoff(), 0)
-
-
-def works(store) -> None:
-    """Write, read and delete."""
-    site = store.create(Site(name="a"))
-    assert [site] == list(store.list(Site))
-    store.delete(site)
 
 
 def test_client_stays_open_when_the_store_is_closed(open_store, classes, client, newest):
@@ -164,18 +117,3 @@ def test_replica_is_refused_when_a_store_is_opened(open_store, pair):
 
     assert "replicaof" == caught.value.setting
     works(open_store(pair[0].url))
-
-
-def test_sentinel_leads_to_the_primary(open_store, classes, client, pair, started):
-    """A client of ``Sentinel.master_for`` serves, and without a primary it is unavailable and not unknown."""
-    port = started.enter(sentinel_of(pair[0]))
-    sentinel = classes[2]([(HOST, port)], sentinel_kwargs={"retry": once(classes)})
-    for watcher in sentinel.sentinels:
-        client(watcher)
-    store = open_store(client(sentinel.master_for(SENTINEL_SERVICE, retry=once(classes))))
-    works(store)
-
-    nobody = client(sentinel.master_for("gone", retry=once(classes)))
-
-    with pytest.raises(Unavailable):
-        open_store(nobody, namespace=NAMESPACE)

@@ -6,15 +6,16 @@ import logging
 import pickle
 import threading
 import traceback
+from typing import Annotated
 
 import pytest
 from redis import Redis
 
-from emco_store import Resource
+from emco_store import REMOVE, SET_NULL, Ref, Resource, on_delete
 from emco_store.backends.redis.server import acl_line
 from emco_store.errors import Misconfigured, StoreError, Unavailable
 from emco_store.ports import Outcome
-from tests.backends.redis.conftest import NAMESPACE, Site
+from tests.backends.redis.conftest import NAMESPACE, Child, Site, dump
 from tests.servers.proxy import Fault
 
 pytestmark = pytest.mark.redis
@@ -23,19 +24,16 @@ SECRET, CONTENT = "hunter2", "what only the document holds"
 PARTS = ("records", "guards", "keys", "unique", "index", "referrers")
 
 
-class Child(Resource, parent=Site):
-    """A kind whose creation moves the guard of its parent."""
+class Visit(Resource):
+    """A kind that changes when what it refers to is deleted."""
+
+    site: Annotated[Ref[Site] | None, on_delete(SET_NULL)] = None
+    sites: Annotated[list[Ref[Site]], on_delete(REMOVE)] = []
 
 
 def key(part: str) -> str:
     """Give one of the keys of the namespace."""
     return f"{{emco:{NAMESPACE}}}:{part}"
-
-
-def dump(node) -> dict[bytes, bytes | None]:
-    """Give everything that the server holds."""
-    with Redis.from_url(node.url) as client:
-        return {name: client.dump(name) for name in client.scan_iter()}
 
 
 def fill(node) -> None:
@@ -117,6 +115,27 @@ def test_full_memory_refuses_what_grows_and_lets_deletes_through(open_store, fre
     assert before == after
     assert site == read
     assert [] == list(store.list(Site))
+
+
+def test_full_memory_refuses_a_delete_that_changes_referrers(open_store, fresh):
+    """ATM-3: nothing of it happens; with the referrers it goes through, as it does when there is memory."""
+    store = open_store(fresh.url)
+    sites = [store.create(Site(name=name)) for name in ("a", "b")]
+    visits = [store.create(Visit(name=site.name, site=site, sites=[site])) for site in sites]
+    before = dump(fresh)
+    fill(fresh)
+
+    with pytest.raises(Misconfigured) as caught:
+        store.delete(sites[0])
+    after = dump(fresh)
+    store.delete(sites[0], visits[0])
+    fresh.ask("CONFIG", "SET", "maxmemory", 0)
+    store.delete(sites[1])
+
+    assert "maxmemory" == caught.value.setting
+    assert before == after
+    assert [] == list(store.list(Site))
+    assert [("b", None, [])] == [(visit.name, visit.site, visit.sites) for visit in store.list(Visit)]
 
 
 def test_full_memory_does_not_keep_an_outcome_from_being_settled(open_store, fresh):

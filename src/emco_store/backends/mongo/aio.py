@@ -6,28 +6,34 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, TypeVar
 
 from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from pymongo import timeout
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from emco_store.backends.mongo import commands
-from emco_store.backends.mongo.errors import Collided, lost, refused, translated
+from emco_store.backends.mongo import auditing, commands, judging
+from emco_store.backends.mongo.documents import Document, decoded
+from emco_store.backends.mongo.errors import DUPLICATE_KEY, Collided, lost, refused, shared_value, translated
 from emco_store.backends.mongo.server import guarantees
+from emco_store.core.flaws import Flaw, FlawKind, next_place, read_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
+from emco_store.errors import StoreError
 from emco_store.ports import (
+    Audit,
+    Audited,
     Commit,
-    Fenced,
     Follow,
     Followed,
     Guarantees,
+    Hold,
     Outcome,
     OutcomeLost,
     Receipt,
@@ -36,6 +42,7 @@ from emco_store.ports import (
     Unreachable,
     not_open,
 )
+from emco_store.turns import AsyncTurns, Ticket
 
 T = TypeVar("T")
 MAJORITY = WriteConcern("majority")
@@ -45,8 +52,26 @@ OURS = CodecOptions[dict[str, Any]](unicode_decode_error_handler="replace")
 DEADLINE_S = 10.0
 """For how long one request may take, with all that is sent again because it met others or the primary moved."""
 ABORT_WITHIN_S = 1.0
+UNAUTHORIZED = 13
+MEMBERS = 100
+"""How many commits may go as one transaction."""
+STATEMENTS = 1000
+"""How many statements they may have together; a commit with more goes alone."""
 FIRST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A commit, and what is sent for it."""
+
+    commit: Commit
+    statements: Sequence[RawBSONDocument]
+
+    @property
+    def weight(self) -> int:
+        """How much of a transaction it takes: its statements, and more when they are large."""
+        return max(len(self.statements), sum(len(one.raw) for one in self.statements) // 2**14)
 
 
 class AsyncMongoPort:
@@ -79,6 +104,7 @@ class AsyncMongoPort:
         self._owned = owned
         self._deadline_s = deadline_s
         self._guarantees: Guarantees | None = None
+        self._turns = AsyncTurns[Member, Receipt | Refusal](members=MEMBERS, weight=STATEMENTS)
 
     @property
     def guarantees(self) -> Guarantees:
@@ -94,7 +120,7 @@ class AsyncMongoPort:
 
     async def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
         """See :meth:`emco_store.ports.Port.get`."""
-        found = commands.decoded(await self._find(commands.by_id(keys), len(keys)))
+        found = decoded(await self._find(commands.by_id(keys), len(keys)))
         return {record.key: record for record in found}
 
     async def scan(self, scan: Scan) -> tuple[Record, ...]:
@@ -103,7 +129,7 @@ class AsyncMongoPort:
         while True:
             query, order, index = commands.scan(scan)
             found = await self._find(query, scan.limit, sort=list(order.items()), hint=list(index.items()))
-            read = commands.decoded(found)
+            read = decoded(found)
             records += read
             # What has no key is left out, and others take its place: fewer than the limit means the end.
             if len(read) == len(found) or len(found) < scan.limit:
@@ -120,13 +146,15 @@ class AsyncMongoPort:
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.Port.commit`."""
-
-        async def send(within_s: float) -> Receipt | Refusal:
-            if commit.size and await self._write(commit, within_s):
-                return Receipt(commit.txid)
-            return await self._diagnose(commit, within_s)
-
-        return await self._perform(send)
+        if not commit.size:
+            return await self._perform(lambda within_s: self._examine(commit, within_s))
+        with translated():
+            member = Member(commit, commands.encoded(commands.updates(commit)))
+        ticket = Ticket[Member, Receipt | Refusal](member, member.weight)
+        while not ticket.is_served:  # more than once only when whoever went with it was interrupted
+            if await self._turns.is_first(ticket):
+                await self._go(self._turns.take(ticket))
+        return ticket.outcome()
 
     async def settle(self, txid: str) -> Outcome:
         """See :meth:`emco_store.ports.Port.settle`."""
@@ -139,10 +167,97 @@ class AsyncMongoPort:
 
         return await self._perform(send)
 
+    async def hold(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.hold`."""
+        await self._mark(commands.holds(hold))
+
+    async def release(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.release`."""
+        await self._mark(commands.releases(hold))
+
+    async def audit(self, audit: Audit) -> Audited:
+        """See :meth:`emco_store.ports.Port.audit`."""
+        stage, position = read_place(audit.after, auditing.STAGES)
+        if stage == "setup":
+            flaws = auditing.set_up(await self._perform(self._indexes))
+            return Audited(flaws=tuple(flaws), next=next_place(auditing.STAGES, stage, None))
+        documents, last = await self._walk(position, audit.limit)
+        look = auditing.looked(documents)
+        found = list(look.flaws)
+        if look.claims:
+            query = {"q": {"$in": list(look.claims)}}
+            found += auditing.shared(look.claims, await self._find(query, 0, projection={"q": 1}))
+        if look.holds:
+            now = (await self._perform(self._hello))["localTime"]
+            found += auditing.held(look.holds, now)
+        absent = {target for record in look.records for target in record.targets}
+        for query in auditing.existing(absent):
+            absent -= {Key.parse(one["_id"]) for one in await self._find(query, 0, projection={"_id": 1})}
+        place = next_place(auditing.STAGES, stage, last)
+        return Audited(look.records, frozenset(absent), tuple(found), len(documents), place)
+
+    async def mend(self, flaws: tuple[Flaw, ...]) -> None:
+        """See :meth:`emco_store.ports.Port.mend`."""
+        if statements := list(auditing.mends(flaws)):
+            await self._mark(statements)
+        if any(flaw.kind is FlawKind.SETUP for flaw in flaws):
+            await self._perform(self._look)
+
     async def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
         if self._owned:
             await self._client.close()
+
+    async def _go(self, group: Sequence[Ticket[Member, Receipt | Refusal]]) -> None:
+        """Carry out commits whose turn it is, and let the next go."""
+        try:
+            if len(group) > 1:
+                await self._carry_out_together(group)
+            for ticket in group:  # alone, or after all: one of them hinders the others
+                if not ticket.is_served:
+                    await self._carry_out(ticket)
+        finally:
+            self._turns.leave(group)
+
+    async def _carry_out(self, ticket: Ticket[Member, Receipt | Refusal]) -> None:
+        member = ticket.request
+
+        async def send(within_s: float) -> Receipt | Refusal:
+            if await self._write(member.statements, within_s):
+                return Receipt(member.commit.txid)
+            return await self._examine(member.commit, within_s)
+
+        try:
+            ticket.answer(await self._perform(send))
+        except Exception as problem:  # noqa: BLE001 - the caller whose ticket it is raises it
+            ticket.fail(problem)
+
+    async def _carry_out_together(self, group: Sequence[Ticket[Member, Receipt | Refusal]]) -> None:
+        """Carry out several commits in one transaction, as if in their order.
+
+        First one read tells which of them may go, so one that may not hinders no other. No reply is given before the
+        transaction has ended, because each was judged by what those before it would have done.
+        """
+        members = [ticket.request for ticket in group]
+
+        async def send(within_s: float) -> list[Receipt | Refusal]:
+            replies = await self._judge([member.commit for member in members], within_s)
+            going = [member for member, reply in zip(members, replies, strict=True) if reply is None]
+            statements = [statement for member in going for statement in member.statements]
+            if statements and not await self._write(statements, within_s):
+                raise Collided
+            return [reply or Receipt(member.commit.txid) for member, reply in zip(members, replies, strict=True)]
+
+        try:
+            replies = await self._perform(send)
+        except (OutcomeLost, Unreachable) as problem:
+            for ticket in group:
+                ticket.fail(type(problem)())
+        except StoreError:
+            return  # the server refuses what one of them brings
+        else:
+            for ticket, reply in zip(group, replies, strict=True):
+                ticket.answer(reply)
 
     async def _perform(self, request: Callable[[float], Awaitable[T]]) -> T:
         """Make a request, again after a pause with full jitter while it meets others, until the deadline.
@@ -170,7 +285,12 @@ class AsyncMongoPort:
             build = await self._admin.command("buildInfo")
             found = guarantees(hello, build["version"])
             create = {"createIndexes": self._name, "indexes": list(commands.INDEXES), "writeConcern": {"w": "majority"}}
-            await self._database.command(create)
+            try:
+                await self._database.command(create)
+            except OperationFailure as problem:
+                if problem.code == DUPLICATE_KEY:
+                    raise shared_value(problem.details) from problem
+                raise
         return found
 
     async def _find(self, query: Any, limit: int, **options: Any) -> Sequence[Any]:
@@ -182,15 +302,62 @@ class AsyncMongoPort:
 
         return await self._perform(send)
 
-    async def _write(self, commit: Commit, within_s: float) -> bool:
-        """Send one commit; False when a precondition failed."""
-        batches = list(commands.batches(commands.updates(commit)))
+    async def _walk(self, position: str, limit: int) -> tuple[list[Document], str | None]:
+        """Give the next documents of any kind, and the place of the last one where more may follow."""
+
+        async def send(within_s: float) -> tuple[list[Document], str | None]:
+            least, greatest = auditing.bounds(position)
+            documents: list[Document] = []
+            size = 0
+            with timeout(within_s):
+                cursor = self._records.find(hint=[("_id", 1)], min=least, max=greatest, limit=limit + 1)
+                async for document in cursor:
+                    if auditing.position_of(document) == position:  # the bound belongs to what the server gives
+                        continue
+                    documents.append(document)
+                    size += auditing.size_of(document)
+                    if len(documents) == limit or size >= auditing.MOST_BYTES:
+                        await cursor.close()
+                        return documents, auditing.position_of(document)
+            return documents, None
+
+        return await self._perform(send)
+
+    async def _hello(self, within_s: float) -> Document:
+        with timeout(within_s):
+            found: Document = await self._admin.command("hello")
+        return found
+
+    async def _indexes(self, within_s: float) -> Sequence[Any] | None:
+        """List the indexes; None where the user may not."""
+        with timeout(within_s):
+            try:
+                reply = await self._database.command("listIndexes", self._name)
+            except OperationFailure as problem:
+                if problem.code == UNAUTHORIZED:
+                    return None
+                raise
+        found: Sequence[Any] = reply["cursor"]["firstBatch"]
+        return found
+
+    async def _mark(self, statements: Sequence[Document]) -> None:
+        """Begin or end holds; each statement stands for itself."""
+
+        async def send(within_s: float) -> None:
+            with timeout(within_s):
+                for batch in commands.batches(commands.encoded(statements)):
+                    refused(await self._database.command({"update": self._name, "updates": batch, "ordered": False}))
+
+        await self._perform(send)
+
+    async def _write(self, statements: Sequence[RawBSONDocument], within_s: float) -> bool:
+        """Send one transaction; False when a precondition failed, so that nothing was written."""
         async with self._client.start_session() as session:
             # The read preference must be said: a client that prefers secondaries would bring its own.
             await session.start_transaction(SNAPSHOT, MAJORITY, ReadPreference.PRIMARY)
             try:
                 with timeout(within_s):
-                    for batch in batches:
+                    for batch in commands.batches(statements):
                         reply = await self._database.command({"update": self._name, "updates": batch}, session=session)
                         if refused(reply) or reply["n"] != len(batch):
                             return False
@@ -208,27 +375,21 @@ class AsyncMongoPort:
                         await session.abort_transaction()
         return True
 
-    async def _diagnose(self, commit: Commit, within_s: float) -> Receipt | Refusal:
-        """Say why a commit was refused.
+    async def _judge(self, commits: Sequence[Commit], within_s: float) -> list[Receipt | Refusal | None]:
+        """Say what becomes of commits that are carried out in this order, by what is there now."""
+        with timeout(within_s):
+            found = await self._records.find(judging.evidence(commits), judging.SHOWN).to_list()
+        if over := judging.removals(found):
+            await self._mark(over)
+        return judging.judge(commits, found)
+
+    async def _examine(self, commit: Commit, within_s: float) -> Receipt | Refusal:
+        """Say why a commit was refused, or that one which writes nothing may stand.
 
         Raises:
-            Collided: By now it would not be.
+            Collided: By now it would not be refused.
         """
-        ids = [*commands.involved(commit), commands.outcome_id(commit.txid)]
-        query: Any = {"_id": {"$in": ids}}
-        claims = commands.claims(commit)
-        if claims:
-            query = {"$or": [query, {"q": {"$in": claims}}]}
-        with timeout(within_s):
-            found = await self._records.find(query, dict.fromkeys("uvgqox", 1)).to_list()
-        outcome = next((document["o"] for document in found if "o" in document), None)
-        if outcome == Outcome.COMMITTED:
-            return Receipt(commit.txid)
-        if outcome is not None:
-            return Refusal((Fenced(commit.txid),))
-        failures = tuple(commands.failures(commit, found))
-        if failures:
-            return Refusal(failures)
-        if commit.size:
+        (reply,) = await self._judge([commit], within_s)
+        if reply is None and commit.size:
             raise Collided
-        return Receipt(commit.txid)
+        return reply or Receipt(commit.txid)

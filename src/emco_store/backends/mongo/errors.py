@@ -13,23 +13,59 @@ from emco_store.errors import InvalidCall, InvalidResource, Misconfigured, Store
 from emco_store.ports import OutcomeLost, Unreachable
 
 DUPLICATE_KEY = 11000
+MAX_TIME_EXPIRED = 50
 TRANSIENT = frozenset(
     {
+        # Two of us met, or the server had to end what it was doing.
         24,  # LockTimeout
-        43,  # CursorNotFound, after the primary moved
         112,  # WriteConflict
         117,  # ConflictingOperationInProgress
-        134,  # ReadConcernMajorityNotAvailableYet
         175,  # QueryPlanKilled
         239,  # SnapshotTooOld
         246,  # SnapshotUnavailable
         251,  # NoSuchTransaction
         262,  # ExceededTimeLimit
+        276,  # IndexBuildAborted
+        285,  # IndexBuildAlreadyInProgress
+        290,  # TransactionExceededLifetimeLimitSeconds
+        355,  # InterruptedDueToStorageChange
+        365,  # TemporarilyUnavailable, for want of cache
         11601,  # Interrupted
         DUPLICATE_KEY,  # of two that upsert the same, one comes too late and finds the other's on its next try
+        # The primary is moving, or a member is starting or ending. Most of them PyMongo tells as NotPrimaryError.
+        6,  # HostUnreachable
+        7,  # HostNotFound
+        20,  # IllegalOperation: transaction numbers, on a member that has not read the set's configuration yet
+        43,  # CursorNotFound, after the primary moved
+        89,  # NetworkTimeout
+        91,  # ShutdownInProgress
+        94,  # NotYetInitialized
+        109,  # ConfigurationInProgress
+        134,  # ReadConcernMajorityNotAvailableYet
+        164,  # InitialSyncActive
+        189,  # PrimarySteppedDown
+        210,  # CannotVerifyAndSignLogicalTime
+        211,  # KeyNotFound: the keys that sign the cluster's time, on a member that has just started
+        216,  # ElectionInProgress
+        217,  # IncompleteTransactionHistory
+        9001,  # SocketException
+        10058,  # LegacyNotPrimary
+        10107,  # NotWritablePrimary
+        11600,  # InterruptedAtShutdown
+        11602,  # InterruptedDueToReplStateChange
+        13435,  # NotPrimaryNoSecondaryOk
+        13436,  # NotPrimaryOrSecondary
     }
 )
-"""Codes after which nothing was written, and the same request may succeed in a moment."""
+"""Codes after which nothing was written, and the same request may succeed in a moment.
+
+Source: ``error_codes.yml`` of MongoDB, its categories NotPrimaryError, ShutdownError, RetriableError and Interruption.
+"""
+_REPEATABLE = ("TransientTransactionError", "SystemOverloadedError")
+"""With one of these labels the server says the same of codes that are not in the table."""
+_OUTDATED = ("Sessions are not supported", "round_trip_time for server")
+"""How ConfigurationErrors begin that PyMongo raises because of what a server was in the midst of a transition."""
+_UNTRUSTED = "certificate verify failed"
 TOO_LARGE = frozenset({10334, 17419, 17420})
 """BSONObjectTooLarge, and its two forms for what an update would make."""
 CACHE_TOO_SMALL = 388
@@ -41,6 +77,14 @@ class Collided(Exception):
     """Two transactions met, or the primary moved; nothing was written, and the same may be sent again."""
 
 
+class Outdated(Collided):
+    """A connection takes its server for what it was in a transition, in which the connection was made.
+
+    PyMongo asks a server once for each connection whether it has sessions, keeps the connection in its pool, and
+    refuses every session on it from then on, without sending anything.
+    """
+
+
 @contextmanager
 def translated() -> Generator[None]:
     """Let no error of the driver out, where nothing was written for good."""
@@ -48,7 +92,8 @@ def translated() -> Generator[None]:
         yield
     except BSONError as problem:
         # Its text holds the document.
-        raise _meaning(problem) from None
+        is_large = isinstance(problem, errors.DocumentTooLarge)
+        raise (_too_large() if is_large else _told(None, type(problem).__name__)) from None
     except errors.PyMongoError as problem:
         raise _meaning(problem) from problem
 
@@ -58,8 +103,11 @@ def lost() -> Generator[None]:
     """Let no error of the driver out, where the commit may have happened before its reply was lost."""
     try:
         yield
+    except BSONError:
+        raise OutcomeLost from None
     except errors.PyMongoError as problem:
-        if problem.has_error_label("TransientTransactionError"):
+        # Only a reply says so: PyMongo puts this label also on what hinders it from sending the commit a second time.
+        if isinstance(problem, errors.OperationFailure) and problem.has_error_label("TransientTransactionError"):
             raise Collided from problem
         raise OutcomeLost from problem
 
@@ -79,27 +127,43 @@ def refused(reply: Mapping[str, Any]) -> bool:
     raise _of_code(code, "a write error")
 
 
-def _meaning(problem: BSONError | errors.PyMongoError) -> Exception:
-    if isinstance(problem, BSONError):
-        return _too_large() if isinstance(problem, errors.DocumentTooLarge) else _of_code(None, type(problem).__name__)
-    code = getattr(problem, "code", None)
+def confirmed(reply: Mapping[str, Any]) -> None:
+    """See that a majority has what a command did; for commands whose replies PyMongo does not look into for that.
+
+    Raises:
+        Collided: It may be lost again, so it must be done again.
+    """
+    if "writeConcernError" in reply:
+        raise Collided
+
+
+def _meaning(problem: errors.PyMongoError) -> Exception:
     if isinstance(problem, errors.InvalidOperation):
-        return InvalidCall(
-            "The MongoDB client of this store cannot be used.",
-            why=["it is closed"],
-            do="close the store first, then the client that was given to it.",
-        )
+        return _misused(problem)
+    if isinstance(problem, errors.ConfigurationError) and str(problem).startswith(_OUTDATED):
+        return Outdated()
+    if isinstance(problem, errors.ServerSelectionTimeoutError) and _UNTRUSTED in str(problem):
+        return _untrusted()
     if problem.timeout or isinstance(problem, _NO_ANSWER):
         return Unreachable()
-    is_transient = code in TRANSIENT or problem.has_error_label("TransientTransactionError")
-    if is_transient or isinstance(problem, errors.ConnectionFailure | errors.WriteConcernError):
+    if _passes(problem):
         return Collided()
-    return _of_code(code, type(problem).__name__)
+    return _of_code(getattr(problem, "code", None), type(problem).__name__)
+
+
+def _passes(problem: errors.PyMongoError) -> bool:
+    """Tell whether the same may succeed in a moment, apart from what the code says."""
+    if isinstance(problem, errors.ConnectionFailure | errors.WriteConcernError):
+        return True
+    # A member was taken out of the set while a connection to it was asked for; the class is not public.
+    return type(problem).__name__ == "_PoolClosedError" or any(map(problem.has_error_label, _REPEATABLE))
 
 
 def _of_code(code: Any, name: str) -> Exception:
     if code in TRANSIENT:
         return Collided()
+    if code == MAX_TIME_EXPIRED:
+        return Unreachable()
     if code in TOO_LARGE:
         return _too_large()
     if code == CACHE_TOO_SMALL:
@@ -111,12 +175,40 @@ def _of_code(code: Any, name: str) -> Exception:
     return _told(code, name)
 
 
+def shared_value(details: Mapping[str, Any] | None) -> StoreError:
+    """Make the error for a unique index that cannot be made, because two records share a value."""
+    claim = str((details or {}).get("keyValue", {}).get("q", ""))
+    return Misconfigured(
+        "Cannot make the unique index of this namespace.",
+        why=[f"two records have the same {claim.partition('=')[0].replace(':', '.')}, which must be unique"],
+        do="change or delete one of them with the driver; the index was missing when the second one came.",
+        setting="unique",
+    )
+
+
 def _too_large() -> StoreError:
     return InvalidResource(
         "Cannot store this on MongoDB.",
         why=["with all that it refers to a resource has more than the 16 MiB that the server takes"],
         do="divide it into several resources; its references are stored beside the document and count too.",
         problems=("too large",),
+    )
+
+
+def _misused(problem: errors.InvalidOperation) -> StoreError:
+    if "after close" in str(problem):
+        why, do = "it is closed", "close the store first, then the client that was given to it."
+    else:
+        why, do = str(problem), "use the store outside of the sessions that the program has bound to a client."
+    return InvalidCall("The MongoDB client of this store cannot be used.", why=[why], do=do)
+
+
+def _untrusted() -> StoreError:
+    return Misconfigured(
+        "The certificate of the MongoDB server is not trusted; nothing was sent.",
+        why=["no certificate authority that the client knows has signed it for this host name"],
+        do="name the file of the authority with tlsCAFile in the URL, and the servers as their certificates do.",
+        setting="tlsCAFile",
     )
 
 

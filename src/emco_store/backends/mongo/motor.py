@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Mapping
 
 from emco_store.backends.mongo.sync import MongoPort
+from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
-from emco_store.ports import Commit, Follow, Followed, Guarantees, Outcome, Receipt, Refusal, Scan
+from emco_store.ports import Audit, Audited, Commit, Follow, Followed, Guarantees, Hold, Outcome, Receipt, Refusal, Scan
 
 
 class MotorPort:
@@ -52,6 +53,22 @@ class MotorPort:
     async def settle(self, txid: str) -> Outcome:
         """See :meth:`emco_store.ports.Port.settle`."""
         return await asyncio.to_thread(self._port.settle, txid)
+
+    async def hold(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.hold`."""
+        await asyncio.to_thread(self._port.hold, hold)
+
+    async def release(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.release`."""
+        await asyncio.to_thread(self._port.release, hold)
+
+    async def audit(self, audit: Audit) -> Audited:
+        """See :meth:`emco_store.ports.Port.audit`."""
+        return await asyncio.to_thread(self._port.audit, audit)
+
+    async def mend(self, flaws: tuple[Flaw, ...]) -> None:
+        """See :meth:`emco_store.ports.Port.mend`."""
+        await asyncio.to_thread(self._port.mend, flaws)
 
     async def close(self) -> None:
         """Do nothing: the client belongs to who made it."""

@@ -7,28 +7,34 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, TypeVar
 
 from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from pymongo import timeout
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from emco_store.backends.mongo import commands
-from emco_store.backends.mongo.errors import Collided, lost, refused, translated
+from emco_store.backends.mongo import auditing, commands, judging
+from emco_store.backends.mongo.documents import Document, decoded
+from emco_store.backends.mongo.errors import DUPLICATE_KEY, Collided, lost, refused, shared_value, translated
 from emco_store.backends.mongo.server import guarantees
+from emco_store.core.flaws import Flaw, FlawKind, next_place, read_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
+from emco_store.errors import StoreError
 from emco_store.ports import (
+    Audit,
+    Audited,
     Commit,
-    Fenced,
     Follow,
     Followed,
     Guarantees,
+    Hold,
     Outcome,
     OutcomeLost,
     Receipt,
@@ -37,6 +43,7 @@ from emco_store.ports import (
     Unreachable,
     not_open,
 )
+from emco_store.turns import Ticket, Turns
 
 T = TypeVar("T")
 MAJORITY = WriteConcern("majority")
@@ -46,8 +53,26 @@ OURS = CodecOptions[dict[str, Any]](unicode_decode_error_handler="replace")
 DEADLINE_S = 10.0
 """For how long one request may take, with all that is sent again because it met others or the primary moved."""
 ABORT_WITHIN_S = 1.0
+UNAUTHORIZED = 13
+MEMBERS = 100
+"""How many commits may go as one transaction."""
+STATEMENTS = 1000
+"""How many statements they may have together; a commit with more goes alone."""
 FIRST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A commit, and what is sent for it."""
+
+    commit: Commit
+    statements: Sequence[RawBSONDocument]
+
+    @property
+    def weight(self) -> int:
+        """How much of a transaction it takes: its statements, and more when they are large."""
+        return max(len(self.statements), sum(len(one.raw) for one in self.statements) // 2**14)
 
 
 class MongoPort:
@@ -80,6 +105,7 @@ class MongoPort:
         self._owned = owned
         self._deadline_s = deadline_s
         self._guarantees: Guarantees | None = None
+        self._turns = Turns[Member, Receipt | Refusal](members=MEMBERS, weight=STATEMENTS)
 
     @property
     def guarantees(self) -> Guarantees:
@@ -95,7 +121,7 @@ class MongoPort:
 
     def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
         """See :meth:`emco_store.ports.Port.get`."""
-        found = commands.decoded(self._find(commands.by_id(keys), len(keys)))
+        found = decoded(self._find(commands.by_id(keys), len(keys)))
         return {record.key: record for record in found}
 
     def scan(self, scan: Scan) -> tuple[Record, ...]:
@@ -104,7 +130,7 @@ class MongoPort:
         while True:
             query, order, index = commands.scan(scan)
             found = self._find(query, scan.limit, sort=list(order.items()), hint=list(index.items()))
-            read = commands.decoded(found)
+            read = decoded(found)
             records += read
             # What has no key is left out, and others take its place: fewer than the limit means the end.
             if len(read) == len(found) or len(found) < scan.limit:
@@ -121,13 +147,15 @@ class MongoPort:
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.Port.commit`."""
-
-        def send(within_s: float) -> Receipt | Refusal:
-            if commit.size and self._write(commit, within_s):
-                return Receipt(commit.txid)
-            return self._diagnose(commit, within_s)
-
-        return self._perform(send)
+        if not commit.size:
+            return self._perform(lambda within_s: self._examine(commit, within_s))
+        with translated():
+            member = Member(commit, commands.encoded(commands.updates(commit)))
+        ticket = Ticket[Member, Receipt | Refusal](member, member.weight)
+        while not ticket.is_served:  # more than once only when whoever went with it was interrupted
+            if self._turns.is_first(ticket):
+                self._go(self._turns.take(ticket))
+        return ticket.outcome()
 
     def settle(self, txid: str) -> Outcome:
         """See :meth:`emco_store.ports.Port.settle`."""
@@ -140,10 +168,97 @@ class MongoPort:
 
         return self._perform(send)
 
+    def hold(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.hold`."""
+        self._mark(commands.holds(hold))
+
+    def release(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.release`."""
+        self._mark(commands.releases(hold))
+
+    def audit(self, audit: Audit) -> Audited:
+        """See :meth:`emco_store.ports.Port.audit`."""
+        stage, position = read_place(audit.after, auditing.STAGES)
+        if stage == "setup":
+            flaws = auditing.set_up(self._perform(self._indexes))
+            return Audited(flaws=tuple(flaws), next=next_place(auditing.STAGES, stage, None))
+        documents, last = self._walk(position, audit.limit)
+        look = auditing.looked(documents)
+        found = list(look.flaws)
+        if look.claims:
+            query = {"q": {"$in": list(look.claims)}}
+            found += auditing.shared(look.claims, self._find(query, 0, projection={"q": 1}))
+        if look.holds:
+            now = self._perform(self._hello)["localTime"]
+            found += auditing.held(look.holds, now)
+        absent = {target for record in look.records for target in record.targets}
+        for query in auditing.existing(absent):
+            absent -= {Key.parse(one["_id"]) for one in self._find(query, 0, projection={"_id": 1})}
+        place = next_place(auditing.STAGES, stage, last)
+        return Audited(look.records, frozenset(absent), tuple(found), len(documents), place)
+
+    def mend(self, flaws: tuple[Flaw, ...]) -> None:
+        """See :meth:`emco_store.ports.Port.mend`."""
+        if statements := list(auditing.mends(flaws)):
+            self._mark(statements)
+        if any(flaw.kind is FlawKind.SETUP for flaw in flaws):
+            self._perform(self._look)
+
     def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
         if self._owned:
             self._client.close()
+
+    def _go(self, group: Sequence[Ticket[Member, Receipt | Refusal]]) -> None:
+        """Carry out commits whose turn it is, and let the next go."""
+        try:
+            if len(group) > 1:
+                self._carry_out_together(group)
+            for ticket in group:  # alone, or after all: one of them hinders the others
+                if not ticket.is_served:
+                    self._carry_out(ticket)
+        finally:
+            self._turns.leave(group)
+
+    def _carry_out(self, ticket: Ticket[Member, Receipt | Refusal]) -> None:
+        member = ticket.request
+
+        def send(within_s: float) -> Receipt | Refusal:
+            if self._write(member.statements, within_s):
+                return Receipt(member.commit.txid)
+            return self._examine(member.commit, within_s)
+
+        try:
+            ticket.answer(self._perform(send))
+        except Exception as problem:  # noqa: BLE001 - the caller whose ticket it is raises it
+            ticket.fail(problem)
+
+    def _carry_out_together(self, group: Sequence[Ticket[Member, Receipt | Refusal]]) -> None:
+        """Carry out several commits in one transaction, as if in their order.
+
+        First one read tells which of them may go, so one that may not hinders no other. No reply is given before the
+        transaction has ended, because each was judged by what those before it would have done.
+        """
+        members = [ticket.request for ticket in group]
+
+        def send(within_s: float) -> list[Receipt | Refusal]:
+            replies = self._judge([member.commit for member in members], within_s)
+            going = [member for member, reply in zip(members, replies, strict=True) if reply is None]
+            statements = [statement for member in going for statement in member.statements]
+            if statements and not self._write(statements, within_s):
+                raise Collided
+            return [reply or Receipt(member.commit.txid) for member, reply in zip(members, replies, strict=True)]
+
+        try:
+            replies = self._perform(send)
+        except (OutcomeLost, Unreachable) as problem:
+            for ticket in group:
+                ticket.fail(type(problem)())
+        except StoreError:
+            return  # the server refuses what one of them brings
+        else:
+            for ticket, reply in zip(group, replies, strict=True):
+                ticket.answer(reply)
 
     def _perform(self, request: Callable[[float], T]) -> T:
         """Make a request, again after a pause with full jitter while it meets others, until the deadline.
@@ -171,7 +286,12 @@ class MongoPort:
             build = self._admin.command("buildInfo")
             found = guarantees(hello, build["version"])
             create = {"createIndexes": self._name, "indexes": list(commands.INDEXES), "writeConcern": {"w": "majority"}}
-            self._database.command(create)
+            try:
+                self._database.command(create)
+            except OperationFailure as problem:
+                if problem.code == DUPLICATE_KEY:
+                    raise shared_value(problem.details) from problem
+                raise
         return found
 
     def _find(self, query: Any, limit: int, **options: Any) -> Sequence[Any]:
@@ -183,15 +303,62 @@ class MongoPort:
 
         return self._perform(send)
 
-    def _write(self, commit: Commit, within_s: float) -> bool:
-        """Send one commit; False when a precondition failed."""
-        batches = list(commands.batches(commands.updates(commit)))
+    def _walk(self, position: str, limit: int) -> tuple[list[Document], str | None]:
+        """Give the next documents of any kind, and the place of the last one where more may follow."""
+
+        def send(within_s: float) -> tuple[list[Document], str | None]:
+            least, greatest = auditing.bounds(position)
+            documents: list[Document] = []
+            size = 0
+            with timeout(within_s):
+                cursor = self._records.find(hint=[("_id", 1)], min=least, max=greatest, limit=limit + 1)
+                for document in cursor:
+                    if auditing.position_of(document) == position:  # the bound belongs to what the server gives
+                        continue
+                    documents.append(document)
+                    size += auditing.size_of(document)
+                    if len(documents) == limit or size >= auditing.MOST_BYTES:
+                        cursor.close()
+                        return documents, auditing.position_of(document)
+            return documents, None
+
+        return self._perform(send)
+
+    def _hello(self, within_s: float) -> Document:
+        with timeout(within_s):
+            found: Document = self._admin.command("hello")
+        return found
+
+    def _indexes(self, within_s: float) -> Sequence[Any] | None:
+        """List the indexes; None where the user may not."""
+        with timeout(within_s):
+            try:
+                reply = self._database.command("listIndexes", self._name)
+            except OperationFailure as problem:
+                if problem.code == UNAUTHORIZED:
+                    return None
+                raise
+        found: Sequence[Any] = reply["cursor"]["firstBatch"]
+        return found
+
+    def _mark(self, statements: Sequence[Document]) -> None:
+        """Begin or end holds; each statement stands for itself."""
+
+        def send(within_s: float) -> None:
+            with timeout(within_s):
+                for batch in commands.batches(commands.encoded(statements)):
+                    refused(self._database.command({"update": self._name, "updates": batch, "ordered": False}))
+
+        self._perform(send)
+
+    def _write(self, statements: Sequence[RawBSONDocument], within_s: float) -> bool:
+        """Send one transaction; False when a precondition failed, so that nothing was written."""
         with self._client.start_session() as session:
             # The read preference must be said: a client that prefers secondaries would bring its own.
             session.start_transaction(SNAPSHOT, MAJORITY, ReadPreference.PRIMARY)
             try:
                 with timeout(within_s):
-                    for batch in batches:
+                    for batch in commands.batches(statements):
                         reply = self._database.command({"update": self._name, "updates": batch}, session=session)
                         if refused(reply) or reply["n"] != len(batch):
                             return False
@@ -209,27 +376,21 @@ class MongoPort:
                         session.abort_transaction()
         return True
 
-    def _diagnose(self, commit: Commit, within_s: float) -> Receipt | Refusal:
-        """Say why a commit was refused.
+    def _judge(self, commits: Sequence[Commit], within_s: float) -> list[Receipt | Refusal | None]:
+        """Say what becomes of commits that are carried out in this order, by what is there now."""
+        with timeout(within_s):
+            found = self._records.find(judging.evidence(commits), judging.SHOWN).to_list()
+        if over := judging.removals(found):
+            self._mark(over)
+        return judging.judge(commits, found)
+
+    def _examine(self, commit: Commit, within_s: float) -> Receipt | Refusal:
+        """Say why a commit was refused, or that one which writes nothing may stand.
 
         Raises:
-            Collided: By now it would not be.
+            Collided: By now it would not be refused.
         """
-        ids = [*commands.involved(commit), commands.outcome_id(commit.txid)]
-        query: Any = {"_id": {"$in": ids}}
-        claims = commands.claims(commit)
-        if claims:
-            query = {"$or": [query, {"q": {"$in": claims}}]}
-        with timeout(within_s):
-            found = self._records.find(query, dict.fromkeys("uvgqox", 1)).to_list()
-        outcome = next((document["o"] for document in found if "o" in document), None)
-        if outcome == Outcome.COMMITTED:
-            return Receipt(commit.txid)
-        if outcome is not None:
-            return Refusal((Fenced(commit.txid),))
-        failures = tuple(commands.failures(commit, found))
-        if failures:
-            return Refusal(failures)
-        if commit.size:
+        (reply,) = self._judge([commit], within_s)
+        if reply is None and commit.size:
             raise Collided
-        return Receipt(commit.txid)
+        return reply or Receipt(commit.txid)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from emco_store.backends.mongo.aio import AsyncMongoPort
-from emco_store.errors import InvalidCall
-from emco_store.ports import Commit
+from emco_store.backends.mongo.aio import AsyncMongoPort, Member
+from emco_store.loops import home_loop, other_loop
+from emco_store.ports import Receipt, Refusal
+from emco_store.turns import Ticket
 
 T = TypeVar("T")
 GRACE_S = 2.0
@@ -21,20 +22,17 @@ class TaskMongoPort(AsyncMongoPort):
     _loop: asyncio.AbstractEventLoop | None = None
 
     async def _perform(self, request: Callable[[float], Awaitable[T]]) -> T:
-        running = asyncio.get_running_loop()
-        self._loop = self._loop or running
-        if running is not self._loop:
-            raise _other_loop()
+        self._loop = home_loop(self._loop)
         try:
             return await super()._perform(request)
         except RuntimeError as problem:  # the client that was given was used in another loop before
-            raise _other_loop() from problem
+            raise other_loop() from problem
 
-    async def _write(self, commit: Commit, within_s: float) -> bool:
-        """Send one commit; a transaction that is cut off would block others until the server ends it."""
-        sending = asyncio.ensure_future(super()._write(commit, within_s))
+    async def _go(self, group: Sequence[Ticket[Member, Receipt | Refusal]]) -> None:
+        """Carry out commits; a transaction that is cut off would block others until the server ends it."""
+        sending = asyncio.ensure_future(super()._go(group))
         try:
-            return await asyncio.shield(sending)
+            await asyncio.shield(sending)
         except asyncio.CancelledError:
             await asyncio.wait({sending}, timeout=GRACE_S)
             if not sending.done():
@@ -43,11 +41,3 @@ class TaskMongoPort(AsyncMongoPort):
             if sending.done() and not sending.cancelled():
                 sending.exception()  # seen: the caller is told that it was cancelled, and nothing else
             raise
-
-
-def _other_loop() -> InvalidCall:
-    return InvalidCall(
-        "This store cannot be used in this event loop.",
-        why=["it, or the client that it was given, belongs to another one"],
-        do="open a store in each event loop, by connect_async() with a URL or with a client of that loop.",
-    )

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from redis import exceptions
 
-from emco_store.backends.redis import commands
+from emco_store.backends.redis import auditing, commands
 from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Names, Script
 from emco_store.backends.redis.errors import lost, translated
 from emco_store.backends.redis.server import judge
+from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.ports import (
+    Audit,
+    Audited,
     Commit,
     Follow,
     Followed,
     Guarantees,
+    Hold,
     Outcome,
     Receipt,
     Refusal,
@@ -26,6 +30,13 @@ from emco_store.ports import (
     Unreachable,
     not_open,
 )
+from emco_store.turns import AsyncTurns, Ticket
+
+MEMBERS = 100
+"""How many commits may go to the server at once."""
+WAIT_MS = 2000
+"""For how long a commit waits for replicas; then its outcome is lost, and it is sent again."""
+Send = Callable[..., Awaitable[Any]]
 
 
 class AsyncRedisPort:
@@ -35,13 +46,16 @@ class AsyncRedisPort:
         client: A client of redis-py that repeats nothing by itself, of one server or of a cluster.
         namespace: The namespace.
         owned: Whether to close the client along with the port.
+        replicas: How many replicas must have a commit before it is acknowledged.
     """
 
-    def __init__(self, client: Any, namespace: str, *, owned: bool) -> None:
+    def __init__(self, client: Any, namespace: str, *, owned: bool, replicas: int = 0) -> None:
         self._client = client
+        self._replicas = replicas
         self._names = Names(namespace)
         self._owned = owned
         self._scripts = SCRIPTS
+        self._turns = AsyncTurns[Sequence[Any], Any](members=MEMBERS, weight=MEMBERS)
         self._guarantees: Guarantees | None = None
 
     @property
@@ -58,15 +72,19 @@ class AsyncRedisPort:
         with translated():
             primaries = await self._primaries()
             reports = [(await self._client.info("all", **node), await self._fsync(node)) for node in primaries]
-            found, is_modern = judge(reports, in_cluster=primaries != [{}])
+            found, is_modern = judge(reports, in_cluster=primaries != [{}], replicas=self._replicas)
             self._scripts = SCRIPTS_7 if is_modern else SCRIPTS
             for node in primaries:
                 await self._load(node)
         self._guarantees = found
 
+    @property
+    def _is_cluster(self) -> bool:
+        return hasattr(self._client, "get_primaries")
+
     async def _primaries(self) -> list[dict[str, Any]]:
         """Give what a command needs to reach each primary: the node, where the client is one of a cluster."""
-        if not hasattr(self._client, "get_primaries"):
+        if not self._is_cluster:
             return [{}]
         await self._client.info("server")  # an asyncio client learns the nodes at its first command
         return [{"target_nodes": node} for node in self._client.get_primaries()]
@@ -100,13 +118,32 @@ class AsyncRedisPort:
         """See :meth:`emco_store.ports.Port.commit`."""
         keys = self._names.commit_keys(commit.txid)
         with lost():
-            reply = await self._call(self._scripts.commit(commit), keys, commands.commit_args(commit))
+            reply = await self._call(self._scripts.commit(commit), keys, commands.commit_args(commit), self._together)
         return commands.commit_reply(commit, reply)
 
     async def settle(self, txid: str) -> Outcome:
         """See :meth:`emco_store.ports.Port.settle`."""
-        reply = await self._ask(self._scripts.settle, [self._names.outcome(txid)], [commands.OUTCOME_TTL_S])
+        keys, args = [self._names.outcome(txid)], [commands.OUTCOME_TTL_S]
+        reply = await self._ask(self._scripts.settle, keys, args, self._replicated)
         return commands.settle_reply(reply)
+
+    async def hold(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.hold`."""
+        await self._ask(self._scripts.hold, self._names.hold_keys, commands.hold_args(hold))
+
+    async def release(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.release`."""
+        await self._ask(self._scripts.hold, self._names.hold_keys, commands.release_args(hold))
+
+    async def audit(self, audit: Audit) -> Audited:
+        """See :meth:`emco_store.ports.Port.audit`."""
+        args = auditing.audit_args(self._names, audit)
+        return auditing.audit_reply(audit, await self._ask(self._scripts.audit, auditing.audit_keys(self._names), args))
+
+    async def mend(self, flaws: tuple[Flaw, ...]) -> None:
+        """See :meth:`emco_store.ports.Port.mend`."""
+        args = auditing.mend_args(self._names, flaws)
+        await self._ask(self._scripts.mend, auditing.mend_keys(self._names), args)
 
     async def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
@@ -117,17 +154,75 @@ class AsyncRedisPort:
     async def _read(self, args: Sequence[Any]) -> Any:
         return await self._ask(self._scripts.read, self._names.read_keys, args)
 
-    async def _ask(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    async def _ask(self, script: Script, keys: Sequence[str], args: Sequence[Any], send: Send | None = None) -> Any:
         """Call a script that may be called twice, and do so where the connection had died in the pool."""
         with translated():
             try:
-                return await self._call(script, keys, args)
+                return await self._call(script, keys, args, send)
             except exceptions.ConnectionError:
-                return await self._call(script, keys, args)
+                return await self._call(script, keys, args, send)
 
-    async def _call(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Call a script; where the server does not know it, nothing was executed, and its text goes along."""
+    async def _call(self, script: Script, keys: Sequence[str], args: Sequence[Any], send: Send | None = None) -> Any:
+        """Call a script; where the server does not know it, nothing was executed, and its text goes along.
+
+        Args:
+            script: The script.
+            keys: The keys that it declares.
+            args: Its arguments.
+            send: How to send a command, if not by itself.
+        """
+        send = send or self._client.execute_command
         try:
-            return await self._client.evalsha(script.sha, len(keys), *keys, *args)
+            return await send("EVALSHA", script.sha, len(keys), *keys, *args)
         except exceptions.NoScriptError:
-            return await self._client.eval(script.text, len(keys), *keys, *args)
+            return await send("EVAL", script.text, len(keys), *keys, *args)
+
+    async def _together(self, *command: Any) -> Any:
+        """Send a command along with those that come while another is on its way."""
+        if self._is_cluster:
+            return await self._client.execute_command(*command)
+        ticket = Ticket[Sequence[Any], Any](command)
+        while not ticket.is_served:  # more than once only when whoever went with it was interrupted
+            if await self._turns.is_first(ticket):
+                group = self._turns.take(ticket)
+                try:
+                    await self._carry_out(group)
+                finally:
+                    self._turns.leave(group)
+        return ticket.outcome()
+
+    async def _replicated(self, *command: Any) -> Any:
+        """Send a command; where commits wait for replicas, wait until they have what it wrote."""
+        if not self._replicas:
+            return await self._client.execute_command(*command)
+        (reply,) = await self._pipe([command])
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    async def _pipe(self, requests: Sequence[Sequence[Any]]) -> Sequence[Any]:
+        """Send commands at once, and give the reply or the problem of each."""
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for request in requests:
+                pipeline.execute_command(*request)
+            if self._replicas:
+                pipeline.execute_command("WAIT", self._replicas, WAIT_MS)
+            replies: list[Any] = await pipeline.execute(raise_on_error=False)
+        return commands.replicated(replies[:-1], replies[-1], self._replicas) if self._replicas else replies
+
+    async def _carry_out(self, group: Sequence[Ticket[Sequence[Any], Any]]) -> None:
+        """Send the commands of a group at once, and give each its own reply."""
+        try:
+            if len(group) == 1 and not self._replicas:
+                group[0].answer(await self._client.execute_command(*group[0].request))
+                return
+            replies = await self._pipe([ticket.request for ticket in group])
+        except Exception as problem:  # noqa: BLE001 - each caller judges it for its own command
+            for ticket in group:
+                ticket.fail(problem)
+        else:
+            for ticket, reply in zip(group, replies, strict=True):
+                if isinstance(reply, Exception):
+                    ticket.fail(reply)
+                else:
+                    ticket.answer(reply)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import redis
@@ -10,9 +12,9 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from emco_store.backends.redis.aio import AsyncRedisPort
 from emco_store.backends.redis.report import look
 from emco_store.backends.redis.sync import RedisPort
+from emco_store.backends.redis.task import TaskRedisPort
 from emco_store.errors import InvalidCall, Misconfigured
 from emco_store.health import PROBE, Report
 
@@ -31,19 +33,34 @@ class RedisBackend:
         target: A URL for redis-py, handed over untouched; or a client: ``redis.Redis`` (of ``Sentinel.master_for`` too)
             or ``redis.RedisCluster`` for blocking stores, the same of ``redis.asyncio`` for asyncio. A client stays
             open when the store is closed.
+        replicas: How many replicas must have a commit before it is acknowledged; from 1 on, the durability class is
+            ``replicated``. Each commit then waits for them, up to 2 seconds, and ends in ``UnknownOutcome`` where too
+            few answer. Not for clusters.
+
+    Raises:
+        InvalidCall: ``replicas`` is no number of 0 or more.
     """
 
-    def __init__(self, target: Any) -> None:
+    def __init__(self, target: Any, *, replicas: int = 0) -> None:
+        if type(replicas) is not int or replicas < 0:
+            raise InvalidCall(
+                f"Cannot wait for replicas={replicas!r:.40}.",
+                why=["it is not a number of replicas"],
+                do="give 0 or more.",
+            )
         self._target = target
+        self._replicas = replicas
 
     def port(self, namespace: str) -> RedisPort:
         """Make the port of one namespace for blocking use."""
-        return RedisPort(self._client(_BLOCKING, Retry(NoBackoff(), 0)), namespace, owned=self._owned)
+        return RedisPort(
+            self._client(_BLOCKING, Retry(NoBackoff(), 0)), namespace, owned=self._owned, replicas=self._replicas
+        )
 
-    def async_port(self, namespace: str) -> AsyncRedisPort:
+    def async_port(self, namespace: str) -> TaskRedisPort:
         """Make the port of one namespace for asyncio."""
         retry = AsyncRetry(NoBackoff(), 0)
-        return AsyncRedisPort(self._client(_ASYNCIO, retry), namespace, owned=self._owned)
+        return TaskRedisPort(self._client(_ASYNCIO, retry), namespace, owned=self._owned, replicas=self._replicas)
 
     def report(self, namespace: str) -> Report:
         """Look at the server and at a namespace; writes nothing."""
@@ -71,6 +88,7 @@ class RedisBackend:
                     why=["redis-py cannot make a client of it"],
                     do="write redis://HOST:PORT/DATABASE, with %XX for what is special in a password.",
                 ) from None  # the driver's text may hold a part of the password
+            _check_files(client.connection_pool.connection_kwargs)
         _check_client(client, kinds)
         return client
 
@@ -98,6 +116,18 @@ def _check_client(client: Any, kinds: tuple[type, ...]) -> None:
             why=["documents are bytes"],
             do="make it without decode_responses=True.",
             setting="decode_responses",
+        )
+
+
+def _check_files(options: Mapping[str, Any]) -> None:
+    """Refuse a URL that names files that are not there, which would look like a server that is not there."""
+    files = {name: str(options[name]) for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile") if options.get(name)}
+    missing = [f"{name}={path}" for name, path in files.items() if not Path(path).is_file()]
+    if missing:
+        raise InvalidCall(
+            "Cannot use this URL of a Redis server: it names files that are not there.",
+            why=missing,
+            do="write their whole paths, and see that this process may read them.",
         )
 
 

@@ -20,6 +20,8 @@ from emco_store.ports import (
     Fenced,
     Follow,
     Followed,
+    Held,
+    Hold,
     Missing,
     Moved,
     Outcome,
@@ -59,12 +61,18 @@ class Scripts:
         shrink: The same for one that puts nothing: it stays possible when the memory is full.
         read: A read.
         settle: The end of a commit whose outcome is unknown.
+        hold: The beginning and the end of a hold.
+        audit: One step of a check.
+        mend: The repair of entries.
     """
 
     grow: Script
     shrink: Script
     read: Script
     settle: Script
+    hold: Script
+    audit: Script
+    mend: Script
 
     @classmethod
     def with_headers(cls, plain: str, even_if_full: str) -> Scripts:
@@ -74,12 +82,15 @@ class Scripts:
             shrink=Script.named("commit", even_if_full),
             read=Script.named("read", even_if_full),
             settle=Script.named("settle", even_if_full),
+            hold=Script.named("hold", even_if_full),
+            audit=Script.named("audit", even_if_full),
+            mend=Script.named("mend", plain),
         )
 
     @property
     def all(self) -> tuple[Script, ...]:
-        """Each of them once."""
-        return tuple(dict.fromkeys((self.grow, self.shrink, self.read, self.settle)))
+        """Each of them once, but for those that are seldom used."""
+        return tuple(dict.fromkeys((self.grow, self.shrink, self.read, self.settle, self.hold)))
 
     def commit(self, commit: Commit) -> Script:
         """Choose the script for a commit."""
@@ -103,7 +114,7 @@ class Names:
     namespace: str
 
     def key(self, part: str) -> str:
-        """Give the name of one of the six, or of the outcome of a commit."""
+        """Give the name of one of the seven, or of the outcome of a commit."""
         return f"{{emco:{self.namespace}}}:{part}"
 
     def outcome(self, txid: str) -> str:
@@ -117,8 +128,13 @@ class Names:
 
     def commit_keys(self, txid: str) -> list[str]:
         """Give the keys that ``commit.lua`` declares."""
-        parts = ("records", "guards", "keys", "unique", "index", "referrers")
+        parts = ("records", "guards", "keys", "unique", "index", "referrers", "holds")
         return [self.outcome(txid), *(self.key(part) for part in parts)]
+
+    @property
+    def hold_keys(self) -> list[str]:
+        """The keys that ``hold.lua`` declares."""
+        return [self.key(part) for part in ("holds", "records")]
 
 
 def encode(record: Record) -> bytes:
@@ -179,7 +195,7 @@ def _decoded(key: Key, value: bytes, guard: bytes) -> Record:
 
 def commit_args(commit: Commit) -> list[str | bytes | int]:
     """Write a commit as the arguments of ``commit.lua``."""
-    args: list[str | bytes | int] = [OUTCOME_TTL_S, len(commit.expect)]
+    args: list[str | bytes | int] = [OUTCOME_TTL_S, commit.holder, len(commit.expect)]
     for key, stamp in commit.expect.items():
         args += (key.text, "" if stamp is None else f"{stamp.uid} {stamp.version}")
     args += (len(commit.require), *sorted(key.text for key in commit.require))
@@ -202,6 +218,17 @@ def commit_reply(commit: Commit, reply: Sequence[bytes]) -> Receipt | Refusal:
     return Refusal(tuple(failures))
 
 
+def replicated(replies: Sequence[Any], acknowledged: Any, replicas: int) -> Sequence[Any]:
+    """Give the replies that hold when so many replicas have acknowledged: a refusal always, others only from enough."""
+    if isinstance(acknowledged, int) and acknowledged >= replicas:
+        return replies
+    problem = acknowledged if isinstance(acknowledged, Exception) else TimeoutError("too few replicas have it yet")
+    return [
+        reply if isinstance(reply, Exception) or (isinstance(reply, list) and reply[0] == b"refused") else problem
+        for reply in replies
+    ]
+
+
 def _failure(commit: Commit, kind: str, text: str, detail: str) -> Failure:
     if kind == "fenced":
         return Fenced(commit.txid)
@@ -213,8 +240,20 @@ def _failure(commit: Commit, kind: str, text: str, detail: str) -> Failure:
         return Missing(key)
     if kind == "moved":
         return Moved(key)
+    if kind == "held":
+        return Held(key)
     entry, _, owner = detail.partition(_NUL)
     return Taken(key, entry.partition("=")[0], Key.parse(owner))
+
+
+def hold_args(hold: Hold) -> list[str | int]:
+    """Write the beginning of a hold as the arguments of ``hold.lua``."""
+    return [hold.holder, hold.lasts // timedelta(milliseconds=1), *(key.text for key in hold.keys)]
+
+
+def release_args(hold: Hold) -> list[str | int]:
+    """Write the end of a hold as the arguments of ``hold.lua``."""
+    return [hold.holder, 0, *(key.text for key in hold.keys)]
 
 
 def get_args(keys: Iterable[Key]) -> list[str | int]:

@@ -15,24 +15,25 @@ from emco_store.ports import OutcomeLost, Unreachable
 
 @dataclass(frozen=True, slots=True)
 class _Refused:
-    """Why the server did not execute a request, or ended its script before the first write.
+    """Why a request was not sent or not executed, or its script ended before the first write.
 
     Attributes:
         why: The reason.
         setting: What to change on the server; empty where waiting may help.
         do: What to do about it.
+        what: What was refused.
     """
 
     why: str
     setting: str = ""
     do: str = "try again later; INFO on the server tells more."
+    what: str = "Redis refused the request; nothing was written."
 
     def told(self) -> StoreError:
         """Make the error for the caller."""
-        what = "Redis refused the request; nothing was written."
         if self.setting:
-            return Misconfigured(what, why=[self.why], do=self.do, setting=self.setting)
-        return Unavailable(what, why=[self.why], do=self.do)
+            return Misconfigured(self.what, why=[self.why], do=self.do, setting=self.setting)
+        return Unavailable(self.what, why=[self.why], do=self.do)
 
 
 _FOREIGN = _Refused(
@@ -60,7 +61,9 @@ _BY_CODE = {
     "MASTERDOWN": _Refused("it has lost its primary"),
     "NOREPLICAS": _Refused("too few of its replicas are there"),
     "OOM": _Refused(
-        "its memory is full", "maxmemory", "give it more memory, or delete: commits that only delete still work."
+        "its memory is full",
+        "maxmemory",
+        "give it more memory, or make room: a delete that changes no referrer still works.",
     ),
     "MISCONF": _Refused(
         "it cannot write to its disk", "stop-writes-on-bgsave-error", "see its log, its disk and its data folder."
@@ -87,6 +90,12 @@ _BY_CLASS = {  # redis-py takes the first word away from some
     exceptions.ClusterDownError: _BY_CODE["CLUSTERDOWN"],
     exceptions.AskError: _TOPOLOGY,  # and so of MOVED
 }
+_UNTRUSTED = _Refused(
+    "its certificate is for another name, or from an authority that is not trusted here",
+    "ssl_ca_certs",
+    "connect by a name in the certificate, and give the file of its authority: rediss://…?ssl_ca_certs=FILE.",
+    "Cannot trust this Redis; nothing was sent to it.",
+)
 _KILLED = _Refused("somebody ended the script with SCRIPT KILL")
 _SCRIPT_PREFIX = re.compile(r"(?:ERR )?Error running script [^:]*: (?:@?user_script: ?\d+: )*-?")
 """What Redis 6.2 puts before an error in a script."""
@@ -101,6 +110,8 @@ _NOT_SENT = re.compile(
 
 It has one class for these and for a lost reply. A text that is not known here counts as a lost reply, which is safe.
 """
+_NOT_TRUSTED = re.compile(r"connecting to .*CERTIFICATE_VERIFY_FAILED")
+"""What it makes of Python's error for a certificate."""
 
 
 @contextmanager
@@ -136,7 +147,7 @@ def _refused(problem: Exception) -> _Refused | None:
         if isinstance(problem, kind):
             return refused
     if not isinstance(problem, exceptions.ResponseError):
-        return None
+        return _UNTRUSTED if _NOT_TRUSTED.search(str(problem)) else None
     text = _SCRIPT_PREFIX.sub("", str(problem), count=1)
     if "Script killed by user" in text:  # possible only before its first write
         return _KILLED

@@ -14,7 +14,7 @@ MODERN = (7, 0)
 """From here on, scripts can say before they begin what they need."""
 _COMMANDS = (
     *("evalsha", "eval", "script|load", "info", "config|get"),
-    *("type", "get", "set", "del", "hget", "hmget", "hset", "hdel"),
+    *("type", "get", "set", "del", "hget", "hmget", "hset", "hdel", "hlen", "hexists", "time", "expire", "wait"),
     *("zadd", "zrem", "zrangebylex", "zrevrangebylex"),
 )
 """What the port and its scripts call. What redis-py sends on its own account is left out: it goes on without."""
@@ -29,14 +29,21 @@ def acl_line(namespace: str) -> str:
     return f"resetkeys ~{{emco:{namespace}}}:* resetchannels -@all {commands}"
 
 
-def judge(reports: Sequence[tuple[Mapping[str, Any], str | None]], *, in_cluster: bool) -> tuple[Guarantees, bool]:
+def judge(
+    reports: Sequence[tuple[Mapping[str, Any], str | None]], *, in_cluster: bool, replicas: int = 0
+) -> tuple[Guarantees, bool]:
     """Judge all primaries by their ``INFO`` and ``appendfsync``, None where that may not be read.
+
+    Args:
+        reports: What each primary says.
+        in_cluster: Whether the client is one of a cluster.
+        replicas: How many replicas each commit waits for.
 
     Returns:
         What all of them promise, and whether all of them are Redis 7.0 or newer.
 
     Raises:
-        NotSupported: One is too old.
+        NotSupported: One is too old, or a cluster is to wait for replicas.
         Misconfigured: One would forget what it has acknowledged, or cannot write, or needs a client for clusters.
     """
     for info, _ in reports:
@@ -47,17 +54,22 @@ def judge(reports: Sequence[tuple[Mapping[str, Any], str | None]], *, in_cluster
                 do="give connect() a redis.RedisCluster or a redis.asyncio.RedisCluster.",
                 setting="cluster-enabled",
             )
-    found = [guarantees(info, fsync) for info, fsync in reports]
+    if in_cluster and replicas:
+        raise NotSupported(
+            "Commits to a cluster cannot wait for replicas.",
+            do="leave replicas out, or use one primary with replicas, by itself or behind Sentinel.",
+        )
+    found = [guarantees(info, fsync, replicas) for info, fsync in reports]
     weakest = min(found, key=lambda one: one.durability.rank)
     return weakest, all(_version(info) >= MODERN for info, _ in reports)
 
 
-def guarantees(info: Mapping[str, Any], appendfsync: str | None) -> Guarantees:
+def guarantees(info: Mapping[str, Any], appendfsync: str | None, replicas: int = 0) -> Guarantees:
     """Judge a server by its ``INFO`` and its ``appendfsync``, None where it may not be read.
 
     Raises:
         NotSupported: It is too old.
-        Misconfigured: It would forget what it has acknowledged, or cannot write.
+        Misconfigured: It would forget what it has acknowledged, or cannot write, or has too few replicas.
     """
     if _version(info) < OLDEST:
         raise NotSupported(f"Redis {info.get('redis_version')} is too old.", do="use Redis 6.2 or newer, or Valkey.")
@@ -71,7 +83,16 @@ def guarantees(info: Mapping[str, Any], appendfsync: str | None) -> Guarantees:
             do="set maxmemory-policy noeviction.",
             setting="maxmemory-policy",
         )
-    return Guarantees("redis", "strict serializable", _durability(info, appendfsync), OUTCOMES_KEPT)
+    connected = int(info.get("connected_slaves", 0))
+    if connected < replicas:
+        raise Misconfigured(
+            "This Redis has too few replicas.",
+            why=[f"each commit is to wait for {replicas}, and {connected} are connected"],
+            do="connect more replicas, or wait for fewer.",
+            setting="replicas",
+        )
+    durability = Durability.REPLICATED if replicas else _durability(info, appendfsync)
+    return Guarantees("redis", "strict serializable", durability, OUTCOMES_KEPT)
 
 
 def _version(info: Mapping[str, Any]) -> tuple[int, ...]:

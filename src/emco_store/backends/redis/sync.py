@@ -3,23 +3,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from redis import exceptions
 
-from emco_store.backends.redis import commands
+from emco_store.backends.redis import auditing, commands
 from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Names, Script
 from emco_store.backends.redis.errors import lost, translated
 from emco_store.backends.redis.server import judge
+from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.ports import (
+    Audit,
+    Audited,
     Commit,
     Follow,
     Followed,
     Guarantees,
+    Hold,
     Outcome,
     Receipt,
     Refusal,
@@ -27,6 +31,13 @@ from emco_store.ports import (
     Unreachable,
     not_open,
 )
+from emco_store.turns import Ticket, Turns
+
+MEMBERS = 100
+"""How many commits may go to the server at once."""
+WAIT_MS = 2000
+"""For how long a commit waits for replicas; then its outcome is lost, and it is sent again."""
+Send = Callable[..., Any]
 
 
 class RedisPort:
@@ -36,13 +47,16 @@ class RedisPort:
         client: A client of redis-py that repeats nothing by itself, of one server or of a cluster.
         namespace: The namespace.
         owned: Whether to close the client along with the port.
+        replicas: How many replicas must have a commit before it is acknowledged.
     """
 
-    def __init__(self, client: Any, namespace: str, *, owned: bool) -> None:
+    def __init__(self, client: Any, namespace: str, *, owned: bool, replicas: int = 0) -> None:
         self._client = client
+        self._replicas = replicas
         self._names = Names(namespace)
         self._owned = owned
         self._scripts = SCRIPTS
+        self._turns = Turns[Sequence[Any], Any](members=MEMBERS, weight=MEMBERS)
         self._guarantees: Guarantees | None = None
 
     @property
@@ -59,15 +73,19 @@ class RedisPort:
         with translated():
             primaries = self._primaries()
             reports = [(self._client.info("all", **node), self._fsync(node)) for node in primaries]
-            found, is_modern = judge(reports, in_cluster=primaries != [{}])
+            found, is_modern = judge(reports, in_cluster=primaries != [{}], replicas=self._replicas)
             self._scripts = SCRIPTS_7 if is_modern else SCRIPTS
             for node in primaries:
                 self._load(node)
         self._guarantees = found
 
+    @property
+    def _is_cluster(self) -> bool:
+        return hasattr(self._client, "get_primaries")
+
     def _primaries(self) -> list[dict[str, Any]]:
         """Give what a command needs to reach each primary: the node, where the client is one of a cluster."""
-        if not hasattr(self._client, "get_primaries"):
+        if not self._is_cluster:
             return [{}]
         self._client.info("server")  # an time client learns the nodes at its first command
         return [{"target_nodes": node} for node in self._client.get_primaries()]
@@ -101,13 +119,32 @@ class RedisPort:
         """See :meth:`emco_store.ports.Port.commit`."""
         keys = self._names.commit_keys(commit.txid)
         with lost():
-            reply = self._call(self._scripts.commit(commit), keys, commands.commit_args(commit))
+            reply = self._call(self._scripts.commit(commit), keys, commands.commit_args(commit), self._together)
         return commands.commit_reply(commit, reply)
 
     def settle(self, txid: str) -> Outcome:
         """See :meth:`emco_store.ports.Port.settle`."""
-        reply = self._ask(self._scripts.settle, [self._names.outcome(txid)], [commands.OUTCOME_TTL_S])
+        keys, args = [self._names.outcome(txid)], [commands.OUTCOME_TTL_S]
+        reply = self._ask(self._scripts.settle, keys, args, self._replicated)
         return commands.settle_reply(reply)
+
+    def hold(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.hold`."""
+        self._ask(self._scripts.hold, self._names.hold_keys, commands.hold_args(hold))
+
+    def release(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.release`."""
+        self._ask(self._scripts.hold, self._names.hold_keys, commands.release_args(hold))
+
+    def audit(self, audit: Audit) -> Audited:
+        """See :meth:`emco_store.ports.Port.audit`."""
+        args = auditing.audit_args(self._names, audit)
+        return auditing.audit_reply(audit, self._ask(self._scripts.audit, auditing.audit_keys(self._names), args))
+
+    def mend(self, flaws: tuple[Flaw, ...]) -> None:
+        """See :meth:`emco_store.ports.Port.mend`."""
+        args = auditing.mend_args(self._names, flaws)
+        self._ask(self._scripts.mend, auditing.mend_keys(self._names), args)
 
     def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
@@ -118,17 +155,75 @@ class RedisPort:
     def _read(self, args: Sequence[Any]) -> Any:
         return self._ask(self._scripts.read, self._names.read_keys, args)
 
-    def _ask(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    def _ask(self, script: Script, keys: Sequence[str], args: Sequence[Any], send: Send | None = None) -> Any:
         """Call a script that may be called twice, and do so where the connection had died in the pool."""
         with translated():
             try:
-                return self._call(script, keys, args)
+                return self._call(script, keys, args, send)
             except exceptions.ConnectionError:
-                return self._call(script, keys, args)
+                return self._call(script, keys, args, send)
 
-    def _call(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Call a script; where the server does not know it, nothing was executed, and its text goes along."""
+    def _call(self, script: Script, keys: Sequence[str], args: Sequence[Any], send: Send | None = None) -> Any:
+        """Call a script; where the server does not know it, nothing was executed, and its text goes along.
+
+        Args:
+            script: The script.
+            keys: The keys that it declares.
+            args: Its arguments.
+            send: How to send a command, if not by itself.
+        """
+        send = send or self._client.execute_command
         try:
-            return self._client.evalsha(script.sha, len(keys), *keys, *args)
+            return send("EVALSHA", script.sha, len(keys), *keys, *args)
         except exceptions.NoScriptError:
-            return self._client.eval(script.text, len(keys), *keys, *args)
+            return send("EVAL", script.text, len(keys), *keys, *args)
+
+    def _together(self, *command: Any) -> Any:
+        """Send a command along with those that come while another is on its way."""
+        if self._is_cluster:
+            return self._client.execute_command(*command)
+        ticket = Ticket[Sequence[Any], Any](command)
+        while not ticket.is_served:  # more than once only when whoever went with it was interrupted
+            if self._turns.is_first(ticket):
+                group = self._turns.take(ticket)
+                try:
+                    self._carry_out(group)
+                finally:
+                    self._turns.leave(group)
+        return ticket.outcome()
+
+    def _replicated(self, *command: Any) -> Any:
+        """Send a command; where commits wait for replicas, wait until they have what it wrote."""
+        if not self._replicas:
+            return self._client.execute_command(*command)
+        (reply,) = self._pipe([command])
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    def _pipe(self, requests: Sequence[Sequence[Any]]) -> Sequence[Any]:
+        """Send commands at once, and give the reply or the problem of each."""
+        with self._client.pipeline(transaction=False) as pipeline:
+            for request in requests:
+                pipeline.execute_command(*request)
+            if self._replicas:
+                pipeline.execute_command("WAIT", self._replicas, WAIT_MS)
+            replies: list[Any] = pipeline.execute(raise_on_error=False)
+        return commands.replicated(replies[:-1], replies[-1], self._replicas) if self._replicas else replies
+
+    def _carry_out(self, group: Sequence[Ticket[Sequence[Any], Any]]) -> None:
+        """Send the commands of a group at once, and give each its own reply."""
+        try:
+            if len(group) == 1 and not self._replicas:
+                group[0].answer(self._client.execute_command(*group[0].request))
+                return
+            replies = self._pipe([ticket.request for ticket in group])
+        except Exception as problem:  # noqa: BLE001 - each caller judges it for its own command
+            for ticket in group:
+                ticket.fail(problem)
+        else:
+            for ticket, reply in zip(group, replies, strict=True):
+                if isinstance(reply, Exception):
+                    ticket.fail(reply)
+                else:
+                    ticket.answer(reply)

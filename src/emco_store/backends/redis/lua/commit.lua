@@ -4,19 +4,22 @@
 -- fail, because all keys have their types, all records could be read, and the user may run every command. From Redis
 -- 7.0 on, a full memory refuses the script before it begins; before, it refuses what `may` tries out first.
 --
--- KEYS: 1 outcome of this txid, 2 records, 3 guards, 4 keys, 5 unique, 6 index, 7 referrers
--- ARGV: seconds for which the outcome is kept; then, each behind its count:
+-- KEYS: 1 outcome of this txid, 2 records, 3 guards, 4 keys, 5 unique, 6 index, 7 referrers, 8 holds (see hold.lua)
+-- ARGV: seconds for which the outcome is kept; whose holds do not matter; then, each behind its count:
 --       expected (key, stamp or ''), required (key), sealed (key, uid, guard), deletes (key), puts (key, value)
 -- A value: 'uid version F U I J\n', then four parts of that many bytes, then the document. F: targets. U: unique
 -- entries. I: index entries, each list joined by NUL. J: the rest of the record.
-local outcome, records, guards, names, unique, index, referrers =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local outcome, records, guards, names, unique, index, referrers, holds =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 
 local settled = redis.call('GET', outcome)
-if settled == 'committed' then return {'committed'} end
+if settled == 'committed' then
+  redis.call('EXPIRE', outcome, ARGV[1]) -- a write, so that WAIT behind it waits for the commit too
+  return {'committed'}
+end
 if settled then return {'refused', 'fenced', '', ''} end
 
-local at = 1
+local at = 2
 local function take()
   at = at + 1
   return ARGV[at]
@@ -35,8 +38,9 @@ local function parse(value)
   }
 end
 
-local found, broken = {}, nil
+local found, broken, touched = {}, nil, {}
 local function record(key)
+  touched[key] = true
   if found[key] == nil then
     local value = redis.call('HGET', records, key)
     found[key] = value and parse(value) or false
@@ -56,7 +60,7 @@ local function kind_of(key) return string.match(key, '^[^/]+') end
 
 -- Phase one.
 
-local wanted = {hash = {records, guards, unique}, zset = {names, index, referrers}}
+local wanted = {hash = {records, guards, unique, holds}, zset = {names, index, referrers}}
 for kind, keys in pairs(wanted) do
   for _, key in ipairs(keys) do
     local is = redis.call('TYPE', key).ok
@@ -112,6 +116,21 @@ for _, put in ipairs(puts) do
   end
 end
 
+local over = {}
+if #deletes + #puts > 0 and redis.call('HLEN', holds) > 0 then
+  local time = redis.call('TIME')
+  local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  for key in pairs(touched) do
+    local until_ms, holder = string.match(redis.call('HGET', holds, key) or '', '^(%d+) (.*)$')
+    local is_over = holder and tonumber(until_ms) <= now
+    if holder and not is_over and holder ~= ARGV[2] then
+      refuse('held', key, '')
+    elseif holder and (is_over or going[key]) then
+      over[#over + 1] = key
+    end
+  end
+end
+
 if broken then return redis.error_reply('EMCOVALUE ' .. broken .. ' holds what no store has written') end
 if #refused > 1 then return refused end
 if #deletes + #puts == 0 then return {'committed'} end
@@ -130,7 +149,7 @@ end
 
 local uses = {
   {'ZREM', names, ''}, {'ZREM', index, ''}, {'ZREM', referrers, ''},
-  {'HDEL', records, ''}, {'HDEL', guards, ''}, {'HDEL', unique, ''},
+  {'HDEL', records, ''}, {'HDEL', guards, ''}, {'HDEL', unique, ''}, {'HDEL', holds, ''},
   {'ZADD', names, 'XX', 0, ''}, {'ZADD', index, 'XX', 0, ''}, {'ZADD', referrers, 'XX', 0, ''},
   {'HSET', records, '', '', ''}, {'HSET', guards, '', '', ''}, {'HSET', unique, '', '', ''},
 }
@@ -156,6 +175,7 @@ local function forget(key, is, but)
   end
 end
 
+for _, key in ipairs(over) do redis.call('HDEL', holds, key) end
 for _, key in ipairs(deletes) do
   local is = record(key)
   if is then

@@ -1,0 +1,139 @@
+"""The tables: for the terminal while it is fresh, and as the page docs/performance.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.goals import Verdict, verdicts
+from benchmarks.plots import plot
+
+Results = Mapping[str, Any]
+HEAD = """# Performance
+
+<!-- Made by `python3 dev.py bench`: do not edit, run it again. -->
+
+How long the same work takes with emco_store, with the shortest hand-written driver code that is as safe ("raw safe",
+`benchmarks/raw/`), and with other mappers used as their own documentation tells. All contenders of an item take turns
+in one run (A, B, C, A, B, C), client and server on one machine; a figure is the median of {rounds} rounds, a ratio is
+one of medians, with its least and greatest in any round behind it. The resource has about 1 KB, and everybody validates
+it with pydantic (MongoEngine: with its own fields). Read the ratios; times depend on the machine.
+
+The machine, and what ran on it:
+
+{machine}
+
+Run it again: `python3 dev.py bench`. Every round's figures: [results.json](performance/results.json).
+"""
+
+
+def write(results: Results, folder: Path) -> None:
+    """Write the page, the plots and the figures below a folder."""
+    beside = folder / "performance"
+    beside.mkdir(parents=True, exist_ok=True)
+    (beside / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    for curve in results["curves"]:
+        (beside / f"{curve['name']}.svg").write_text(plot(curve), "utf-8")
+    (folder / "performance.md").write_text(page(results), "utf-8")
+
+
+def page(results: Results) -> str:
+    """Give the page."""
+    machine = "\n".join(f"- {name}: {value}" for name, value in results["machine"].items())
+    parts = [HEAD.format(rounds=results["rounds"], machine=machine)]
+    if results["is_quick"]:
+        parts.append("This was a quick run: it shows that the instrument works, and no more.\n")
+    parts += ["## Goals\n", _goals(results), "## All figures\n"]
+    for item in results["items"]:
+        parts += [f"### {item['title']}\n", "\n".join(_figures(item)) + "\n"]
+    if results["curves"]:
+        parts.append("## Scaling\n")
+        parts += [f"![{one['title']}](performance/{one['name']}.svg)\n" for one in results["curves"]]
+    return "\n".join(parts)
+
+
+def _goals(results: Results) -> str:
+    titles = {item["name"]: item["title"] for item in results["items"]}
+    rows = ["| work | against | measured | least, greatest | goal | met | the other does not guarantee |",
+            "| --- | --- | ---: | --- | --- | --- | --- |"]  # fmt: skip
+    before = ""
+    for one in verdicts(results["items"]):
+        title = titles[one.item] if one.item != before else ""
+        before = one.item
+        rows.append(
+            f"| {title} | {one.other or '-'} | {measured(one)} | {one.low:.2f}, {one.high:.2f} | {one.goal.text} | "
+            f"{'yes' if one.is_met else '**no**'} | {one.lacks} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def measured(one: Verdict) -> str:
+    """Give the ratio or amount of a goal for people."""
+    if one.goal.kind == "time":
+        return f"{one.value:.2f}"
+    if one.goal.kind == "throughput":
+        return f"{one.value:.2f} x"
+    return f"{one.value:.0f} {one.goal.kind}"
+
+
+def _figures(item: Mapping[str, Any]) -> Iterator[str]:
+    yield "| | time | a second | p50 | p99 | client CPU | does not guarantee |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | --- |"
+    for one in item["contenders"]:
+        if one["seconds"] is None:
+            yield f"| {one['name']} | failed: {one['problem']} | | | | | |"
+            continue
+        notes = "".join(f"; {name} {value:.3g}" for name, value in one["notes"].items())
+        times = " | ".join(duration(one[name]) for name in ("p50", "p99", "cpu_seconds"))
+        a_second = f"{1 / one['seconds']:.0f}"
+        yield f"| {one['name']} | {duration(one['seconds'])}{notes} | {a_second} | {times} | {one['lacks']} |"
+
+
+def duration(seconds: float) -> str:
+    """Give a time in the unit that suits it."""
+    for unit, factor in (("s", 1.0), ("ms", 1e3)):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} us"
+
+
+def terminal(results: Results) -> str:
+    """Give the goals as lines of text."""
+    found = verdicts(results["items"])
+    titles = {item["name"]: item["title"] for item in results["items"]}
+    lines = ["A quick run: small sizes, rough ratios."] if results["is_quick"] else []
+    for item in results["items"]:
+        lines.append(f"\n{titles[item['name']]}")
+        lines += [_contender(one) for one in item["contenders"]]
+        lines += [_verdict(one) for one in found if one.item == item["name"]]
+    met = sum(one.is_met for one in found)
+    return "\n".join([*lines, "", f"{met} of {len(found)} goals are met."])
+
+
+def _contender(one: Mapping[str, Any]) -> str:
+    if one["seconds"] is None:
+        return f"    {one['name']:38} failed: {one['problem']}"
+    notes = "".join(f"  {name} {value:.3g}" for name, value in one["notes"].items())
+    times = f"{duration(one['seconds']):>10}  p99 {duration(one['p99']):>9}  CPU {duration(one['cpu_seconds']):>9}"
+    return f"    {one['name']:38} {times}{notes}"
+
+
+def _verdict(one: Verdict) -> str:
+    mark = "met   " if one.is_met else "MISSED"
+    against = f" against {one.other}" if one.other else ""
+    return f"    {mark} {measured(one)}{against} ({one.low:.2f} to {one.high:.2f}; goal {one.goal.text})"
+
+
+def gaps(results: Results) -> Sequence[str]:
+    """Name the items and contenders that failed."""
+    return [
+        *results["problems"],
+        *(
+            f"{item['name']}: {one['name']}: {one['problem']}"
+            for item in results["items"]
+            for one in item["contenders"]
+            if one["problem"]
+        ),
+    ]

@@ -1,0 +1,155 @@
+"""How records, ghosts and outcomes stand in a collection; pure.
+
+One collection holds three kinds of documents, each under an ``_id`` that no other can have: records (the text of a
+key), ghosts (the same, for a key that is free and that somebody has relied on being free, or whose record was deleted)
+and outcomes (``tx:`` and a txid). Ghosts and outcomes expire by themselves, by the clock of the server alone.
+
+Fields: ``u`` uid, ``v`` version, ``g`` guard, ``z`` counts those who only relied on the record, ``d`` document,
+``e`` edges, ``r`` texts of targets, ``p`` unique values, ``q`` the same as claims, ``i`` indexed values, ``c`` and
+``m`` times, ``k`` who holds it (``h``) until when (``t``). A ghost has ``x``, since when it is one; an outcome has
+``o``, and ``t``, since when; a record has neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any, cast
+
+from emco_store.core.keys import Key
+from emco_store.core.records import Edge, Record, Seal, Stamp
+from emco_store.core.refs import Rule
+from emco_store.errors import InvalidResource
+
+END = "\0\0"
+"""Between an indexed text and the key, so that the order is by text and then by key; NUL in a text is escaped."""
+IS_RECORD: Mapping[str, Any] = {"x": {"$exists": False}, "o": {"$exists": False}}
+"""The filter for records."""
+IS_OVER: Mapping[str, Any] = {"$not": [{"$gt": ["$k.t", "$$NOW"]}]}
+"""Whether a hold has ended; one whose end cannot be read has."""
+_UNREADABLE_AT = ("unreadable",)
+_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999
+Document = dict[str, Any]
+
+
+def outcome_id(txid: str) -> str:
+    """Give the ``_id`` of the outcome of a commit."""
+    return f"tx:{txid}"
+
+
+def encode(record: Record) -> tuple[Document, Document]:
+    """Write a record as the fields to set and the fields to remove; its guard stays as it is."""
+    kind = record.key.kind
+    fields: Document = {
+        "u": record.uid,
+        "v": record.version,
+        "d": record.document,
+        "e": [
+            [edge.target.text, list(edge.path), edge.rule.value, edge.at_key, edge.default and edge.default.text]
+            for edge in record.edges
+        ],
+        "c": record.created_us,
+        "m": record.updated_us,
+        "p": [list(pair) for pair in record.unique],
+        "r": sorted({edge.target.text for edge in record.edges}),
+        "q": [claim_of(kind, name, text) for name, text in record.unique],
+        "i": {f"{kind}:{name}": placed(text, record.key.text) for name, text in record.index},
+    }
+    empty = [name for name in ("r", "q", "i") if not fields[name]]
+    return {name: value for name, value in fields.items() if name not in empty}, dict.fromkeys([*empty, "x"], 1)
+
+
+def placed(text: str, key: str) -> str:
+    """Write an indexed value, so that the order of all is by it and then by key."""
+    return f"{escaped(text)}{END}{key}"
+
+
+def escaped(text: str) -> str:
+    """Write a text without two NULs in a row."""
+    return text.replace("\0", "\0\1")
+
+
+def unplaced(entry: str) -> str:
+    """Read an indexed value from what :func:`placed` wrote."""
+    return entry.rpartition(END)[0].replace("\0\1", "\0")
+
+
+def decode(document: Mapping[str, Any]) -> Record | None:
+    """Read a record from its document; None where it has no key, so that nothing can address it.
+
+    What is left of a record that a hand or a faulty program has spoiled is given without a document, so that it
+    appears as unreadable in its place and can be replaced and deleted.
+
+    Rules: BAD-8.
+    """
+    try:
+        key = Key.parse(document["_id"])
+    except InvalidResource:
+        return None
+    try:
+        return _whole(key, document)
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidResource):
+        return _remains(key, document)
+
+
+def decoded(documents: Iterable[Mapping[str, Any]]) -> list[Record]:
+    """Read records from their documents."""
+    return [record for record in map(decode, documents) if record is not None]
+
+
+def _whole(key: Key, document: Mapping[str, Any]) -> Record:
+    uid, version, times = document["u"], document["v"], (document["c"], document["m"])
+    known = isinstance(uid, str) and isinstance(version, int) and isinstance(document["d"], bytes)
+    if not known or not all(_FIRST_US <= time_us <= _LAST_US for time_us in times):
+        message = "a field is of another type"
+        raise TypeError(message)
+    return Record(
+        key=key,
+        uid=uid,
+        version=version,
+        document=document["d"],
+        edges=tuple(
+            Edge(Key.parse(target), tuple(path), Rule(rule), at_key, default and Key.parse(default))
+            for target, path, rule, at_key, default in document["e"]
+        ),
+        unique=tuple((name, text) for name, text in document["p"]),
+        index=tuple((name.partition(":")[2], unplaced(text)) for name, text in document.get("i", {}).items()),
+        created_us=times[0],
+        updated_us=times[1],
+        guard=seal(document).guard,
+    )
+
+
+def _remains(key: Key, document: Mapping[str, Any]) -> Record:
+    """Give what can be told of a spoiled record; whom it refers to holds on, since its rules are not known."""
+    edges: list[Edge] = []
+    for text in listed(document.get("r")):
+        with suppress(InvalidResource):
+            edges.append(Edge(Key.parse(text), _UNREADABLE_AT, Rule.RESTRICT))
+    indexed = document.get("i")
+    pairs: Iterable[tuple[str, Any]] = cast("Document", indexed).items() if isinstance(indexed, dict) else ()
+    index = ((name.partition(":")[2], unplaced(text)) for name, text in pairs if isinstance(text, str))
+    found = stamp(document)
+    return Record(key, found.uid, found.version, b"", tuple(edges), (), tuple(index), 0, 0, seal(document).guard)
+
+
+def listed(value: object) -> list[Any]:
+    """Give a list that stands in a document, and an empty one for anything else."""
+    return list(cast("Iterable[Any]", value)) if isinstance(value, list) else []
+
+
+def stamp(document: Mapping[str, Any]) -> Stamp:
+    """Give the state of a record; a part that cannot be read counts as empty, see :func:`_state`."""
+    uid, version = document.get("u"), document.get("v")
+    return Stamp(uid if isinstance(uid, str) else "", version if isinstance(version, int) else 0)
+
+
+def seal(document: Mapping[str, Any]) -> Seal:
+    """Give the guard of a record."""
+    guard = document.get("g")
+    return Seal(stamp(document).uid, guard if isinstance(guard, int) else 0)
+
+
+def claim_of(kind: str, name: str, text: str) -> str:
+    """Write a unique value so that the claims of all kinds can stand in one index."""
+    return f"{kind}:{name}={text}"

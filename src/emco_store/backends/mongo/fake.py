@@ -1,0 +1,243 @@
+"""``mongomock://``: MongoDB's documents and filters on a stand-in inside the process, for unit tests; never a proof.
+
+mongomock has neither sessions nor the ``update`` command, and its unique indexes let pass what arrays share. So a
+commit is checked and applied under one lock here, and only the documents and the filters are those of the real port.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import mongomock
+
+from emco_store.backends.mongo import commands, judging
+from emco_store.backends.mongo.documents import decoded
+from emco_store.core.flaws import Flaw, next_place, read_place
+from emco_store.core.keys import Key
+from emco_store.core.records import Record
+from emco_store.health import PROBE, Finding, Report, durability_finding, latency
+from emco_store.ports import (
+    Audit,
+    Audited,
+    Commit,
+    Durability,
+    Follow,
+    Followed,
+    Guarantees,
+    Held,
+    Hold,
+    Outcome,
+    Receipt,
+    Refusal,
+    Scan,
+)
+
+GUARANTEES = Guarantees("mongomock", "strict serializable", Durability.VOLATILE, commands.OUTCOMES_KEPT)
+"""One request at a time, for all threads of the process; nothing survives it."""
+_MOST = 1_000_000
+_STAGES = ("records",)
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """The data of one stand-in, the holds by collection and key, and the lock that makes each request one step."""
+
+    client: Any = field(default_factory=mongomock.MongoClient)
+    holds: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict[tuple[str, str], tuple[str, float]])
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+
+_NAMED: dict[str, _Server] = {}
+
+
+class MongomockBackend:
+    """A MongoDB server inside this process, for any number of namespaces.
+
+    Args:
+        name: Backends of one name in one process are the same server, until the process ends; without a name, it is
+            a server of its own.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        # The one state of the module: what a URL names must be found by its name. One step, so safe among threads.
+        self._server = _NAMED.setdefault(name, _Server()) if name else _Server()
+
+    def port(self, namespace: str) -> MongomockPort:
+        """Open one namespace for blocking use."""
+        return MongomockPort(self._server, namespace)
+
+    def async_port(self, namespace: str) -> AsyncMongomockPort:
+        """Open one namespace for asyncio."""
+        return AsyncMongomockPort(self.port(namespace))
+
+    def report(self, namespace: str) -> Report:
+        """Look at a namespace."""
+        port = self.port(namespace)
+        findings = (
+            Finding("server", "mongomock, which stands in for MongoDB in the memory of this process"),
+            durability_finding(GUARANTEES.durability),
+            latency("read", lambda: port.get((PROBE,))),
+        )
+        records = Counter(record.key.kind for record in port.scan(Scan(kind=None, limit=_MOST)))
+        return Report("mongomock", findings, records, durability=GUARANTEES.durability)
+
+
+class MongomockPort:
+    """One namespace of a :class:`MongomockBackend`; see :class:`emco_store.ports.Port`."""
+
+    def __init__(self, server: _Server, namespace: str) -> None:
+        self._server = server
+        self._name = commands.collection(namespace)
+        self._records = server.client.emco.get_collection(self._name)
+
+    @property
+    def guarantees(self) -> Guarantees:
+        """See :attr:`emco_store.ports.Port.guarantees`."""
+        return GUARANTEES
+
+    def open(self) -> None:
+        """Do nothing: without a server there is nothing to look at, and the stand-in needs no index."""
+
+    def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
+        """See :meth:`emco_store.ports.Port.get`."""
+        return {record.key: record for record in decoded(self._find(commands.by_id(keys)))}
+
+    def scan(self, scan: Scan) -> tuple[Record, ...]:
+        """See :meth:`emco_store.ports.Port.scan`."""
+        query, order, _ = commands.scan(scan)
+        # What has no key is left out, so the limit counts what is left.
+        return tuple(decoded(self._find(query, sort=list(order.items()))))[: scan.limit]
+
+    def referrers(self, follow: Follow) -> Followed:
+        """See :meth:`emco_store.ports.Port.referrers`."""
+        query, _ = commands.follow(follow)
+        return commands.followed(follow, self._find(query, sort=[("_id", 1)]))
+
+    def commit(self, commit: Commit) -> Receipt | Refusal:
+        """See :meth:`emco_store.ports.Port.commit`."""
+        with self._server.lock:
+            answer = self._answer(commit)
+            if answer is not None:
+                return answer
+            # All that the filters of the statements say was checked, so the _id is enough.
+            for statement in commands.updates(commit) if commit.size else ():
+                self._records.update_one(
+                    {"_id": statement["q"]["_id"]}, statement["u"], upsert=statement.get("upsert", False)
+                )
+            for key in (*commit.deletes, *(record.key for record in commit.puts)):
+                self._server.holds.pop((self._name, key.text), None)
+            return Receipt(commit.txid)
+
+    def settle(self, txid: str) -> Outcome:
+        """See :meth:`emco_store.ports.Port.settle`."""
+        query, change = commands.settlement(txid)
+        with self._server.lock:
+            found = self._records.find_one_and_update(query, change, upsert=True, return_document=True)
+        return Outcome(found["o"])
+
+    def hold(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.hold`."""
+        with self._server.lock:
+            until = time.monotonic() + hold.lasts.total_seconds()
+            free = [key for key in self.get(hold.keys) if not self._is_held(key, hold.holder)]
+            self._server.holds.update({(self._name, key.text): (hold.holder, until) for key in free})
+
+    def release(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.release`."""
+        with self._server.lock:
+            for key in hold.keys:
+                if not self._is_held(key, hold.holder):
+                    self._server.holds.pop((self._name, key.text), None)
+
+    def audit(self, audit: Audit) -> Audited:
+        """See :meth:`emco_store.ports.Port.audit`; beside the records nothing is kept that could be wrong."""
+        stage, after = read_place(audit.after, _STAGES)
+        with self._server.lock:
+            records = self.scan(Scan(kind=None, after=("", after), limit=audit.limit))
+            targets = {target for record in records for target in record.targets}
+            absent = frozenset(targets - self.get(tuple(targets)).keys())
+        last = records[-1].key.text if len(records) == audit.limit else None
+        return Audited(records, absent, entries=len(records), next=next_place(_STAGES, stage, last))
+
+    def mend(self, flaws: tuple[Flaw, ...]) -> None:
+        """Do nothing: ``audit`` names no flaw."""
+
+    def close(self) -> None:
+        """Do nothing: the data belongs to the backend."""
+
+    def _is_held(self, key: Key, holder: str) -> bool:
+        """Tell whether somebody else holds a record."""
+        by, until = self._server.holds.get((self._name, key.text), (holder, 0.0))
+        return by != holder and until > time.monotonic()
+
+    def _find(self, query: Any, **options: Any) -> Sequence[Any]:
+        with self._server.lock:
+            return list(self._records.find(query, **options))
+
+    def _answer(self, commit: Commit) -> Receipt | Refusal | None:
+        """Say what the commit has come to already, or what stands in its way."""
+        found = self._find(judging.evidence([commit]))
+        (reply,) = judging.judge([commit], found)
+        held = [Held(key) for key in sorted(commit.keys) if commit.size and self._is_held(key, commit.holder)]
+        if held and not isinstance(reply, Receipt):
+            return Refusal((*held, *(reply.failures if reply else ())))
+        return reply
+
+
+class AsyncMongomockPort:
+    """The same for asyncio; nothing in it waits."""
+
+    def __init__(self, port: MongomockPort) -> None:
+        self._port = port
+
+    @property
+    def guarantees(self) -> Guarantees:
+        """See :attr:`emco_store.ports.Port.guarantees`."""
+        return self._port.guarantees
+
+    async def open(self) -> None:
+        """See :meth:`emco_store.ports.Port.open`."""
+
+    async def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
+        """See :meth:`emco_store.ports.Port.get`."""
+        return self._port.get(keys)
+
+    async def scan(self, scan: Scan) -> tuple[Record, ...]:
+        """See :meth:`emco_store.ports.Port.scan`."""
+        return self._port.scan(scan)
+
+    async def referrers(self, follow: Follow) -> Followed:
+        """See :meth:`emco_store.ports.Port.referrers`."""
+        return self._port.referrers(follow)
+
+    async def commit(self, commit: Commit) -> Receipt | Refusal:
+        """See :meth:`emco_store.ports.Port.commit`."""
+        return self._port.commit(commit)
+
+    async def settle(self, txid: str) -> Outcome:
+        """See :meth:`emco_store.ports.Port.settle`."""
+        return self._port.settle(txid)
+
+    async def hold(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.hold`."""
+        self._port.hold(hold)
+
+    async def release(self, hold: Hold) -> None:
+        """See :meth:`emco_store.ports.Port.release`."""
+        self._port.release(hold)
+
+    async def audit(self, audit: Audit) -> Audited:
+        """See :meth:`emco_store.ports.Port.audit`."""
+        return self._port.audit(audit)
+
+    async def mend(self, flaws: tuple[Flaw, ...]) -> None:
+        """See :meth:`emco_store.ports.Port.mend`."""
+        self._port.mend(flaws)
+
+    async def close(self) -> None:
+        """Do nothing: the data belongs to the backend."""

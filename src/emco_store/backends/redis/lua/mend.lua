@@ -1,0 +1,96 @@
+-- Make entries fit the records as they are by now: each by itself, and nothing where nothing is wrong any more.
+--
+-- KEYS: 1 records, 2 guards, 3 keys, 4 unique, 5 index, 6 referrers, 7 holds
+-- ARGV: seconds for which outcomes are kept, milliseconds after which a hold was left behind, and for which one lasts at
+--       most, what the keys of outcomes begin with; then stage, member and key of each entry
+--       (the digest of the value in the place of the key, where an unreadable record is to go)
+local records, guards, names, unique, index, referrers, holds =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local kept_s, left_ms, longest_ms, outcome = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+
+local function kind_of(key) return string.match(key, '^[^/]*') end
+
+local function owns(key, kind, part, entry)
+  local value = key and redis.call('HGET', records, key)
+  local f, u, i, start = string.match(value or '', '^%S+ %d+ (%d+) (%d+) (%d+) %d+\n()')
+  if not start or (kind and kind_of(key) ~= kind) then return false end
+  f, u, i = tonumber(f), tonumber(u), tonumber(i)
+  local first = start + (part == 'f' and 0 or part == 'u' and f or f + u)
+  local last = first + (part == 'f' and f or part == 'u' and u or i) - 1
+  return string.find('\0' .. string.sub(value, first, last) .. '\0', '\0' .. entry .. '\0', 1, true) and true
+end
+
+local mend = {}
+
+function mend.keys(member)
+  if redis.call('HEXISTS', records, member) == 1 then
+    redis.call('ZADD', names, 0, member)
+  else
+    redis.call('ZREM', names, member)
+  end
+end
+
+function mend.index(member)
+  local kind, entry, key = string.match(member, '^([^%z]*)%z([^%z]*)%z([^%z]*)$')
+  if owns(key, kind, 'i', entry) then
+    redis.call('ZADD', index, 0, member)
+  else
+    redis.call('ZREM', index, member)
+  end
+end
+
+-- The guard of the target moves, as for a new reference: a delete that has not seen this referrer is refused.
+function mend.referrers(member)
+  local target, key = string.match(member, '^([^%z]*)%z([^%z]*)$')
+  if not owns(key, nil, 'f', target) then return redis.call('ZREM', referrers, member) end
+  local is_new = redis.call('ZADD', referrers, 0, member) == 1
+  local guard = tonumber(redis.call('HGET', guards, target) or '0')
+  if is_new and guard and redis.call('HEXISTS', records, target) == 1 then
+    redis.call('HSET', guards, target, string.format('%.0f', guard + 1))
+  end
+end
+
+function mend.unique(claim, key)
+  local kind, entry = string.match(claim, '^([^%z]*)%z([^%z]*)$')
+  local owner = redis.call('HGET', unique, claim)
+  if owner and entry and owns(owner, kind, 'u', entry) then return end
+  if entry and owns(key, kind, 'u', entry) then
+    redis.call('HSET', unique, claim, key)
+  else
+    redis.call('HDEL', unique, claim)
+  end
+end
+
+-- A guard that cannot be read becomes one that nobody can have seen.
+function mend.guards(key)
+  if redis.call('HEXISTS', records, key) == 0 then
+    redis.call('HDEL', guards, key)
+  elseif not string.match(redis.call('HGET', guards, key) or '0', '^%d+$') then
+    redis.call('HSET', guards, key, redis.call('TIME')[1])
+  end
+end
+
+function mend.holds(key)
+  local time = redis.call('TIME')
+  local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  local until_ms = tonumber(string.match(redis.call('HGET', holds, key) or '', '^(%d+) '))
+  if not until_ms or until_ms < now - left_ms or until_ms > now + longest_ms then redis.call('HDEL', holds, key) end
+end
+
+function mend.outcomes(key)
+  if string.sub(key, 1, #outcome) == outcome and redis.call('TTL', key) == -1 then
+    redis.call('EXPIRE', key, kept_s)
+  end
+end
+
+function mend.records(key, digest)
+  local value = redis.call('HGET', records, key)
+  if not value or redis.sha1hex(value) ~= digest then return end
+  redis.call('ZREM', names, key)
+  redis.call('HDEL', guards, key)
+  redis.call('HDEL', holds, key)
+  redis.call('HDEL', records, key)
+end
+
+for n = 5, #ARGV, 3 do mend[ARGV[n]](ARGV[n + 1], ARGV[n + 2]) end
+return 'OK'

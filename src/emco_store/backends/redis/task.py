@@ -1,0 +1,51 @@
+"""What asyncio adds to the port: one event loop.
+
+A task that is cancelled in the midst of a request needs nothing of its own: redis-py closes a connection whose request
+was cut off, so no later request reads its reply, and a commit is one command, which the server executes or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from emco_store.backends.redis.aio import AsyncRedisPort, Send
+from emco_store.backends.redis.commands import Script
+from emco_store.loops import home_loop, other_loop
+from emco_store.ports import Commit, OutcomeLost, Receipt, Refusal
+
+
+class TaskRedisPort(AsyncRedisPort):
+    """The asyncio port, for one event loop."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    async def open(self) -> None:
+        """See :meth:`emco_store.ports.Port.open`."""
+        self._loop = home_loop(self._loop)
+        try:
+            await super().open()
+        except RuntimeError as problem:  # the client that was given was used in another loop before
+            raise other_loop() from problem
+
+    async def commit(self, commit: Commit) -> Receipt | Refusal:
+        """See :meth:`emco_store.ports.Port.commit`."""
+        self._loop = home_loop(self._loop)
+        try:
+            return await super().commit(commit)
+        except RuntimeError as problem:  # asyncio has sent it by then, and only refuses to wait for the reply
+            raise OutcomeLost from problem
+
+    async def close(self) -> None:
+        """See :meth:`emco_store.ports.Port.close`."""
+        if self._owned:
+            self._loop = home_loop(self._loop)
+        await super().close()
+
+    async def _ask(self, script: Script, keys: Sequence[str], args: Sequence[Any], send: Send | None = None) -> Any:
+        self._loop = home_loop(self._loop)
+        try:
+            return await super()._ask(script, keys, args, send)
+        except RuntimeError as problem:
+            raise other_loop() from problem

@@ -1,0 +1,57 @@
+"""The resources of the workloads."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from emco_store.core.indexing import unique
+from emco_store.core.refs import Ref, Rule, on_delete
+from emco_store.core.resource import Resource
+
+
+class Journal(Resource):
+    """A list that transactions read and append to."""
+
+    entries: list[int] = []
+
+
+class Register(Resource):
+    """A value with a version; ``born`` is the value that it was created with, and tells it from its predecessors."""
+
+    born: int
+    value: int
+
+
+class Hub(Resource):
+    """A hot target: all others refer to hubs."""
+
+    note: int = 0
+
+
+class Pin(Resource):
+    """Holds its hub."""
+
+    to: Ref[Hub]
+
+
+class Spoke(Resource, parent=Hub, on_parent_delete=Rule.CASCADE):
+    """A child that goes with its hub."""
+
+    code: Annotated[str | None, unique()] = None
+
+
+class Rim(Resource, parent=Spoke, on_parent_delete=Rule.CASCADE):
+    """A grandchild that goes along."""
+
+
+class Follower(Resource):
+    """Goes with any hub that it refers to."""
+
+    to: Annotated[Ref[Hub], on_delete(Rule.CASCADE)]
+
+
+class Watcher(Resource):
+    """Stays, and lets go."""
+
+    to: Annotated[Ref[Hub] | None, on_delete(Rule.SET_NULL)] = None
+    among: Annotated[list[Ref[Hub]], on_delete(Rule.REMOVE)] = []

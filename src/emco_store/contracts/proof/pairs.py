@@ -1,0 +1,324 @@
+"""Every pair of transactions, in every order of the requests that they make to the backend.
+
+Each transaction runs in a thread that stops before each request and waits for its turn; one turn is given at a time, so
+a schedule is exact and repeatable on any backend. All schedules of a pair are found by going back to the last turn
+that could have been another's, which is how stateless model checkers walk.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import combinations_with_replacement
+from typing import Any, Final
+
+from emco_store.connect import connect
+from emco_store.contracts.harness import AT_ONCE, CountedIds, SetClock
+from emco_store.contracts.interleavings import Ending, Result
+from emco_store.contracts.proof.places import Place
+from emco_store.contracts.proof.races import dangling, scan_all
+from emco_store.contracts.scripts import (
+    Script,
+    begin_with,
+    begin_with_hierarchies,
+    begin_with_values,
+    renames_for,
+    scripts_for,
+    scripts_of_hierarchies,
+    scripts_of_values,
+)
+from emco_store.core.documents import decode
+from emco_store.core.refs import Rule
+from emco_store.errors import Conflict, StoreError
+from emco_store.ports import AsyncPort, Commit, Follow, Port, Receipt
+
+_GATED: Final = frozenset({"get", "scan", "referrers", "commit", "settle", "hold", "release"})
+_WITHIN_S: Final = 120.0
+_EXAMPLES: Final = 10
+_LONGEST: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Transactions around the same few resources.
+
+    Attributes:
+        name: For the report.
+        begin: Makes the data.
+        scripts: The transactions, each of which meets each, itself included.
+    """
+
+    name: str
+    begin: Callable[[Any], None]
+    scripts: tuple[Script, ...]
+
+    def pairs(self) -> Iterator[tuple[Script, Script]]:
+        """Yield the pairs."""
+        return combinations_with_replacement(self.scripts, 2)
+
+
+def families() -> tuple[Family, ...]:
+    """Give all of them: one for each delete rule, one for keys and values, one for cascades over several levels."""
+    ruled = (Family(str(rule), begin_with(rule), scripts_for(rule) + renames_for(rule)) for rule in Rule)
+    return (
+        *ruled,
+        Family("keys and values", begin_with_values, scripts_of_values()),
+        Family("hierarchies", begin_with_hierarchies, scripts_of_hierarchies()),
+    )
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of many schedules.
+
+    Attributes:
+        pairs: Pairs of transactions of which all schedules were run.
+        schedules: Schedules.
+        requests: Requests to the backend in them.
+        outcomes: How the two transactions ended, and how often.
+        dangling: Schedules after which a reference resolved nowhere.
+        unexplained: Schedules whose end no serial order comes to, dangling or not.
+        examples: Some of them.
+    """
+
+    pairs: int = 0
+    schedules: int = 0
+    requests: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter[str])
+    dangling: int = 0
+    unexplained: int = 0
+    examples: list[str] = field(default_factory=list[str])
+
+
+class _Gate:
+    """One transaction under way in a thread of its own, from turn to turn."""
+
+    def __init__(self) -> None:
+        self._arrived = threading.Semaphore(0)
+        self._granted = threading.Semaphore(0)
+        self.has_ended = False
+
+    def wait(self) -> None:
+        """Stop before a request until it is this transaction's turn; called by its thread."""
+        self._arrived.release()
+        self._granted.acquire()
+
+    def end(self) -> None:
+        """Say that there will be no more requests; called by its thread."""
+        self.has_ended = True
+        self._arrived.release()
+
+    def settle(self) -> None:
+        """Return when the transaction stands before its next request, or has ended."""
+        if not self._arrived.acquire(timeout=_WITHIN_S):
+            message = f"a transaction made no step within {_WITHIN_S:.0f} s"
+            raise TimeoutError(message)
+
+    def grant(self) -> None:
+        """Let it make one request, and wait until it stands before the next."""
+        self._granted.release()
+        self.settle()
+
+
+class _GatedPort:
+    """A port whose requests wait for their turn, whenever there is a gate."""
+
+    def __init__(self, inner: Port) -> None:
+        self._inner = inner
+        self.gate: _Gate | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if name not in _GATED:
+            return found
+
+        def request(*arguments: Any) -> Any:
+            if self.gate is not None:
+                self.gate.wait()
+            return found(*arguments)
+
+        return request
+
+
+class _GatedBackend:
+    """Gives out one gated port."""
+
+    def __init__(self, port: _GatedPort) -> None:
+        self._port: Any = port
+
+    def port(self, namespace: str) -> Port:  # noqa: ARG002 - it was opened there
+        """Give the port."""
+        return self._port  # type: ignore[no-any-return]  # what it lacks, it hands on
+
+    def async_port(self, namespace: str) -> AsyncPort:
+        """Refuse: turns are taken by threads."""
+        raise NotImplementedError(namespace)
+
+
+class Stage:
+    """Two stores on one namespace, whose requests are put in order.
+
+    Args:
+        place: The backend, sound or broken.
+        namespace: Where; everything in it is deleted before each schedule.
+    """
+
+    def __init__(self, place: Place, namespace: str) -> None:
+        self._settings: dict[str, Any] = {
+            "namespace": namespace, "clock": SetClock(), "ids": CountedIds(namespace), "retry": AT_ONCE,
+        }  # fmt: skip
+        self.port = place.backend.port(namespace)
+        self.port.open()
+        self.store = connect(place.backend, **self._settings)
+        self._gated = [_GatedPort(place.backend.port(namespace)) for _ in range(2)]
+        self._stores = [connect(_GatedBackend(port), **self._settings) for port in self._gated]
+        self._wiped = 0
+
+    def close(self) -> None:
+        """Close everything."""
+        for store in (*self._stores, self.store):
+            store.close()
+        self.port.close()
+
+    def wipe(self) -> None:
+        """Delete everything."""
+        there = tuple(record.key for record in scan_all(self.port).values())
+        self._wiped += 1
+        if there:
+            reply = self.port.commit(Commit(f"{self._settings['namespace']}-wipe-{self._wiped}", deletes=there))
+            if not isinstance(reply, Receipt):
+                message = f"the stage could not be wiped: {reply}"
+                raise TypeError(message)
+
+    def play(
+        self, begin: Callable[[Any], None], scripts: Sequence[Script], turns: Sequence[int]
+    ) -> tuple[Result, list[str], list[tuple[int, bool]]]:
+        """Run the transactions on fresh data.
+
+        Args:
+            begin: Makes the data.
+            scripts: One or two transactions.
+            turns: Whose the first turns are; after them the first takes all of its own, and then the second.
+
+        Returns:
+            What came of it; what is wrong with the state; and for each turn whose it was, and whether it could have
+            been the second's instead.
+        """
+        self.wipe()
+        with self.store.transaction() as tx:
+            begin(tx)
+        gates = [_Gate() for _ in scripts]
+        endings: list[Ending | BaseException | None] = [None] * len(scripts)
+        threads = [
+            threading.Thread(target=self._perform, args=(at, script, gates[at], endings), daemon=True)
+            for at, script in enumerate(scripts)
+        ]
+        for thread, gate in zip(threads, gates, strict=True):
+            thread.start()
+            gate.settle()
+        taken: list[tuple[int, bool]] = []
+        while waiting := [at for at, gate in enumerate(gates) if not gate.has_ended]:
+            wanted = turns[len(taken)] if len(taken) < len(turns) else waiting[0]
+            at = wanted if wanted in waiting else waiting[0]
+            taken.append((at, at == 0 and 1 in waiting))
+            gates[at].grant()
+        for thread in threads:
+            thread.join()
+        for port in self._gated:
+            port.gate = None
+        problems, state = self._look()
+        return Result(tuple(map(_ended, endings)), state), problems, taken
+
+    def _perform(self, at: int, script: Script, gate: _Gate, endings: list[Any]) -> None:
+        self._gated[at].gate = gate
+        seen: list[Any] = []
+        notes: dict[str, Any] = {}
+        try:
+            with self._stores[at].transaction() as tx:
+                seen += [step(tx, notes) for step in script.steps]
+            endings[at] = Ending(None, tuple(seen))
+        except StoreError as problem:
+            endings[at] = Ending(type(problem), ())
+        except BaseException as problem:  # noqa: BLE001 - it is raised again, by the thread that gives the turns
+            endings[at] = problem
+        finally:
+            gate.end()
+
+    def _look(self) -> tuple[list[str], str]:
+        """Read the state, and compare the look-up of referrers with it."""
+        records = scan_all(self.port)
+        problems = dangling(records)
+        targets = {record.key for record in records.values()} | {e.target for r in records.values() for e in r.edges}
+        if targets:
+            found = self.port.referrers(Follow(tuple(sorted(targets)))).referrers
+            wanted = sorted(text for text, record in records.items() if record.edges)
+            if wanted != [record.key.text for record in found]:
+                problems.append("the look-up of referrers is not what the records say")
+        state = {text: (record.version, decode(record.document)) for text, record in sorted(records.items())}
+        return problems, repr(list(state.items()))
+
+
+def _ended(ending: Ending | BaseException | None) -> Ending:
+    if isinstance(ending, Ending):
+        return ending
+    raise ending or RuntimeError("a transaction has no end")
+
+
+def explore(stage: Stage, family: Family, pair: tuple[Script, Script], tally: Tally) -> None:
+    """Run every schedule of a pair, and count what came of them.
+
+    A transaction that ended in ``Conflict`` counts as not having run, and one alone after the other never does; one
+    that ended in another error must end in it in that serial order too.
+    """
+    alone = [stage.play(family.begin, [script], ())[0] for script in pair]
+    serial = [stage.play(family.begin, pair, order)[0] for order in ((), (1,) * 1000)]
+    turns: list[int] | None = []
+    while turns is not None:
+        found, problems, taken = stage.play(family.begin, pair, turns)
+        tally.schedules += 1
+        tally.requests += len(taken)
+        tally.outcomes[
+            " | ".join(ending.problem.__name__ if ending.problem else "done" for ending in found.endings)
+        ] += 1
+        tally.dangling += any("dangles" in problem for problem in problems)
+        if problems or not _is_explained(found, serial, alone):
+            tally.unexplained += 1
+            if len(tally.examples) < _EXAMPLES:
+                order = "".join(str(at + 1) for at, _ in taken)
+                where = f"{family.name}: {pair[0].name} | {pair[1].name}, turns {order}"
+                tally.examples.append(f"{where}: {'; '.join(problems) or found}"[:_LONGEST])
+        turns = _next(taken)
+    tally.pairs += 1
+
+
+def _is_explained(found: Result, serial: Sequence[Result], alone: Sequence[Result]) -> bool:
+    lost = [ending.problem is Conflict for ending in found.endings]
+    if all(lost):
+        return False
+    if not any(lost):
+        return found in serial
+    winner = lost.index(False)
+    return Result((found.endings[winner],), found.state) == alone[winner]
+
+
+def _next(taken: Sequence[tuple[int, bool]]) -> list[int] | None:
+    """Give the schedule after this one: the last turn that could have been the second's becomes so."""
+    for at in range(len(taken) - 1, -1, -1):
+        if taken[at][1]:
+            return [*(who for who, _ in taken[:at]), 1]
+    return None
+
+
+@contextmanager
+def stage_at(place: Place) -> Generator[Stage]:
+    """Make a stage in a namespace of its own."""
+    namespace = place.namespace()
+    stage = Stage(place, namespace)
+    try:
+        yield stage
+    finally:
+        stage.close()
+        place.forget(namespace)

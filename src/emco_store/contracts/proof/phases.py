@@ -1,0 +1,224 @@
+"""The phases that run on any backend."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from emco_store.contracts.proof import linearizability, pairs, races, serializability
+from emco_store.contracts.proof.history import History, Result
+from emco_store.contracts.proof.mutants import DEFECTS
+from emco_store.contracts.proof.nemesis import Calm, Lossy, seeded
+from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult, Round, loads, rounds
+from emco_store.contracts.proof.places import Place
+from emco_store.contracts.proof.running import Load, check_store, read_finally, run
+from emco_store.contracts.proof.stepping import run_lists, run_registers
+
+EVERYWHERE: Final = ("memory", "redis", "mongo")
+_SERIES: Final = 500
+
+
+def _played(place: Place, one: Round, result: PhaseResult) -> tuple[str, History]:
+    namespace = place.namespace()
+    known = run(place, one.load, one.nemesis, seed=one.seed, out=one.out, namespace=namespace)
+    result.struck(dict(one.nemesis.counters), known.counts)
+    result.add(
+        rounds=1,
+        operations=len(known.operations),
+        failed=len(known.of(Result.FAILED)),
+        unknown=len(known.of(Result.UNKNOWN)),
+    )
+    result.most(worst_ms=max((operation.took_ms for operation in known.operations), default=0.0))
+    surprises = {operation.problem for operation in known.operations if operation.problem.startswith("unexpected")}
+    result.violated(sorted(surprises))
+    return namespace, known
+
+
+def transactions(
+    place: Place, budget: Budget, *, seed: int, out: Path, by: tuple[Load, ...] = loads("lists")
+) -> PhaseResult:
+    """Judge transactions on lists for strict serializability."""
+    result = PhaseResult("transactions", place.name, seed)
+    for one in rounds(by, (Calm, Lossy), budget, seed, out):
+        namespace, known = _played(place, one, result)
+        verdict = serializability.check(read_finally(place, namespace, known, one.out).operations)
+        result.add(transactions=verdict.transactions, reads=verdict.reads, appends=verdict.appends, edges=verdict.edges)
+        result.add(anomalies=verdict.counts.total())
+        result.violated([f"round {one.number}, {each.kind}: {each.text}" for each in verdict.anomalies])
+        place.forget(namespace)
+    return result
+
+
+def registers(
+    place: Place, budget: Budget, *, seed: int, out: Path, by: tuple[Load, ...] = loads("registers")
+) -> PhaseResult:
+    """Judge calls on single resources for linearizability."""
+    result = PhaseResult("registers", place.name, seed)
+    for one in rounds(by, (Calm, Lossy), budget, seed, out):
+        namespace, known = _played(place, one, result)
+        verdict = linearizability.check(known.operations)
+        result.add(judged=verdict.operations, registers=verdict.registers, undecided=len(verdict.undecided))
+        result.violated([f"round {one.number}: {text}" for text in verdict.violations])
+        place.forget(namespace)
+    return result
+
+
+def reference_races(
+    place: Place, budget: Budget, *, seed: int, out: Path, by: tuple[Load, ...] = loads("races")
+) -> PhaseResult:
+    """Create, re-point and delete around hot targets, and look at everything that is left."""
+    result = PhaseResult("reference races", place.name, seed)
+    took_ms: list[float] = []
+    for one in rounds(by, (Calm, Lossy), budget, seed, out):
+        namespace, known = _played(place, one, result)
+        port = place.backend.port(namespace)
+        port.open()
+        found = races.audit(port, known)
+        port.close()
+        result.add(deletes=len(found.deletes_ms), starved=found.starved, records_left=found.records)
+        result.most(most_attempts=found.most_attempts)
+        checked, flaws = check_store(place, namespace)
+        result.add(records_checked=checked)
+        result.violated([f"round {one.number}: {text}" for text in (*found.violations, *flaws)])
+        if found.starved and isinstance(one.nemesis, Calm) and one.nemesis.client_faults is None:
+            result.violated([f"round {one.number}: {found.starved} deletes gave up, as others won until the deadline"])
+        took_ms += found.deletes_ms
+        place.forget(namespace)
+    took_ms.sort()
+    if took_ms:
+        result.most(worst_delete_ms=took_ms[-1], median_delete_ms=took_ms[len(took_ms) // 2])
+        result.series["delete_ms"] = [round(value, 2) for value in took_ms[:: len(took_ms) // _SERIES + 1]]
+        result.series["delete_ms"].append(round(took_ms[-1], 2))
+    return result
+
+
+def interleavings(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
+    """Run pairs of transactions in every order of their requests."""
+    result = PhaseResult("interleavings", place.name, seed)
+    tally = _explored(place, budget, seed, result)
+    result.add(unexplained=tally.unexplained)
+    result.violated(tally.examples)
+    return result
+
+
+def guards_taken_out(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
+    """Count what the same pairs leave behind without guards: the attack works, so the defence is what holds."""
+    result = PhaseResult("guards taken out", place.name, seed)
+    halves = Budget(budget.seconds and budget.seconds / 2, budget.operations)
+    for defect in ("no guard", "no-op guard"):
+        tally = _explored(place.broken(defect), halves, seed, result)
+        result.add(**{f"dangling with {defect}": tally.dangling, f"unexplained with {defect}": tally.unexplained})
+        result.notes += [f"{defect}: {example}" for example in tally.examples[:2]]
+        if not tally.dangling:
+            result.violated([f"{defect}: no schedule left a dangling reference, so these pairs prove nothing"])
+    return result
+
+
+_CLASSIC: Final = {"create a referrer", "delete the target"}
+"""The pair that comes first, under each delete rule: without guards, most of its schedules leave a reference behind."""
+
+
+def _explored(place: Place, budget: Budget, seed: int, result: PhaseResult) -> pairs.Tally:
+    """Explore pairs in a seeded order until the budget is used, and one at least."""
+    begun = time.monotonic()
+    todo = [(family, pair) for family in pairs.families() for pair in family.pairs()]
+    seeded("pairs", seed).shuffle(todo)
+    todo.sort(key=lambda one: _CLASSIC != {script.name for script in one[1]})
+    tally = pairs.Tally()
+    with pairs.stage_at(place) as stage:
+        for family, pair in todo[: budget.operations]:
+            pairs.explore(stage, family, pair, tally)
+            if budget.seconds is not None and time.monotonic() - begun > budget.seconds:
+                break
+    result.add(pairs=tally.pairs, schedules=tally.schedules, requests=tally.requests, dangling=tally.dangling)
+    if tally.pairs < len(todo):
+        result.notes.append(f"{place.name}: {tally.pairs} of {len(todo)} pairs were run, in an order drawn by the seed")
+    return tally
+
+
+# mutants
+
+SEEDS: Final = 5
+"""Runs within which a mutant must be caught."""
+
+
+def _by_transactions(place: Place, seed: int, operations: int, out: Path) -> list[str]:
+    return sorted(serializability.check(run_lists(place, seed, operations, out).operations).counts)
+
+
+def _by_registers(place: Place, seed: int, operations: int, out: Path) -> list[str]:
+    return linearizability.check(run_registers(place, seed, 3 * operations, out).operations).violations
+
+
+def _by_interleavings(place: Place, seed: int, operations: int, out: Path) -> list[str]:  # noqa: ARG001 - one of three
+    family = next(each for each in pairs.families() if each.name == "SET_NULL")
+    scripts = {script.name: script for script in family.scripts}
+    tally = pairs.Tally()
+    with pairs.stage_at(place) as stage:
+        pairs.explore(stage, family, (scripts["create a referrer"], scripts["delete the target"]), tally)
+    return tally.examples
+
+
+Catcher = Callable[[Place, int, int, Path], list[str]]
+CATCHERS: Final[dict[str, tuple[str, Catcher]]] = {
+    "no guard": ("interleavings", _by_interleavings),
+    "no-op guard": ("interleavings", _by_interleavings),
+    "validates by reading": ("transactions", _by_transactions),
+    "watches only what it writes": ("transactions", _by_transactions),
+    "forgets versions": ("transactions", _by_transactions),
+    "repeats under a new name": ("transactions", _by_transactions),
+    "acknowledges too soon": ("transactions", _by_transactions),
+    "commits in halves": ("transactions", _by_transactions),
+    "reads from a cache": ("registers", _by_registers),
+}
+"""For each defect, the checker that must catch it."""
+
+
+def mutants(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:
+    """Catch each broken backend with the checker that is named for it, and nothing with the sound one."""
+    result = PhaseResult("mutants", place.name, seed)
+    operations = budget.operations or 25
+    for defect in DEFECTS:
+        checker, catch = CATCHERS[defect]
+        found, runs = _caught(catch, place.broken(defect), seed, operations, out / defect.replace(" ", "-"))
+        result.add(mutants=1, caught=bool(found))
+        result.notes.append(f"{defect}: caught by {checker} in run {runs}: {found[0].splitlines()[0][:120]}" if found
+                            else f"{defect}: not caught")  # fmt: skip
+        if not found:
+            result.violated([f"{defect} was not caught by {checker} in {SEEDS} runs"])
+    for name, catch in dict(CATCHERS.values()).items():
+        (out / f"sound-{name}").mkdir(parents=True)
+        result.violated([f"sound, {name}: {text}" for text in catch(place, seed, operations, out / f"sound-{name}")])
+    return result
+
+
+def _caught(catch: Catcher, place: Place, seed: int, operations: int, out: Path) -> tuple[list[str], int]:
+    for number in range(SEEDS):
+        folder = out / str(number)
+        folder.mkdir(parents=True)
+        found = catch(place, seed + number, operations, folder)
+        if found:
+            return found, number + 1
+    return [], SEEDS
+
+
+def phases() -> tuple[Phase, ...]:
+    """Give the phases that run on any backend."""
+
+    def phase(name: str, what: str, does: Any, share: float) -> Phase:
+        return Phase(name, what, EVERYWHERE, does, share)
+
+    return (
+        phase("mutants", "Each broken backend is caught by the checker that is named for it.", mutants, 0.5),
+        phase("interleavings", "Pairs of transactions, in every order of their requests, end as in a serial order.",
+              interleavings, 2.0),
+        phase("guards taken out", "The same pairs leave dangling references when the guards are taken out.",
+              guards_taken_out, 0.5),
+        phase("transactions", "Transactions on lists are strictly serializable, with lost replies too.",
+              transactions, 3.0),
+        phase("registers", "Calls on single resources are linearizable.", registers, 1.5),
+        phase("reference races", "Nothing dangles around hot targets, and deletes make progress.", reference_races,
+              2.5),
+    )  # fmt: skip

@@ -1,0 +1,88 @@
+"""Run every phase on every backend in turn, share the time among them, and keep what is done when it is cut short."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from traceback import format_exc
+from typing import Final
+
+from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
+from emco_store.contracts.proof.places import Place
+from emco_store.contracts.proof.report import Report
+
+HISTORIES: Final = "histories"
+"""The folder beside the report for what led to violations."""
+
+
+def prove(
+    phases: Sequence[Phase],
+    places: Sequence[Place],
+    report: Report,
+    *,
+    out: Path,
+    show: Callable[[str], None],
+    budget: Callable[[float], Budget] = Budget,
+) -> None:
+    """Run the phases; the report is written after each.
+
+    What a phase leaves of its time goes to those that follow. One that breaks down is noted, and the others still run.
+
+    Args:
+        phases: What to run.
+        places: Where.
+        report: What is filled; its ``minutes`` and ``seed`` decide.
+        out: Where the report is written.
+        show: Called with each line of progress.
+        budget: Makes a budget of seconds.
+
+    Raises:
+        KeyboardInterrupt: Somebody cut it short; what had ended by then is in the report.
+    """
+    end_s = time.monotonic() + 60 * report.minutes
+    todo = [(phase, place) for phase in phases for place in places if place.name in phase.backends]
+    report.describe(phases)
+    for at, (phase, place) in enumerate(todo):
+        left_s = max(end_s - time.monotonic(), 0.0)
+        ours_s = left_s * phase.share / sum(each.share for each, _ in todo[at:])
+        title = f"[{at + 1:2}/{len(todo)}] {phase.name} on {place.name}"
+        show(f"{title}: {ours_s:.0f} s of {left_s / 60:.1f} min left")
+        begun = time.monotonic()
+        try:
+            result = _run(phase, place, budget(ours_s), seed=report.seed, out=out)
+        except KeyboardInterrupt:
+            report.missing += [f"{one.name} on {there.name}: cut short by hand" for one, there in todo[at:]]
+            report.write(out)
+            raise
+        except Exception:  # noqa: BLE001 - one phase that breaks down must not take the others' results along
+            report.missing.append(f"{phase.name} on {place.name} broke down: {format_exc(limit=-3)}")
+            show(f"{title}: BROKE DOWN\n{format_exc()}")
+        else:
+            result.seconds = time.monotonic() - begun
+            report.results.append(result)
+            show(f"{title}: {_summed(result)}")
+        report.write(out)
+
+
+def _run(phase: Phase, place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:
+    """Run a phase in a folder of its own, which is kept where something was found."""
+    with TemporaryDirectory(prefix="emco-store-proof-", ignore_cleanup_errors=True) as folder:
+        result = phase.run(place, budget, seed=seed, out=Path(folder))
+        if not result.holds:
+            kept = out / HISTORIES / f"{phase.name}-{place.name}".replace(" ", "-")
+            shutil.copytree(folder, kept, dirs_exist_ok=True)
+            result.notes.append(f"what was done is kept in {HISTORIES}/{kept.name}")
+        return result
+
+
+def _summed(result: PhaseResult) -> str:
+    names = ("operations", "transactions", "judged", "schedules", "deletes", "caught", "worst_delete_ms")
+    told = ", ".join(
+        f"{result.numbers[name]:,.0f} {name.replace('_', ' ')}" for name in names if name in result.numbers
+    )
+    faults = sum(result.faults.values())
+    verdict = "nothing found" if result.holds else f"VIOLATIONS: {result.violations[0].splitlines()[0]}"
+    return f"{told}{f', {faults:,} faults' if faults else ''} in {result.seconds:.0f} s: {verdict}"

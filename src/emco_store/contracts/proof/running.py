@@ -1,0 +1,207 @@
+"""Run a workload: threads on a store, tasks on an asyncio store, or several processes of either."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from emco_store.connect import connect, connect_async
+from emco_store.contracts.proof import history
+from emco_store.contracts.proof.clients import Client, play, play_async
+from emco_store.contracts.proof.history import History, Recorder
+from emco_store.contracts.proof.models import Follower, Hub, Journal, Pin, Register, Rim, Spoke, Watcher
+from emco_store.contracts.proof.nemesis import ClientFaults, Nemesis, during, seeded
+from emco_store.contracts.proof.places import Place, at_url
+from emco_store.contracts.proof.races import races
+from emco_store.contracts.proof.workloads import Shift, final_reads, lists, registers
+from emco_store.core.resource import Resource
+from emco_store.flows.context import RetryPolicy
+from emco_store.ports import Backend
+
+MODELS: Final[tuple[type[Resource], ...]] = (Journal, Register, Hub, Pin, Spoke, Rim, Follower, Watcher)
+WORKLOADS: Final[dict[str, Callable[[Shift], Client]]] = {"lists": lists, "registers": registers, "races": races}
+_SWITCH_S: Final = 1e-4
+"""How often threads take turns: with memory as the backend, nothing else lets another come between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much of what is run, and by whom.
+
+    Attributes:
+        workload: One of :data:`WORKLOADS`.
+        threads: Clients in threads that share one blocking store, in each process.
+        tasks: Clients in tasks that share one asyncio store, in each process.
+        processes: Processes beside this one, with so many clients each; 0 for this process alone. Where the data is in
+            the memory of this process, their threads are run here.
+        operations: What each client does at most.
+        seconds: For how long; None for as long as it takes.
+        retry: How calls that lose races are repeated.
+    """
+
+    workload: str
+    threads: int = 0
+    tasks: int = 0
+    processes: int = 0
+    operations: int = sys.maxsize
+    seconds: float | None = None
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+    def __str__(self) -> str:
+        parts = [f"{number} {name}" for name, number in (("threads", self.threads), ("tasks", self.tasks)) if number]
+        return f"{self.processes or 1} process{'es' * (self.processes > 1)} of {' and '.join(parts)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """The part of one process; all of it can be handed to another."""
+
+    load: Load
+    url: str
+    namespace: str
+    first: int
+    seed: int
+    end_ns: int
+    faults: ClientFaults | None
+    path: Path
+
+
+def run(place: Place, load: Load, nemesis: Nemesis, *, seed: int, out: Path, namespace: str) -> History:
+    """Run the load while the nemesis strikes, and give the history of all processes.
+
+    Args:
+        place: The backend.
+        load: What to run.
+        nemesis: What goes wrong.
+        seed: What is done, by each client; when it happens is not ours to say.
+        out: A folder for the parts of the history.
+        namespace: Where in the backend.
+    """
+    end_ns = sys.maxsize if load.seconds is None else time.monotonic_ns() + int(load.seconds * 1e9)
+    count = load.processes if place.url else 0
+    job = _Job(load, place.url, namespace, 1, seed, end_ns, nemesis.client_faults, out / "part-0.jsonl")
+    if load.processes and not count:
+        job = replace(job, load=replace(load, threads=load.threads * load.processes))
+    each = load.threads + load.tasks
+    jobs = [replace(job, first=1 + at * each, path=out / f"part-{at}.jsonl") for at in range(count)] or [job]
+    with during(nemesis):
+        if count:
+            _run_elsewhere(jobs)
+        else:
+            _run_here(job, place.fresh())
+    return history.read(*(one.path for one in jobs))
+
+
+def read_finally(place: Place, namespace: str, known: History, out: Path) -> History:
+    """Read every list of a history once more, and give the history with those reads in it."""
+    path = out / "final.jsonl"
+    names = {step[1] for operation in known.operations for step in operation.steps}
+    with Recorder(path) as recorder, connect(place.fresh(), namespace=namespace, models=MODELS) as store:
+        play(final_reads(Shift("final", 0, seeded("final"), recorder, lambda _: True), names), store)
+    return History([*known.operations, *history.read(path).operations], known.counts)
+
+
+def check_store(place: Place, namespace: str) -> tuple[int, list[str]]:
+    """Let the store itself check all that it holds; give the number of records, and each flaw."""
+    records, flaws = 0, list[str]()
+    with connect(place.fresh(), namespace=namespace, models=MODELS) as store:
+        after: str | None = None
+        while True:
+            page = store.check(after=after)
+            records += page.records
+            flaws += [str(flaw) for flaw in page.flaws]
+            after = page.next
+            if after is None:
+                return records, flaws
+
+
+def _run_elsewhere(jobs: Sequence[_Job]) -> None:
+    spawning = multiprocessing.get_context("spawn")
+    processes = [spawning.Process(target=_work, args=(job,), daemon=True) for job in jobs]
+    for process in processes:
+        process.start()
+    try:
+        for process in processes:
+            process.join()
+    finally:
+        for process in processes:
+            if process.is_alive():
+                process.kill()
+                process.join()
+    failed = [process.exitcode for process in processes if process.exitcode]
+    if failed:
+        message = f"{len(failed)} of {len(processes)} processes of the load ended with {failed}"
+        raise RuntimeError(message)
+
+
+def _work(job: _Job) -> None:
+    """Do the part of one process; the main function of a spawned one."""
+    _run_here(job, at_url(job.url))
+
+
+def _run_here(job: _Job, backend: Backend) -> None:
+    backend, struck = (job.faults or ClientFaults()).around(backend, job.seed, job.first)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
+    try:
+        with Recorder(job.path) as recorder:
+            shifts = [_shift(job, recorder, at) for at in range(job.load.threads + job.load.tasks)]
+            threads, tasks = shifts[: job.load.threads], shifts[job.load.threads :]
+            both = [partial(_run_threads, job, backend, threads), partial(_run_tasks, job, backend, tasks)]
+            _all_of([one for one, wanted in zip(both, (threads, tasks), strict=True) if wanted])
+            recorder.count(struck)
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def _shift(job: _Job, recorder: Recorder, at: int) -> Shift:
+    number = job.first + at
+
+    def goes_on(done: int) -> bool:
+        return done < job.load.operations and time.monotonic_ns() < job.end_ns
+
+    return Shift(f"{os.getpid()}.{number}", number, seeded(job.seed, number), recorder, goes_on)
+
+
+def _run_threads(job: _Job, backend: Backend, shifts: Sequence[Shift]) -> None:
+    make = WORKLOADS[job.load.workload]
+    with connect(backend, namespace=job.namespace, models=MODELS, retry=job.load.retry) as store:
+        _all_of([partial(play, make(shift), store) for shift in shifts])
+
+
+def _run_tasks(job: _Job, backend: Backend, shifts: Sequence[Shift]) -> None:
+    make = WORKLOADS[job.load.workload]
+
+    async def work() -> None:
+        async with connect_async(backend, namespace=job.namespace, models=MODELS, retry=job.load.retry) as store:
+            await asyncio.gather(*(play_async(make(shift), store) for shift in shifts))
+
+    asyncio.run(work())
+
+
+def _all_of(works: Sequence[Callable[[], Any]]) -> None:
+    """Run each in a thread of its own, and raise the first problem that any of them met."""
+    problems: list[BaseException] = []
+
+    def guarded(work: Callable[[], Any]) -> None:
+        try:
+            work()
+        except BaseException as problem:  # noqa: BLE001 - it is raised again, in the thread that waits
+            problems.append(problem)
+
+    threads = [threading.Thread(target=guarded, args=(work,), daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if problems:
+        raise problems[0]

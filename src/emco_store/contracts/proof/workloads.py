@@ -1,0 +1,205 @@
+"""The workloads whose histories are judged: transactions on lists, and calls on registers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Any, Final
+
+from emco_store.contracts.proof.clients import Ask, Client, Script, Transact, told
+from emco_store.contracts.proof.history import Recorder
+from emco_store.contracts.proof.models import Journal, Register
+from emco_store.core.keys import Key
+from emco_store.errors import AlreadyExists, Conflict, NotFound, StoreError
+
+HOT: Final = 3
+"""So many lists or registers take half of the load."""
+COLD: Final = 12
+SPAN: Final = 12
+"""So many transactions of each client go to the same lists, before new ones take their place: lists stay short."""
+_STRIDE: Final = 10_000_000
+"""The distance between the values of two clients."""
+_FINAL: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """What one client is given.
+
+    Attributes:
+        name: The client.
+        number: Its number, of its own in the whole run.
+        random: Its random numbers.
+        recorder: Where it writes what it does.
+        goes_on: Tells whether to begin one more operation, given how many there were.
+    """
+
+    name: str
+    number: int
+    random: Random
+    recorder: Recorder
+    goes_on: Callable[[int], bool]
+
+    def value(self, at: int) -> int:
+        """Give a value that nobody else writes."""
+        return self.number * _STRIDE + at
+
+
+# lists
+
+
+def lists(shift: Shift) -> Client:
+    """Read and append to lists in transactions."""
+    at = 0
+    while shift.goes_on(at):
+        steps = list_steps(shift.random, at // SPAN, partial(_value, shift, at))
+        attempt = Attempt(steps)
+        recorded = shift.recorder.call(shift.name, steps)
+        settles = shift.random.random() < 0.5
+        yield from told(recorded, Transact(attempt.script), settles=settles, answered=attempt.made)
+        at += 1
+
+
+def _value(shift: Shift, at: int, number: int) -> int:
+    return shift.value(4 * at + number)
+
+
+def list_steps(random: Random, span: int, value: Callable[[int], int], *, cold: int = COLD) -> list[list[Any]]:
+    """Draw the steps of one transaction: one to four, each of them a read or an append."""
+    steps: list[list[Any]] = []
+    for number in range(random.choice((1, 2, 2, 3, 4))):
+        place = random.randrange(HOT) if random.random() < 0.5 else random.randrange(HOT, HOT + cold)
+        name = f"l{place}-{span}"
+        steps.append(["append", name, value(number)] if random.random() < 0.6 else ["read", name, None])
+    return steps
+
+
+class Attempt:
+    """A transaction on lists, and what its latest attempt has done.
+
+    Args:
+        steps: What to do.
+    """
+
+    def __init__(self, steps: Sequence[Sequence[Any]]) -> None:
+        self._steps = steps
+        self._done: list[list[Any]] = []
+
+    def made(self, answer: object) -> list[list[Any]]:  # noqa: ARG002 - what was done is known without the answer
+        """Give what was done: an append is a read and a write."""
+        return self._done
+
+    def script(self) -> Script:
+        """Do it; each attempt begins anew."""
+        self._done = done = []
+        for kind, name, value in self._steps:
+            (found,) = yield Ask("get_many", ([Key("Journal", name)],), {"missing_ok": True})
+            entries = [] if found is None else list(found.entries)
+            done.append(["read", name, entries])
+            if kind == "append":
+                made = [*entries, value]
+                if found is None:
+                    yield Ask("create", (Journal(name=name, entries=made),))
+                else:
+                    yield Ask("update", (found.model_copy(update={"entries": made}),))
+                done.append(["append", name, value])
+        return done
+
+
+def final_reads(shift: Shift, names: Iterable[str]) -> Client:
+    """Read every list once more, after everybody has ended."""
+    for batch in _batches(sorted(names), _FINAL):
+        attempt = Attempt([["read", name, None] for name in batch])
+        recorded = shift.recorder.call(shift.name, [])
+        yield from told(recorded, Transact(attempt.script), settles=False, answered=attempt.made)
+
+
+# registers
+
+
+def registers(shift: Shift) -> Client:
+    """Create, read, replace and delete registers, with versions that are fresh or were read long ago."""
+    known: dict[str, Register] = {}
+    at = 0
+    while shift.goes_on(at):
+        place = shift.random.randrange(HOT) if shift.random.random() < 0.5 else shift.random.randrange(HOT, HOT + COLD)
+        name = f"r{place}"
+        old = known.get(name)
+        choice = shift.random.random()
+        if old is None or choice < 0.4:
+            yield from _get(shift, name, known)
+        elif choice < 0.6:
+            yield from _create(shift, name, shift.value(at))
+        elif choice < 0.9:
+            yield from _update(shift, old, shift.value(at), known)
+        else:
+            yield from _delete(shift, old)
+        if old is None and shift.random.random() < 0.5:
+            yield from _create(shift, name, shift.value(at))
+        at += 1
+
+
+def _get(shift: Shift, name: str, known: dict[str, Register]) -> Client:
+    step = ["get", name]
+
+    def answered(found: Register | None) -> list[Any]:
+        if found is None:
+            return [step]
+        known[name] = found
+        return [step, [found.born, found.meta.version, found.value]]
+
+    yield from _told(shift, step, Ask("get", (Register, name)), answered, {NotFound: "absent"})
+
+
+def _create(shift: Shift, name: str, value: int) -> Client:
+    step = ["create", name, value]
+    made = Register(name=name, born=value, value=value)
+    yield from _told(shift, step, Ask("create", (made,)), partial(_ok, step), {AlreadyExists: "exists"})
+
+
+def _update(shift: Shift, old: Register, value: int, known: dict[str, Register]) -> Client:
+    step = ["update", old.name, old.born, old.meta.version, value]
+
+    def answered(new: Register | None) -> list[Any]:
+        if new is not None:
+            known[old.name] = new
+        return _ok(step, new)
+
+    request = Ask("update", (old.model_copy(update={"value": value}),))
+    yield from _told(shift, step, request, answered, {NotFound: "absent", Conflict: "conflict"})
+
+
+def _delete(shift: Shift, old: Register) -> Client:
+    step = ["delete", old.name, old.born, old.meta.version]
+    request = Ask("delete", (old,), {"if_version": old.meta.version})
+    answers: dict[type[StoreError], str] = {NotFound: "absent", Conflict: "conflict"}
+    # A delete answers with nothing, so a lost outcome looks like an answer: what was asked is all there is to write.
+    yield from _told(shift, step, request, partial(_ok, step), answers)
+
+
+def _ok(step: list[Any], _: object) -> list[Any]:
+    return [step, "ok"]
+
+
+def _told(
+    shift: Shift,
+    step: list[Any],
+    request: Ask,
+    answered: Callable[[Any], list[Any]],
+    answers: dict[type[StoreError], str],
+) -> Client:
+    def refused(problem: StoreError) -> list[Any] | None:
+        answer = answers.get(type(problem))
+        # A conflict that repeating could end says nothing about the version: somebody came between.
+        is_race = isinstance(problem, Conflict) and not problem.pinned
+        return None if answer is None or is_race else [step, answer]
+
+    recorded = shift.recorder.call(shift.name, [step])
+    settles = shift.random.random() < 0.5
+    yield from told(recorded, request, settles=settles, answered=answered, refused=refused)
+
+
+def _batches(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (names[at : at + size] for at in range(0, len(names), size))

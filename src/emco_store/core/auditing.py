@@ -1,0 +1,175 @@
+"""Auditing: what is wrong with one record, judged by its document, its model and the targets that are not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Set as AbstractSet
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from emco_store.core.codec import draft, load, load_untyped
+from emco_store.core.documents import LARGEST_MAX_BYTES, decode
+from emco_store.core.flaws import Flaw, FlawKind, Repair
+from emco_store.core.keys import Key
+from emco_store.core.plan import without
+from emco_store.core.records import Edge, Record
+from emco_store.core.refs import Rule
+from emco_store.core.resource import Resource
+from emco_store.errors import InvalidResource
+
+Model = type[Resource]
+_EDITS = {
+    Rule.SET_NULL: "puts null in its place, as its rule says",
+    Rule.REMOVE: "takes the entry out, as its rule says",
+    Rule.SET_DEFAULT: "puts the default in its place, as its rule says",
+}
+_Place = tuple[str, str, bool]
+
+
+def examine(record: Record, model: Model | None, absent: AbstractSet[Key]) -> Iterator[Flaw]:
+    """Yield what is wrong with a record.
+
+    Where the model is known, references and values are compared with those that it finds in the document now. The rules
+    of references are not: the ones that count are those that the record was written with (ALL-4).
+
+    Args:
+        record: The record.
+        model: The model of its kind; None where it is not known here.
+        absent: Targets that are not there.
+
+    Rules: CHK-2 to CHK-4.
+    """
+    known: Record | None = None
+    try:
+        if model is None:
+            load_untyped(record)
+        else:
+            known = rederived(record, model, record.updated_us)
+    except InvalidResource as problem:
+        yield Flaw(
+            FlawKind.INVALID, record.key.text, "", "; ".join(problem.problems),
+            "put() a correct one in its place, delete it, or check with the model that it was written with",
+            stamp=record.stamp,
+        )  # fmt: skip
+    else:
+        yield from _misplaced(record, known)
+    if known is not None:
+        yield from _differences(record, known)
+    for edge in record.edges:
+        if edge.target in absent and (known is None or _place(edge) in _places(known.edges)):
+            yield _dangling(record, edge, absent)
+
+
+def rederived(record: Record, model: Model, now_us: int) -> Record:
+    """Give a record as an update with its own value would write it: the same value, and all that follows from it.
+
+    The version moves, because one version names one state.
+
+    Raises:
+        InvalidResource: Its document does not fit the model.
+    """
+    made = draft(load(record, model), max_bytes=LARGEST_MAX_BYTES)
+    return made.record(
+        uid=record.uid, version=record.version + 1, created_us=record.created_us, updated_us=now_us
+    )  # fmt: skip
+
+
+def amended(
+    record: Record, model: Model | None, absent: AbstractSet[Key], now_us: int, *, is_rewritten: bool
+) -> Record:
+    """Give a record as it is once it has been repaired.
+
+    Args:
+        record: The record.
+        model: The model of its kind; None where it is not known here.
+        absent: Targets of references that go, where their rule lets them.
+        now_us: The time of the change, in microseconds since 1970, UTC.
+        is_rewritten: Whether references and values are taken from the document.
+
+    Raises:
+        InvalidResource: Its document does not hold what is to be changed.
+    """
+    begun = record
+    if is_rewritten and model is not None:
+        with suppress(InvalidResource):  # then it is written again as it is
+            begun = rederived(record, model, now_us)
+    lost = [edge for edge in begun.edges if edge.target in absent and _repair_of(edge, absent) is Repair.EDIT]
+    changed = without(begun, lost, now_us) if lost else begun
+    return replace(changed, version=record.version + 1, updated_us=now_us)
+
+
+def _dangling(record: Record, edge: Edge, absent: AbstractSet[Key]) -> Flaw:
+    repair = _repair_of(edge, absent)
+    if repair is Repair.EDIT:
+        do = _EDITS[edge.rule]
+    elif repair is Repair.DELETE:
+        do = "deletes it, with all that the rules take along"
+    else:
+        do = f"create {edge.target} again, or change or delete {record.key}"
+    detail = f"refers to {edge.target}, which is not there ({edge.rule})"
+    return Flaw(
+        FlawKind.DANGLING, record.key.text, edge.place, detail, do, repair, record.stamp, (edge.target.text,)
+    )  # fmt: skip
+
+
+def _repair_of(edge: Edge, absent: AbstractSet[Key]) -> Repair | None:
+    """Say what a program may do about a reference whose target is not there."""
+    if edge.rule is Rule.CASCADE:
+        return Repair.DELETE
+    if edge.rule is Rule.SET_DEFAULT and (edge.default is None or edge.default in absent):
+        return None
+    return Repair.EDIT if edge.rule in _EDITS else None
+
+
+def _misplaced(record: Record, known: Record | None) -> Iterator[Flaw]:
+    """Find references that do not stand in the document, so that no rule could take them out."""
+    document = decode(record.document)
+    wrong = [edge for edge in record.edges if not edge.is_parent and not _stands(edge, document)]
+    if wrong and (known is None or _places(known.edges) == _places(record.edges)):
+        yield _rewritable(FlawKind.EDGES, record, wrong[0].place, _told("not in the document", _places(wrong)), known)
+
+
+def _stands(edge: Edge, document: Any) -> bool:
+    try:
+        for step in edge.path[:-1]:
+            document = document[step]
+        last = edge.path[-1]
+        return bool(last in document if edge.at_key else document[last] == edge.target.text)
+    except (LookupError, TypeError):
+        return False
+
+
+def _differences(record: Record, known: Record) -> Iterator[Flaw]:
+    found: Iterable[tuple[FlawKind, str, AbstractSet[Any], AbstractSet[Any]]] = (
+        (FlawKind.EDGES, "", _places(known.edges), _places(record.edges)),
+        (FlawKind.VALUES, "unique", set(known.unique), set(record.unique)),
+        (FlawKind.VALUES, "indexed", set(known.index), set(record.index)),
+    )
+    for kind, place, wanted, recorded in found:
+        if wanted != recorded:
+            reasons = (_told("not recorded", wanted - recorded), _told("not in the document", recorded - wanted))
+            yield _rewritable(kind, record, place, "; ".join(filter(None, reasons)), known)
+
+
+def _rewritable(kind: FlawKind, record: Record, place: str, detail: str, known: Record | None) -> Flaw:
+    if known is None:
+        do, repair = "check with the model of its kind, or put() it again", None
+    else:
+        do, repair = "writes it again, with what its document says", Repair.REWRITE
+    return Flaw(kind, record.key.text, place, detail, do, repair, record.stamp)
+
+
+def _told(what: str, found: AbstractSet[tuple[Any, ...]]) -> str:
+    """Name references by place and target, and values by their field."""
+    names = sorted({f"{one[0]} -> {one[1]}" if len(one) > len(("field", "text")) else str(one[0]) for one in found})
+    return f"{what}: {', '.join(names)}" if names else ""
+
+
+def _places(edges: Iterable[Edge]) -> set[_Place]:
+    return {_place(edge) for edge in edges}
+
+
+def _place(edge: Edge) -> _Place:
+    """Give the place of a reference, whatever its number in a list: a delete rule may leave a set in another order."""
+    path = ".".join("[]" if isinstance(step, int) else step for step in edge.path)
+    return path, edge.target.text, edge.at_key

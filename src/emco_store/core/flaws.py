@@ -1,0 +1,179 @@
+"""Flaws: what a check finds wrong in what is stored, and where a check stands."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from emco_store.core.records import Stamp
+from emco_store.errors import InvalidCall
+
+HOLD_LONGEST_S = 3600
+"""A hold that ends later than so many seconds from now was made by no store."""
+HOLD_LEFT_S = 60
+"""A hold that ended more than so many seconds ago was left behind."""
+
+
+class FlawKind(StrEnum):
+    """What is wrong."""
+
+    DANGLING = "dangling"
+    """A reference whose target is not there."""
+    EDGES = "edges"
+    """The references that stand in a document are not the ones that are recorded for it."""
+    VALUES = "values"
+    """The indexed or unique values of a document are not the ones that are recorded for it."""
+    INVALID = "invalid"
+    """A document does not fit its model, or is no JSON object."""
+    UNREADABLE = "unreadable"
+    """What is stored is no record, and no outcome of a commit."""
+    UNKNOWN_KIND = "unknown-kind"
+    """This store has no model of the kind. Told only when asked for: another service may have it."""
+    DUPLICATE = "duplicate"
+    """Two resources have the same unique value."""
+    MISSING_ENTRY = "missing-entry"
+    """The backend cannot find a record by something that it should be found by."""
+    STRAY_ENTRY = "stray-entry"
+    """An entry of the backend leads to no record, or to one that does not have it."""
+    STALE_HOLD = "stale-hold"
+    """A mark that held a record for a delete has ended, or never will."""
+    FORGOTTEN_OUTCOME = "forgotten-outcome"
+    """The outcome of a commit would be kept for ever."""
+    SETUP = "setup"
+    """An index of the server is missing, or is not the one that it should be."""
+
+
+class Repair(StrEnum):
+    """What a repair would do about a flaw."""
+
+    DELETE = "delete"
+    """Delete the record, with all that the rules take along."""
+    EDIT = "edit"
+    """Take the reference out of the document, as its rule says."""
+    REWRITE = "rewrite"
+    """Write the record again, with what its document says."""
+    MEND = "mend"
+    """Make an entry of the backend fit the records; no record changes."""
+    DISCARD = "discard"
+    """Remove what no store can read. It is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """One thing that is wrong in what is stored.
+
+    Attributes:
+        kind: What is wrong.
+        key: The text of the key of the record that it is about; what stands in its place where that is no key.
+        place: Where: a reference, a field, or an entry of the backend.
+        detail: What was found, for people.
+        do: What a repair does, or else what a person can do.
+        repair: What ``store.repair`` does about it; None where that is not for a program to decide.
+        stamp: The state of the record in which it was found; None where the flaw is the backend's own.
+        entry: The backend's own name of what is wrong.
+    """
+
+    kind: FlawKind
+    key: str
+    place: str
+    detail: str
+    do: str
+    repair: Repair | None = None
+    stamp: Stamp | None = None
+    entry: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        where = f"{self.key} {self.place}".strip()
+        return f"{self.kind} {where}: {self.detail}\n  {'Repair' if self.repair else 'Do'}: {self.do}"
+
+    def plain(self) -> dict[str, Any]:
+        """Give it as JSON values."""
+        return {
+            "kind": str(self.kind),
+            "key": self.key,
+            "place": self.place,
+            "detail": self.detail,
+            "repair": None if self.repair is None else str(self.repair),
+            "do": self.do,
+        }
+
+
+def write_place(stage: str, position: str) -> str:
+    """Write where a check stands, as text that only ``after=`` reads."""
+    data = json.dumps(["check", stage, position], separators=(",", ":"))
+    return base64.urlsafe_b64encode(data.encode()).decode().rstrip("=")
+
+
+def read_place(text: str, stages: tuple[str, ...]) -> tuple[str, str]:
+    """Read where a check stands; the empty text is the beginning.
+
+    Raises:
+        InvalidCall: It is not what a check of this backend has given.
+    """
+    if text == "":
+        return stages[0], ""
+    try:
+        check, stage, position = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        if check == "check" and stage in stages and isinstance(position, str):
+            return stage, position
+    except (ValueError, TypeError, AttributeError, binascii.Error):
+        pass
+    raise InvalidCall(
+        "Cannot go on with the check after this cursor.",
+        why=["it is not page.next of a check of such a store"],
+        do="pass page.next unchanged.",
+    )
+
+
+def next_place(stages: tuple[str, ...], stage: str, position: str | None) -> str | None:
+    """Give the place behind a step that has ended at a position, or with its stage; None at the end of all."""
+    if position is not None:
+        return write_place(stage, position)
+    later = stages[stages.index(stage) + 1 :]
+    return write_place(later[0], "") if later else None
+
+
+def missing_entry(key: str, place: str, entry: tuple[str, ...]) -> Flaw:
+    """Make the flaw of a record that cannot be found by something that it should be found by."""
+    detail = "the backend has no entry that leads to the record"
+    return Flaw(FlawKind.MISSING_ENTRY, key, place, detail, "adds the entry", Repair.MEND, entry=entry)
+
+
+def stray_entry(key: str, place: str, entry: tuple[str, ...]) -> Flaw:
+    """Make the flaw of an entry that leads to no record, or to one that does not have it."""
+    detail = "the backend has an entry that belongs to no record"
+    return Flaw(FlawKind.STRAY_ENTRY, key, place, detail, "takes the entry away", Repair.MEND, entry=entry)
+
+
+def duplicate(key: str, field: str, owner: str) -> Flaw:
+    """Make the flaw of a unique value that two resources have."""
+    do = f"change it in one of the two, or delete one; {owner} is the other"
+    return Flaw(FlawKind.DUPLICATE, key, field, f"{owner} has the same {field}, which must be unique", do)
+
+
+def hold_problem(ends_in_s: float) -> str | None:
+    """Say what is wrong with a hold that ends in so many seconds, by the clock of the server; None where nothing is.
+
+    One that has ended lies about until somebody meets it, which is nothing to worry about for a while.
+    """
+    if ends_in_s > HOLD_LONGEST_S:
+        return f"it would keep commits of others off for {ends_in_s:,.0f} s"
+    if ends_in_s < -HOLD_LEFT_S:
+        return f"it ended {-ends_in_s:,.0f} s ago"
+    return None
+
+
+def stale_hold(key: str, detail: str, entry: tuple[str, ...]) -> Flaw:
+    """Make the flaw of a hold whose end has passed long ago, or lies too far away."""
+    return Flaw(FlawKind.STALE_HOLD, key, "hold", detail, "takes the mark away", Repair.MEND, entry=entry)
+
+
+def forgotten_outcome(txid: str, entry: tuple[str, ...]) -> Flaw:
+    """Make the flaw of an outcome that would never be forgotten."""
+    detail = "the outcome of this commit is kept without an end"
+    do = "lets it be forgotten after the usual time"
+    return Flaw(FlawKind.FORGOTTEN_OUTCOME, txid, "outcome", detail, do, Repair.MEND, entry=entry)

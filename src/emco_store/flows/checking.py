@@ -1,0 +1,198 @@
+"""Checking: look at everything that is stored, one page at a time, and repair what is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emco_store.core.auditing import amended, examine
+from emco_store.core.flaws import Flaw, FlawKind, Repair
+from emco_store.core.keys import Key
+from emco_store.core.plan import count
+from emco_store.core.query import check_limit
+from emco_store.core.records import Record, Stamp
+from emco_store.errors import InvalidCall, StoreError, Unavailable, UnknownOutcome
+from emco_store.flows.context import Context
+from emco_store.flows.ops import Flow, Get, Look, Mend, unavailable
+from emco_store.flows.outcomes import submit
+from emco_store.flows.unit import Unit, stale
+from emco_store.ports import Audit, Commit, Unreachable
+
+STEP = 100
+"""Records that are looked at again, or entries that are mended, in one request."""
+_OF_BACKEND = frozenset({Repair.MEND, Repair.DISCARD})
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPage:
+    """One page of a check.
+
+    Attributes:
+        records: How many records were looked at.
+        entries: How many entries in all: records, and what the backend keeps beside them.
+        flaws: What is wrong.
+        next: The cursor for ``after=``; None at the end.
+    """
+
+    records: int
+    entries: int
+    flaws: tuple[Flaw, ...]
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What became of flaws that were to be repaired.
+
+    Attributes:
+        done: Those that are repaired.
+        skipped: The others, each with the reason.
+    """
+
+    done: tuple[Flaw, ...]
+    skipped: tuple[tuple[Flaw, str], ...] = ()
+
+
+def check(context: Context, *, after: Any, limit: int, unknown_kinds: bool) -> Flow[CheckPage]:
+    """Look at one page of all that is stored.
+
+    A reference that seems to lead nowhere is looked at again, together with its target and as of one moment, so that
+    writers who are at work meanwhile make nothing look wrong.
+
+    Rules: CHK-1 to CHK-6.
+    """
+    check_limit(limit)
+    audited = yield from Look(Audit(_cursor(after), limit)).ask()
+    suspects = [record for record in audited.records if not record.targets.isdisjoint(audited.absent)]
+    confirmed: list[tuple[Record, frozenset[Key]]] = []
+    for group in _groups(suspects):
+        confirmed += yield from _look_again(group, audited.absent)
+    doubtful = {record.key for record in suspects}
+    sound = [(record, frozenset[Key]()) for record in audited.records if record.key not in doubtful]
+    flaws = [
+        flaw
+        for record, absent in sorted((*sound, *confirmed), key=lambda pair: pair[0].key)
+        for flaw in examine(record, context.schema.model_of(record.key.kind), absent)
+    ]
+    told = _unknown(context, audited.records) if unknown_kinds else ()
+    return CheckPage(len(audited.records), audited.entries, (*audited.flaws, *flaws, *told), audited.next)
+
+
+def _look_again(
+    suspects: Sequence[Record], absent: frozenset[Key]
+) -> Flow[list[tuple[Record, frozenset[Key]]]]:  # fmt: skip
+    targets = {target for record in suspects for target in record.targets & absent}
+    found = yield from Get(tuple(sorted({*targets, *(record.key for record in suspects)}))).ask()
+    gone = frozenset(target for target in targets if target not in found)
+    return [(found[record.key], gone) for record in suspects if record.key in found]
+
+
+def _cursor(after: Any) -> str:
+    if after is None:
+        return ""
+    if not isinstance(after, str) or not after:
+        raise InvalidCall(
+            f"Cannot go on with the check after {after!r:.40}.",
+            why=["it is no cursor"],
+            do="pass page.next unchanged, or None to begin.",
+        )
+    return after
+
+
+def _unknown(context: Context, records: Iterable[Record]) -> Iterator[Flaw]:
+    kinds = Counter(record.key.kind for record in records)
+    for kind in sorted(kinds):
+        if context.schema.model_of(kind) is None:
+            detail = f"{count(kinds[kind], 'record')} on this page, and no model here"
+            yield Flaw(FlawKind.UNKNOWN_KIND, kind, "", detail, "check with its model, to have its documents compared")
+
+
+def repair(context: Context, flaws: Any) -> Flow[Repaired]:
+    """Do to each flaw what it says, unless what it is about has moved.
+
+    Each record is one commit, which rests on the state in which the flaw was found and on the absence of the targets.
+
+    Rules: CHK-7, CHK-8.
+    """
+    given = _flaws(flaws)
+    done: list[Flaw] = []
+    skipped = [(flaw, "it is not for a program to decide") for flaw in given if flaw.repair is None]
+    of_backend = [flaw for flaw in given if flaw.repair in _OF_BACKEND]
+    entries = [flaw for flaw in of_backend if flaw.kind is not FlawKind.SETUP]
+    for group in (*_groups(entries), *_groups([flaw for flaw in of_backend if flaw.kind is FlawKind.SETUP])):
+        try:
+            yield from Mend(tuple(group)).ask()
+        except Unreachable as problem:
+            raise unavailable() from problem
+        except Unavailable:
+            raise
+        except StoreError as problem:
+            skipped += [(flaw, _reason(problem)) for flaw in group]
+        else:
+            done += group
+    for key, about in _by_record(given).items():
+        try:
+            yield from _repair_record(context, key, about)
+        except (UnknownOutcome, Unavailable):
+            raise
+        except StoreError as problem:
+            skipped += [(flaw, _reason(problem)) for flaw in about]
+        else:
+            done += about
+    return Repaired(tuple(done), tuple(skipped))
+
+
+def _reason(problem: StoreError) -> str:
+    return " ".join((problem.what, *problem.why))
+
+
+def _flaws(flaws: Any) -> list[Flaw]:
+    """Take the flaws of a page, or of several."""
+    try:
+        given = list(iter(flaws))
+    except TypeError:
+        given = [flaws]
+    for flaw in given:
+        if not isinstance(flaw, Flaw):
+            raise InvalidCall(f"Cannot repair {flaw!r:.80}.", why=["it is no flaw"], do="give page.flaws of a check.")
+    return list(dict.fromkeys(given))
+
+
+def _by_record(flaws: Iterable[Flaw]) -> Mapping[str, list[Flaw]]:
+    found: dict[str, list[Flaw]] = defaultdict(list)
+    for flaw in flaws:
+        if flaw.repair is not None and flaw.repair not in _OF_BACKEND:
+            found[flaw.key].append(flaw)
+    return found
+
+
+def _repair_record(context: Context, text: str, flaws: Sequence[Flaw]) -> Flow[None]:
+    unit = Unit(context)
+    key = Key.parse(text)
+    lost = {Key.parse(flaw.entry[0]) for flaw in flaws if flaw.kind is FlawKind.DANGLING}
+    yield from unit.load([key, *sorted(lost)])
+    record = unit.base[key]
+    moved = [target for target in lost if unit.base[target] is not None]
+    if record is None or moved or any(flaw.stamp not in {None, record.stamp} for flaw in flaws):
+        raise stale(moved or [key])
+    if any(flaw.repair is Repair.DELETE for flaw in flaws):
+        yield from unit.delete([key])
+        yield from unit.commit()
+        return
+    is_rewritten = any(flaw.repair is Repair.REWRITE for flaw in flaws)
+    model = context.schema.model_of(key.kind)
+    made = amended(record, model, lost, context.now_us, is_rewritten=is_rewritten)
+    yield from unit.load(sorted(made.targets))
+    there = {target for target in made.targets if unit.base[target] is not None}
+    defaults_lost = made.targets - record.targets - there
+    if defaults_lost and not is_rewritten:
+        raise stale(sorted(defaults_lost))
+    expect: dict[Key, Stamp | None] = {**dict.fromkeys(lost), key: record.stamp}
+    yield from submit(Commit(unit.txid, expect, frozenset(there - {key}), puts=(made,)), [key])
+
+
+def _groups(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for first in range(0, len(items), STEP):
+        yield items[first : first + STEP]

@@ -1,0 +1,45 @@
+"""How a delete that has lost to others gets its turn: it holds what it is about until it is done, or gives up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from emco_store import ports
+from emco_store.core.keys import Key
+from emco_store.errors import StoreError
+from emco_store.flows.ops import Flow, Hold, Release
+from emco_store.ports import Commit
+
+
+class Holding:
+    """What the attempts of one call hold together.
+
+    Whoever meets the hold of another lets go of its own before it waits, so no two wait for each other.
+    A hold is a hint: one that fails, or that ended too early, costs another attempt and nothing else.
+
+    Attributes:
+        holder: The name under which records are held; empty as long as none is.
+    """
+
+    def __init__(self) -> None:
+        self.holder = ""
+        self._keys: set[Key] = set()
+
+    def take(self, commit: Commit) -> Flow[None]:
+        """Hold all that a lost commit would delete, all that it was sealed for, and all that it would change."""
+        self.holder = self.holder or commit.txid
+        self._keys |= commit.sealed.keys() | {put.key for put in commit.puts} | set(commit.deletes)
+        with suppress(ports.Unreachable, StoreError):
+            yield from Hold(ports.Hold(self.holder, tuple(sorted(self._keys)))).ask()
+
+    def forget(self, keys: Iterable[Key]) -> None:
+        """Take note that records were written or deleted, which ended their hold."""
+        self._keys.difference_update(keys)
+
+    def give_back(self) -> Flow[None]:
+        """Let others go on with what is still held."""
+        if self._keys:
+            with suppress(ports.Unreachable, StoreError):
+                yield from Release(ports.Hold(self.holder, tuple(sorted(self._keys)))).ask()
+            self._keys.clear()

@@ -1,0 +1,1 @@
+"""Checks and repairs: damage is planted with the drivers, found, repaired where that is possible, and gone."""

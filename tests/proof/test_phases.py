@@ -1,0 +1,86 @@
+"""Each phase of the proof, in small, on each backend: the same code as in the long run, and nothing is found."""
+
+from __future__ import annotations
+
+import pytest
+
+from emco_store.contracts.proof.phase import Budget
+from emco_store.contracts.proof.phases import (
+    guards_taken_out,
+    interleavings,
+    mutants,
+    reference_races,
+    registers,
+    transactions,
+)
+from emco_store.contracts.proof.running import Load
+from emco_store.flows.context import RetryPolicy
+
+PAIRS = {"memory": 60, "redis": 12, "mongo": 7}
+"""So many pairs are interleaved; the first are those that leave references behind when the guards are taken out."""
+SHORT = RetryPolicy(deadline_s=5.0)
+
+
+def test_broken_backends_are_caught(place, tmp_path):
+    """On this backend, each way to be broken is found by the checker that is named for it."""
+    result = mutants(place, Budget(operations=15), seed=1, out=tmp_path)
+
+    assert [] == result.violations
+    assert result.numbers["mutants"] == result.numbers["caught"] == 9
+
+
+def test_interleaved_pairs_end_as_in_a_serial_order(place, tmp_path):
+    """In every order of the requests of a pair, nothing dangles and some serial order explains the end."""
+    result = interleavings(place, Budget(operations=PAIRS[place.name]), seed=1, out=tmp_path)
+
+    assert [] == result.violations
+    assert PAIRS[place.name] == result.numbers["pairs"]
+    assert result.numbers["schedules"] > 3 * PAIRS[place.name]
+
+
+def test_interleaved_pairs_leave_references_behind_without_guards(place, tmp_path):
+    """The same attack succeeds where the guards are taken out, so it is an attack."""
+    result = guards_taken_out(place, Budget(operations=3), seed=1, out=tmp_path)
+
+    assert [] == result.violations
+    assert result.numbers["dangling with no guard"] > 0
+
+
+@pytest.mark.parametrize(
+    "load",
+    [Load("lists", threads=6), Load("lists", tasks=12), Load("lists", processes=2, threads=2, tasks=2)],
+    ids=["threads", "tasks", "processes"],
+)
+def test_transactions_are_strictly_serializable(place, tmp_path, load):
+    """What threads, tasks and processes read in transactions has an order, with lost replies too."""
+    result = transactions(place, Budget(operations=12), seed=1, out=tmp_path, by=(load,))
+
+    assert [] == result.violations
+    assert result.numbers["transactions"] > 40
+    assert result.faults
+
+
+@pytest.mark.parametrize("load", [Load("registers", threads=6), Load("registers", tasks=12)], ids=["threads", "tasks"])
+def test_calls_on_single_resources_are_linearizable(place, tmp_path, load):
+    """What threads and tasks are answered about single resources has an order, with lost replies too."""
+    result = registers(place, Budget(operations=25), seed=1, out=tmp_path, by=(load,))
+
+    assert [] == result.violations
+    assert 0 == result.numbers["undecided"]
+    assert result.numbers["judged"] > 200
+
+
+@pytest.mark.parametrize(
+    "load",
+    [Load("races", threads=8, retry=SHORT), Load("races", processes=2, threads=4, retry=SHORT)],
+    ids=["threads", "processes"],
+)
+def test_nothing_dangles_after_a_race_around_hot_targets(place, tmp_path, load):
+    """After creators, re-pointers and deleters have met, everything resolves and what was acknowledged is there.
+
+    How long a delete took is for the long run to say: here, other work on the machine would decide it.
+    """
+    result = reference_races(place, Budget(operations=6), seed=1, out=tmp_path, by=(load,))
+
+    assert [] == [text for text in result.violations if "gave up" not in text]
+    assert result.numbers["deletes"] > 0

@@ -1,0 +1,163 @@
+"""The queue of group commit, in both forms."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import pytest
+
+from emco_store.turns import AsyncTurns, Ticket, Turns
+
+
+def in_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Run a test in an event loop of its own."""
+
+    @functools.wraps(test)
+    def run() -> None:
+        asyncio.run(test())
+
+    return run
+
+
+def serve(group: Sequence[Ticket[int, int]]) -> None:
+    """Answer each request with its double."""
+    for ticket in group:
+        ticket.answer(2 * ticket.request)
+
+
+async def go(turns: AsyncTurns[int, int], number: int, groups: list[list[int]], gate: asyncio.Event) -> int:
+    """Send one request, in a group that waits at the gate."""
+    ticket = Ticket[int, int](number)
+    while not ticket.is_served:
+        if await turns.is_first(ticket):
+            group = turns.take(ticket)
+            try:
+                groups.append([member.request for member in group])
+                await gate.wait()
+                serve(group)
+            finally:
+                turns.leave(group)
+    return ticket.outcome()
+
+
+@in_a_loop
+async def test_those_who_come_meanwhile_go_together_and_in_order():
+    """The first goes alone at once, the others as one group in the order in which they came."""
+    turns, groups, gate = AsyncTurns[int, int](members=10, weight=100), list[list[int]](), asyncio.Event()
+    tasks = [asyncio.create_task(go(turns, number, groups, gate)) for number in range(5)]
+    await asyncio.sleep(0)
+    assert [[0]] == groups
+
+    gate.set()
+
+    assert [0, 2, 4, 6, 8] == await asyncio.gather(*tasks)
+    assert [[0], [1, 2, 3, 4]] == groups
+
+
+@in_a_loop
+async def test_group_ends_at_its_limits():
+    """No group has more members or more weight than allowed, and one that is heavier goes alone."""
+    turns, groups, gate = AsyncTurns[int, int](members=3, weight=4), list[list[int]](), asyncio.Event()
+    tasks = [asyncio.create_task(go(turns, number, groups, gate)) for number in range(8)]
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(*tasks)
+
+    assert [[0], [1, 2, 3], [4, 5, 6], [7]] == groups
+    heavy, light = Ticket[int, int](1, weight=9), Ticket[int, int](2)
+    assert await turns.is_first(heavy)
+    assert [heavy] == turns.take(heavy)
+    turns.leave([heavy])
+    assert await turns.is_first(light)
+
+
+@in_a_loop
+async def test_cancelled_one_is_left_out():
+    """Whoever is cancelled while it waits is not taken into a group, and the others go."""
+    turns, groups, gate = AsyncTurns[int, int](members=10, weight=100), list[list[int]](), asyncio.Event()
+    tasks = [asyncio.create_task(go(turns, number, groups, gate)) for number in range(4)]
+    await asyncio.sleep(0)
+    tasks[2].cancel()
+    await asyncio.sleep(0)
+    gate.set()
+
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [[0], [1, 3]] == groups
+    assert [0, 2, 6] == [results[at] for at in (0, 1, 3)]
+    assert isinstance(results[2], asyncio.CancelledError)
+
+
+@in_a_loop
+async def test_turn_of_one_that_is_cancelled_goes_to_the_next():
+    """Whoever is cancelled when it has been given its turn, and has not taken it yet, stops nobody."""
+    turns = AsyncTurns[int, int](members=10, weight=100)
+    first, second, third = (Ticket[int, int](number) for number in range(3))
+    assert await turns.is_first(first)
+    waiting = [asyncio.create_task(turns.is_first(ticket)) for ticket in (second, third)]
+    await asyncio.sleep(0)
+    turns.leave([first])
+    waiting[0].cancel()
+
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert isinstance(results[0], asyncio.CancelledError)
+    assert results[1] is True
+
+
+@in_a_loop
+async def test_members_of_a_group_that_is_interrupted_go_again():
+    """When the one whose turn it was is cancelled, the others that would have gone with it go without it."""
+    turns, groups, gate = AsyncTurns[int, int](members=10, weight=100), list[list[int]](), asyncio.Event()
+    tasks = [asyncio.create_task(go(turns, number, groups, gate)) for number in range(3)]
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    gate.set()
+
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [[0], [1, 2], [2]] == groups
+    assert [True, True, False] == [isinstance(result, asyncio.CancelledError) for result in results]
+    assert 4 == results[2]
+
+
+def test_threads_share_turns_and_each_gets_its_own_reply():
+    """Among threads each request is served once, with its own reply, however they meet."""
+    turns = Turns[int, int](members=4, weight=100)
+    replies: dict[int, int] = {}
+    served: list[int] = []
+
+    def send(first: int) -> None:
+        for number in range(first, first + 200):
+            ticket = Ticket[int, int](number)
+            if turns.is_first(ticket):
+                group = turns.take(ticket)
+                served.extend(member.request for member in group)
+                serve(group)
+                turns.leave(group)
+            replies[number] = ticket.outcome()
+
+    threads = [threading.Thread(target=send, args=(1000 * at,)) for at in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+
+    assert {number: 2 * number for number in replies} == replies
+    assert 1600 == len(replies) == len(served) == len(set(served))
+
+
+def test_thread_whose_problem_was_noted_raises_it():
+    """A request that could not be served raises what was noted, in its own caller."""
+    ticket = Ticket[int, int](1)
+    ticket.fail(KeyError("why"))
+
+    with pytest.raises(KeyError, match="why"):
+        ticket.outcome()
