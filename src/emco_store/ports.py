@@ -24,7 +24,7 @@ class Durability(StrEnum):
     VOLATILE = "volatile"
     """Nothing: it lives in memory."""
     LOCAL_1S = "local-1s"
-    """A killed server; a power failure may take the last second."""
+    """The end of the server, but for about the last second: an fsync that hangs may hold back a little more."""
     LOCAL_SYNC = "local-sync"
     """A power failure of the one server."""
     REPLICATED = "replicated"

@@ -31,7 +31,9 @@ ERRORS = {
 
 def test_public_names_are_the_promised_ones():
     """``emco_store`` exports exactly these names."""
-    assert sorted(MODELS | DELETE_RULES | STORES | OPTIONS | QUERIES | PLANS | CHECKS | ERRORS) == sorted(emco_store.__all__)
+    assert sorted(MODELS | DELETE_RULES | STORES | OPTIONS | QUERIES | PLANS | CHECKS | ERRORS) == sorted(
+        emco_store.__all__
+    )
 
 
 def test_every_public_name_is_there():

@@ -12,7 +12,7 @@ from pydantic_core import PydanticSerializationError
 
 from emco_store.core.documents import decode, encode, problems_in
 from emco_store.core.indexing import index_text
-from emco_store.core.keys import Key
+from emco_store.core.keys import Key, known_key
 from emco_store.core.records import PARENT_PATH, Edge, Record
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Meta, ModelSpec, Resource, invalid_resource
@@ -209,9 +209,9 @@ def load(record: Record, model: type[R]) -> R:
     key = record.key
     above = key.segments[: len(key.segments) - len(spec.key_fields)]
     try:
-        parent = None if spec.parent is None else Key.trusted(spec.parent.__emco__.kind, above).text
+        parent = None if spec.parent is None else known_key(spec.parent.__emco__.kind, above).text
         resource = _read(model, record.document, parent)
-        if resource.key != key:
+        if (*above, *(getattr(resource, name) for name in spec.key_fields)) != key.segments:
             message = f"the document says that its key is {resource.key}"
             raise ValueError(message)  # noqa: TRY301 - joins the other ways in which a document may not fit
     except (ValidationError, ValueError) as problem:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Set as AbstractSet
+import re
+from collections.abc import Iterable, Mapping, Set as AbstractSet
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -20,48 +21,55 @@ MAX_BYTES = 1 << 20
 LARGEST_MAX_BYTES = 8 << 20
 """The highest limit that a store may be opened with."""
 _INT64 = 1 << 63
+_REFUSED_KEY = re.compile(r"^\$|[.\0]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def problems_in(value: Any, *, keys: AbstractSet[str] = frozenset()) -> list[str]:
-    """List what in a JSON value is beyond the limits that hold on every backend.
+def problems_in(value: Mapping[str, Any], *, keys: AbstractSet[str] = frozenset()) -> list[str]:
+    """List what in a JSON object is beyond the limits that hold on every backend.
 
     Args:
-        value: A JSON value.
+        value: A JSON object.
         keys: Keys of maps that are references; a name in one may hold a dot.
 
     Rules: BAD-2 to BAD-5.
     """
     problems: list[str] = []
-    _walk(value, "", 1, keys, problems)
+    _walk(value.items(), (), keys, problems, in_map=True)
     return problems
 
 
-def _walk(value: Any, path: str, depth: int, keys: AbstractSet[str], problems: list[str]) -> None:  # noqa: C901 - one table
-    kind = type(value)  # pyright: ignore[reportUnknownVariableType]  # a value is of any type by nature
-    if kind is str:
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            problems.append(f"{path or 'value'}: text with a lone surrogate has no UTF-8 form")
-    elif kind is dict:
-        if depth > MAX_DEPTH:
-            problems.append(f"{path}: nested deeper than {MAX_DEPTH} levels")
-            return
-        for key, inner in value.items():
-            if (key.startswith("$") or "." in key or "\0" in key) and key not in keys:
-                problems.append(
-                    f"{path}: the key {key!r:.80} begins with '$' or holds '.' or NUL; Opaque takes such data"
-                )
-            _walk(inner, f"{path}.{key:.40}" if path else key[:40], depth + 1, keys, problems)
-    elif kind is list:
-        if depth > MAX_DEPTH:
-            problems.append(f"{path}: nested deeper than {MAX_DEPTH} levels")
-            return
-        for index, inner in enumerate(value):
-            _walk(inner, f"{path}[{index}]", depth + 1, keys, problems)
-    elif kind is int:
-        if not -_INT64 <= value < _INT64:
-            problems.append(f"{path}: the integer does not fit 64 bits")
-    elif kind is float and not math.isfinite(value):
-        problems.append(f"{path}: {value} has no JSON form")
+def _walk(  # noqa: C901 - one table
+    entries: Iterable[tuple[Any, Any]], path: tuple[Any, ...], keys: AbstractSet[str], problems: list[str], *,
+    in_map: bool,
+) -> None:  # fmt: skip
+    """Look at the entries of a map or a list; the path becomes text only where there is a problem."""
+    if len(path) >= MAX_DEPTH:
+        problems.append(f"{_place(path)}: nested deeper than {MAX_DEPTH} levels")
+        return
+    for key, inner in entries:
+        if in_map and _REFUSED_KEY.search(key) and key not in keys:
+            problems.append(
+                f"{_place(path)}: the key {key!r:.80} begins with '$' or holds '.' or NUL; Opaque takes such data"
+            )
+        kind = type(inner)  # pyright: ignore[reportUnknownVariableType]  # a value is of any type by nature
+        if kind is str:
+            if not inner.isascii() and _LONE_SURROGATE.search(inner):
+                problems.append(f"{_place((*path, key))}: text with a lone surrogate has no UTF-8 form")
+        elif kind is int:
+            if not -_INT64 <= inner < _INT64:
+                problems.append(f"{_place((*path, key))}: the integer does not fit 64 bits")
+        elif kind is dict:
+            _walk(inner.items(), (*path, key), keys, problems, in_map=True)
+        elif kind is list:
+            _walk(enumerate(inner), (*path, key), keys, problems, in_map=False)  # pyright: ignore[reportUnknownArgumentType]  # see kind
+        elif kind is float and not math.isfinite(inner):
+            problems.append(f"{_place((*path, key))}: {inner} has no JSON form")
+
+
+def _place(path: tuple[Any, ...]) -> str:
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step:.40}" for step in path)
+    return text.removeprefix(".")
 
 
 def encode(document: Any) -> bytes:

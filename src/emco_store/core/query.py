@@ -191,7 +191,7 @@ def _operand(value: Any) -> Any:
     """
     plain = _plain(value)
     if plain is None or isinstance(plain, str | int | float | date | UUID):
-        problems = problems_in(plain)
+        problems = problems_in({"value": plain})
         if problems:
             raise InvalidCall(
                 f"Cannot compare a field with {value!r:.80}.", why=problems, do="compare with what a field can hold."

@@ -230,6 +230,10 @@ class Address:
                 raise ValueError(message)
 
 
+_KNOWN = 10_000
+"""How many references a place remembers."""
+
+
 @dataclass(slots=True)
 class RefSpec:
     """One place in a model where references stand: their targets, their rule, and how their text is read.
@@ -239,6 +243,7 @@ class RefSpec:
         targets: Classes of resources, or names of kinds.
         addresses: For each kind of target, how a text is completed; filled when first needed, because a target may be
             defined after its referrer.
+        known: References that are right in any referrer, by their text: the same few come again and again.
     """
 
     owner: Any
@@ -247,6 +252,7 @@ class RefSpec:
     options: Reference
     default: Any = None
     addresses: dict[str, Address] = field(default_factory=dict)
+    known: dict[str, Ref[Any]] = field(default_factory=dict)
     find: Callable[[Any, Any], Any] | None = None
 
     def bind(self, value: Any, own: Key) -> Ref[Any]:
@@ -256,6 +262,9 @@ class RefSpec:
             ValueError: It is of another kind, it stands for no key, or for the resource itself or an ancestor of it.
         """
         ref: Ref[Any] = as_ref(value)
+        known = self.known.get(ref.text)
+        if known is not None:
+            return known if ref.key is None else ref
         if ref.text in self.options.ignore:
             return ref
         addresses = self.addresses or self.resolve()
@@ -270,9 +279,14 @@ class RefSpec:
             message = f"a key of {key.kind} has {address.length} names, {key} has {len(key.segments)}"
             raise ValueError(message)
         address.check_fixed(key)
-        if key.segments == own.segments[: len(key.segments)] and self._is_own_line(key, own):
-            message = f"a resource cannot refer to itself or to what it already lies in: {key}"
-            raise ValueError(message)
+        if self._is_own_line(key, own):
+            if key.segments == own.segments[: len(key.segments)]:
+                message = f"a resource cannot refer to itself or to what it already lies in: {key}"
+                raise ValueError(message)
+        elif as_ref(value).text == key.text:  # whole, so it means the same in every referrer
+            if len(self.known) >= _KNOWN:
+                self.known.clear()
+            self.known[key.text] = ref
         return ref
 
     def default_key(self, own: Key) -> Key | None:

@@ -14,7 +14,7 @@ from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 
 from emco_store.core.indexing import Index, Unique, is_scalar
-from emco_store.core.keys import Key, kind_problem, name_problem
+from emco_store.core.keys import Key, kind_problem, known_key, name_problem
 from emco_store.core.records import Edge
 from emco_store.core.refs import Ref, RefSpec, Rule
 from emco_store.core.shapes import Node, Place, bind_field, compile_field
@@ -300,7 +300,7 @@ def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
         if parent is not None:
             message = f"at parent: a {spec.kind} is a root and has no parent"
             raise ValueError(message)
-        return Key.trusted(spec.kind, own)
+        return known_key(spec.kind, own)
     above = spec.parent.__emco__
     if parent is None:
         message = f"at parent: a {spec.kind} lies under a {above.kind}; give it as parent="
@@ -312,7 +312,7 @@ def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
     if key.kind != above.kind or len(key.segments) != above.length:
         message = f"at parent: {key} is not the key of a {above.kind}"
         raise ValueError(message)
-    return Key.trusted(spec.kind, (*key.segments, *own))
+    return known_key(spec.kind, (*key.segments, *own))
 
 
 def _key_problems(cls: type[Resource], kind: str, key_fields: tuple[str, ...]) -> Iterator[str]:

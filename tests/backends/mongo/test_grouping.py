@@ -15,8 +15,8 @@ from emco_store import AsyncStore, Conflict, Key, MissingReference, Resource, co
 from emco_store.backends.mongo.aio import Member
 from emco_store.backends.mongo.backend import DATABASE, MongoBackend
 from emco_store.backends.mongo.task import TaskMongoPort
-from emco_store.turns import Ticket
 from emco_store.ports import Receipt, Refusal
+from emco_store.turns import Ticket
 
 pytestmark = pytest.mark.mongo
 WRITERS = 20

@@ -171,11 +171,11 @@ class AsyncRedisPort:
             args: Its arguments.
             send: How to send a command, if not by itself.
         """
-        send = send or self._client.execute_command
+        go: Send = send or self._client.execute_command
         try:
-            return await send("EVALSHA", script.sha, len(keys), *keys, *args)
+            return await go("EVALSHA", script.sha, len(keys), *keys, *args)
         except exceptions.NoScriptError:
-            return await send("EVAL", script.text, len(keys), *keys, *args)
+            return await go("EVAL", script.text, len(keys), *keys, *args)
 
     async def _together(self, *command: Any) -> Any:
         """Send a command along with those that come while another is on its way."""

@@ -172,11 +172,11 @@ class RedisPort:
             args: Its arguments.
             send: How to send a command, if not by itself.
         """
-        send = send or self._client.execute_command
+        go: Send = send or self._client.execute_command
         try:
-            return send("EVALSHA", script.sha, len(keys), *keys, *args)
+            return go("EVALSHA", script.sha, len(keys), *keys, *args)
         except exceptions.NoScriptError:
-            return send("EVAL", script.text, len(keys), *keys, *args)
+            return go("EVAL", script.text, len(keys), *keys, *args)
 
     def _together(self, *command: Any) -> Any:
         """Send a command along with those that come while another is on its way."""

@@ -84,6 +84,8 @@ def reference_races(
         result.violated([f"round {one.number}: {text}" for text in (*found.violations, *flaws)])
         if found.starved and isinstance(one.nemesis, Calm) and one.nemesis.client_faults is None:
             result.violated([f"round {one.number}: {found.starved} deletes gave up, as others won until the deadline"])
+        weather = "good_weather" if one.nemesis.client_faults is None else "lossy"
+        result.most(**{f"worst_delete_ms_in_{weather}": max(found.deletes_ms, default=0.0)})
         took_ms += found.deletes_ms
         place.forget(namespace)
     took_ms.sort()

@@ -152,8 +152,8 @@ local function scan(hash)
   return cursor == '0' and '' or cursor
 end
 
-local function scan_outcomes()
-  local reply = redis.call('SCAN', position == '' and '0' or position, 'MATCH', ARGV[5] .. '*', 'COUNT', limit)
+local function scan_outcomes() -- among all keys of the server, so in steps of their number and not of what is found
+  local reply = redis.call('SCAN', position == '' and '0' or position, 'MATCH', ARGV[5] .. '*', 'COUNT', 1000)
   for _, key in ipairs(reply[2]) do
     look.outcomes(key)
     entries = entries + 1

@@ -1,0 +1,235 @@
+"""Clients that die before and after every request of every operation, and what the next one finds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from emco_store.connect import connect, connect_async
+from emco_store.contracts.blocking import Loop, blocking, raw
+from emco_store.contracts.faults import ClientDied, Faults, FaultyBackend, Moment, Name
+from emco_store.contracts.harness import AT_ONCE, CountedIds, Mode
+from emco_store.contracts.proof.nemesis import seeded
+from emco_store.contracts.proof.operations import (
+    BLOCKING_ONLY,
+    MODELS,
+    OPERATIONS,
+    Operation,
+    State,
+    begin,
+    clear,
+    differences,
+    state,
+)
+from emco_store.contracts.proof.phase import Budget, PhaseResult
+from emco_store.contracts.proof.places import Place
+from emco_store.errors import AlreadyExists, Conflict, NotFound
+from emco_store.ports import Commit, Outcome, Port, Receipt
+
+Recovery = Literal["resolve", "repeat"]
+ALREADY: Final = (AlreadyExists, NotFound)
+"""What who repeats an operation is told when it was done already."""
+
+
+class Dying(Faults):
+    """A client that dies at one request, and asks for nothing more; ``at`` is its number from 0, None for never."""
+
+    def __init__(self, at: int | None = None, moment: Moment = "before") -> None:
+        super().__init__()
+        self._at = at
+        self._moment = moment
+        self.is_dead = False
+
+    def strike(self, name: Name, moment: Moment, argument: Any = None) -> Any:
+        """See the base class."""
+        if self.is_dead:
+            raise ClientDied
+        number = len(self.requests) - (moment == "after")
+        self.is_dead = (number, moment) == (self._at, self._moment)
+        if self.is_dead:
+            if moment == "before":
+                self.requests.append((name, argument))
+            raise ClientDied
+        return super().strike(name, moment, argument)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where a client dies, and what another does about it."""
+
+    operation: Operation
+    mode: Mode
+    at: int
+    moment: Moment
+    recovery: Recovery
+
+    def __str__(self) -> str:
+        return f"{self.operation.name}, {self.mode}, {self.moment} request {self.at + 1}, then {self.recovery}"
+
+
+@dataclass(slots=True)
+class Scene:
+    """One namespace, in which operations are begun again and again.
+
+    Attributes:
+        place: The backend.
+        namespace: Where in it.
+        port: A port without faults.
+        loop: Where asyncio stores run.
+    """
+
+    place: Place
+    namespace: str
+    port: Port
+    loop: Loop = field(default_factory=Loop)
+    _begun: int = 0
+
+    def begin(self, operation: Operation) -> str:
+        """Make the data of an operation anew, and give a name that identifiers of this time may begin with."""
+        self._begun += 1
+        name = f"{self.namespace}-{self._begun}"
+        clear(self.port, name)
+        with self.open(Mode.BLOCKING, f"{name}-begin") as store:
+            begin(store)
+        if operation.spoil is not None:
+            operation.spoil(self.port, name)
+        return name
+
+    @contextmanager
+    def open(self, mode: Mode, ids: str, faults: Faults | None = None) -> Generator[Any]:
+        """Open a store whose identifiers begin with a name."""
+        backend = FaultyBackend(self.place.backend, faults or Faults())
+        options: dict[str, Any] = {
+            "namespace": self.namespace, "models": MODELS, "ids": CountedIds(ids), "retry": AT_ONCE,
+        }  # fmt: skip
+        opened = connect(backend, **options) if mode is Mode.BLOCKING else None
+        with opened or blocking(connect_async(backend, **options), self.loop) as store:
+            yield store
+
+    def play(self, operation: Operation, mode: Mode, ids: str, faults: Dying, seen: Callable[[], None]) -> None:
+        """Do an operation, with its competitor; ``seen`` is called whenever something may have been written."""
+        with self.open(mode, f"{ids}-other") as other, self.open(mode, ids, faults) as store:
+            if operation.compete is not None:
+                faults.do("commit", lambda: self._compete(operation, other), times=1)
+            for name in ("commit", "mend"):
+                faults.do(name, seen, moment="after", times=1000)
+            operation.call(store)
+
+    def _compete(self, operation: Operation, other: Any) -> Any:
+        return operation.compete and operation.compete(raw(other))
+
+    def milestones(self, operation: Operation) -> tuple[list[State], int]:
+        """Do an operation to its end: give each state on the way that is whole, and how many requests it takes."""
+        ids, faults, states = self.begin(operation), Dying(), list[State]()
+        states.append(state(self.port))
+        self.play(operation, Mode.BLOCKING, ids, faults, lambda: states.append(state(self.port)))
+        return states, len(faults.requests)
+
+
+def crash_points(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
+    """Let clients die before and after every request, and settle or repeat what they were doing."""
+    result = PhaseResult("crash points", place.name, seed)
+    begun, namespace = time.monotonic(), place.namespace()
+    port = place.backend.port(namespace)
+    port.open()
+    scene = Scene(place, namespace, port)
+    known = {operation.name: scene.milestones(operation) for operation in OPERATIONS}
+    todo = list(_points({name: requests for name, (_, requests) in known.items()}))
+    seeded("crash points", seed).shuffle(todo)
+    for point in todo[: budget.operations]:
+        result.add(crashes=1)
+        _crash(scene, point, known[point.operation.name][0], result)
+        if budget.seconds is not None and time.monotonic() - begun > budget.seconds:
+            break
+    result.add(points=len(todo))
+    if result.numbers.get("crashes", 0) < len(todo):
+        result.notes.append(f"{result.numbers['crashes']:.0f} of {len(todo)} points, in an order drawn by the seed")
+    scene.loop.close()
+    port.close()
+    place.forget(namespace)
+    return result
+
+
+def _points(requests: dict[str, int]) -> Iterator[Point]:
+    moments: tuple[Moment, ...] = ("before", "after")
+    recoveries: tuple[Recovery, ...] = ("resolve", "repeat")
+    for operation, mode in product(OPERATIONS, Mode):
+        if mode is Mode.BLOCKING or operation.name not in BLOCKING_ONLY:
+            for at, moment, recovery in product(range(requests[operation.name]), moments, recoveries):
+                yield Point(operation, mode, at, moment, recovery)
+
+
+def _crash(scene: Scene, point: Point, milestones: list[State], result: PhaseResult) -> None:
+    ids = scene.begin(point.operation)
+    faults = Dying(point.at, point.moment)
+    try:
+        scene.play(point.operation, point.mode, ids, faults, lambda: None)
+    except ClientDied:
+        result.struck({f"died {point.moment} {faults.requests[-1][0]}": 1})
+    else:
+        result.violated([f"{point}: the client did not die, so its requests are not the same each time"])
+        return
+    found = state(scene.port)
+    if found not in milestones:
+        result.violated([f"{point}: half of it was left: {differences(found, milestones)}"])
+    commits = [argument for name, argument in faults.requests if name == "commit"]
+    if commits:
+        was_sent = point.moment == "after" or faults.requests[-1][0] != "commit"
+        texts = _recovered(scene.port, commits[-1], point.recovery, found, was_sent=was_sent)
+        result.violated([f"{point}: {text}" for text in texts])
+    begun = time.monotonic()
+    result.violated([f"{point}: {text}" for text in _went_on(scene, point, f"{ids}-next", milestones)])
+    result.most(worst_wait_s=time.monotonic() - begun)
+
+
+def _recovered(port: Port, commit: Commit, recovery: Recovery, found: State, *, was_sent: bool) -> Iterator[str]:
+    """Settle the last commit, or send it again; either way its effect is there once, and stays so."""
+    if recovery == "resolve":
+        outcome = port.settle(commit.txid)
+        if outcome is Outcome.COMMITTED and not was_sent:
+            yield "a commit that was never sent is said to have happened"
+        settled = port.commit(commit)
+        if isinstance(settled, Receipt) != (outcome is Outcome.COMMITTED):
+            yield f"after {outcome} the same commit is answered with {settled}"
+        if state(port) != found:
+            yield f"settled as {outcome}, and yet it changed: {differences(state(port), [found])}"
+        return
+    first = port.commit(commit)
+    once = state(port)
+    again = port.commit(commit)
+    if isinstance(first, Receipt) != isinstance(again, Receipt) or once != state(port):
+        yield f"sent twice, it ends as {first} and {again}: {differences(state(port), [once])}"
+    if not isinstance(first, Receipt) and once != found:
+        yield f"refused, and yet it changed: {differences(once, [found])}"
+
+
+def _went_on(scene: Scene, point: Point, ids: str, milestones: list[State]) -> Iterator[str]:
+    """Do the same as another client, who is not kept from it, and let the store check itself."""
+    with scene.open(point.mode, ids) as store:
+        before = state(scene.port)
+        try:
+            _until_done(lambda: point.operation.call(store))
+        except ALREADY:
+            if before == milestones[0]:
+                yield "another is told that it was done, and nothing was"
+        left = [str(flaw) for flaw in store.check().flaws]
+        if left:
+            yield f"the check finds {left}"
+
+
+def _until_done(call: Callable[[], Any]) -> None:
+    """Call it, again while a hold that the dead client left stands in the way; it ends by the server's clock."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            call()
+        except Conflict:
+            if time.monotonic() > end:
+                raise
+        else:
+            return

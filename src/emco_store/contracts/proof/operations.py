@@ -1,0 +1,151 @@
+"""What a client is doing when it dies: each operation that writes, and the data that it begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from emco_store._sync.store import Store
+from emco_store.contracts.models import Cascade, Crate, Item, Parcel, Rack, Remove, SetNull, Site
+from emco_store.core.keys import Key
+from emco_store.core.resource import Resource
+from emco_store.ports import Commit, Port, Receipt, Scan
+
+MODELS: Final[tuple[type[Resource], ...]] = (Site, Rack, Crate, Parcel, Cascade, SetNull, Remove, Item)
+MANY: Final = 25
+"""Records that the large transaction creates."""
+_A, _B, _GHOST = Key("Site", "a"), Key("Site", "b"), Key("Site", "ghost")
+
+State = dict[str, tuple[int, bytes, frozenset[Key]]]
+"""The version, the document and the targets of every record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One call of a store, or a few that belong together.
+
+    Attributes:
+        name: For the report.
+        call: Does it, with a blocking store or what is used like one.
+        compete: What another client does in the midst of its first commit, so that this one loses; None for nothing.
+        spoil: What a hand or a faulty program did to the data before; None for nothing.
+    """
+
+    name: str
+    call: Callable[[Any], Any]
+    compete: Callable[[Any], Any] | None = None
+    spoil: Callable[[Port, str], None] | None = None
+
+
+def _update(store: Any) -> None:
+    store.update(store.get(Site, "a").model_copy(update={"title": "new"}))
+
+
+def _transact(store: Any) -> None:
+    with store.transaction() as tx:
+        site = tx.get(Site, "a")
+        for number in range(MANY):
+            tx.create(Crate(name=f"n{number}", parent=site))
+        tx.update(site.model_copy(update={"title": "many"}))
+        tx.create(Item(name="j", serial="taken"))
+        tx.delete(Key("Item", "i"))
+        tx.delete(Key("Parcel", "a", "c", "p"))
+
+
+def _repair(store: Any) -> None:
+    store.repair(store.check().flaws)
+
+
+def _refer_to_b(store: Any) -> Any:
+    return store.create(SetNull(name="late", one=_B))  # pyright: ignore[reportArgumentType]  # validated as a caller's
+
+
+def _spoil(port: Port, txid: str) -> None:
+    """Let a reference lead nowhere, and let what is recorded beside a document differ from it."""
+    keys = (Key("SetNull", "n"), Key("Parcel", "a", "c", "q"), Key("Cascade", "k"))
+    found = port.get(keys)
+    null, parcel, cascade = (found[key] for key in keys)
+    (edge,) = null.edges
+    (along,) = cascade.edges
+    put(
+        port,
+        f"{txid}-spoil",
+        replace(null, document=null.document.replace(b"Site/a", b"Site/ghost"), edges=(replace(edge, target=_GHOST),)),
+        replace(parcel, index=()),
+        replace(
+            cascade, document=cascade.document.replace(b"Site/a", b"Site/ghost"),
+            edges=(replace(along, target=_GHOST),),
+        ),
+    )  # fmt: skip
+
+
+OPERATIONS: Final = (
+    Operation("create", lambda store: store.create(Rack(name="k", parent=_B))),
+    Operation("update", _update),
+    Operation("put of a new one", lambda store: store.put(Site(name="new"))),
+    Operation("put", lambda store: store.put(Site(name="a", title="put"))),
+    Operation("delete of a leaf", lambda store: store.delete(Key("Parcel", "a", "c", "p"))),
+    Operation("delete over several levels and rules", lambda store: store.delete(_A)),
+    Operation("plan and apply", lambda store: store.apply(store.plan_delete(_A))),
+    Operation("transaction", _transact),
+    Operation("run", lambda store: store.run(lambda tx: tx.put(Site(name="a", title=f"{tx.get(_B).title}!")))),
+    Operation("delete that lost and holds", lambda store: store.delete(_B), compete=_refer_to_b),
+    Operation("repair", _repair, spoil=_spoil),
+)
+"""Every operation that writes. ``run`` is given a function that is not awaited, so it is for blocking stores alone."""
+BLOCKING_ONLY: Final = frozenset({"run"})
+
+
+def begin(store: Store) -> None:
+    """Make the data that every operation begins with, in an empty namespace."""
+    with store.transaction() as tx:
+        for made in (
+            Site(name="a"), Site(name="b"), Crate(name="c", parent=_A), Parcel(name="p", parent="Crate/a/c", code="x"),
+            Parcel(name="q", parent="Crate/a/c", code="y", weight=3), SetNull(name="n", one=_A),
+            Cascade(name="k", one=_A), Remove(name="r", listed=[_A, _B]), Item(name="i", serial="taken"),
+        ):  # fmt: skip
+            tx.create(made)
+
+
+def clear(port: Port, txid: str) -> None:
+    """Empty a namespace."""
+    keys = tuple(record.key for record in port.scan(Scan(kind=None, limit=10_000)))
+    if keys:
+        _commit(port, Commit(f"{txid}-clear", deletes=keys))
+
+
+def put(port: Port, txid: str, *records: Any) -> None:
+    """Write records as they are, with no rule in the way."""
+    _commit(port, Commit(txid, puts=records))
+
+
+def state(port: Port) -> State:
+    """Give what is stored."""
+    found: State = {}
+    after: tuple[str, str] | None = None
+    while batch := port.scan(Scan(kind=None, after=after)):
+        found |= {record.key.text: (record.version, record.document, record.targets) for record in batch}
+        after = ("", batch[-1].key.text)
+    return found
+
+
+def differences(found: State, allowed: Iterable[State]) -> str:
+    """Name what is different from the nearest of the states that may be."""
+    return min((_different(found, one) for one in allowed), key=len, default="")
+
+
+def _different(found: State, wanted: State) -> str:
+    keys = sorted(key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key))
+    return ", ".join(f"{key}: {_short(found.get(key))} and not {_short(wanted.get(key))}" for key in keys)
+
+
+def _short(one: tuple[int, bytes, frozenset[Key]] | None) -> str:
+    return "absent" if one is None else f"version {one[0]} {one[1][:80]!r}"
+
+
+def _commit(port: Port, commit: Commit) -> None:
+    reply = port.commit(commit)
+    if not isinstance(reply, Receipt):
+        message = f"the data could not be made: {reply}"
+        raise RuntimeError(message)  # noqa: TRY004 - no argument is of a wrong type

@@ -1,0 +1,172 @@
+"""The ports to MongoDB and Redis over the simulated server: theirs are the queue, the groups, the repeats and the cuts.
+
+What is replaced is what they say to a server: a transaction of MongoDB, a pipeline of Redis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Self
+
+from bson.raw_bson import RawBSONDocument
+from redis import exceptions
+
+from emco_store.backends.mongo import judging
+from emco_store.backends.mongo.documents import claim_of, outcome_id
+from emco_store.backends.mongo.errors import Collided
+from emco_store.backends.mongo.task import TaskMongoPort
+from emco_store.backends.redis.errors import lost
+from emco_store.backends.redis.task import TaskRedisPort
+from emco_store.contracts.proof.simulated_network import NAMESPACE, NoAnswer, NotSent, Server
+from emco_store.contracts.proof.simulated_ports import SimulatedReads, Site
+from emco_store.ports import Commit, OutcomeLost, Receipt, Refusal
+
+DEADLINE_S = 3.0
+_OUTCOME = outcome_id("")
+
+
+class GroupingPort(SimulatedReads, TaskMongoPort):
+    """Groups commits as the port to MongoDB does: its code, over a transaction of the simulated server."""
+
+    def __init__(self, site: Site) -> None:
+        TaskMongoPort.__init__(self, _NoDatabase(), "simulated", NAMESPACE, owned=False, deadline_s=DEADLINE_S)
+        SimulatedReads.__init__(self, site)
+        self._sent: dict[str, Commit] = {}
+
+    async def commit(self, commit: Commit) -> Receipt | Refusal:
+        """See :meth:`emco_store.ports.Port.commit`."""
+        self._sent[commit.txid] = commit
+        return await TaskMongoPort.commit(self, commit)
+
+    async def _write(self, statements: Sequence[RawBSONDocument], within_s: float) -> bool:  # noqa: ARG002 - the base's
+        """Send the statements, and then the commit."""
+        names = [str(statement["q"]["_id"]) for statement in statements]
+        commits = [self._sent[name.removeprefix(_OUTCOME)] for name in names if name.startswith(_OUTCOME)]
+        told = " ".join(commit.txid for commit in commits)
+        server, network, client = self.site.server, self.site.network, self.site.client
+        try:
+            if not await network.call(client, "update", told, lambda: server.together(commits, keep=False)):
+                return False
+        except (NotSent, NoAnswer):
+            raise Collided from None  # a transaction that was not committed ends by itself
+        if network.strikes(network.weather.collided, "collided"):
+            raise Collided
+        try:
+            done = await network.call(client, "commitTransaction", told, lambda: server.together(commits))
+        except (NotSent, NoAnswer):
+            raise OutcomeLost from None
+        if not done:
+            raise Collided  # somebody has written what this one had looked at
+        return True
+
+    async def _judge(self, commits: Sequence[Commit], within_s: float) -> list[Receipt | Refusal | None]:  # noqa: ARG002
+        """Ask for what is there, and judge by it."""
+        server = self.site.server
+        told = " ".join(commit.txid for commit in commits)
+        try:
+            found = await self.site.network.call(self.site.client, "find", told, lambda: _documents(server))
+        except (NotSent, NoAnswer):
+            raise Collided from None
+        return judging.judge(commits, found)
+
+
+class _NoDatabase:
+    """Stands for a client of PyMongo of which nothing is asked."""
+
+    def get_database(self, *_: object, **__: object) -> Self:
+        """Give itself."""
+        return self
+
+    get_collection = get_database
+
+
+def _documents(server: Server) -> tuple[Mapping[str, Any], ...]:
+    """Give all that is there as MongoDB would show it."""
+    now = server.loop.time()
+    with server.backend.request(NAMESPACE, "find", None) as space:
+        outcomes = [{"_id": outcome_id(txid), "o": str(outcome)} for txid, (outcome, _) in space.outcomes.items()]
+        records: list[dict[str, Any]] = []
+        for text, record in space.records.items():
+            claims = [claim_of(record.key.kind, name, value) for name, value in record.unique]
+            document = {"_id": text, "u": record.uid, "v": record.version, "g": record.guard, "q": claims}
+            if text in space.holds:
+                holder, until = space.holds[text]
+                document |= {"k": {"h": holder}, "over": until <= now}
+            records.append(document)
+    return (*outcomes, *records)
+
+
+class PipingPort(SimulatedReads, TaskRedisPort):
+    """Sends commits as the port to Redis does: its code, over commands to the simulated server."""
+
+    def __init__(self, site: Site) -> None:
+        TaskRedisPort.__init__(self, _Connection(site), NAMESPACE, owned=False)
+        SimulatedReads.__init__(self, site)
+
+    async def commit(self, commit: Commit) -> Receipt | Refusal:
+        """See :meth:`emco_store.ports.Port.commit`."""
+        with lost():
+            reply: Receipt | Refusal = await self._together(commit)
+        return reply
+
+
+class _Connection:
+    """Stands for a client of redis-py: a commit is one command.
+
+    Args:
+        site: The server, the way there, and the client.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._commands: list[Commit] = []
+
+    async def execute_command(self, commit: Commit) -> Receipt | Refusal:
+        """Send one command."""
+        (reply,) = await self._execute([commit])
+        return reply
+
+    def pipeline(self, *, transaction: bool) -> _Pipeline:
+        """Begin a pipeline, which is no transaction."""
+        assert not transaction
+        return _Pipeline(self._site, self._execute)
+
+    async def _execute(self, commits: Sequence[Commit]) -> list[Receipt | Refusal]:
+        port, network, client = self._site.server.port, self._site.network, self._site.client
+        told = " ".join(commit.txid for commit in commits)
+        try:
+            return await network.call(client, "commands", told, lambda: [port.commit(commit) for commit in commits])
+        except (NotSent, NoAnswer):
+            raise exceptions.ConnectionError from None
+
+
+class _Pipeline:
+    """Commands that go at once; others may come between them, and the connection may die between them."""
+
+    def __init__(self, site: Site, execute: Any) -> None:
+        self._site = site
+        self._execute = execute
+        self._commits: list[Commit] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._commits.clear()
+
+    def execute_command(self, commit: Commit) -> None:
+        """Add a command."""
+        self._commits.append(commit)
+
+    async def execute(self, *, raise_on_error: bool) -> list[Receipt | Refusal]:
+        """Send all of them."""
+        assert not raise_on_error
+        network = self._site.network
+        first = network.random.randint(1, len(self._commits))
+        replies: list[Receipt | Refusal] = await self._execute(self._commits[:first])
+        if first < len(self._commits):
+            if network.strikes(network.weather.cut, "cut"):
+                raise exceptions.ConnectionError
+            replies += await self._execute(self._commits[first:])
+        return replies

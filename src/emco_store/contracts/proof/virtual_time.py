@@ -1,0 +1,190 @@
+"""Virtual time: an event loop whose clock jumps to the next timer, so that hours pass in a moment and repeat by a seed.
+
+What asyncio promises stays true: callbacks that are ready run in the order in which they became so. What it leaves to
+the world outside, the seed decides: how long each callback takes, and in which order timers ring that are due together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager, suppress
+from contextvars import Context
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from random import Random
+from types import SimpleNamespace
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import tenacity
+
+from emco_store.contracts.proof import history
+
+T = TypeVar("T")
+_BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_LONGEST_STEP_S: Final = 20e-6
+
+
+class Stuck(AssertionError):
+    """Nobody can go on, or somebody goes on for ever."""
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """An event loop without a selector, for one thread.
+
+    Args:
+        random: Decides what is not asyncio's to say.
+        most_steps: See below.
+
+    Attributes:
+        steps: Callbacks that have run.
+        most_steps: Callbacks after which the run counts as going on for ever.
+    """
+
+    _ready: deque[asyncio.Handle]
+
+    def __init__(self, random: Random, *, most_steps: int) -> None:
+        super().__init__()
+        self.steps = 0
+        self._random = random
+        self.most_steps = most_steps
+        self._now_s = 1.0
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._made = 0
+        self._last_ns = 0
+
+    def time(self) -> float:
+        """Give the virtual time, in seconds."""
+        return self._now_s
+
+    def nanoseconds(self) -> int:
+        """Give the virtual time in nanoseconds, another one at each call."""
+        self._last_ns = max(int(self._now_s * 1e9), self._last_ns + 1)
+        return self._last_ns
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """See :meth:`asyncio.loop.call_at`."""
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        self._made += 1
+        heappush(self._timers, (when, self._made, timer))
+        return timer
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Do nothing: a timer that was cancelled is passed over when its time has come."""
+
+    def _write_to_self(self) -> None:
+        """Do nothing: nobody waits elsewhere."""
+
+    def _run_once(self) -> None:
+        """Run all that is ready, as the base class does; where nothing is, go to the next timer."""
+        while self._timers and self._timers[0][2].cancelled():
+            heappop(self._timers)
+        if not self._ready and self._timers:
+            self._now_s = max(self._now_s, self._timers[0][0])
+        self._ready.extend(self._due())
+        if not self._ready:
+            raise Stuck(f"nobody can go on: {self._waiting()}")
+        for _ in range(len(self._ready)):
+            self._now_s += self._random.uniform(1e-6, _LONGEST_STEP_S)
+            self.steps += 1
+            handle = self._ready.popleft()
+            if not handle.cancelled():
+                handle._run()  # noqa: SLF001 - what an event loop does
+        if self.steps > self.most_steps:
+            raise Stuck(f"more than {self.most_steps:,} steps: {self._waiting()}")
+
+    def _due(self) -> list[asyncio.TimerHandle]:
+        due: list[asyncio.TimerHandle] = []
+        while self._timers and self._timers[0][0] <= self._now_s:
+            due.append(heappop(self._timers)[2])
+        self._random.shuffle(due)
+        return due
+
+    def _waiting(self) -> str:
+        names = sorted(task.get_name() for task in asyncio.all_tasks(self))
+        return f"{len(names)} tasks wait: {', '.join(names[:12])}"
+
+
+class VirtualClock:
+    """What a service takes for the time of day.
+
+    Args:
+        loop: Where the time comes from.
+        ahead_s: How far its clock is ahead of the others.
+    """
+
+    def __init__(self, loop: VirtualLoop, ahead_s: float = 0.0) -> None:
+        self._loop = loop
+        self._ahead_s = ahead_s
+
+    def now(self) -> datetime:
+        """See :meth:`emco_store.ports.Clock.now`."""
+        return _BEGINNING + timedelta(seconds=self._loop.time() + self._ahead_s)
+
+
+class SeededIds:
+    """Identifiers that begin with the virtual time, as those of a store do, and are the same in every run.
+
+    Args:
+        clock: The clock of the service.
+        random: Where the rest comes from.
+    """
+
+    def __init__(self, clock: VirtualClock, random: Random) -> None:
+        self._clock = clock
+        self._random = random
+
+    def new(self) -> str:
+        """See :meth:`emco_store.ports.IdSource.new`."""
+        milliseconds = int(self._clock.now().timestamp() * 1000)
+        value = milliseconds << 80 | 7 << 76 | self._random.getrandbits(12) << 64 | 2 << 62 | self._random.getrandbits(62)
+        return str(UUID(int=value))
+
+
+def run_virtually(
+    loop: VirtualLoop, work: Coroutine[Any, Any, T], random: Random, *others: tuple[Any, str, Any]
+) -> T:
+    """Run a coroutine in a virtual loop, with everything that asks for the time or for chance under it.
+
+    Args:
+        loop: The loop, which is closed afterwards.
+        work: What to run.
+        random: The chance behind pauses.
+        others: What else is given another clock or chance meanwhile: an object, the name of its attribute, the value.
+    """
+    times = SimpleNamespace(monotonic=loop.time, monotonic_ns=loop.nanoseconds)
+    ours = ((tenacity, "time", times), (tenacity.wait, "random", random), (history, "time", times))
+    with _replaced((*ours, *others)):
+        try:
+            return loop.run_until_complete(work)
+        finally:
+            _end(loop)
+            loop.close()
+
+
+@contextmanager
+def _replaced(all_of_them: tuple[tuple[Any, str, Any], ...]) -> Generator[None]:
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in all_of_them]
+    try:
+        for owner, name, value in all_of_them:
+            setattr(owner, name, value)
+        yield
+    finally:
+        for owner, name, value in before:
+            setattr(owner, name, value)
+
+
+def _end(loop: VirtualLoop) -> None:
+    """Cancel what a run that failed has left, so that nothing is reported as never awaited."""
+    loop.most_steps = loop.steps + 100_000
+    left = sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name())
+    for task in left:
+        task.cancel()
+    if left:
+        with suppress(Stuck):
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())

@@ -1,0 +1,244 @@
+"""Crews that run the races: threads on one store, tasks on one asyncio store, or processes with a store each."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from emco_store import StoreError, connect, connect_async
+from emco_store.contracts.proof.clients import play, play_async
+from emco_store.contracts.proof.operations import put
+from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
+from emco_store.contracts.proof.places import Place, at_url
+from emco_store.core.records import Record
+from emco_store.ports import Port, Scan
+from tests.breakages import models
+from tests.proof.emco_races import RACES, Actor, End, Race, Told, broken, judge
+
+MODELS = [each for each in vars(models).values() if isinstance(each, type) and hasattr(each, "__emco__")]
+MODELS = [each for each in MODELS if each.__module__ == models.__name__]
+BATCH = 20
+"""Rounds that are prepared, run and judged together."""
+MOST_ACTORS = max(len(race.actors) for race in RACES)
+WAIT_S = 300.0
+"""How long anybody waits for the others before the run is given up."""
+
+
+class Crew(Protocol):
+    """Runs the actors of a race at once, round after round."""
+
+    def run(self, race: Race, namespace: str, rounds: Sequence[str]) -> list[list[Told]]:
+        """Give what each actor was told in each round."""
+        ...
+
+
+@dataclass
+class Threads:
+    """Threads that share one blocking store."""
+
+    place: Place
+
+    def run(self, race: Race, namespace: str, rounds: Sequence[str]) -> list[list[Told]]:
+        """See :class:`Crew`."""
+        start = threading.Barrier(len(race.actors))
+        with (
+            connect(self.place.backend, namespace=namespace, models=MODELS) as store,
+            ThreadPoolExecutor(len(race.actors)) as threads,
+        ):
+            return list(threads.map(lambda actor: _rounds(actor, store, start, rounds), race.actors))
+
+
+@dataclass
+class Tasks:
+    """Tasks that share one asyncio store."""
+
+    place: Place
+
+    def run(self, race: Race, namespace: str, rounds: Sequence[str]) -> list[list[Told]]:
+        """See :class:`Crew`."""
+
+        async def work() -> list[list[Told]]:
+            backend = self.place.fresh()
+            async with connect_async(backend, namespace=namespace, models=MODELS) as store:
+                told = [await asyncio.gather(*(_tell(actor, store, name) for actor in race.actors)) for name in rounds]
+            return [list(each) for each in zip(*told, strict=True)]
+
+        return asyncio.run(work())
+
+
+@dataclass
+class Processes:
+    """Processes, each with a store of its own; they end with :meth:`close`."""
+
+    place: Place
+    _pipes: list[Any] = field(default_factory=list)
+    _processes: list[Any] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start as many as any race has actors."""
+        spawning = multiprocessing.get_context("spawn")
+        barriers = {parties: spawning.Barrier(parties) for parties in range(1, MOST_ACTORS + 1)}
+        for _ in range(MOST_ACTORS):
+            ours, theirs = spawning.Pipe()
+            process = spawning.Process(target=_work, args=(theirs, self.place.url, barriers), daemon=True)
+            process.start()
+            theirs.close()
+            self._pipes.append(ours)
+            self._processes.append(process)
+
+    def run(self, race: Race, namespace: str, rounds: Sequence[str]) -> list[list[Told]]:
+        """See :class:`Crew`."""
+        pipes = self._pipes[: len(race.actors)]
+        for at, pipe in enumerate(pipes):
+            pipe.send((race.number, at, namespace, list(rounds)))
+        return [pipe.recv() for pipe in pipes]
+
+    def close(self) -> None:
+        """End them."""
+        for pipe in self._pipes:
+            pipe.close()
+        for process in self._processes:
+            process.join(WAIT_S)
+
+
+def _work(pipe: Any, url: str, barriers: dict[int, Any]) -> None:
+    """Do what is asked for until nobody asks; the main function of a process."""
+    races = {race.number: race for race in RACES}
+    while True:
+        try:
+            number, at, namespace, rounds = pipe.recv()
+        except EOFError:
+            return
+        actors = races[number].actors
+        with connect(at_url(url), namespace=namespace, models=MODELS) as store:
+            pipe.send(_rounds(actors[at], store, barriers[len(actors)], rounds))
+
+
+def _rounds(actor: Actor, store: Any, start: Any, rounds: Sequence[str]) -> list[Told]:
+    told: list[Told] = []
+    for name in rounds:
+        start.wait(WAIT_S)
+        try:
+            told.append(("done", play(actor(name), store)))
+        except Exception as problem:  # noqa: BLE001 - the judge names what is unexpected
+            told.append(_refusal(problem))
+    return told
+
+
+async def _tell(actor: Actor, store: Any, name: str) -> Told:
+    try:
+        return "done", await play_async(actor(name), store)
+    except Exception as problem:  # noqa: BLE001 - as above
+        return _refusal(problem)
+
+
+def _refusal(problem: Exception) -> Told:
+    if isinstance(problem, StoreError):
+        return "refused", type(problem).__name__
+    return "unexpected", f"{type(problem).__name__}: {problem}"[:300]
+
+
+@contextmanager
+def crews(place: Place) -> Iterator[dict[str, Crew]]:
+    """Give the crews of a place; processes only where its data can be reached from others."""
+    found: dict[str, Crew] = {"threads": Threads(place), "tasks": Tasks(place)}
+    if not place.url:
+        yield found
+        return
+    processes = Processes(place)
+    processes.start()
+    try:
+        yield found | {"processes": processes}
+    finally:
+        processes.close()
+
+
+def run_race(place: Place, race: Race, crew: Crew, rounds: Sequence[str]) -> list[str]:
+    """Run the rounds of a race, and name all that must not be after them."""
+    namespace = place.namespace()
+    port = place.backend.port(namespace)
+    port.open()
+    _prepare(place, port, race, namespace, rounds)
+    told = crew.run(race, namespace, rounds)
+    records = _records(port)
+    bad: list[str] = []
+    for at, name in enumerate(rounds):
+        own = {text: record for text, record in records.items() if _round_of(record) == name}
+        bad += [f"{race.number} {name}: {text}" for text in judge(race, End(name, [one[at] for one in told], own))]
+    with connect(place.backend, namespace=namespace, models=MODELS) as store:
+        flaws = [flaw for flaw in _flaws(store) if race.plant is None or flaw.kind != "invalid"]
+        bad += [f"{race.number}: the store finds {flaw}" for flaw in flaws]
+    port.close()
+    place.forget(namespace)
+    return bad
+
+
+def _round_of(record: Record) -> str:
+    """Tell the round of a record: the first of its names, or for a controller the second."""
+    name = record.key.segments[1 if record.key.kind == "Controller" else 0]
+    return name.partition("-")[0]
+
+
+def _prepare(place: Place, port: Port, race: Race, namespace: str, rounds: Sequence[str]) -> None:
+    with connect(place.backend, namespace=namespace, models=MODELS) as store:
+        with store.transaction() as tx:
+            for name in rounds:
+                for made in race.prepare(name):
+                    tx.create(made)
+        for name in rounds if race.plant else ():
+            key, document = race.plant(name) if race.plant else (None, b"")
+            assert key is not None
+            put(port, f"{namespace}-{name}", broken(port.get((key,))[key], document))
+
+
+def _records(port: Port) -> dict[str, Record]:
+    found: dict[str, Record] = {}
+    after: tuple[str, str] | None = None
+    while batch := port.scan(Scan(kind=None, after=after)):
+        found |= {record.key.text: record for record in batch}
+        after = ("", batch[-1].key.text)
+    return found
+
+
+def _flaws(store: Any) -> Generator[Any]:
+    after = None
+    while True:
+        page = store.check(after=after)
+        yield from page.flaws
+        after = page.next
+        if after is None:
+            return
+
+
+def breakages(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
+    """Run every race with every crew, again and again, and count what must not be for each."""
+    import time  # noqa: PLC0415
+
+    result = PhaseResult("breakages of EMCO", place.name, seed)
+    begun, batch = time.monotonic(), 0
+    with crews(place) as found:
+        while not batch or (budget.seconds is not None and time.monotonic() - begun < budget.seconds):
+            for race in RACES:
+                for crew in found.values():
+                    rounds = [f"r{batch}x{at}" for at in range(budget.operations or BATCH)]
+                    bad = run_race(place, race, crew, rounds)
+                    result.add(**{race.number: len(bad), f"rounds of {race.number}": len(rounds), "rounds": len(rounds)})
+                    result.violated(bad)
+            batch += 1
+    return result
+
+
+PHASE = Phase(
+    "breakages of EMCO",
+    "None of the ways in which EMCO's data breaks leads anywhere, in races of threads, tasks and processes.",
+    ("memory", "redis", "mongo"),
+    breakages,
+    1.5,
+)

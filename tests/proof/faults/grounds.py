@@ -1,0 +1,45 @@
+"""Servers that may be struck at, the ways to strike at them, and the class of what they acknowledge."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+
+from emco_store.contracts.proof.places import Place
+from emco_store.ports import Durability
+from tests.proof.faults.striking import Strike
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One way to strike.
+
+    Attributes:
+        strike: What it does.
+        place: Where the clients are.
+    """
+
+    strike: Strike
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Servers of a proof's own.
+
+    Attributes:
+        durability: The class that a store must report here; nothing that was acknowledged in it may be lost.
+        faults: The ways to strike, by name.
+        tasks: Whether clients can be tasks, too.
+    """
+
+    durability: Durability
+    faults: Mapping[str, Fault]
+    tasks: bool = True
+
+
+def pause(random: Random, longest_s: float) -> None:
+    """Let a fault last for some time, drawn by chance."""
+    threading.Event().wait(random.uniform(0, longest_s))

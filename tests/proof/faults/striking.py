@@ -1,0 +1,149 @@
+"""Strikes at servers while clients are at work: each begins after acknowledged commits, and is followed by others."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from emco_store.contracts.proof.history import Recorder
+from emco_store.contracts.proof.nemesis import ClientFaults
+
+ENOUGH_S = 180.0
+"""For how long nothing may happen before a run is given up; a failover on a slow machine takes some of it."""
+ACKNOWLEDGED = 12
+"""So many commits are acknowledged before the first strike, between two, and after the last."""
+
+
+class Watch(Recorder):
+    """A record that is watched as it grows.
+
+    Attributes:
+        seen: How many operations have ended, by result.
+        clients: Who has begun.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.seen: Counter[str] = Counter()
+        self.clients: set[str] = set()
+        self._counting = threading.Lock()
+        self._tick = threading.Event()
+        self._has_ended = threading.Event()
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        """See the base class."""
+        super().write(line)
+        with self._counting:
+            if "o" in line:
+                self.seen[line["o"]] += 1
+            elif "p" in line:
+                self.clients.add(line["p"])
+
+    def end(self) -> None:
+        """Note that nobody will write any more, so that nobody waits for it."""
+        self._has_ended.set()
+
+    def until(self, holds: Callable[[], bool], what: str) -> None:
+        """Wait for a condition.
+
+        Raises:
+            TimeoutError: It has not come true within :data:`ENOUGH_S`.
+            RuntimeError: The clients ended first.
+        """
+        end = time.monotonic() + ENOUGH_S
+        while not holds():
+            if self._has_ended.wait(0.01):
+                raise RuntimeError(f"the clients ended before {what}")
+            if time.monotonic() > end:
+                raise TimeoutError(f"{ENOUGH_S:.0f} s have passed without {what}: {dict(self.seen)}")
+
+    def until_more(self, number: int, *results: str) -> None:
+        """Wait until so many more operations have ended with one of the results."""
+        wanted = number + sum(self.seen[result] for result in results)
+        self.until(lambda: sum(self.seen[result] for result in results) >= wanted, f"{number} more {results}")
+
+
+Strike = Callable[[Random, Watch], None]
+"""Does something to servers, and leaves them so that they answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """How often to strike: so many times, or for so long, at least once.
+
+    Attributes:
+        strikes: How many times; None where ``end_s`` decides.
+        end_s: Until when, by ``time.monotonic``.
+    """
+
+    strikes: int | None = 1
+    end_s: float = 0.0
+
+    def goes_on(self, done: int) -> bool:
+        """Tell whether to strike again."""
+        return not done or (time.monotonic() < self.end_s if self.strikes is None else done < self.strikes)
+
+
+class Striking:
+    """A nemesis that strikes at servers; see :class:`emco_store.contracts.proof.nemesis.Nemesis`.
+
+    Args:
+        name: What it is called.
+        strike: What it does.
+        watch: What the clients write.
+        clients: How many of them there will be.
+        series: How often it strikes.
+        random: Its random numbers.
+
+    Attributes:
+        is_over: Whether the clients may end.
+    """
+
+    client_faults: ClientFaults | None = None
+
+    def __init__(
+        self, name: str, strike: Strike, watch: Watch, *, clients: int, series: Series, random: Random
+    ) -> None:
+        self.name = name
+        self.counters: Counter[str] = Counter()
+        self.is_over = False
+        self._strike = strike
+        self._watch = watch
+        self._clients = clients
+        self._series = series
+        self._random = random
+        self._problem: BaseException | None = None
+        self._thread = threading.Thread(target=self._guarded, daemon=True)
+
+    def start(self) -> None:
+        """See the protocol."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """See the protocol; raise what went wrong."""
+        self._watch.end()
+        self._thread.join()
+        if self._problem is not None:
+            raise self._problem
+
+    def _guarded(self) -> None:
+        try:
+            self._run()
+        except BaseException as problem:  # noqa: BLE001 - it is raised again, in the thread that waits
+            self._problem = problem
+        finally:
+            self.is_over = True
+
+    def _run(self) -> None:
+        self._watch.until(lambda: len(self._watch.clients) == self._clients, "all of them had begun")
+        self._watch.until_more(ACKNOWLEDGED, "ok")
+        while self._series.goes_on(self.counters.total()):
+            self._strike(self._random, self._watch)
+            self.counters[self.name] += 1
+            self._watch.until_more(ACKNOWLEDGED, "ok")
