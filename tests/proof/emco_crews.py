@@ -80,14 +80,16 @@ class Processes:
     place: Place
     _pipes: list[Any] = field(default_factory=list)
     _processes: list[Any] = field(default_factory=list)
+    _barriers: dict[int, Any] = field(default_factory=dict)
 
     def start(self) -> None:
         """Start as many as any race has actors."""
         spawning = multiprocessing.get_context("spawn")
-        barriers = {parties: spawning.Barrier(parties) for parties in range(1, MOST_ACTORS + 1)}
+        # Kept here, because they end with their last user, and the processes are not yet at theirs.
+        self._barriers = {parties: spawning.Barrier(parties) for parties in range(2, MOST_ACTORS + 1)}
         for _ in range(MOST_ACTORS):
             ours, theirs = spawning.Pipe()
-            process = spawning.Process(target=_work, args=(theirs, self.place.url, barriers), daemon=True)
+            process = spawning.Process(target=_work, args=(theirs, self.place.url, self._barriers), daemon=True)
             process.start()
             theirs.close()
             self._pipes.append(ours)
@@ -229,7 +231,9 @@ def breakages(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseRes
                 for crew in found.values():
                     rounds = [f"r{batch}x{at}" for at in range(budget.operations or BATCH)]
                     bad = run_race(place, race, crew, rounds)
-                    result.add(**{race.number: len(bad), f"rounds of {race.number}": len(rounds), "rounds": len(rounds)})
+                    result.add(
+                        **{race.number: len(bad), f"rounds of {race.number}": len(rounds), "rounds": len(rounds)}
+                    )
                     result.violated(bad)
             batch += 1
     return result

@@ -114,7 +114,9 @@ def _cluster(name: str) -> Key:
 
 def _new_group(name: str, own: str = "g", **fields: Any) -> Any:
     cloud = Key("LogicalCloud", name, "lc")
-    return Group(parent=_composite(name), name=own, profile=_under("CompositeProfile", name, "small"), cloud=cloud, **fields)
+    return Group(
+        parent=_composite(name), name=own, profile=_under("CompositeProfile", name, "small"), cloud=cloud, **fields
+    )
 
 
 def _composites(name: str) -> list[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from emco_store.backends.mongo import commands, documents
@@ -17,6 +19,12 @@ def record(key: Key, **values: object) -> Record:
     """Make a record of which only what matters is said."""
     plain = {"uid": "u", "version": 4, "document": b"{}", "edges": (), "unique": (), "index": ()}
     return Record(key, **{**plain, "created_us": 1, "updated_us": 2, **values})  # type: ignore[arg-type]
+
+
+def ids(statement: dict[str, Any]) -> list[str]:
+    """Give the ``_id`` of all documents that a statement is for."""
+    found = statement["q"]["_id"]
+    return found["$in"] if isinstance(found, dict) else [found]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +43,7 @@ def test_everything_that_a_commit_rests_on_is_changed(commit):
     """Each record that a decision rests on is written with a counter that moves (OCC-1)."""
     statements = commands.updates(commit)
 
-    moved = {one["q"]["_id"] for one in statements if "$inc" in one["u"]}
+    moved = {text for one in statements if "$inc" in one["u"] for text in ids(one)}
     assert {key.text for key in (*commit.expect, *commit.require, *commit.sealed)} == moved
 
 
@@ -46,6 +54,20 @@ def test_only_a_new_reference_moves_the_guard():
     counters = {one["q"]["_id"]: one["u"].get("$inc") for one in commands.updates(commit)}
 
     assert {"App/a": {"g": 1}, "App/b": {"z": 1}, "tx:t": None} == counters
+
+
+def test_statements_that_differ_only_in_whom_they_are_for_become_one():
+    """Deletes of records in like states are one statement, which counts them; others stand alone (DEL-8)."""
+    keys = [Key("App", f"k{number}") for number in range(5)]
+    expect = {key: Stamp(f"u{number}", 1 if number < 3 else 2) for number, key in enumerate(keys)}
+    commit = Commit("t", {**expect, B: Stamp("", 1)}, sealed={keys[0]: Seal("u0", 7)}, deletes=(*keys, B))
+
+    statements = commands.encoded(commands.updates(commit))
+
+    found = [ids(one) for one in commands.updates(commit)]
+    assert [["App/b"], ["App/k0"], ["App/k1", "App/k2"], ["App/k3", "App/k4"], ["tx:t"]] == found
+    assert [1, 1, 2, 2, 1] == [one.count for one in statements]
+    assert [7] == [count for _, count in commands.batches(statements)]
 
 
 def test_record_that_is_written_and_read_is_the_same():

@@ -66,14 +66,30 @@ def submit(commit: Commit, read: Collection[Key] = ()) -> Flow[None]:
             lost = problem
         else:
             if isinstance(reply, Refusal):
+                if lost is not None and (yield from _has_happened(commit)):
+                    return
                 raise refused(commit, reply, read)
             return
-    raise UnknownOutcome(
-        f"It is not known whether the commit {commit.txid} happened.",
+    raise _unknown(commit.txid) from lost
+
+
+def _has_happened(commit: Commit) -> Flow[bool]:
+    """Settle a commit that was refused when it was sent again: what was sent before may still be under way."""
+    if not commit.size:
+        return False
+    try:
+        return (yield from Settle(commit.txid).ask()) is Outcome.COMMITTED
+    except (Unreachable, OutcomeLost, StoreError) as problem:
+        raise _unknown(commit.txid) from problem
+
+
+def _unknown(txid: str) -> UnknownOutcome:
+    return UnknownOutcome(
+        f"It is not known whether the commit {txid} happened.",
         why=["it was sent, and no answer came"],
         do="store.resolve(error.txid) settles it; it is safe to ask at any time.",
-        txid=commit.txid,
-    ) from lost
+        txid=txid,
+    )
 
 
 def resolve(txid: Any, *, now_us: int, kept: timedelta) -> Flow[Outcome]:

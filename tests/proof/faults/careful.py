@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -45,7 +46,7 @@ class Pause:
 
     def on(self, store: Any) -> Any:
         """See :class:`emco_store.contracts.proof.clients.Request`."""
-        return asyncio.sleep(PAUSE_S) if isinstance(store, AsyncStore) else time.sleep(PAUSE_S)
+        return asyncio.sleep(PAUSE_S) if isinstance(store, AsyncStore) else threading.Event().wait(PAUSE_S)
 
 
 def careful(asking: Generator[Request, Any, Any], unknown: list[str]) -> Generator[Request, Any, Any]:

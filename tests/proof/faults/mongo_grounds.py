@@ -32,8 +32,8 @@ _SWEEPS: Mapping[str, dict[str, Any]] = {
     },
 }
 _HEARTBEAT = "heartbeatFrequencyMS=500"
-_SHARE = 0.2
-_DURING = 15
+_SHARE = 0.1
+_DURING = 20
 
 
 @contextmanager

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from emco_store.connect import connect
 from emco_store.contracts.proof import history, races, serializability
 from emco_store.contracts.proof.history import History, Result
-from emco_store.contracts.proof.nemesis import during, seeded
+from emco_store.contracts.proof.nemesis import seeded
 from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
 from emco_store.contracts.proof.places import Place
 from emco_store.contracts.proof.running import MODELS, check_store, read_finally
@@ -75,16 +76,14 @@ def strike_round(
     place, namespace = fault.place, fault.place.namespace()
     loose: list[Loose] = []
     with Watch(out / "part-0.jsonl") as watch:
-        striking = Striking(
-            name, fault.strike, watch, clients=size.threads + tasks, series=series, random=seeded("strikes", seed)
-        )
+        striking = Striking(fault.strike, watch, series, seeded("strikes", seed))
         shifts = [
             Shift(f"{number}", number, seeded(seed, number), watch, lambda _: not striking.is_over)
             for number in range(1, size.threads + tasks + 1)
         ]
         clients = [WORKLOADS[workload](shift, loose) for shift in shifts]
-        with during(striking):
-            play_all(place.fresh, namespace, clients[: size.threads], clients[size.threads :])
+        threads, rest = clients[: size.threads], clients[size.threads :]
+        striking.during(partial(play_all, place.fresh, namespace, threads, rest), clients=len(clients))
     known = history.read(out / "part-0.jsonl")
     found = (
         _judge_lists(place, namespace, known, loose, out)
@@ -93,7 +92,7 @@ def strike_round(
     )
     found.counts |= {
         "rounds": 1,
-        "strikes": striking.counters.total(),
+        "strikes": striking.done,
         "operations": len(known.operations),
         "unknown": sum(operation.problem == "UnknownOutcome" for operation in known.operations),
     }

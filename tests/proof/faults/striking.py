@@ -6,13 +6,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from emco_store.contracts.proof.history import Recorder
-from emco_store.contracts.proof.nemesis import ClientFaults
 
 ENOUGH_S = 180.0
 """For how long nothing may happen before a run is given up; a failover on a slow machine takes some of it."""
@@ -91,59 +91,47 @@ class Series:
 
 
 class Striking:
-    """A nemesis that strikes at servers; see :class:`emco_store.contracts.proof.nemesis.Nemesis`.
+    """Strikes at servers while clients are at work.
+
+    It is no ``Nemesis`` with a thread of its own: servers that a thread starts end with that thread, so that none
+    outlives the run (see :func:`tests.servers.process.spawn`).
 
     Args:
-        name: What it is called.
         strike: What it does.
         watch: What the clients write.
-        clients: How many of them there will be.
         series: How often it strikes.
         random: Its random numbers.
 
     Attributes:
+        done: How often it has struck.
         is_over: Whether the clients may end.
     """
 
-    client_faults: ClientFaults | None = None
-
-    def __init__(
-        self, name: str, strike: Strike, watch: Watch, *, clients: int, series: Series, random: Random
-    ) -> None:
-        self.name = name
-        self.counters: Counter[str] = Counter()
+    def __init__(self, strike: Strike, watch: Watch, series: Series, random: Random) -> None:
+        self.done = 0
         self.is_over = False
         self._strike = strike
         self._watch = watch
-        self._clients = clients
         self._series = series
         self._random = random
-        self._problem: BaseException | None = None
-        self._thread = threading.Thread(target=self._guarded, daemon=True)
 
-    def start(self) -> None:
-        """See the protocol."""
-        self._thread.start()
+    def during(self, work: Callable[[], object], *, clients: int) -> None:
+        """Strike while the work is done by another thread.
 
-    def stop(self) -> None:
-        """See the protocol; raise what went wrong."""
-        self._watch.end()
-        self._thread.join()
-        if self._problem is not None:
-            raise self._problem
-
-    def _guarded(self) -> None:
-        try:
-            self._run()
-        except BaseException as problem:  # noqa: BLE001 - it is raised again, in the thread that waits
-            self._problem = problem
-        finally:
-            self.is_over = True
-
-    def _run(self) -> None:
-        self._watch.until(lambda: len(self._watch.clients) == self._clients, "all of them had begun")
-        self._watch.until_more(ACKNOWLEDGED, "ok")
-        while self._series.goes_on(self.counters.total()):
-            self._strike(self._random, self._watch)
-            self.counters[self.name] += 1
-            self._watch.until_more(ACKNOWLEDGED, "ok")
+        Args:
+            work: Ends when :attr:`is_over` says so.
+            clients: How many clients there must be before the first strike.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            working = pool.submit(work)
+            working.add_done_callback(lambda _: self._watch.end())
+            try:
+                self._watch.until(lambda: len(self._watch.clients) == clients, "all of them had begun")
+                self._watch.until_more(ACKNOWLEDGED, "ok")
+                while self._series.goes_on(self.done):
+                    self._strike(self._random, self._watch)
+                    self.done += 1
+                    self._watch.until_more(ACKNOWLEDGED, "ok")
+            finally:
+                self.is_over = True
+                working.result()

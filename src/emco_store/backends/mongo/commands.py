@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import bson
 from bson.raw_bson import RawBSONDocument
@@ -36,6 +36,8 @@ OUTCOMES_KEPT = timedelta(hours=24)
 """For how long the outcome of a commit is remembered."""
 GHOST_TTL = timedelta(hours=1)
 """How long a ghost stays. Only transactions that meet it need it, so any time would do."""
+_MERGED = 1000
+"""How many statements at most become one."""
 BATCH_BYTES = 15 * 2**20
 """How large one command may become; the server takes 16 MiB, the frame of the command included."""
 _LAST = "\U0010ffff"
@@ -63,7 +65,7 @@ def _state(uid: str, **numbers: int) -> Document:
 
 
 def updates(commit: Commit) -> list[Document]:
-    """Write a commit as the statements of one ``update`` command, each of which must count one document.
+    """Write a commit as the statements of one ``update`` command; each must find as many documents as it names.
 
     Each is a real change, so that it collides with every other transaction that does the same; one that changed nothing
     would not. Within each group they are in the order of their ``_id``, so that two commits meet in the same order.
@@ -72,9 +74,9 @@ def updates(commit: Commit) -> list[Document]:
     deletes = set(commit.deletes)
     keys = sorted({*puts, *deletes, *commit.expect, *commit.require, *commit.sealed})
     statements = [
-        *(_statement(key, commit, None, is_delete=True) for key in keys if key in deletes),
+        *_merged(_statement(key, commit, None, is_delete=True) for key in keys if key in deletes),
         *_releases(commit),
-        *(_statement(key, commit, puts.get(key), is_delete=False) for key in keys if key not in deletes),
+        *_merged(_statement(key, commit, puts.get(key), is_delete=False) for key in keys if key not in deletes),
     ]
     # No outcome has this value of ``o``: one that is there already makes the insert fail on its _id.
     outcome = {"$set": {"o": Outcome.COMMITTED.value}, "$currentDate": {"t": True}}
@@ -86,32 +88,61 @@ def settlement(txid: str) -> tuple[Document, Document]:
     return {"_id": outcome_id(txid)}, {"$setOnInsert": {"o": Outcome.ABORTED.value}, "$currentDate": {"t": True}}
 
 
-def encoded(statements: Iterable[Document]) -> list[RawBSONDocument]:
+def _merged(statements: Iterable[Document]) -> Iterator[Document]:
+    """Make one statement of those that differ only in whom they are for, because the server takes less time for it.
+
+    A uid belongs to one record for ever, so whoever has one of the keys and one of the uids has its own.
+    """
+    alike: dict[str, list[Document]] = {}
+    for statement in statements:
+        query = statement["q"]
+        can = not statement.get("upsert") and "$set" not in statement["u"] and isinstance(query.get("u"), str)
+        rest = {name: value for name, value in query.items() if name not in {"_id", "u"}}
+        alike.setdefault(repr((rest, statement["u"])) if can else query["_id"], []).append(statement)
+    for several in alike.values():
+        for first in range(0, len(several), _MERGED):
+            some = several[first : first + _MERGED]
+            if len(some) == 1:
+                yield some[0]
+                continue
+            whom = {name: {"$in": [one["q"][name] for one in some]} for name in ("_id", "u")}
+            yield {"q": {**some[0]["q"], **whom}, "u": some[0]["u"], "multi": True}
+
+
+class Statement(NamedTuple):
+    """What is sent, and how many documents it must find."""
+
+    raw: bytes
+    count: int
+
+
+def encoded(statements: Iterable[Document]) -> list[Statement]:
     """Write statements as the bytes that are sent.
 
     Raises:
         InvalidResource: One is larger than what can be sent.
     """
-    written: list[RawBSONDocument] = []
+    written: list[Statement] = []
     for statement in statements:
-        raw = RawBSONDocument(bson.encode(statement))
-        if len(raw.raw) > BATCH_BYTES:
-            raise _too_large(statement["q"]["_id"], len(raw.raw))
-        written.append(raw)
+        raw = bson.encode(statement)
+        if len(raw) > BATCH_BYTES:
+            raise _too_large(statement["q"]["_id"], len(raw))
+        written.append(Statement(raw, len(statement["q"]["_id"]["$in"]) if statement.get("multi") else 1))
     return written
 
 
-def batches(statements: Iterable[RawBSONDocument]) -> Iterator[list[RawBSONDocument]]:
-    """Divide statements among as few commands as the server accepts, which is one up to 15 MiB."""
+def batches(statements: Iterable[Statement]) -> Iterator[tuple[list[RawBSONDocument], int]]:
+    """Divide statements among as few commands as the server accepts, one up to 15 MiB; give what each must count."""
     batch: list[RawBSONDocument] = []
-    size = 0
-    for statement in statements:
-        size += len(statement.raw)
+    size = count = 0
+    for raw, wanted in statements:
+        size += len(raw)
         if size > BATCH_BYTES:
-            yield batch
-            batch, size = [], len(statement.raw)
-        batch.append(statement)
-    yield batch
+            yield batch, count
+            batch, size, count = [], len(raw), 0
+        batch.append(RawBSONDocument(raw))
+        count += wanted
+    yield batch, count
 
 
 def _too_large(key: str, size: int) -> InvalidResource:

@@ -126,9 +126,8 @@ class MongomockPort:
                 return answer
             # All that the filters of the statements say was checked, so the _id is enough.
             for statement in commands.updates(commit) if commit.size else ():
-                self._records.update_one(
-                    {"_id": statement["q"]["_id"]}, statement["u"], upsert=statement.get("upsert", False)
-                )
+                update = self._records.update_many if statement.get("multi") else self._records.update_one
+                update({"_id": statement["q"]["_id"]}, statement["u"], upsert=statement.get("upsert", False))
             for key in (*commit.deletes, *(record.key for record in commit.puts)):
                 self._server.holds.pop((self._name, key.text), None)
             return Receipt(commit.txid)

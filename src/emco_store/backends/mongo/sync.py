@@ -12,7 +12,6 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from bson.codec_options import CodecOptions
-from bson.raw_bson import RawBSONDocument
 from pymongo import timeout
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -20,6 +19,7 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from emco_store.backends.mongo import auditing, commands, judging
+from emco_store.backends.mongo.commands import Statement
 from emco_store.backends.mongo.documents import Document, decoded
 from emco_store.backends.mongo.errors import DUPLICATE_KEY, Collided, lost, refused, shared_value, translated
 from emco_store.backends.mongo.server import guarantees
@@ -67,12 +67,12 @@ class Member:
     """A commit, and what is sent for it."""
 
     commit: Commit
-    statements: Sequence[RawBSONDocument]
+    statements: Sequence[Statement]
 
     @property
     def weight(self) -> int:
         """How much of a transaction it takes: its statements, and more when they are large."""
-        return max(len(self.statements), sum(len(one.raw) for one in self.statements) // 2**14)
+        return max(sum(one.count for one in self.statements), sum(len(one.raw) for one in self.statements) // 2**14)
 
 
 class MongoPort:
@@ -346,21 +346,21 @@ class MongoPort:
 
         def send(within_s: float) -> None:
             with timeout(within_s):
-                for batch in commands.batches(commands.encoded(statements)):
+                for batch, _ in commands.batches(commands.encoded(statements)):
                     refused(self._database.command({"update": self._name, "updates": batch, "ordered": False}))
 
         self._perform(send)
 
-    def _write(self, statements: Sequence[RawBSONDocument], within_s: float) -> bool:
+    def _write(self, statements: Sequence[Statement], within_s: float) -> bool:
         """Send one transaction; False when a precondition failed, so that nothing was written."""
         with self._client.start_session() as session:
             # The read preference must be said: a client that prefers secondaries would bring its own.
             session.start_transaction(SNAPSHOT, MAJORITY, ReadPreference.PRIMARY)
             try:
                 with timeout(within_s):
-                    for batch in commands.batches(statements):
+                    for batch, count in commands.batches(statements):
                         reply = self._database.command({"update": self._name, "updates": batch}, session=session)
-                        if refused(reply) or reply["n"] != len(batch):
+                        if refused(reply) or reply["n"] != count:
                             return False
                     with lost():
                         session.commit_transaction()

@@ -24,6 +24,7 @@ from emco_store.contracts.proof.operations import (
     begin,
     clear,
     differences,
+    flaws,
     state,
 )
 from emco_store.contracts.proof.phase import Budget, PhaseResult
@@ -70,6 +71,21 @@ class Point:
 
     def __str__(self) -> str:
         return f"{self.operation.name}, {self.mode}, {self.moment} request {self.at + 1}, then {self.recovery}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """How an operation goes when nobody dies.
+
+    Attributes:
+        milestones: Each state on the way that is whole, the first and the last among them.
+        requests: How many requests it takes.
+        txids: How the identifiers of its commits end.
+    """
+
+    milestones: list[State]
+    requests: int
+    txids: list[str]
 
 
 @dataclass(slots=True)
@@ -123,12 +139,13 @@ class Scene:
     def _compete(self, operation: Operation, other: Any) -> Any:
         return operation.compete and operation.compete(raw(other))
 
-    def milestones(self, operation: Operation) -> tuple[list[State], int]:
-        """Do an operation to its end: give each state on the way that is whole, and how many requests it takes."""
+    def rehearse(self, operation: Operation) -> Rehearsal:
+        """Do an operation to its end."""
         ids, faults, states = self.begin(operation), Dying(), list[State]()
         states.append(state(self.port))
         self.play(operation, Mode.BLOCKING, ids, faults, lambda: states.append(state(self.port)))
-        return states, len(faults.requests)
+        txids = [commit.txid.removeprefix(ids) for name, commit in faults.requests if name == "commit"]
+        return Rehearsal(states, len(faults.requests), txids)
 
 
 def crash_points(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
@@ -138,12 +155,12 @@ def crash_points(place: Place, budget: Budget, *, seed: int, out: Path) -> Phase
     port = place.backend.port(namespace)
     port.open()
     scene = Scene(place, namespace, port)
-    known = {operation.name: scene.milestones(operation) for operation in OPERATIONS}
-    todo = list(_points({name: requests for name, (_, requests) in known.items()}))
+    known = {operation.name: scene.rehearse(operation) for operation in OPERATIONS}
+    todo = list(_points(known))
     seeded("crash points", seed).shuffle(todo)
     for point in todo[: budget.operations]:
         result.add(crashes=1)
-        _crash(scene, point, known[point.operation.name][0], result)
+        _crash(scene, point, known[point.operation.name].milestones, result)
         if budget.seconds is not None and time.monotonic() - begun > budget.seconds:
             break
     result.add(points=len(todo))
@@ -155,12 +172,12 @@ def crash_points(place: Place, budget: Budget, *, seed: int, out: Path) -> Phase
     return result
 
 
-def _points(requests: dict[str, int]) -> Iterator[Point]:
+def _points(known: dict[str, Rehearsal]) -> Iterator[Point]:
     moments: tuple[Moment, ...] = ("before", "after")
     recoveries: tuple[Recovery, ...] = ("resolve", "repeat")
     for operation, mode in product(OPERATIONS, Mode):
         if mode is Mode.BLOCKING or operation.name not in BLOCKING_ONLY:
-            for at, moment, recovery in product(range(requests[operation.name]), moments, recoveries):
+            for at, moment, recovery in product(range(known[operation.name].requests), moments, recoveries):
                 yield Point(operation, mode, at, moment, recovery)
 
 
@@ -217,7 +234,7 @@ def _went_on(scene: Scene, point: Point, ids: str, milestones: list[State]) -> I
         except ALREADY:
             if before == milestones[0]:
                 yield "another is told that it was done, and nothing was"
-        left = [str(flaw) for flaw in store.check().flaws]
+        left = [str(flaw) for flaw in flaws(store)]
         if left:
             yield f"the check finds {left}"
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from emco_store._sync.store import Store
 from emco_store.contracts.models import Cascade, Crate, Item, Parcel, Rack, Remove, SetNull, Site
+from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.resource import Resource
 from emco_store.ports import Commit, Port, Receipt, Scan
@@ -54,7 +55,7 @@ def _transact(store: Any) -> None:
 
 
 def _repair(store: Any) -> None:
-    store.repair(store.check().flaws)
+    store.repair(flaws(store))
 
 
 def _refer_to_b(store: Any) -> Any:
@@ -118,6 +119,18 @@ def clear(port: Port, txid: str) -> None:
 def put(port: Port, txid: str, *records: Any) -> None:
     """Write records as they are, with no rule in the way."""
     _commit(port, Commit(txid, puts=records))
+
+
+def flaws(store: Any) -> list[Flaw]:
+    """Give all that a check finds, from its first page to its last."""
+    found: list[Flaw] = []
+    after: str | None = None
+    while True:
+        page = store.check(after=after)
+        found += page.flaws
+        after = page.next
+        if after is None:
+            return found
 
 
 def state(port: Port) -> State:

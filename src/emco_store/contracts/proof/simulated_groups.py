@@ -6,13 +6,13 @@ What is replaced is what they say to a server: a transaction of MongoDB, a pipel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Self
 
-from bson.raw_bson import RawBSONDocument
 from redis import exceptions
 
 from emco_store.backends.mongo import judging
+from emco_store.backends.mongo.aio import Member
+from emco_store.backends.mongo.commands import Statement
 from emco_store.backends.mongo.documents import claim_of, outcome_id
 from emco_store.backends.mongo.errors import Collided
 from emco_store.backends.mongo.task import TaskMongoPort
@@ -21,9 +21,9 @@ from emco_store.backends.redis.task import TaskRedisPort
 from emco_store.contracts.proof.simulated_network import NAMESPACE, NoAnswer, NotSent, Server
 from emco_store.contracts.proof.simulated_ports import SimulatedReads, Site
 from emco_store.ports import Commit, OutcomeLost, Receipt, Refusal
+from emco_store.turns import Ticket
 
 DEADLINE_S = 3.0
-_OUTCOME = outcome_id("")
 
 
 class GroupingPort(SimulatedReads, TaskMongoPort):
@@ -32,17 +32,18 @@ class GroupingPort(SimulatedReads, TaskMongoPort):
     def __init__(self, site: Site) -> None:
         TaskMongoPort.__init__(self, _NoDatabase(), "simulated", NAMESPACE, owned=False, deadline_s=DEADLINE_S)
         SimulatedReads.__init__(self, site)
-        self._sent: dict[str, Commit] = {}
+        self._owners: dict[int, Commit] = {}
 
-    async def commit(self, commit: Commit) -> Receipt | Refusal:
-        """See :meth:`emco_store.ports.Port.commit`."""
-        self._sent[commit.txid] = commit
-        return await TaskMongoPort.commit(self, commit)
+    async def _go(self, group: Sequence[Ticket[Member, Receipt | Refusal]]) -> None:
+        """Remember whose each statement is, since a statement is all that is sent."""
+        for ticket in group:
+            self._owners |= {id(statement): ticket.request.commit for statement in ticket.request.statements}
+        await super()._go(group)
 
-    async def _write(self, statements: Sequence[RawBSONDocument], within_s: float) -> bool:  # noqa: ARG002 - the base's
+    async def _write(self, statements: Sequence[Statement], within_s: float) -> bool:  # noqa: ARG002 - the base's
         """Send the statements, and then the commit."""
-        names = [str(statement["q"]["_id"]) for statement in statements]
-        commits = [self._sent[name.removeprefix(_OUTCOME)] for name in names if name.startswith(_OUTCOME)]
+        owners = [self._owners[id(statement)] for statement in statements]
+        commits = list({commit.txid: commit for commit in owners}.values())
         told = " ".join(commit.txid for commit in commits)
         server, network, client = self.site.server, self.site.network, self.site.client
         try:
@@ -137,7 +138,9 @@ class _Connection:
         told = " ".join(commit.txid for commit in commits)
         try:
             return await network.call(client, "commands", told, lambda: [port.commit(commit) for commit in commits])
-        except (NotSent, NoAnswer):
+        except NotSent:
+            raise exceptions.ConnectionError("Error 111 connecting to a server in memory") from None
+        except NoAnswer:
             raise exceptions.ConnectionError from None
 
 
@@ -168,5 +171,8 @@ class _Pipeline:
         if first < len(self._commits):
             if network.strikes(network.weather.cut, "cut"):
                 raise exceptions.ConnectionError
-            replies += await self._execute(self._commits[first:])
+            try:
+                replies += await self._execute(self._commits[first:])
+            except exceptions.ConnectionError:
+                raise exceptions.ConnectionError from None  # the first of them have arrived
         return replies

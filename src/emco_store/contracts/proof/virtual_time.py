@@ -141,41 +141,44 @@ class SeededIds:
     def new(self) -> str:
         """See :meth:`emco_store.ports.IdSource.new`."""
         milliseconds = int(self._clock.now().timestamp() * 1000)
-        value = milliseconds << 80 | 7 << 76 | self._random.getrandbits(12) << 64 | 2 << 62 | self._random.getrandbits(62)
+        value = (
+            milliseconds << 80 | 7 << 76 | self._random.getrandbits(12) << 64 | 2 << 62 | self._random.getrandbits(62)
+        )
         return str(UUID(int=value))
 
 
-def run_virtually(
-    loop: VirtualLoop, work: Coroutine[Any, Any, T], random: Random, *others: tuple[Any, str, Any]
-) -> T:
-    """Run a coroutine in a virtual loop, with everything that asks for the time or for chance under it.
+@contextmanager
+def virtual_time(loop: VirtualLoop, random: Random, *others: tuple[Any, str, Any]) -> Generator[None]:
+    """Give everything that asks for the time or for chance while calls are repeated those of a run.
 
     Args:
-        loop: The loop, which is closed afterwards.
-        work: What to run.
+        loop: Where the time comes from.
         random: The chance behind pauses.
-        others: What else is given another clock or chance meanwhile: an object, the name of its attribute, the value.
+        others: What else is replaced meanwhile: an object, the name of its attribute, the value.
     """
     times = SimpleNamespace(monotonic=loop.time, monotonic_ns=loop.nanoseconds)
-    ours = ((tenacity, "time", times), (tenacity.wait, "random", random), (history, "time", times))
-    with _replaced((*ours, *others)):
-        try:
-            return loop.run_until_complete(work)
-        finally:
-            _end(loop)
-            loop.close()
-
-
-@contextmanager
-def _replaced(all_of_them: tuple[tuple[Any, str, Any], ...]) -> Generator[None]:
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in all_of_them]
+    wanted = ((tenacity, "time", times), (tenacity.wait, "random", random), (history, "time", times), *others)
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in wanted]
     try:
-        for owner, name, value in all_of_them:
+        for owner, name, value in wanted:
             setattr(owner, name, value)
         yield
     finally:
         for owner, name, value in before:
             setattr(owner, name, value)
+
+
+def run(loop: VirtualLoop, work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in a virtual loop, which is closed afterwards.
+
+    Raises:
+        Stuck: Nobody can go on, or somebody goes on for ever.
+    """
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        _end(loop)
+        loop.close()
 
 
 def _end(loop: VirtualLoop) -> None:

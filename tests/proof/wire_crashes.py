@@ -1,0 +1,185 @@
+"""Processes that are killed at every command on the wire of every operation, and what the server is left with."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from emco_store import Outcome, connect
+from emco_store.contracts.harness import Mode
+from emco_store.contracts.proof.crashes import ALREADY, Rehearsal, Scene
+from emco_store.contracts.proof.nemesis import seeded
+from emco_store.contracts.proof.operations import MODELS, OPERATIONS, Operation, State, differences, flaws, state
+from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
+from emco_store.contracts.proof.places import Place
+from tests.proof.dying_client import MOMENTS, Death, Moment, work
+
+DELAY_S = 0.004
+"""Within so many seconds after a command was sent its client dies, where that is drawn."""
+WAIT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Where a process dies."""
+
+    operation: Operation
+    at: int
+    moment: Moment
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.operation.name}, killed {self.moment} command {self.at + 1}, {self.command}"
+
+
+def wire_crashes(place: Place, budget: Budget, *, seed: int, out: Path, by_hand: bool = False) -> PhaseResult:  # noqa: ARG001 - see Run
+    """Kill processes at every command of every operation.
+
+    Args:
+        place: The backend.
+        budget: How much to do.
+        seed: The order, and the moments that are drawn.
+        out: Not used.
+        by_hand: End what the dead leave on MongoDB at once, as the server itself does later: saves its time.
+    """
+    result = PhaseResult("killed clients", place.name, seed)
+    begun, namespace = time.monotonic(), place.namespace()
+    port = place.backend.port(namespace)
+    port.open()
+    scene = Scene(place, namespace, port)
+    known = {operation.name: _rehearsed(scene, operation) for operation in OPERATIONS}
+    random = seeded("killed clients", seed)
+    todo = [
+        Kill(operation, at, moment, command)
+        for operation in OPERATIONS
+        for at, command in enumerate(known[operation.name][1])
+        for moment in MOMENTS
+    ]
+    random.shuffle(todo)
+    cleaner = _cleaner(place) if by_hand else lambda: None
+    for number, kill in enumerate(todo[: budget.operations]):
+        result.add(kills=1)
+        delay_s = random.random() * DELAY_S
+        result.violated(
+            [
+                f"{kill}: {text}"
+                for text in _struck(scene, kill, delay_s, known[kill.operation.name][0], result, cleaner)
+            ]
+        )
+        if budget.seconds is not None and time.monotonic() - begun > budget.seconds and number:
+            break
+    result.add(points=len(todo))
+    result.notes.append(f"{result.numbers['kills']:.0f} of {len(todo)} points, in an order drawn by the seed")
+    scene.loop.close()
+    port.close()
+    place.forget(namespace)
+    return result
+
+
+def _rehearsed(scene: Scene, operation: Operation) -> tuple[Rehearsal, list[str]]:
+    """Let a process do an operation to its end, and give the commands that it sends as well."""
+    rehearsal = scene.rehearse(operation)
+    process, reports = _start(scene, operation, scene.begin(operation), Death(None, "before", 0.0))
+    commands: list[str] = reports.recv()
+    process.join(WAIT_S)
+    return rehearsal, commands
+
+
+def _start(scene: Scene, operation: Operation, ids: str, death: Death) -> tuple[Any, Any]:
+    forking = multiprocessing.get_context("forkserver")
+    forking.set_forkserver_preload(["tests.proof.dying_client"])  # so that a process starts in milliseconds
+    ours, theirs = forking.Pipe(duplex=False)
+    args = (scene.place.url, scene.namespace, ids, operation.name, death, theirs.send)
+    process = forking.Process(target=work, args=args, daemon=True)
+    process.start()
+    theirs.close()
+    return process, ours
+
+
+def _struck(
+    scene: Scene, kill: Kill, delay_s: float, rehearsal: Rehearsal, result: PhaseResult, cleaner: Callable[[], None]
+) -> Iterator[str]:
+    milestones = rehearsal.milestones
+    ids = scene.begin(kill.operation)
+    process, _ = _start(scene, kill.operation, ids, Death(kill.at, kill.moment, delay_s))
+    process.join(WAIT_S)
+    if process.exitcode is None or process.exitcode >= 0:
+        if kill.moment != "during":  # the operation may have ended first
+            yield f"it ended with {process.exitcode}"
+            return
+    else:
+        result.struck({f"{kill.moment} {kill.command}": 1})
+    cleaner()
+    found = state(scene.port)
+    if found not in milestones:
+        yield f"half of it was left: {differences(found, milestones)}"
+    begun = time.monotonic()
+    yield from _settled(scene, [f"{ids}{txid}" for txid in rehearsal.txids], found, milestones, kill)
+    yield from _went_on(scene, kill, f"{ids}-next", milestones)
+    result.most(worst_wait_s=time.monotonic() - begun)
+
+
+def _settled(
+    scene: Scene, txids: list[str], found: State, milestones: list[State], kill: Kill
+) -> Iterator[str]:  # fmt: skip
+    """Settle whatever the dead may have committed."""
+    with connect(scene.place.backend, namespace=scene.namespace, models=MODELS) as store:
+        outcomes = [_resolved(store, txid) for txid in txids]
+    happened = outcomes.count(Outcome.COMMITTED)
+    now = state(scene.port)
+    if found != now:
+        yield f"settled, and yet it changed: {differences(now, [found])}"
+    is_one = kill.operation.spoil is None and kill.operation.compete is None
+    if is_one and happened != (found != milestones[0]):
+        yield f"{happened} commits are said to have happened, and what is stored says otherwise"
+
+
+def _resolved(store: Any, txid: str) -> Outcome:
+    """Settle, again while what the dead one wrote stands in the way: documented, and ended by the server."""
+    end = time.monotonic() + WAIT_S
+    while True:
+        try:
+            outcome: Outcome = store.resolve(txid)
+        except Exception:
+            if time.monotonic() > end:
+                raise
+        else:
+            return outcome
+
+
+def _went_on(scene: Scene, kill: Kill, ids: str, milestones: list[State]) -> Iterator[str]:
+    with scene.open(Mode.BLOCKING, ids) as store:
+        before = state(scene.port)
+        try:
+            kill.operation.call(store)
+        except ALREADY:
+            if before == milestones[0]:
+                yield "another is told that it was done, and nothing was"
+        left = [str(flaw) for flaw in flaws(store)]
+        if left:
+            yield f"the check finds {left}"
+
+
+def _cleaner(place: Place) -> Callable[[], None]:
+    if place.name != "mongo":
+        return lambda: None
+
+    def clean() -> None:
+        with MongoClient[Any](place.url) as client:
+            client.admin.command("killAllSessions", [])
+
+    return clean
+
+
+PHASE = Phase(
+    "killed clients",
+    "Processes that are killed before, during and after every command on the wire leave all or nothing.",
+    ("redis", "mongo"),
+    wire_crashes,
+)
