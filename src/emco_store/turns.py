@@ -81,7 +81,8 @@ class _Queue(Generic[Q, A]):
     def leave(self, group: Sequence[Ticket[Q, A]]) -> None:
         """Tell the members of a group that it has ended, and let the next one go.
 
-        A member that was not served, because the one whose turn it was has been interrupted, asks again.
+        A member that was not served, because the one whose turn it was has been interrupted, is woken as well: what was
+        sent for it may still arrive, so it must not take a later refusal for the answer.
         """
         with self._lock:
             for ticket in group[1:]:

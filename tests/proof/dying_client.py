@@ -120,7 +120,6 @@ def work(url: str, namespace: str, ids: str, operation: str, death: Death, repor
         connect(at_url(url), ids=CountedIds(f"{ids}-other"), **options) as other,
         connect(FaultyBackend(backend_of(url, death), faults), ids=CountedIds(ids), **options) as store,
     ):
-        store.get_many([])
         if doing.compete is not None:
             faults.do("commit", lambda: doing.compete and doing.compete(other) and None)
         death.is_armed = True

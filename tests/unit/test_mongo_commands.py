@@ -66,7 +66,7 @@ def test_statements_that_differ_only_in_whom_they_are_for_become_one():
 
     found = [ids(one) for one in commands.updates(commit)]
     assert [["App/b"], ["App/k0"], ["App/k1", "App/k2"], ["App/k3", "App/k4"], ["tx:t"]] == found
-    assert [1, 1, 2, 2, 1] == [one.count for one in statements]
+    assert [1, 1, 2, 2, 1] == [one.documents for one in statements]
     assert [7] == [count for _, count in commands.batches(statements)]
 
 

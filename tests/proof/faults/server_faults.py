@@ -30,6 +30,8 @@ GROUNDS: Final[Mapping[str, tuple[Callable[[], AbstractContextManager[Ground]], 
 }
 _LONGEST_S: Final = 15.0
 _SHORTEST_S: Final = 2.0
+_BETWEEN: Final = 60
+"""Acknowledged operations between two strikes, in the long form."""
 _COUNTED: Final = ("rounds", "strikes", "operations", "unknown", "acknowledged", "lost", "anomalies")
 
 
@@ -170,7 +172,7 @@ def server_faults(place: Place, budget: Budget, *, seed: int, out: Path) -> Phas
                 folder.mkdir(parents=True)
                 series = Series(strikes=budget.operations or 1)
                 if end_s is not None:
-                    series = Series(None, time.monotonic() + _round_s(end_s, 2 * len(ground.faults)))
+                    series = Series(None, time.monotonic() + _round_s(end_s, 2 * len(ground.faults)), _BETWEEN)
                 found = strike_round(ground, name, workload, series=series, seed=round_seed, out=folder)
                 label = f"{name} ({ground.durability}, {make.__module__.rpartition('.')[2]}.{make.__name__})"
                 _add(result, sums, label, found, f"{name}, {workload}, seed {round_seed}")

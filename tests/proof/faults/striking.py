@@ -16,8 +16,6 @@ from emco_store.contracts.proof.history import Recorder
 
 ENOUGH_S = 180.0
 """For how long nothing may happen before a run is given up; a failover on a slow machine takes some of it."""
-ACKNOWLEDGED = 12
-"""So many commits are acknowledged before the first strike, between two, and after the last."""
 
 
 class Watch(Recorder):
@@ -80,10 +78,12 @@ class Series:
     Attributes:
         strikes: How many times; None where ``end_s`` decides.
         end_s: Until when, by ``time.monotonic``.
+        acknowledged: So many operations are acknowledged before the first strike, between two, and after the last.
     """
 
     strikes: int | None = 1
     end_s: float = 0.0
+    acknowledged: int = 12
 
     def goes_on(self, done: int) -> bool:
         """Tell whether to strike again."""
@@ -127,11 +127,11 @@ class Striking:
             working.add_done_callback(lambda _: self._watch.end())
             try:
                 self._watch.until(lambda: len(self._watch.clients) == clients, "all of them had begun")
-                self._watch.until_more(ACKNOWLEDGED, "ok")
+                self._watch.until_more(self._series.acknowledged, "ok")
                 while self._series.goes_on(self.done):
                     self._strike(self._random, self._watch)
                     self.done += 1
-                    self._watch.until_more(ACKNOWLEDGED, "ok")
+                    self._watch.until_more(self._series.acknowledged, "ok")
             finally:
                 self.is_over = True
                 working.result()

@@ -113,7 +113,7 @@ class Statement(NamedTuple):
     """What is sent, and how many documents it must find."""
 
     raw: bytes
-    count: int
+    documents: int
 
 
 def encoded(statements: Iterable[Document]) -> list[Statement]:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from bson.codec_options import CodecOptions
 from pymongo import timeout
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
@@ -21,7 +21,16 @@ from pymongo.write_concern import WriteConcern
 from emco_store.backends.mongo import auditing, commands, judging
 from emco_store.backends.mongo.commands import Statement
 from emco_store.backends.mongo.documents import Document, decoded
-from emco_store.backends.mongo.errors import DUPLICATE_KEY, Collided, lost, refused, shared_value, translated
+from emco_store.backends.mongo.errors import (
+    DUPLICATE_KEY,
+    Collided,
+    Outdated,
+    confirmed,
+    lost,
+    refused,
+    shared_value,
+    translated,
+)
 from emco_store.backends.mongo.server import guarantees
 from emco_store.core.flaws import Flaw, FlawKind, next_place, read_place
 from emco_store.core.keys import Key
@@ -72,7 +81,7 @@ class Member:
     @property
     def weight(self) -> int:
         """How much of a transaction it takes: its statements, and more when they are large."""
-        return max(sum(one.count for one in self.statements), sum(len(one.raw) for one in self.statements) // 2**14)
+        return max(sum(one.documents for one in self.statements), sum(len(one.raw) for one in self.statements) // 2**14)
 
 
 class MongoPort:
@@ -152,9 +161,10 @@ class MongoPort:
         with translated():
             member = Member(commit, commands.encoded(commands.updates(commit)))
         ticket = Ticket[Member, Receipt | Refusal](member, member.weight)
-        while not ticket.is_served:  # more than once only when whoever went with it was interrupted
-            if self._turns.is_first(ticket):
-                self._go(self._turns.take(ticket))
+        if self._turns.is_first(ticket):
+            self._go(self._turns.take(ticket))
+        elif not ticket.is_served:
+            raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
         return ticket.outcome()
 
     def settle(self, txid: str) -> Outcome:
@@ -273,21 +283,32 @@ class MongoPort:
                 with translated():
                     return request(max(end - monotonic(), FIRST_PAUSE_S))
             except Collided as problem:
+                if isinstance(problem, Outdated):
+                    self._renew()
                 pause_s = random.uniform(0, longest_s)  # noqa: S311 - a pause
                 longest_s = min(2 * longest_s, LONGEST_PAUSE_S)
                 if monotonic() + pause_s >= end:
                     raise Unreachable from problem
             time.sleep(pause_s)
 
+    def _renew(self) -> None:
+        """Let the client make its connections anew; PyMongo has no public call for it, see :class:`Outdated`."""
+        for server in tuple(self._client._topology._servers.values()):  # noqa: SLF001 - as said
+            server.pool.reset_without_pause()
+
     def _look(self, within_s: float) -> Guarantees:
         """See what the server is, and make the indexes."""
+        # A time-out of ours counts in the place of the one that the client has for finding a server.
+        with timeout(min(within_s, self._client.options.server_selection_timeout)):
+            if not self._client.is_primary:
+                raise Collided
         with timeout(within_s):
             hello = self._admin.command("hello")
             build = self._admin.command("buildInfo")
             found = guarantees(hello, build["version"])
             create = {"createIndexes": self._name, "indexes": list(commands.INDEXES), "writeConcern": {"w": "majority"}}
             try:
-                self._database.command(create)
+                confirmed(self._database.command(create))
             except OperationFailure as problem:
                 if problem.code == DUPLICATE_KEY:
                     raise shared_value(problem.details) from problem
@@ -366,15 +387,22 @@ class MongoPort:
                         session.commit_transaction()
             except OutcomeLost:
                 # It may still be open, and PyMongo ends none that it has tried to commit. What happened stays.
-                with suppress(PyMongoError), timeout(ABORT_WITHIN_S):
-                    self._admin.command("killSessions", [session.session_id])
+                self._end(session)
                 raise
             finally:
                 # A time of its own: a transaction that stays open blocks others until the server ends it.
                 if session.in_transaction:
-                    with timeout(ABORT_WITHIN_S):
-                        session.abort_transaction()
+                    try:
+                        with timeout(ABORT_WITHIN_S):
+                            session.abort_transaction()
+                    except ConfigurationError:  # see Outdated; the command for it needs no session
+                        self._end(session)
         return True
+
+    def _end(self, session: Any) -> None:
+        """Let the server end whatever a session has left open."""
+        with suppress(PyMongoError), timeout(ABORT_WITHIN_S):
+            self._admin.command("killSessions", [session.session_id])
 
     def _judge(self, commits: Sequence[Commit], within_s: float) -> list[Receipt | Refusal | None]:
         """Say what becomes of commits that are carried out in this order, by what is there now."""

@@ -24,6 +24,7 @@ from emco_store.ports import (
     Guarantees,
     Hold,
     Outcome,
+    OutcomeLost,
     Receipt,
     Refusal,
     Scan,
@@ -182,13 +183,14 @@ class AsyncRedisPort:
         if self._is_cluster:
             return await self._client.execute_command(*command)
         ticket = Ticket[Sequence[Any], Any](command)
-        while not ticket.is_served:  # more than once only when whoever went with it was interrupted
-            if await self._turns.is_first(ticket):
-                group = self._turns.take(ticket)
-                try:
-                    await self._carry_out(group)
-                finally:
-                    self._turns.leave(group)
+        if await self._turns.is_first(ticket):
+            group = self._turns.take(ticket)
+            try:
+                await self._carry_out(group)
+            finally:
+                self._turns.leave(group)
+        elif not ticket.is_served:
+            raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
         return ticket.outcome()
 
     async def _replicated(self, *command: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from emco_store.contracts.proof.simulated_network import Client, Network, NoAnswer, NotSent, Server
 from emco_store.core.flaws import Flaw
@@ -31,6 +31,7 @@ from emco_store.ports import (
 )
 
 T = TypeVar("T")
+ASKED: Final = "asked how it ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +160,8 @@ class Book:
         if Outcome.ABORTED in answers and happened:
             found.append(f"{txid} was resolved as aborted, and has happened")
         if happened and Outcome.COMMITTED not in answers:
-            refusal = next((answer for answer in answers if isinstance(answer, Refusal)), None)
-            if refusal is not None:
-                found.append(f"{txid} was refused with {refusal.failures}, and has happened: {_named(answers)}")
+            if answers and isinstance(answers[-1], Refusal):
+                found.append(f"{txid} was refused with {answers[-1].failures}, and has happened: {_named(answers)}")
             elif answers and all(isinstance(answer, Unreachable | StoreError) for answer in answers):
                 found.append(f"{txid} was said to have had no effect, and has happened: {_named(answers)}")
         return found
@@ -191,11 +191,10 @@ class Watched:
 
     async def settle(self, txid: str) -> Outcome:
         """See :meth:`emco_store.ports.Port.settle`."""
-        try:
-            answer = await self._inner.settle(txid)
-        except Unreachable:
-            raise
-        self._book.told[txid].append(answer)
+        answers = self._book.told[txid]
+        answers.append(ASKED)
+        answer = await self._inner.settle(txid)
+        answers.append(answer)
         return answer
 
     async def _written(self, txid: str, asked: Any) -> Any:
@@ -213,13 +212,15 @@ class Watched:
 
 
 def _known(answers: list[object]) -> bool:
-    if any(isinstance(answer, Receipt | Refusal | Outcome) for answer in answers):
+    if any(isinstance(answer, Receipt | Outcome) for answer in answers) or (
+        answers and isinstance(answers[-1], Refusal)
+    ):
         return True
-    return all(isinstance(answer, Unreachable | StoreError) for answer in answers)
+    return bool(answers) and all(isinstance(answer, Unreachable | StoreError) for answer in answers)
 
 
 def _named(answers: list[object]) -> str:
-    return ", ".join(type(answer).__name__ if not isinstance(answer, Outcome) else str(answer) for answer in answers)
+    return ", ".join(str(answer) if isinstance(answer, str) else type(answer).__name__ for answer in answers)
 
 
 def _texts(keys: tuple[Key, ...]) -> str:
