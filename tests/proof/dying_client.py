@@ -111,7 +111,9 @@ def backend_of(url: str, death: Death) -> Backend:
     return RedisBackend(redis.Redis(connection_pool=pool))
 
 
-def work(url: str, namespace: str, ids: str, operation: str, death: Death, report: Callable[[list[str]], None]) -> None:
+def work(
+    url: str, namespace: str, *, ids: str, operation: str, death: Death, report: Callable[[list[str]], None]
+) -> None:
     """Do an operation and tell what was sent, or die on the way; the main function of a process."""
     doing = next(one for one in OPERATIONS if one.name == operation)
     faults = Faults()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import threading
+import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,12 +19,12 @@ from emco_store.contracts.proof.operations import put
 from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
 from emco_store.contracts.proof.places import Place, at_url
 from emco_store.core.records import Record
+from emco_store.core.resource import is_model
 from emco_store.ports import Port, Scan
 from tests.breakages import models
 from tests.proof.emco_races import RACES, Actor, End, Race, Told, broken, judge
 
-MODELS = [each for each in vars(models).values() if isinstance(each, type) and hasattr(each, "__emco__")]
-MODELS = [each for each in MODELS if each.__module__ == models.__name__]
+MODELS = [each for each in vars(models).values() if is_model(each)]
 BATCH = 20
 """Rounds that are prepared, run and judged together."""
 MOST_ACTORS = max(len(race.actors) for race in RACES)
@@ -162,30 +163,32 @@ def crews(place: Place) -> Iterator[dict[str, Crew]]:
         processes.close()
 
 
-def run_race(place: Place, race: Race, crew: Crew, rounds: Sequence[str]) -> list[str]:
-    """Run the rounds of a race, and name all that must not be after them."""
+def run_race(place: Place, race: Race, crew: Crew, rounds: Sequence[str]) -> tuple[int, list[str]]:
+    """Run the rounds of a race; give the number of those after which there was what must not be, and all of it."""
     namespace = place.namespace()
     port = place.backend.port(namespace)
     port.open()
     _prepare(place, port, race, namespace, rounds)
     told = crew.run(race, namespace, rounds)
     records = _records(port)
-    bad: list[str] = []
-    for at, name in enumerate(rounds):
-        own = {text: record for text, record in records.items() if _round_of(record) == name}
-        bad += [f"{race.number} {name}: {text}" for text in judge(race, End(name, [one[at] for one in told], own))]
+    ends = [End(name, [one[at] for one in told], _own(records, name)) for at, name in enumerate(rounds)]
+    found = {end.name: judge(race, end) for end in ends}
+    bad = [f"{race.number} {name}: {text}" for name, texts in found.items() for text in texts]
     with connect(place.backend, namespace=namespace, models=MODELS) as store:
         flaws = [flaw for flaw in _flaws(store) if race.plant is None or flaw.kind != "invalid"]
         bad += [f"{race.number}: the store finds {flaw}" for flaw in flaws]
     port.close()
     place.forget(namespace)
-    return bad
+    return sum(map(bool, found.values())), bad
 
 
-def _round_of(record: Record) -> str:
-    """Tell the round of a record: the first of its names, or for a controller the second."""
-    name = record.key.segments[1 if record.key.kind == "Controller" else 0]
-    return name.partition("-")[0]
+def _own(records: dict[str, Record], name: str) -> dict[str, Record]:
+    """Give the records of a round: its name, or one that begins with it, is the first of theirs or the second."""
+    return {
+        text: record
+        for text, record in records.items()
+        if name in {segment.partition("-")[0] for segment in record.key.segments[:2]}
+    }
 
 
 def _prepare(place: Place, port: Port, race: Race, namespace: str, rounds: Sequence[str]) -> None:
@@ -221,8 +224,6 @@ def _flaws(store: Any) -> Generator[Any]:
 
 def breakages(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
     """Run every race with every crew, again and again, and count what must not be for each."""
-    import time  # noqa: PLC0415
-
     result = PhaseResult("breakages of EMCO", place.name, seed)
     begun, batch = time.monotonic(), 0
     with crews(place) as found:

@@ -447,6 +447,25 @@ RACES: tuple[Race, ...] = (
          (_list_groups, _create(lambda name: _new_group(name, "z")), _delete(lambda name: _under("Group", name, "broken"))),
          _b24, lambda name: (_under("Group", name, "broken"), b'{"name":7}')),
 )  # fmt: skip
+WITHOUT = {
+    "B1": "no guard",
+    "B2": "no guard",
+    "B3": "no guard",
+    "B7": "forgets versions",
+    "B8": "forgets versions",
+    "B9": "forgets versions",
+    "B10": "commits in halves",
+    "B11": "forgets versions",
+    "B12": "no guard",
+    "B14": "no guard",
+    "B15": "no guard",
+    "B16": "no guard",
+    "B19": "no guard",
+    "B21": "no guard",
+    "B22": "forgets versions",
+    "B23": "no guard",
+}
+"""What is taken out of the backend to see that the race is one; for the others, no such piece can be taken out."""
 ELSEWHERE = {
     "B17": (
         "The type of a document is a formatted text whose format changed",

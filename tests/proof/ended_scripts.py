@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -24,7 +24,6 @@ from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
 from emco_store.contracts.proof.places import Place
 from emco_store.core.codec import draft
 from emco_store.core.records import Record
-from emco_store.errors import Unavailable
 from emco_store.ports import Commit, Outcome, OutcomeLost, Port, Receipt, Refusal, Scan, Unreachable
 from tests.servers.process import HOST, ServerMissing
 from tests.servers.redis_nodes import Node, own_redis
@@ -34,6 +33,8 @@ RECORDS = 2000
 NAMESPACE = "ended"
 AOF = ("--appendonly", "yes", "--appendfsync", "always")
 WAIT_S = 120.0
+WAITING = threading.Event()
+"""Never set: to wait for a moment that was drawn is to wait for it in vain."""
 
 
 class Target(Resource):
@@ -131,45 +132,45 @@ def _send(port: Port, commit: Commit) -> object:
 
 def script_kill(large: Large, commit: Commit, random: Random) -> tuple[str, object]:
     """Ask for the end of the script from a moment on until there is an answer."""
-    with opened(large.node.url, socket_timeout=WAIT_S) as port, large.node.admin() as admin, _busy_soon(admin):
-        with ThreadPoolExecutor(1) as threads:
-            delay_s = random.random() * 0.1
-            sending = threads.submit(_send, port, commit)
-            time.sleep(delay_s)
-            came = "not met"
-            while not sending.done() and came == "not met":
-                try:
-                    admin.execute_command("SCRIPT KILL")
-                    came = "killed before its first write"
-                except RedisError as problem:
-                    came = "could not be killed any more" if "UNKILLABLE" in str(problem) else "not met"
-            said = sending.result()
-    if came.startswith("killed") and not isinstance(said, Unavailable):
-        said = said if isinstance(said, Receipt) else said
-    return came, said
+    came = "not met"
+    with (
+        opened(large.node.url, socket_timeout=WAIT_S) as port,
+        large.node.admin() as admin,
+        _busy_soon(admin),
+        ThreadPoolExecutor(1) as threads,
+    ):
+        sending = threads.submit(_send, port, commit)
+        WAITING.wait(random.random() * 0.1)
+        while not sending.done() and came == "not met":
+            came = _kill_script(admin)
+        return came, sending.result()
+
+
+def _kill_script(admin: Any) -> str:
+    try:
+        admin.execute_command("SCRIPT KILL")
+    except RedisError as problem:
+        return "could not be killed any more" if "UNKILLABLE" in str(problem) else "not met"
+    return "killed before its first write"
 
 
 @contextmanager
 def _busy_soon(admin: Any) -> Generator[None]:
-    name = "busy-reply-threshold" if admin.config_get("busy-reply-threshold") else "lua-time-limit"
+    name = _threshold(admin)
     admin.config_set(name, 1)
-    try:
-        yield
-    finally:
-        end = time.monotonic() + WAIT_S
-        while time.monotonic() < end:
-            try:
-                admin.config_set(name, 5000)
-            except RedisError:
-                continue
-            return
+    yield
+    admin.config_set(name, 5000)
+
+
+def _threshold(admin: Any) -> str:
+    return "busy-reply-threshold" if admin.config_get("busy-reply-threshold") else "lua-time-limit"
 
 
 def server_kill(large: Large, commit: Commit, random: Random) -> tuple[str, object]:
     """End the server as ``kill -9`` does, at a moment that is drawn, and start it again on its file."""
     with opened(large.node.url, socket_timeout=WAIT_S) as port, ThreadPoolExecutor(1) as threads:
         sending = threads.submit(_send, port, commit)
-        time.sleep(random.random() * 0.15)
+        WAITING.wait(random.random() * 0.15)
         large.node.kill()
         said = sending.result()
     large.node.start()
@@ -179,13 +180,12 @@ def server_kill(large: Large, commit: Commit, random: Random) -> tuple[str, obje
 def shutdown(large: Large, commit: Commit, random: Random) -> tuple[str, object]:
     """Tell the server to end at once and to save nothing, which it does in the midst of a script too."""
     with opened(large.node.url, socket_timeout=WAIT_S) as port, large.node.admin() as admin:
+        admin.config_set(_threshold(admin), 1)  # it listens to this in the midst of a script only when that is slow
         with ThreadPoolExecutor(1) as threads:
             sending = threads.submit(_send, port, commit)
-            time.sleep(random.random() * 0.15)
-            try:
+            WAITING.wait(random.random() * 0.1)
+            with suppress(RedisError):  # there is no answer
                 admin.execute_command("SHUTDOWN", "NOSAVE")
-            except RedisError:
-                pass
             said = sending.result()
     large.node.process.wait(WAIT_S)
     large.node.start()
@@ -195,9 +195,9 @@ def shutdown(large: Large, commit: Commit, random: Random) -> tuple[str, object]
 def impatience(large: Large, commit: Commit, random: Random) -> tuple[str, object]:
     """Have a client that waits for the reply no longer than a moment that is drawn."""
     with opened(large.node.url) as port:
-        client: Any = port
-        client._client.connection_pool.disconnect()
-        client._client.connection_pool.connection_kwargs["socket_timeout"] = 0.002 + random.random() * 0.1
+        pool: Any = port._client.connection_pool  # type: ignore[attr-defined]  # the port is one of Redis
+        pool.reset()  # so that its next connection is made with what follows
+        pool.connection_kwargs["socket_timeout"] = 0.002 + random.random() * 0.05
         said = _send(port, commit)
     return "in time" if isinstance(said, Receipt) else "gave up", said
 
@@ -208,7 +208,7 @@ def memory(large: Large, commit: Commit, random: Random) -> tuple[str, object]:
     grown = replace(commit, puts=tuple(_with_text(put, text) for put in commit.puts))
     with large.node.admin() as admin, opened(large.node.url, socket_timeout=WAIT_S) as port:
         used = int(admin.info("memory")["used_memory"])
-        admin.config_set("maxmemory", used + int(random.uniform(-0.1, 1.5) * len(grown.puts) * len(text)))
+        admin.config_set("maxmemory", used + int(random.uniform(-0.1, 8) * len(grown.puts) * len(text)))
         said = _send(port, grown)
         admin.config_set("maxmemory", 0)
     return "refused" if isinstance(said, StoreError) else "not met", said
@@ -249,9 +249,9 @@ def flipping(node: Node, random: Random, flips: int) -> tuple[dict[str, int], li
             for _ in range(flips):
                 on, off = random.choice(FLIPS)
                 node.ask(*on)
-                time.sleep(random.random() * 0.01)
+                WAITING.wait(random.random() * 0.01)
                 node.ask(*off)
-                time.sleep(random.random() * 0.01)
+                WAITING.wait(random.random() * 0.01)
         finally:
             ended.set()
         bad = [text for one in working for text in one.result()]

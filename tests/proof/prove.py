@@ -20,11 +20,12 @@ from emco_store.contracts.proof.places import Place
 from emco_store.contracts.proof.proving import prove
 from emco_store.contracts.proof.report import Report
 from tests.backends.shared import SharedClients
+from tests.proof.faults import aof, server_faults
 from tests.servers.mongo import running_mongo
 from tests.servers.process import Server, ServerFailed, ServerMissing
 from tests.servers.redis import running_redis
 
-PHASES: tuple[Phase, ...] = (*phases(),)
+PHASES: tuple[Phase, ...] = (*phases(), server_faults.PHASE, aof.PHASE)
 """Every phase, in the order in which they run; another is added here by one line."""
 BACKENDS = ("memory", "redis", "mongo")
 

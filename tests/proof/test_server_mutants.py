@@ -1,7 +1,9 @@
-"""Mutants that only a real server can show: a write that changes nothing, and one that only the primary has."""
+"""Mutants that only real servers can show: a write that changes nothing, and one that only the primary has."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +11,10 @@ import pytest
 from pymongo import MongoClient, ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from emco_store import connect
+from emco_store import Store, connect
 from emco_store.backends.mongo import commands, sync
+from emco_store.backends.redis import sync as redis_sync
+from emco_store.backends.redis.backend import RedisBackend
 from emco_store.contracts.proof import pairs, serializability
 from emco_store.contracts.proof.clients import play
 from emco_store.contracts.proof.history import Recorder, Result, read
@@ -18,8 +22,12 @@ from emco_store.contracts.proof.models import Journal
 from emco_store.contracts.proof.nemesis import seeded
 from emco_store.contracts.proof.workloads import Attempt, Shift, final_reads
 from emco_store.errors import StoreError
+from tests.proof.faults.careful import count_values
+from tests.proof.faults.redis_grounds import SYNCED, promote
+from tests.proof.faults.wire import wired
 from tests.proof.prove import place_of
 from tests.servers.mongo import MongoProcess, replica_set
+from tests.servers.redis_nodes import own_redis, replica_of, replication
 
 CLASSIC = ("create a referrer", "delete the target")
 
@@ -73,9 +81,61 @@ def test_acknowledgement_by_the_primary_alone_is_caught_when_it_dies(tmp_path, m
         with connect(url, namespace="unconfirmed", models=[Journal]) as store, Recorder(tmp_path / "final") as recorder:
             play(final_reads(Shift("final", 0, seeded(0), recorder, lambda _: True), ["x"]), store)
 
-    verdict = serializability.check(read(*(tmp_path / name for name in ("sound", "broken", "final"))).operations)
+    known = read(*(tmp_path / name for name in ("sound", "broken", "final")))
+    verdict = serializability.check(known.operations)
 
     assert verdict.counts["lost append"] == 1, verdict
+    assert 1 == len(count_values(known).lost)
+
+
+@pytest.mark.usefixtures("redis_server")
+@pytest.mark.parametrize(("replicas", "outcome", "lost"), [(0, Result.OK, (2,)), (1, Result.UNKNOWN, ())])
+def test_acknowledgement_without_the_replica_is_counted_as_lost_after_a_failover(
+    tmp_path, monkeypatch, replicas, outcome, lost
+):
+    """What no replica has is lost with the primary: an acknowledged commit, unless it had to wait for one (DUR-1)."""
+    with primary_without_replica(replicas) as (store, fail_over), Recorder(tmp_path / "all") as recorder:
+        monkeypatch.setattr(redis_sync, "WAIT_MS", 200)
+        appended(store, recorder, 2)
+        fail_over()
+        play(final_reads(Shift("final", 0, seeded(0), recorder, lambda _: True), ["x"]), store)
+
+    known = read(tmp_path / "all")
+
+    assert [outcome] == [operation.result for operation in known.operations if operation.process == "p"]
+    assert lost == count_values(known).lost
+
+
+@pytest.mark.usefixtures("redis_server")
+def test_read_may_see_what_a_failover_takes_away(tmp_path, monkeypatch):
+    """A known limit of ``replicated``: only what is acknowledged waits, so a read shows what no replica has yet."""
+    with primary_without_replica(1) as (store, fail_over), Recorder(tmp_path / "all") as recorder:
+        monkeypatch.setattr(redis_sync, "WAIT_MS", 200)
+        is_acknowledged = appended(store, recorder, 2)
+        before = store.get(Journal, "x").entries
+        fail_over()
+        after = store.get(Journal, "x").entries
+
+    assert (False, [1, 2], [1]) == (is_acknowledged, before, after)
+
+
+@contextmanager
+def primary_without_replica(replicas: int) -> Iterator[tuple[Store, Callable[[], None]]]:
+    """Give a store on a primary that has just lost its replica, and a function that puts the replica in its place."""
+    with own_redis(*SYNCED) as primary, replica_of(primary) as replica, wired(primary.port) as wire:
+
+        def fail_over() -> None:
+            primary.kill()
+            promote(replica, wire)
+
+        with connect(RedisBackend(wire.url, replicas=replicas), namespace="alone", models=[Journal]) as store:
+            store.create(Journal(name="x", entries=[1]))
+            with primary.admin() as admin:
+                admin.set("replicate", "")  # WAIT is about what its own connection has written
+                admin.wait(1, 0)
+            replica.ask("REPLICAOF", "NO", "ONE")
+            primary.wait_until(lambda: 0 == replication(primary)["connected_slaves"])
+            yield store, fail_over
 
 
 def acknowledged_by_one(url: str, members: list[MongoProcess], tmp_path) -> None:

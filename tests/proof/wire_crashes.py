@@ -66,12 +66,9 @@ def wire_crashes(place: Place, budget: Budget, *, seed: int, out: Path, by_hand:
     for number, kill in enumerate(todo[: budget.operations]):
         result.add(kills=1)
         delay_s = random.random() * DELAY_S
-        result.violated(
-            [
-                f"{kill}: {text}"
-                for text in _struck(scene, kill, delay_s, known[kill.operation.name][0], result, cleaner)
-            ]
-        )
+        rehearsal, _ = known[kill.operation.name]
+        texts = _struck(scene, kill, rehearsal, result, delay_s=delay_s, cleaner=cleaner)
+        result.violated([f"{kill}: {text}" for text in texts])
         if budget.seconds is not None and time.monotonic() - begun > budget.seconds and number:
             break
     result.add(points=len(todo))
@@ -95,15 +92,17 @@ def _start(scene: Scene, operation: Operation, ids: str, death: Death) -> tuple[
     forking = multiprocessing.get_context("forkserver")
     forking.set_forkserver_preload(["tests.proof.dying_client"])  # so that a process starts in milliseconds
     ours, theirs = forking.Pipe(duplex=False)
-    args = (scene.place.url, scene.namespace, ids, operation.name, death, theirs.send)
-    process = forking.Process(target=work, args=args, daemon=True)
+    options = {"ids": ids, "operation": operation.name, "death": death, "report": theirs.send}
+    process = forking.Process(
+        target=work, args=(scene.place.url, scene.namespace), kwargs=options, daemon=True
+    )
     process.start()
     theirs.close()
     return process, ours
 
 
 def _struck(
-    scene: Scene, kill: Kill, delay_s: float, rehearsal: Rehearsal, result: PhaseResult, cleaner: Callable[[], None]
+    scene: Scene, kill: Kill, rehearsal: Rehearsal, result: PhaseResult, *, delay_s: float, cleaner: Callable[[], None]
 ) -> Iterator[str]:
     milestones = rehearsal.milestones
     ids = scene.begin(kill.operation)

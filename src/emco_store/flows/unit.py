@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, TypeVar
 
 from emco_store.core.codec import Draft, Untyped, draft, microseconds, with_meta
@@ -43,7 +44,6 @@ class Unit:
     def __init__(self, context: Context, holding: Holding | None = None) -> None:
         self.context = context
         self.holding = holding
-        self.txid = context.new_id()
         self.base: dict[Key, Record | None] = {}
         self.expect: dict[Key, Stamp | None] = {}
         self.sealed: dict[Key, Seal] = {}
@@ -56,6 +56,11 @@ class Unit:
         self._deletions: list[Deletion] = []
         self._changes: list[Change] = []
         self._suspects: list[Blocker] = []
+
+    @cached_property
+    def txid(self) -> str:
+        """The name of the commit; what only reads needs none."""
+        return self.context.new_id()
 
     # reading
 

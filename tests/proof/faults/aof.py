@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from emco_store import Outcome, Store, connect
 from emco_store.backends.redis.backend import RedisBackend
@@ -104,7 +104,7 @@ def _growing(folder: Path) -> Path:
     return next(iter((*folder.glob("appendonlydir/*.incr.aof"), *folder.glob("appendonly.aof"))))
 
 
-def _state(store: Store) -> dict[str, Resource]:
+def _state(store: Store) -> dict[str, Any]:
     kinds: Sequence[type[Resource]] = (Hub, Spoke, Watcher, Follower)
     return {found.key.text: found for kind in kinds for found in store.list(kind)}
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from emco_store._aio.store import AsyncStore
 from emco_store.connect import connect, connect_async
@@ -84,16 +84,24 @@ def _insists(request: Request) -> bool:
     return isinstance(request, Ask) and request.name == "resolve"
 
 
-def racing(shift: Shift, loose: list[Loose]) -> Client:  # noqa: ARG001 - see WORKLOADS; races settle everything
+def racing(shift: Shift, loose: list[Loose], *, only_reads: bool) -> Client:  # noqa: ARG001 - see WORKLOADS
     """Race for references; every unknown outcome is settled at once."""
     yield from careful(races(shift), [])
 
 
-def appending(shift: Shift, loose: list[Loose]) -> Client:
-    """Read and append to lists; every second unknown outcome is settled at once, the others are left for later."""
+def appending(shift: Shift, loose: list[Loose], *, only_reads: bool) -> Client:
+    """Read and append to lists; every second unknown outcome is settled at once, the others are left for later.
+
+    Args:
+        shift: What the client is given.
+        loose: Gets what is left for later.
+        only_reads: Whether some of the transactions only read.
+    """
     at = 0
     while shift.goes_on(at):
         steps = list_steps(shift.random, at // SPAN, partial(_value, shift, at))
+        while not only_reads and "append" not in {kind for kind, *_ in steps}:
+            steps = list_steps(shift.random, at // SPAN, partial(_value, shift, at))
         attempt = Attempt(steps)
         recorded = shift.recorder.call(shift.name, steps)
         settles = shift.random.random() < 0.5
@@ -109,7 +117,15 @@ def _value(shift: Shift, at: int, number: int) -> int:
     return shift.value(4 * at + number)
 
 
-WORKLOADS: dict[str, Callable[[Shift, list[Loose]], Client]] = {"lists": appending, "races": racing}
+class Workload(Protocol):
+    """Makes a client; arguments as for :func:`appending`."""
+
+    def __call__(self, shift: Shift, loose: list[Loose], *, only_reads: bool) -> Client:
+        """Make it."""
+        ...
+
+
+WORKLOADS: dict[str, Workload] = {"lists": appending, "races": racing}
 
 
 def play_all(backend: Callable[[], Backend], namespace: str, threads: list[Client], tasks: list[Client]) -> None:

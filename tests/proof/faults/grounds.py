@@ -33,11 +33,14 @@ class Ground:
         durability: The class that a store must report here; nothing that was acknowledged in it may be lost.
         faults: The ways to strike, by name.
         tasks: Whether clients can be tasks, too.
+        only_reads: Whether transactions that only read are judged, too. Where commits wait for replicas, such a
+            transaction may see what no replica has yet, and what a failover takes away: nobody had acknowledged it.
     """
 
     durability: Durability
     faults: Mapping[str, Fault]
     tasks: bool = True
+    only_reads: bool = True
 
 
 def pause(random: Random, longest_s: float) -> None:

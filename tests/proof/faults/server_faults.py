@@ -83,7 +83,7 @@ def strike_round(
             Shift(f"{number}", number, seeded(seed, number), watch, lambda _: not striking.is_over)
             for number in range(1, size.threads + tasks + 1)
         ]
-        clients = [WORKLOADS[workload](shift, loose) for shift in shifts]
+        clients = [WORKLOADS[workload](shift, loose, only_reads=ground.only_reads) for shift in shifts]
         threads, rest = clients[: size.threads], clients[size.threads :]
         striking.during(partial(play_all, place.fresh, namespace, threads, rest), clients=len(clients))
     known = history.read(out / "part-0.jsonl")

@@ -27,7 +27,7 @@ from emco_store.contracts.proof.operations import (
     flaws,
     state,
 )
-from emco_store.contracts.proof.phase import Budget, PhaseResult
+from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
 from emco_store.contracts.proof.places import Place
 from emco_store.errors import AlreadyExists, Conflict, NotFound
 from emco_store.ports import Commit, Outcome, Port, Receipt
@@ -160,7 +160,7 @@ def crash_points(place: Place, budget: Budget, *, seed: int, out: Path) -> Phase
     seeded("crash points", seed).shuffle(todo)
     for point in todo[: budget.operations]:
         result.add(crashes=1)
-        _crash(scene, point, known[point.operation.name].milestones, result)
+        crash(scene, point, known[point.operation.name], result)
         if budget.seconds is not None and time.monotonic() - begun > budget.seconds:
             break
     result.add(points=len(todo))
@@ -181,7 +181,9 @@ def _points(known: dict[str, Rehearsal]) -> Iterator[Point]:
                 yield Point(operation, mode, at, moment, recovery)
 
 
-def _crash(scene: Scene, point: Point, milestones: list[State], result: PhaseResult) -> None:
+def crash(scene: Scene, point: Point, rehearsal: Rehearsal, result: PhaseResult) -> None:
+    """Let a client die at a point, and note what is found then that must not be."""
+    milestones = rehearsal.milestones
     ids = scene.begin(point.operation)
     faults = Dying(point.at, point.moment)
     try:
@@ -250,3 +252,11 @@ def _until_done(call: Callable[[], Any]) -> None:
                 raise
         else:
             return
+
+
+PHASE: Final = Phase(
+    "crash points",
+    "A client that dies before or after any request leaves all or nothing; its txid settles it, once.",
+    ("memory", "redis", "mongo"),
+    crash_points,
+)

@@ -39,7 +39,9 @@ from emco_store.errors import StoreError
 from emco_store.flows.context import RetryPolicy
 from emco_store.ports import AsyncPort
 
-STORM: Final = Weather(0.03, 0.02, 0.03, 0.03, 0.02, 0.1, 0.1, 0.1)
+STORM: Final = Weather(
+    not_sent=0.03, lost_request=0.02, lost_reply=0.03, late=0.05, again=0.02, slow=0.2, collided=0.1, cut=0.1
+)
 OUTAGE: Final = Weather(not_sent=0.4, lost_request=0.6)
 RETRY: Final = RetryPolicy(deadline_s=10.0)
 LONGEST_CALL_S: Final = 120.0
@@ -50,6 +52,7 @@ PROMPT_S: Final = 2.0
 """Nor a call in good weather, when all holds are over."""
 _MOST_STEPS: Final = 3_000_000
 _PATIENCE_S: Final = 3600.0
+_CANCELLED_A_STEP: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ def scenario(seed: int) -> Scenario:
     random = seeded("scenario", seed)
     design = ("plain", "grouping", "piping")[seed % 3]
     workload = tuple(WORKLOADS)[seed // 3 % 3]
-    return Scenario(seed, design, workload, random.randint(1, 3), random.randint(2, 5), random.randint(6, 12))
+    return Scenario(seed, design, workload, random.randint(1, 3), random.randint(3, 8), random.randint(8, 16))
 
 
 def simulate(wanted: Scenario, out: Path, design: Design | None = None) -> Outcome:
@@ -206,17 +209,21 @@ class _World:
             asyncio.create_task(self._live(place), name=f"life-{place}")
             for place in range(self.wanted.services * self.wanted.clients)
         ]
-        _, late = await asyncio.wait(lives, timeout=_PATIENCE_S)
+        self.loop.between = self._between
+        await asyncio.wait(lives, timeout=self._random.uniform(0.5, 5.0))
+        self.loop.between = None
         for fate in fates:
             fate.cancel()
         await asyncio.wait(fates)
+        self.network.weather = CALM
+        # From now on nobody is cancelled, so whoever waits for what never comes is found.
+        _, late = await asyncio.wait(lives, timeout=_PATIENCE_S)
         if late:
             names = ", ".join(sorted(task.get_name() for task in (*late, *self._running)))
             raise Stuck(f"after {_PATIENCE_S:.0f} s there still work: {names}")
         for ended in (*lives, *fates):
             if not ended.cancelled():
                 ended.result()
-        self.network.weather = CALM
         await asyncio.sleep(LATEST_S + 10.0)
         if self.wanted.workload == "races":
             self._result.violations += races.audit(self.server.port, read(path)).violations
@@ -270,19 +277,29 @@ class _World:
             await asyncio.sleep(self._random.uniform(0.1, 3.0))
 
     async def _deaths(self) -> None:
+        """Kill whole processes now and then, and cancel clients while they wait for something."""
         while True:
             await asyncio.sleep(self._random.expovariate(2.0))
-            living = [task for task in self._running if task not in self._cancelled_s]
-            if self._random.random() < 0.2:
+            if self._random.random() < 0.3:
                 place = self._random.randrange(len(self._services))
                 self._services[place].client.is_dead = True
                 self._services[place] = self._start()
                 self.network.struck["processes killed"] += 1
-            elif living:
-                task = self._random.choice(living)
-                self._cancelled_s[task] = self.loop.time()
-                task.cancel()
-                self.network.struck["clients cancelled"] += 1
+            else:
+                self._cancel_one()
+
+    def _between(self) -> None:
+        """Cancel clients at any step, also where no time passes."""
+        if self._random.random() < _CANCELLED_A_STEP:
+            self._cancel_one()
+
+    def _cancel_one(self) -> None:
+        living = [task for task in self._running if task not in self._cancelled_s and not task.done()]
+        if living:
+            task = self._random.choice(living)
+            self._cancelled_s[task] = self.loop.time()
+            task.cancel()
+            self.network.struck["clients cancelled"] += 1
 
     async def _resolver(self) -> None:
         """Settle commits of others at any moment, also while they are under way."""

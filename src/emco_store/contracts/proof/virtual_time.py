@@ -41,6 +41,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     Attributes:
         steps: Callbacks that have run.
         most_steps: Callbacks after which the run counts as going on for ever.
+        between: Called before each callback: between any two of them something else may happen.
     """
 
     _ready: deque[asyncio.Handle]
@@ -50,6 +51,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.steps = 0
         self._random = random
         self.most_steps = most_steps
+        self.between: Callable[[], None] | None = None
         self._now_s = 1.0
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._made = 0
@@ -91,6 +93,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         for _ in range(len(self._ready)):
             self._now_s += self._random.uniform(1e-6, _LONGEST_STEP_S)
             self.steps += 1
+            if self.between is not None:
+                self.between()
             handle = self._ready.popleft()
             if not handle.cancelled():
                 handle._run()  # noqa: SLF001 - what an event loop does
