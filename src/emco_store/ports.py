@@ -1,7 +1,8 @@
 """The narrow waist: what a backend answers and performs, and what it promises while doing so.
 
-A backend decides nothing. It answers three reads and performs one write, :class:`Commit`; rules, cascades, retries and
-validation live above it. Two protocols say the same for blocking and for asyncio backends.
+A backend decides nothing. It answers three reads and performs one write, :class:`Commit`; it can keep others off some
+records for a moment, and can be looked through for flaws. Rules, cascades, retries and validation live above it. Two
+protocols say the same for blocking and for asyncio backends.
 """
 
 from __future__ import annotations

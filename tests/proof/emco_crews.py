@@ -231,11 +231,10 @@ def breakages(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseRes
             for race in RACES:
                 for crew in found.values():
                     rounds = [f"r{batch}x{at}" for at in range(budget.operations or BATCH)]
-                    bad = run_race(place, race, crew, rounds)
-                    result.add(
-                        **{race.number: len(bad), f"rounds of {race.number}": len(rounds), "rounds": len(rounds)}
-                    )
-                    result.violated(bad)
+                    bad, texts = run_race(place, race, crew, rounds)
+                    name, number = race.number, len(rounds)
+                    result.add(**{name: bad, f"rounds of {name}": number, "rounds": number})
+                    result.violated(texts)
             batch += 1
     return result
 

@@ -23,10 +23,11 @@ HEAD = """\
 # What breaks in EMCO, and here
 
 The data layer of EMCO, which this library succeeds, was measured with its own code on a real MongoDB: a study lists 56
-ways to break it. These are the 24 that concern the store and concurrency. Each is run as a race here, on real servers and
-through the public calls: the actors of a round begin at once, in threads on one store, in tasks on one asyncio store, and
-in processes with a store each. After each round everything that is stored is looked at: nothing may dangle, what was
-acknowledged is there, nothing comes back, nothing is half done, and `store.check()` finds no flaw.
+ways to break it. These are the 24 that concern the store and concurrency; numbers in the column *In EMCO* are the
+study's. Each is run as a race here, through the public calls: the actors of a round begin at once, in threads on one
+store, in tasks on one asyncio store, and on servers in processes with a store each. After each round everything that is
+stored is looked at: nothing may dangle, what was acknowledged is there, nothing comes back, nothing is half done, and
+`store.check()` finds no flaw.
 
 A number such as "0 of 300" says in how many rounds something was found that must not be. *Without* is the same race on
 Redis with a piece of the backend taken out on purpose, in threads, so it shows that the race is one: the guards of
@@ -36,8 +37,8 @@ itself does, or a refusal before any request.
 FOOT = """\
 EMCO's other 32 breakages concern schemas, encryption, life cycles and deployment, which this library does not have yet.
 
-The races are in `tests/proof/emco_races.py`, and every breakage has tests of its own in `tests/breakages/`, in every
-order of steps. `python3 dev.py prove --phase "breakages of EMCO"` runs the races for as long as you like, and
+The races are in `tests/proof/emco_races.py`, and most have tests in `tests/breakages/` too, in every order of their
+steps. `python3 dev.py prove --phase "breakages of EMCO"` runs the races for as long as you like, and
 `python -m tests.proof.emco_page --rounds 300` measures and writes this page.
 """
 PIECES = {"no guard": "without guards", "forgets versions": "without versions", "commits in halves": "in halves"}
@@ -81,7 +82,17 @@ def measured(rounds: int) -> dict[str, Any]:
 
 def page(numbers: dict[str, Any]) -> str:
     """Write the page from the numbers of a run."""
-    return "\n".join((HEAD, *_table(numbers), "", f"Run on {', '.join(numbers['versions'])}.", "", *_elsewhere(), FOOT))
+    return "\n".join(
+        (
+            HEAD,
+            *_table(numbers),
+            "",
+            f"Run on {'; '.join(numbers['versions'][1:])}; and {numbers['versions'][0]}.",
+            "",
+            *_elsewhere(),
+            FOOT,
+        )
+    )
 
 
 def _table(numbers: dict[str, Any]) -> Iterator[str]:

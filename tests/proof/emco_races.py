@@ -221,7 +221,8 @@ def _look_at_both(name: str) -> Generator[Request, Any, Any]:
     keys = [Key("Cluster", name, "new"), Key("Kubeconfig", name, "new", "admin")]
     seen = []
     for _ in range(3):
-        seen.append(len((yield Ask("get_many", (keys,), {"missing_ok": True}))))
+        found = yield Ask("get_many", (keys,), {"missing_ok": True})
+        seen.append(len(found))
     return seen
 
 
@@ -379,7 +380,8 @@ RACES: tuple[Race, ...] = (
          (_create(lambda name: AppProfile(parent=_under("CompositeProfile", name, "small"), name="web", app="web")),
           _create(lambda name: App(parent=_composite(name), name="web")),
           _put(lambda name: App(parent=_composite(name), name="web", chart="put")), _find_profiles_of_web), _b6),
-    Race("B7", "Four puts of one new resource", "Two or more documents in 40 to 80 of 200 runs, which can never be deleted",
+    Race("B7", "Four puts of one new resource",
+         "Two or more documents in 40 to 80 of 200 runs, which can never be deleted",
          ("ID-1", "ID-5"), lambda _: [],
          tuple(_put(lambda name, at=at: Project(name=name, description=str(at))) for at in range(4)), _b7),
     Race("B8", "Two creates of one new resource", "Both succeed in 183 of 200 runs", ("ID-1",), lambda _: [],
@@ -393,7 +395,8 @@ RACES: tuple[Race, ...] = (
     Race("B11", "A state is written back while its owner is deleted",
          "The state comes back without its data, and all lists fail", ("ID-4",), _groups,
          (_late_update, _delete(_group)), _zombie),
-    Race("B12", "A part is taken from what is being deleted", "Creates a document without a type, which counts as a parent",
+    Race("B12", "A part is taken from what is being deleted",
+         "Creates a document without a type, which counts as a parent",
          ("ID-4", "REF-1"), _groups,
          (_change(_group, lambda _: {"history": [], "overrides": {"none": 1}}), _delete(_group),
           _create(lambda name: Intent(parent=_group(name), name="i"))), _zombie),
@@ -410,7 +413,8 @@ RACES: tuple[Race, ...] = (
          (_change(lambda name: _under("Customization", name, "g", "c"), lambda _: {"specific": True}),
           _delete(_cluster)), _b14),
     Race("B15", "An intent names an app while that is deleted",
-         "Of nine sorts of references the schema knows nothing; the chain of deletes succeeds", ("REF-2", "DEL-1"), _groups,
+         "Of nine sorts of references the schema knows nothing; the chain of deletes succeeds",
+         ("REF-2", "DEL-1"), _groups,
          (_create(lambda name: Intent(parent=_group(name), name="i", app="web")),
           _delete(lambda name: _under("App", name, "web")))),
     Race("B16", "A reference is made while its target is deleted", "Dangling in 242 of 300 runs",
@@ -427,7 +431,8 @@ RACES: tuple[Race, ...] = (
           _put(lambda name: Kubeconfig(parent=_cluster(name), name="user")))),
     Race("B20", "A resource is stored under another's name while that is changed",
          "The name in the body wins: the other is overwritten", ("ID-10", "ID-4"),
-         lambda name: [*_composites(name), App(parent=_composite(name), name="web"), App(parent=_composite(name), name="db")],
+         lambda name: [*_composites(name), App(parent=_composite(name), name="web"),
+                       App(parent=_composite(name), name="db")],
          (_steal_a_name, _change(lambda name: _under("App", name, "db"), lambda _: {"chart": "own"})), _b20),
     Race("B21", "A delete is refused because of a child that comes meanwhile",
          "The states are gone by then: it can never be deleted again", ("DEL-7", "ATM-1", "OCC-10"),
@@ -439,12 +444,15 @@ RACES: tuple[Race, ...] = (
          "Found in the wrong group; can always be deleted", ("ID-2", "DEL-1", "OCC-10"),
          lambda name: [Controller(group="orchestrator", name=name, port=1)],
          (_create(lambda name: Registration(
-             name=name, controller=Key("Controller", "orchestrator", name), needed=Key("Controller", "orchestrator", name))),
+             name=name, controller=Key("Controller", "orchestrator", name),
+             needed=Key("Controller", "orchestrator", name))),
           _delete(lambda name: Key("Controller", "orchestrator", name)),
           _create(lambda name: Controller(group="dtc", name=name, port=2))), _b23),
     Race("B24", "Lists go over a document that cannot be read, while it is deleted and others come",
-         "Every list stops at the first such document", ("BAD-8",), lambda name: [*_groups(name), _new_group(name, "broken")],
-         (_list_groups, _create(lambda name: _new_group(name, "z")), _delete(lambda name: _under("Group", name, "broken"))),
+         "Every list stops at the first such document", ("BAD-8",),
+         lambda name: [*_groups(name), _new_group(name, "broken")],
+         (_list_groups, _create(lambda name: _new_group(name, "z")),
+          _delete(lambda name: _under("Group", name, "broken"))),
          _b24, lambda name: (_under("Group", name, "broken"), b'{"name":7}')),
 )  # fmt: skip
 WITHOUT = {
@@ -470,8 +478,7 @@ ELSEWHERE = {
     "B17": (
         "The type of a document is a formatted text whose format changed",
         "Old documents are in no list, and what they use is deleted",
-        "A kind is a part of the key and no formatted text, and there is one format so far. "
-        "What an upgrade must do comes with the registry of schemas.",
+        "A kind is a part of the key, and it has one format. What an upgrade must do comes with a schema registry.",
     ),
 }
 """What is no race here, with the reason."""

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pymongo import MongoClient
-
 from emco_store import CASCADE, Key, Ref, Resource, Store, StoreError, connect
 from emco_store.contracts.proof.nemesis import seeded
 from emco_store.contracts.proof.operations import flaws
@@ -20,6 +18,7 @@ from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
 from emco_store.contracts.proof.places import Place, at_url
 from emco_store.core.records import Record
 from emco_store.ports import Scan
+from tests.proof.leftovers import end, short_lives, wait_for_quiet
 
 CLIENTS = 4
 """Threads of each process."""
@@ -109,7 +108,7 @@ def killed_load(place: Place, budget: Budget, *, seed: int, out: Path, by_hand: 
     """
     result = PhaseResult("killed under load", place.name, seed)
     begun, namespace, random = time.monotonic(), place.namespace(), seeded("killed under load", seed)
-    with connect(place.backend, namespace=namespace, models=MODELS) as store:
+    with short_lives(place), connect(place.backend, namespace=namespace, models=MODELS) as store:
         store.put(Hot(name="h"))
         for number in range(budget.operations or 1_000_000):
             if number and budget.seconds is not None and time.monotonic() - begun > budget.seconds:
@@ -118,10 +117,11 @@ def killed_load(place: Place, budget: Budget, *, seed: int, out: Path, by_hand: 
             if not _live_and_die(place, namespace, f"l{number}", path, random.uniform(*LIFE_S)):
                 result.violated([f"life {number} ended by itself: {path.read_text()[-300:]}"])
             result.add(kills=1)
-            if by_hand and place.name == "mongo":
-                with MongoClient[Any](place.url) as client:
-                    client.admin.command("killAllSessions", [])
+            if by_hand:
+                end(place)
             waited_s = _go_on(store)
+            wait_for_quiet(place)
+            _go_on(store)  # so that what is read next is of a later moment than whatever the dead had sent
             result.most(worst_wait_s=waited_s)
             result.series.setdefault("wait_s", []).append(round(waited_s, 3))
             _audited(place, namespace, store, path, result)
@@ -134,8 +134,8 @@ def _live_and_die(place: Place, namespace: str, life: str, path: Path, seconds: 
     forking = multiprocessing.get_context("forkserver")
     process = forking.Process(target=work, args=(place.url, namespace, life, str(path)), daemon=True)
     process.start()
-    end = time.monotonic() + WAIT_S
-    while not (path.exists() and "done" in path.read_text()) and process.is_alive() and time.monotonic() < end:
+    until = time.monotonic() + WAIT_S
+    while not (path.exists() and "done" in path.read_text()) and process.is_alive() and time.monotonic() < until:
         WAITING.wait(0.01)
     WAITING.wait(seconds)
     lived = process.is_alive()

@@ -14,18 +14,23 @@ from pathlib import Path
 from emco_store import MemoryBackend
 from emco_store.backends.redis.backend import RedisBackend
 from emco_store.connect import SystemClock
+from emco_store.contracts.proof import crashes, simulation
 from emco_store.contracts.proof.phase import Phase
 from emco_store.contracts.proof.phases import phases
 from emco_store.contracts.proof.places import Place
 from emco_store.contracts.proof.proving import prove
 from emco_store.contracts.proof.report import Report
 from tests.backends.shared import SharedClients
+from tests.proof import emco_crews, ended_scripts, killed_load, wire_crashes
 from tests.proof.faults import aof, server_faults
 from tests.servers.mongo import running_mongo
 from tests.servers.process import Server, ServerFailed, ServerMissing
 from tests.servers.redis import running_redis
 
-PHASES: tuple[Phase, ...] = (*phases(), server_faults.PHASE, aof.PHASE)
+PHASES: tuple[Phase, ...] = (
+    *phases(), simulation.PHASE, server_faults.PHASE, aof.PHASE,
+    crashes.PHASE, wire_crashes.PHASE, killed_load.PHASE, ended_scripts.PHASE, emco_crews.PHASE,
+)  # fmt: skip
 """Every phase, in the order in which they run; another is added here by one line."""
 BACKENDS = ("memory", "redis", "mongo")
 

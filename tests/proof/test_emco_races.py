@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-import pytest
-
+from emco_store import Key, MemoryBackend, connect
 from emco_store.contracts.proof.phase import Budget
-from tests.proof.emco_crews import Threads, breakages, run_race
+from emco_store.ports import Commit, Scan
+from tests.breakages.models import CompositeApp, Project
+from tests.proof.emco_crews import breakages
 from tests.proof.emco_page import NUMBERS, PAGE, page
-from tests.proof.emco_races import ELSEWHERE, RACES, WITHOUT
-from tests.proof.prove import BACKENDS, place_of
+from tests.proof.emco_races import ELSEWHERE, RACES, WITHOUT, End, Race, Told, judge
+from tests.proof.prove import BACKENDS
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = {"memory": 20, "redis": 6, "mongo": 4}
@@ -28,16 +30,47 @@ def test_no_breakage_of_emco_leads_anywhere_in_races(place, tmp_path):
     assert len(RACES) * crews * ROUNDS[place.name] == result.numbers["rounds"]
 
 
-@pytest.mark.parametrize("number", ["B7", "B8", "B9"])
-def test_race_without_its_guard_is_lost(number):
-    """The judge can fail: where versions are forgotten, each round of these ends in what it looks for."""
-    (race,) = (one for one in RACES if one.number == number)
-    with place_of("memory") as sound:
-        place = sound.broken(WITHOUT[number])
-        bad, texts = run_race(place, race, Threads(place), [f"r{at}" for at in range(3)])
+def judged(number: str, told: list[Told], made: list[Any], *without: Key) -> list[str]:
+    """Judge the end of a round in which these resources are stored, but for those that a broken store has lost."""
+    backend = MemoryBackend()
+    with connect(backend, namespace="n") as store, store.transaction() as tx:
+        for one in made:
+            tx.create(one)
+    port = backend.port("n")
+    port.commit(Commit("without", deletes=without))
+    return judge(race_of(number), End("r", told, {record.key.text: record for record in port.scan(Scan(kind=None))}))
 
-    assert 3 == bad
-    assert texts
+
+def test_orphan_is_seen():
+    """The judge can fail: B3, a child without its parent."""
+    made = race_of("B3").prepare("r") + [CompositeApp(parent="Project/r", name="shop", version="v1")]
+
+    assert [] == judged("B3", [("done", None), ("refused", "DeleteRestricted")], made)
+    assert ["CompositeApp/r/shop/v1 parent -> Project/r dangles"] == judged(
+        "B3", [("done", None), ("done", None)], made, Key("Project", "r")
+    )
+
+
+def test_second_winner_and_lost_entry_are_seen():
+    """The judge can fail: B8, two creates that both were told that they made it; B9, a history without an entry."""
+    project = [Project(name="r", description="1")]
+    group = list(race_of("B9").prepare("r"))
+
+    assert [] == judged("B8", [("refused", "AlreadyExists"), ("done", None)], project)
+    assert 1 == len(judged("B8", [("done", None), ("done", None)], project))
+    assert 3 == len(judged("B9", [("done", None)] * 4, group))
+
+
+def test_error_that_is_no_refusal_is_seen():
+    """The judge can fail: only a typed error is a refusal."""
+    told = [("unexpected", "KeyError: 1"), ("done", None)]
+
+    assert ["KeyError: 1"] == judged("B3", told, [])
+
+
+def race_of(number: str) -> Race:
+    """Give a race by its number."""
+    return next(race for race in RACES if race.number == number)
 
 
 def test_every_breakage_is_a_race_or_has_its_reason():

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pymongo import MongoClient
-
-from emco_store import Outcome, connect
+from emco_store import Outcome, StoreError, connect
 from emco_store.contracts.harness import Mode
 from emco_store.contracts.proof.crashes import ALREADY, Rehearsal, Scene
 from emco_store.contracts.proof.nemesis import seeded
@@ -19,6 +17,7 @@ from emco_store.contracts.proof.operations import MODELS, OPERATIONS, Operation,
 from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
 from emco_store.contracts.proof.places import Place
 from tests.proof.dying_client import MOMENTS, Death, Moment, work
+from tests.proof.leftovers import end, short_lives
 
 DELAY_S = 0.004
 """Within so many seconds after a command was sent its client dies, where that is drawn."""
@@ -49,12 +48,21 @@ def wire_crashes(place: Place, budget: Budget, *, seed: int, out: Path, by_hand:
         by_hand: End what the dead leave on MongoDB at once, as the server itself does later: saves its time.
     """
     result = PhaseResult("killed clients", place.name, seed)
-    begun, namespace = time.monotonic(), place.namespace()
+    namespace = place.namespace()
     port = place.backend.port(namespace)
     port.open()
     scene = Scene(place, namespace, port)
+    with short_lives(place):
+        _kill_all(scene, budget, result, by_hand=by_hand)
+    scene.loop.close()
+    port.close()
+    place.forget(namespace)
+    return result
+
+
+def _kill_all(scene: Scene, budget: Budget, result: PhaseResult, *, by_hand: bool) -> None:
+    begun, random = time.monotonic(), seeded("killed clients", result.seed)
     known = {operation.name: _rehearsed(scene, operation) for operation in OPERATIONS}
-    random = seeded("killed clients", seed)
     todo = [
         Kill(operation, at, moment, command)
         for operation in OPERATIONS
@@ -62,21 +70,15 @@ def wire_crashes(place: Place, budget: Budget, *, seed: int, out: Path, by_hand:
         for moment in MOMENTS
     ]
     random.shuffle(todo)
-    cleaner = _cleaner(place) if by_hand else lambda: None
     for number, kill in enumerate(todo[: budget.operations]):
         result.add(kills=1)
-        delay_s = random.random() * DELAY_S
         rehearsal, _ = known[kill.operation.name]
-        texts = _struck(scene, kill, rehearsal, result, delay_s=delay_s, cleaner=cleaner)
+        texts = _struck(scene, kill, rehearsal, result, delay_s=random.random() * DELAY_S, by_hand=by_hand)
         result.violated([f"{kill}: {text}" for text in texts])
         if budget.seconds is not None and time.monotonic() - begun > budget.seconds and number:
             break
     result.add(points=len(todo))
     result.notes.append(f"{result.numbers['kills']:.0f} of {len(todo)} points, in an order drawn by the seed")
-    scene.loop.close()
-    port.close()
-    place.forget(namespace)
-    return result
 
 
 def _rehearsed(scene: Scene, operation: Operation) -> tuple[Rehearsal, list[str]]:
@@ -93,16 +95,14 @@ def _start(scene: Scene, operation: Operation, ids: str, death: Death) -> tuple[
     forking.set_forkserver_preload(["tests.proof.dying_client"])  # so that a process starts in milliseconds
     ours, theirs = forking.Pipe(duplex=False)
     options = {"ids": ids, "operation": operation.name, "death": death, "report": theirs.send}
-    process = forking.Process(
-        target=work, args=(scene.place.url, scene.namespace), kwargs=options, daemon=True
-    )
+    process = forking.Process(target=work, args=(scene.place.url, scene.namespace), kwargs=options, daemon=True)
     process.start()
     theirs.close()
     return process, ours
 
 
 def _struck(
-    scene: Scene, kill: Kill, rehearsal: Rehearsal, result: PhaseResult, *, delay_s: float, cleaner: Callable[[], None]
+    scene: Scene, kill: Kill, rehearsal: Rehearsal, result: PhaseResult, *, delay_s: float, by_hand: bool
 ) -> Iterator[str]:
     milestones = rehearsal.milestones
     ids = scene.begin(kill.operation)
@@ -114,26 +114,25 @@ def _struck(
             return
     else:
         result.struck({f"{kill.moment} {kill.command}": 1})
-    cleaner()
-    found = state(scene.port)
-    if found not in milestones:
-        yield f"half of it was left: {differences(found, milestones)}"
+    if by_hand:
+        end(scene.place)
     begun = time.monotonic()
-    yield from _settled(scene, [f"{ids}{txid}" for txid in rehearsal.txids], found, milestones, kill)
+    yield from _settled(scene, [f"{ids}{txid}" for txid in rehearsal.txids], milestones, kill)
     yield from _went_on(scene, kill, f"{ids}-next", milestones)
     result.most(worst_wait_s=time.monotonic() - begun)
 
 
-def _settled(
-    scene: Scene, txids: list[str], found: State, milestones: list[State], kill: Kill
-) -> Iterator[str]:  # fmt: skip
-    """Settle whatever the dead may have committed."""
+def _settled(scene: Scene, txids: list[str], milestones: list[State], kill: Kill) -> Iterator[str]:
+    """Settle whatever the dead may have sent, even what is still on its way; then all of it is there, or nothing."""
     with connect(scene.place.backend, namespace=scene.namespace, models=MODELS) as store:
         outcomes = [_resolved(store, txid) for txid in txids]
+        found = state(scene.port)
+        again = [_resolved(store, txid) for txid in txids]
     happened = outcomes.count(Outcome.COMMITTED)
-    now = state(scene.port)
-    if found != now:
-        yield f"settled, and yet it changed: {differences(now, [found])}"
+    if found not in milestones:
+        yield f"half of it was left: {differences(found, milestones)}"
+    if (outcomes, found) != (again, state(scene.port)):
+        yield f"settled as {outcomes}, and yet it changed: {differences(state(scene.port), [found])}"
     is_one = kill.operation.spoil is None and kill.operation.compete is None
     if is_one and happened != (found != milestones[0]):
         yield f"{happened} commits are said to have happened, and what is stored says otherwise"
@@ -141,12 +140,12 @@ def _settled(
 
 def _resolved(store: Any, txid: str) -> Outcome:
     """Settle, again while what the dead one wrote stands in the way: documented, and ended by the server."""
-    end = time.monotonic() + WAIT_S
+    until = time.monotonic() + WAIT_S
     while True:
         try:
             outcome: Outcome = store.resolve(txid)
-        except Exception:
-            if time.monotonic() > end:
+        except StoreError:
+            if time.monotonic() > until:
                 raise
         else:
             return outcome
@@ -163,17 +162,6 @@ def _went_on(scene: Scene, kill: Kill, ids: str, milestones: list[State]) -> Ite
         left = [str(flaw) for flaw in flaws(store)]
         if left:
             yield f"the check finds {left}"
-
-
-def _cleaner(place: Place) -> Callable[[], None]:
-    if place.name != "mongo":
-        return lambda: None
-
-    def clean() -> None:
-        with MongoClient[Any](place.url) as client:
-            client.admin.command("killAllSessions", [])
-
-    return clean
 
 
 PHASE = Phase(

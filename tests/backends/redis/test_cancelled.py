@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -14,73 +14,11 @@ from redis.backoff import NoBackoff
 
 from emco_store import AsyncStore, connect_async
 from emco_store.ports import Outcome
+from tests.backends.cancelling import CancelledAt, Ids
 from tests.backends.redis.conftest import Child, Site
 from tests.servers.process import HOST
 
 pytestmark = pytest.mark.redis
-
-
-class CancelledAt:
-    """Awaits something in a task that is cancelled at one of the places where it waits.
-
-    Args:
-        work: What to await.
-        place: How often it waits before.
-        late: Whether it is cancelled at the moment when what it waits for has come, and not when it begins to wait.
-
-    Attributes:
-        waited: How often it has waited.
-    """
-
-    def __init__(self, work: Coroutine[Any, Any, Any], place: int, *, late: bool) -> None:
-        self._work = work
-        self._place = place
-        self._late = late
-        self.waited = 0
-
-    async def run(self) -> Any:
-        """Do the work."""
-        return await self
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        """Hand on what the work waits for."""
-        work = self._work.__await__()
-        step: Callable[[Any], Any] = work.send
-        value = None
-        while True:
-            try:
-                future = step(value)
-            except StopIteration as end:
-                return end.value
-            if self.waited == self._place:
-                self._cancel(future)
-            self.waited += 1
-            try:
-                yield future
-            except BaseException as problem:  # noqa: BLE001 - it is the work's
-                step, value = work.throw, problem
-            else:
-                step, value = work.send, None
-
-    def _cancel(self, future: asyncio.Future[Any] | None) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        if self._late and future is not None:
-            future.add_done_callback(lambda _: task.cancel())
-        else:
-            task.cancel()
-
-
-class Ids:
-    """Gives ids, and remembers them."""
-
-    def __init__(self) -> None:
-        self.given: list[str] = []
-
-    def new(self) -> str:
-        """Give the next one."""
-        self.given.append(f"id-{len(self.given)}")
-        return self.given[-1]
 
 
 async def create(store: AsyncStore) -> Any:

@@ -12,6 +12,7 @@ import pytest
 from emco_store import Durability, Misconfigured, MissingReference, UnknownOutcome
 from emco_store.backends.redis.backend import RedisBackend
 from emco_store.backends.redis.commands import Names
+from emco_store.connect import inspect
 from emco_store.errors import InvalidCall
 from emco_store.ports import Outcome
 from tests.backends.redis.conftest import NAMESPACE, ONCE, Child, Site
@@ -77,6 +78,13 @@ def test_commit_that_no_replica_has_is_unknown_until_one_has_it(open_store, pair
     assert Outcome.COMMITTED == store.resolve(caught.value.txid)
     assert kept(replica, "Site/unknown")
     assert 1 == store.get(Site, "unknown").meta.version
+
+
+def test_doctor_is_told_what_is_required(pair, node):
+    """DUR-2: a primary with a replica can do what is required, one without a replica cannot."""
+    assert Durability.REPLICATED == inspect(pair[0].url, namespace=NAMESPACE, require="replicated").durability
+    assert inspect(pair[0].url, namespace=NAMESPACE, require="replicated").is_well
+    assert not inspect(node.url, namespace=NAMESPACE, require="replicated").is_well
 
 
 def test_too_few_replicas_are_refused(open_store, pair, node):

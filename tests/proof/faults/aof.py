@@ -68,9 +68,9 @@ class LastCommit:
                 tx.create(Follower(name="f", to=Ref("Hub/b")))
                 tx.update(tx.get(Watcher, "w").model_copy(update={"to": Ref("Hub/b"), "among": [Ref("Hub/a")]}))
             self._begun = tuple(self._ids.given)  # one of them is the txid
+            self._whole = self._path.read_bytes()  # reads add to it, too, on Redis 6.2
             self._after = _state(store)
         node.kill()
-        self._whole = self._path.read_bytes()
         self.end = len(self._whole)
 
     def cut_at(self, end: int) -> tuple[bool, list[str]]:
@@ -116,10 +116,17 @@ def last_commit(binary: str | None = None) -> Iterator[LastCommit]:
         yield LastCommit(node)
 
 
-def cut_files(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
+def cut_files(
+    place: Place,
+    budget: Budget,
+    *,
+    seed: int,
+    out: Path,  # noqa: ARG001 - see Run
+    binary: str | None = None,
+) -> PhaseResult:
     """Cut the file at every byte of the last commit, or at as many as the budget allows, and restart the server."""
     result = PhaseResult("append-only file cut", place.name, seed)
-    with last_commit() as last:
+    with last_commit(binary) as last:
         result.add(bytes=last.end - last.first)
         begun = time.monotonic()
         for at, end in enumerate(_ends(last, seeded("cuts", seed))):

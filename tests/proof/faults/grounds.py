@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
 from emco_store.contracts.proof.places import Place
-from emco_store.ports import Durability
+from emco_store.ports import Backend, Durability
 from tests.proof.faults.striking import Strike
 
 
@@ -19,10 +19,12 @@ class Fault:
     Attributes:
         strike: What it does.
         place: Where the clients are.
+        clients: Gives their backend, where it is not that of the place.
     """
 
     strike: Strike
     place: Place
+    clients: Callable[[], Backend] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -11,6 +12,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from emco_store.backends.mongo.backend import MongoBackend
+from emco_store.backends.mongo.sync import MongoPort
 from emco_store.contracts.proof.places import Place
 from emco_store.ports import Durability
 from tests.backends.mongo.members import ReplicaSet, until
@@ -32,6 +34,7 @@ _SWEEPS: Mapping[str, dict[str, Any]] = {
     },
 }
 _HEARTBEAT = "heartbeatFrequencyMS=500"
+_HASTY_S = 1.5
 _SHARE = 0.1
 _DURING = 20
 
@@ -52,7 +55,7 @@ def alone() -> Iterator[Ground]:
         faults = {f"failCommand: {name}": Fault(_sweep(member, name), direct) for name in _SWEEPS} | {
             "kill -9 and restart": Fault(kill, direct),
             "lost requests and replies": Fault(dropping(wire, b"commitTransaction"), through),
-            "black hole": Fault(swallowing(wire), through),
+            "black hole": Fault(swallowing(wire), through, partial(_Hasty, through.url)),
         }
         yield Ground(Durability.MAJORITY, faults)
 
@@ -71,7 +74,9 @@ def three() -> Iterator[Ground]:
                 "SIGSTOP of the primary": _freeze_primary,
                 "step-down": _step_down,
             }
-            yield Ground(Durability.MAJORITY, {name: Fault(_on(known, does), place) for name, does in faults.items()})
+            hasty = partial(_Hasty, place.url)
+            found = {name: Fault(_on(known, does), place, hasty) for name, does in faults.items()}
+            yield Ground(Durability.MAJORITY, found)
 
 
 def _on(known: ReplicaSet, does: Callable[[ReplicaSet, Random], None]) -> Strike:
@@ -107,6 +112,21 @@ def _freeze_primary(known: ReplicaSet, _: Random) -> None:
 
 def _step_down(known: ReplicaSet, _: Random) -> None:
     known.step_down()
+
+
+class _Hasty(MongoBackend):
+    """Its blocking ports give up soon, in the midst of a fault: so there are outcomes that nobody knows."""
+
+    def port(self, namespace: str) -> MongoPort:
+        """Open one namespace for blocking use."""
+        port = super().port(namespace)
+        try:
+            port.open()
+        except BaseException:
+            port.close()
+            raise
+        port._deadline_s = _HASTY_S
+        return port
 
 
 def _place(url: str) -> Place:

@@ -43,7 +43,7 @@ def alone() -> Iterator[Ground]:
 
         def freeze(random: Random, _: Watch) -> None:
             node.process.send_signal(signal.SIGSTOP)
-            pause(random, 2.5)
+            pause(random, 4.0)
             node.process.send_signal(signal.SIGCONT)
             node.wait_until(node.answers)
 

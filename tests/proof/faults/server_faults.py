@@ -85,7 +85,7 @@ def strike_round(
         ]
         clients = [WORKLOADS[workload](shift, loose, only_reads=ground.only_reads) for shift in shifts]
         threads, rest = clients[: size.threads], clients[size.threads :]
-        striking.during(partial(play_all, place.fresh, namespace, threads, rest), clients=len(clients))
+        striking.during(partial(play_all, fault.clients or place.fresh, namespace, threads, rest), clients=len(clients))
     known = history.read(out / "part-0.jsonl")
     found = (
         _judge_lists(place, namespace, known, loose, out)

@@ -12,7 +12,7 @@ from tests.proof.faults.striking import Strike, Watch
 from tests.servers.proxy import Fault, Proxy, _Plan
 
 _LOST_AT_ONCE = 3
-_HOLE_S = (0.05, 2.5)
+_HOLE_S = (0.05, 5.0)
 
 
 class Wire(Proxy):

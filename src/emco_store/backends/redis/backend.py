@@ -67,7 +67,7 @@ class RedisBackend:
         client = self._client(_BLOCKING, Retry(NoBackoff(), 0))
         try:
             port = RedisPort(client, namespace, owned=False)
-            return look(client, namespace, lambda: port.get((PROBE,)))
+            return look(client, namespace, lambda: port.get((PROBE,)), replicas=self._replicas)
         finally:
             if self._owned:
                 client.close()

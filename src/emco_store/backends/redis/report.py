@@ -25,20 +25,21 @@ _SAFER = {
 _NEARLY_FULL = 0.8
 
 
-def look(client: Any, namespace: str, read: Callable[[], object]) -> Report:
+def look(client: Any, namespace: str, read: Callable[[], object], *, replicas: int = 0) -> Report:
     """Look at the server behind a client, and at a namespace.
 
     Args:
         client: A blocking client of redis-py.
         namespace: The namespace.
         read: Performs one read, as a store does.
+        replicas: How many replicas commits are to wait for.
     """
     try:
         with translated():
             info = client.info("all")
             fsync = _fsync(client)
             findings = [*_server(info), _append_only(info, fsync), *_disk(info)]
-            durability, refusals = _judged(info, fsync, findings)
+            durability, refusals = _judged(info, fsync, findings, replicas)
             findings += refusals
             findings += _ping(client)
             if durability is not None:
@@ -99,11 +100,11 @@ def _disk(info: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _judged(
-    info: Mapping[str, Any], fsync: str | None, findings: list[Finding]
+    info: Mapping[str, Any], fsync: str | None, findings: list[Finding], replicas: int
 ) -> tuple[Durability | None, list[Finding]]:
     """Say what a store would say on opening, where it is not said yet."""
     try:
-        found = judge([(info, fsync)], in_cluster=False)[0].durability
+        found = judge([(info, fsync)], in_cluster=False, replicas=replicas)[0].durability
     except StoreError as problem:
         if any(finding.verdict is Verdict.WRONG for finding in findings):
             return None, []

@@ -119,7 +119,9 @@ class Scene:
     @contextmanager
     def open(self, mode: Mode, ids: str, faults: Faults | None = None) -> Generator[Any]:
         """Open a store whose identifiers begin with a name."""
-        backend = FaultyBackend(self.place.backend, faults or Faults())
+        # A client for asyncio belongs to its event loop, so each asyncio store has one of its own, and closes it.
+        inner = self.place.backend if mode is Mode.BLOCKING else self.place.fresh()
+        backend = FaultyBackend(inner, faults or Faults())
         options: dict[str, Any] = {
             "namespace": self.namespace, "models": MODELS, "ids": CountedIds(ids), "retry": AT_ONCE,
         }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -197,7 +197,7 @@ class Watched:
         answers.append(answer)
         return answer
 
-    async def _written(self, txid: str, asked: Any) -> Any:
+    async def _written(self, txid: str, asked: Awaitable[Receipt | Refusal]) -> Receipt | Refusal:
         begun_s = self._time()
         answers = self._book.told[txid]
         try:

@@ -1,4 +1,4 @@
-"""Whole runs in virtual time, by a seed: services, a network that loses and delays, clients that die, and the judgement.
+"""Whole runs in virtual time, by a seed: services, a network that loses and delays, clients that die, a judgement.
 
 A seed decides everything: which port, which workload, what goes wrong and when, who goes first. So a run that found
 something is there again: ``python -m emco_store.contracts.proof.simulation --seed 17``.
@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -202,7 +203,7 @@ class _World:
     # what happens
 
     async def play(self, path: Path) -> None:
-        """Let everybody work while things go wrong; then wait for what is still under way, and look after what is left."""
+        """Let all work while things go wrong; then wait for what is still under way, and look after what is left."""
         self._services = [self._start() for _ in range(self.wanted.services)]
         fates = [asyncio.create_task(fate, name=fate.__name__) for fate in self._fates()]
         lives = [
@@ -328,13 +329,13 @@ class _World:
         """In good weather, settle what is unknown; whatever was held, must be free by now, and every call is prompt."""
         service = self._start()
         for txid in self.book.unknown:
-            await self._prompt(f"resolve {txid}", lambda txid=txid: service.store.resolve(txid))
+            await self._prompt(f"resolve {txid}", partial(service.store.resolve, txid))
         hubs = [Hub(name=f"h{at}", note=1000) for at in range(races.HUBS)]
         for hub in hubs if self.wanted.workload == "races" else ():
-            await self._prompt(f"put {hub.name}", lambda hub=hub: service.store.put(hub))
+            await self._prompt(f"put {hub.name}", partial(service.store.put, hub))
             holders = [one.key for one in await service.store.referrers(hub) if one.key.kind == "Pin"]
             going = (Key("Hub", hub.name), *holders)
-            await self._prompt(f"delete {hub.name}", lambda going=going: service.store.delete(*going))
+            await self._prompt(f"delete {hub.name}", partial(service.store.delete, *going))
 
     async def _prompt(self, name: str, call: Callable[[], Awaitable[object]]) -> None:
         begun_s = self.loop.time()
@@ -424,9 +425,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for seed in range(asked.seed, asked.seed + asked.count):
             one = simulate(scenario(seed), Path(folder))
             found += len(one.violations)
-            if one.violations or asked.count == 1:
-                sys.stdout.write(f"{one.scenario}\n  {one.digest[:16]}, {one.steps:,} steps, {one.virtual_s:.0f} s\n")
-                sys.stdout.writelines(f"  {text}\n" for text in one.violations)
+            what = f"{one.scenario.design} {one.scenario.workload}, {one.steps} steps, {one.virtual_s:.3f} s"
+            sys.stdout.write(f"seed {seed}: {one.digest} {what}\n")
+            sys.stdout.writelines(f"  {text}\n" for text in one.violations)
     return 1 if found else 0
 
 

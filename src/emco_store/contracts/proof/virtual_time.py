@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from random import Random
 from types import SimpleNamespace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, TypeVarTuple
 from uuid import UUID
 
 import tenacity
@@ -23,6 +23,7 @@ import tenacity
 from emco_store.contracts.proof import history
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 _BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _LONGEST_STEP_S: Final = 20e-6
 
@@ -67,7 +68,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self._last_ns
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """See :meth:`asyncio.loop.call_at`."""
         timer = asyncio.TimerHandle(when, callback, args, self, context)
