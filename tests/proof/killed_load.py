@@ -86,13 +86,13 @@ def _create(tx: Any, name: str, number: int) -> None:
 
 
 def _told(log: int, name: str, number: int, call: Callable[[], Any]) -> None:
-    """Write down that something begins, and that it was done; what is refused ends the client."""
+    """Write down that something begins, and how it ended; what failed may have happened or not."""
     os.write(log, f"begin {name} {number}\n".encode())
     try:
         call()
     except StoreError as problem:
         os.write(log, f"failed {name} {number} {type(problem).__name__}\n".encode())
-        raise
+        return
     os.write(log, f"done {name} {number}\n".encode())
 
 
@@ -117,6 +117,7 @@ def killed_load(place: Place, budget: Budget, *, seed: int, out: Path, by_hand: 
             if not _live_and_die(place, namespace, f"l{number}", path, random.uniform(*LIFE_S)):
                 result.violated([f"life {number} ended by itself: {path.read_text()[-300:]}"])
             result.add(kills=1)
+            result.struck({"SIGKILL": 1})
             if by_hand:
                 end(place)
             waited_s = _go_on(store)
@@ -191,7 +192,8 @@ def _judged(
         yield f"{least} units were acknowledged and {len(created)} begun, and {count} counted"
     last = max(created, default=0)
     was_counted, is_there = count == len(created), f"{client}-{last}" in names
-    if told.get(last) == "begin" and was_counted is not is_there:
+    is_plain = told.get(last) == "begin" and "failed" not in told.values()
+    if is_plain and was_counted is not is_there:
         yield f"unit {last} was {'counted' if was_counted else 'not counted'}, and is {'there' if is_there else 'not'}"
 
 

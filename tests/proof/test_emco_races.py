@@ -43,7 +43,7 @@ def judged(number: str, told: list[Told], made: list[Any], *without: Key) -> lis
 
 def test_orphan_is_seen():
     """The judge can fail: B3, a child without its parent."""
-    made = race_of("B3").prepare("r") + [CompositeApp(parent="Project/r", name="shop", version="v1")]
+    made = [*race_of("B3").prepare("r"), CompositeApp(parent="Project/r", name="shop", version="v1")]
 
     assert [] == judged("B3", [("done", None), ("refused", "DeleteRestricted")], made)
     assert ["CompositeApp/r/shop/v1 parent -> Project/r dangles"] == judged(

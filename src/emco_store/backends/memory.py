@@ -28,6 +28,7 @@ from emco_store.core.flaws import (
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.health import PROBE, Finding, Report, durability_finding, latency
+from emco_store.immediate import ImmediatePort
 from emco_store.ports import (
     Audit,
     Audited,
@@ -182,9 +183,9 @@ class MemoryBackend:
         """Open one namespace for blocking use."""
         return MemoryPort(self, namespace)
 
-    def async_port(self, namespace: str) -> AsyncMemoryPort:
+    def async_port(self, namespace: str) -> ImmediatePort:
         """Open one namespace for asyncio."""
-        return AsyncMemoryPort(MemoryPort(self, namespace))
+        return ImmediatePort(MemoryPort(self, namespace))
 
     def report(self, namespace: str) -> Report:
         """Look at a namespace."""
@@ -295,61 +296,6 @@ class MemoryPort:
 
     def close(self) -> None:
         """Do nothing: the data belongs to the backend."""
-
-
-class AsyncMemoryPort:
-    """The same for asyncio; nothing in it waits."""
-
-    def __init__(self, port: MemoryPort) -> None:
-        self._port = port
-
-    @property
-    def guarantees(self) -> Guarantees:
-        """See :attr:`MemoryPort.guarantees`."""
-        return self._port.guarantees
-
-    async def open(self) -> None:
-        """See :meth:`emco_store.ports.Port.open`."""
-
-    async def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
-        """See :meth:`emco_store.ports.Port.get`."""
-        return self._port.get(keys)
-
-    async def scan(self, scan: Scan) -> tuple[Record, ...]:
-        """See :meth:`emco_store.ports.Port.scan`."""
-        return self._port.scan(scan)
-
-    async def referrers(self, follow: Follow) -> Followed:
-        """See :meth:`emco_store.ports.Port.referrers`."""
-        return self._port.referrers(follow)
-
-    async def commit(self, commit: Commit) -> Receipt | Refusal:
-        """See :meth:`emco_store.ports.Port.commit`."""
-        return self._port.commit(commit)
-
-    async def settle(self, txid: str) -> Outcome:
-        """See :meth:`emco_store.ports.Port.settle`."""
-        return self._port.settle(txid)
-
-    async def hold(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.hold`."""
-        self._port.hold(hold)
-
-    async def release(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.release`."""
-        self._port.release(hold)
-
-    async def audit(self, audit: Audit) -> Audited:
-        """See :meth:`emco_store.ports.Port.audit`."""
-        return self._port.audit(audit)
-
-    async def mend(self, flaws: tuple[Flaw, ...]) -> None:
-        """See :meth:`emco_store.ports.Port.mend`."""
-        self._port.mend(flaws)
-
-    async def close(self) -> None:
-        """See :meth:`emco_store.ports.Port.close`."""
-        self._port.close()
 
 
 def _scan_by_key(space: _Space, scan: Scan) -> Iterator[str]:

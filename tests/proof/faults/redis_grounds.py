@@ -76,8 +76,8 @@ def pair() -> Iterator[Ground]:
             pause(random, 0.3)
             promote(nodes[1], wire)
             nodes.reverse()
-            nodes[1].start()
-            follow(nodes[1], nodes[0])
+            nodes[1].begin("--replicaof", HOST, str(nodes[0].port))
+            nodes[1].wait_until(partial(_follows, nodes[1], nodes[0]))
 
         yield Ground(Durability.REPLICATED, {"failover to the replica": Fault(fail_over, place)}, only_reads=False)
 
@@ -87,12 +87,6 @@ def promote(node: Node, wire: Wire) -> None:
     node.ask("CONFIG SET", "repl-diskless-sync-delay", 0)
     node.ask("REPLICAOF", "NO", "ONE")
     wire.point_at(node.port)
-
-
-def follow(node: Node, primary: Node) -> None:
-    """Make a replica, with the data of its primary alone."""
-    node.ask("REPLICAOF", HOST, primary.port)
-    node.wait_until(partial(_follows, node, primary))
 
 
 class _Behind:

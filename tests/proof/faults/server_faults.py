@@ -166,6 +166,7 @@ def server_faults(place: Place, budget: Budget, *, seed: int, out: Path) -> Phas
         left_s = None if budget.seconds is None else budget.seconds - (time.monotonic() - begun)
         end_s = None if left_s is None else time.monotonic() + left_s / (len(makers) - at)
         with make() as ground:
+            missed = set(ground.faults)
             for number, (name, workload) in enumerate(_combined(ground, seed, end_s)):
                 round_seed = seed * 10_000 + at * 1000 + number
                 folder = out / f"{at}-{number}-{name}-{workload}".replace(" ", "-").replace("/", "-")
@@ -174,8 +175,10 @@ def server_faults(place: Place, budget: Budget, *, seed: int, out: Path) -> Phas
                 if end_s is not None:
                     series = Series(None, time.monotonic() + _round_s(end_s, 2 * len(ground.faults)), _BETWEEN)
                 found = strike_round(ground, name, workload, series=series, seed=round_seed, out=folder)
+                missed.discard(name)
                 label = f"{name} ({ground.durability}, {make.__module__.rpartition('.')[2]}.{make.__name__})"
                 _add(result, sums, label, found, f"{name}, {workload}, seed {round_seed}")
+        result.notes += [f"not reached in this time: {name}" for name in sorted(missed)]
     result.notes += [_note(label, found) for label, found in sums.items()]
     return result
 

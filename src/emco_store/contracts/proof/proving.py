@@ -79,7 +79,8 @@ def _run(phase: Phase, place: Place, budget: Budget, *, seed: int, out: Path) ->
 
 
 def _summed(result: PhaseResult) -> str:
-    names = ("operations", "transactions", "judged", "schedules", "deletes", "caught", "worst_delete_ms")
+    names = ("operations", "transactions", "judged", "schedules", "deletes", "caught", "crashes", "kills",
+             "commits", "worst_delete_ms")  # fmt: skip
     told = ", ".join(
         f"{result.numbers[name]:,.0f} {name.replace('_', ' ')}" for name in names if name in result.numbers
     )

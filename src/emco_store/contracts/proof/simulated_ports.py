@@ -131,7 +131,7 @@ class Book:
     Attributes:
         told: For each txid, every answer in its order.
         commits: What each was about.
-        worst_s: The longest that a request to a port took, in virtual seconds.
+        worst_s: The longest that a commit took at a port, in virtual seconds.
     """
 
     told: dict[str, list[object]] = field(default_factory=lambda: defaultdict(list))

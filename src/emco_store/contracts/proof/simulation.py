@@ -41,7 +41,7 @@ from emco_store.flows.context import RetryPolicy
 from emco_store.ports import AsyncPort
 
 STORM: Final = Weather(
-    not_sent=0.03, lost_request=0.02, lost_reply=0.03, late=0.05, again=0.02, slow=0.2, collided=0.1, cut=0.1
+    not_sent=0.03, lost_request=0.02, lost_reply=0.03, late=0.05, again=0.02, slow=0.2, collided=0.3, cut=0.3
 )
 OUTAGE: Final = Weather(not_sent=0.4, lost_request=0.6)
 RETRY: Final = RetryPolicy(deadline_s=10.0)
@@ -89,6 +89,7 @@ class Outcome:
         events: How many messages were sent and answered.
         virtual_s: How much time has passed in it.
         worst_call_s: The longest call.
+        worst_commit_s: The longest commit at a port, its time in the queue included.
         worst_end_s: The longest that a cancelled client took to end.
         operations: How many calls there were.
         faults: How often each fault struck.
@@ -101,6 +102,7 @@ class Outcome:
     events: int = 0
     virtual_s: float = 0.0
     worst_call_s: float = 0.0
+    worst_commit_s: float = 0.0
     worst_end_s: float = 0.0
     operations: int = 0
     faults: dict[str, int] = field(default_factory=dict[str, int])
@@ -145,7 +147,7 @@ def simulate(wanted: Scenario, out: Path, design: Design | None = None) -> Outco
         result.violations += world.judge(known, out)
     result.digest, result.events = world.network.trace.digest, world.network.trace.lines
     result.steps, result.virtual_s, result.faults = loop.steps, loop.time(), dict(world.network.struck)
-    result.operations = len(known.operations)
+    result.operations, result.worst_commit_s = len(known.operations), world.book.worst_s
     result.worst_call_s = max((operation.took_ms / 1000 for operation in known.operations), default=0.0)
     path.unlink()
     return result
@@ -393,7 +395,11 @@ def _add(result: PhaseResult, one: Outcome) -> None:
         messages=one.events,
         virtual_hours=one.virtual_s / 3600,
     )
-    result.most(worst_call_s=one.worst_call_s, worst_end_of_a_cancelled_client_s=one.worst_end_s)
+    result.most(
+        worst_call_s=one.worst_call_s,
+        worst_commit_s=one.worst_commit_s,
+        worst_end_of_a_cancelled_client_s=one.worst_end_s,
+    )
     result.struck(one.faults)
     result.violated([f"seed {one.scenario.seed}: {text}" for text in one.violations])
     if one.violations:
