@@ -16,7 +16,7 @@ from emco_store.contracts.models import Crate, Item, Rack, Restrict, SetNull, Si
 from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
 from emco_store.errors import AlreadyExists, MissingReference, Unavailable, UnknownOutcome
-from emco_store.ports import Commit, Outcome
+from emco_store.ports import Commit, Fenced, Outcome, Refusal
 
 
 class AtomicityRules:
@@ -86,6 +86,18 @@ class AtomicityRules:
                     assert times + 1 == lab.faults.count("commit")
                     assert 1 == len({commit.txid for commit in _commits(lab)})
                     lab.faults.clear()
+
+    @rule("ATM-4", "ATM-5")
+    def test_refusal_after_a_lost_answer_is_final(self, lab: Lab) -> None:
+        """What was refused when it was sent again does not happen when the first request arrives (ATM-4, ATM-5)."""
+        lab.faults.lose_request()
+        with pytest.raises(MissingReference):
+            lab.store.create(Rack(name="k", parent="Site/late"))
+        first = next(argument for name, argument in lab.faults.requests if name == "commit")
+        lab.store.create(Site(name="late"))
+
+        assert Refusal((Fenced(first.txid),)) == lab.port.commit(first)
+        assert ["Site/late"] == list(lab.state())
 
     @rule("ATM-4")
     def test_answer_that_never_comes_is_an_unknown_outcome(self, lab: Lab) -> None:
