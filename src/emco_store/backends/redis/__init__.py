@@ -1,1 +1,1 @@
-"""The Redis backend: one script for each commit, six keys for each namespace, all in one hash slot."""
+"""The Redis backend: one script for each commit, seven keys for each namespace, all in one hash slot."""
