@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from emco_store.core.keys import Key
@@ -60,6 +61,17 @@ class Edge:
             above, _, _ = text.rpartition(f".{self.path[-1]}")
             return f"{above}{{{self.path[-1]}}}"
         return text
+
+
+@lru_cache(maxsize=10_000)
+def known_edge(target: str, path: tuple[str | int, ...], rule: str, at_key: bool, default: str | None) -> Edge:  # noqa: FBT001 - as it is stored
+    """Read an edge from its stored parts; the same few are read again and again.
+
+    Raises:
+        InvalidResource: A key in it is none.
+        ValueError: There is no such rule.
+    """
+    return Edge(Key.parse(target), path, Rule(rule), at_key, None if default is None else Key.parse(default))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 from emco_store.core.keys import Key
-from emco_store.core.records import Edge, Record, Seal, Stamp
+from emco_store.core.records import Edge, Record, Seal, Stamp, known_edge
 from emco_store.core.refs import Rule
 from emco_store.errors import InvalidResource
 
@@ -109,7 +109,7 @@ def _whole(key: Key, document: Mapping[str, Any]) -> Record:
         version=version,
         document=document["d"],
         edges=tuple(
-            Edge(Key.parse(target), tuple(path), Rule(rule), at_key, default and Key.parse(default))
+            known_edge(target, tuple(path), rule, at_key, default)
             for target, path, rule, at_key, default in document["e"]
         ),
         unique=tuple((name, text) for name, text in document["p"]),

@@ -11,8 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from emco_store.core.keys import Key
-from emco_store.core.records import Edge, Record, Stamp
-from emco_store.core.refs import Rule
+from emco_store.core.records import Record, Stamp, known_edge
 from emco_store.errors import Misconfigured, StoreError
 from emco_store.ports import (
     Commit,
@@ -182,7 +181,7 @@ def _decoded(key: Key, value: bytes, guard: bytes) -> Record:
         version=int(version),
         document=value[start + j :],
         edges=tuple(
-            Edge(Key.parse(target), tuple(path), Rule(rule), at_key, default and Key.parse(default))
+            known_edge(target, tuple(path), rule, at_key, default)
             for target, path, rule, at_key, default in edges
         ),
         unique=tuple((name, text) for name, text in unique),
