@@ -12,7 +12,6 @@ from typing import Any, Self, TypeVar, overload
 from emco_store._aio.drive import drive
 from emco_store._aio.retry import retrying
 from emco_store._aio.transaction import AsyncTransaction, Target
-from emco_store.core.codec import microseconds
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.plan import Plan
@@ -59,11 +58,8 @@ class AsyncStore:
         self._port = port
         self._require = require
         self._namespace = namespace
-        self._schema = schema
-        self._limits = limits
+        self._surroundings = Context(schema, limits, clock, ids.new)
         self._retry = retry
-        self._clock = clock
-        self._ids = ids
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -108,7 +104,7 @@ class AsyncStore:
     @property
     def schema(self) -> Schema:
         """The models that this store knows by now."""
-        return self._schema
+        return self._surroundings.schema
 
     @property
     def guarantees(self) -> Guarantees:
@@ -143,8 +139,9 @@ class AsyncStore:
 
         Rules: ID-2, ID-3.
         """
-        key = self._context().address(target, segments)
-        return await self._once(lambda unit: resources.get(unit, key, if_version=if_version))
+        context = self._context()
+        key = context.address(target, segments)
+        return await drive(resources.look_up(context, key, if_version=if_version), self._port)
 
     async def get_many(
         self, targets: Sequence[Target], *, if_version: Mapping[Key, int] | None = None, missing_ok: bool = False
@@ -163,9 +160,8 @@ class AsyncStore:
         """
         context = self._context()
         keys = context.addresses(targets)
-        return await self._once(
-            lambda unit: resources.get_many(unit, keys, if_version=if_version, missing_ok=missing_ok)
-        )
+        flow = resources.look_up_many(context, keys, if_version=if_version, missing_ok=missing_ok)
+        return await drive(flow, self._port)
 
     @overload
     async def list(
@@ -214,21 +210,21 @@ class AsyncStore:
         listing = lists.ask(
             context, model, parent=parent, under=under, where=where, order_by=order_by, limit=limit, after=after
         )
-        return await self._once(lambda _: lists.read_page(context, listing))
+        return await drive(lists.read_page(context, listing), self._port)
 
     async def children(self, target: Target, *, limit: int = 1000, after: str | None = None) -> Page[Any]:
         """Read one page of the children of a resource, of all kinds, by key."""
         context = self._context()
         key = context.address(target)
         wanted = resources.is_child_of(key)
-        return await self._once(lambda _: resources.related(context, key, wanted, limit=limit, after=after))
+        return await drive(resources.related(context, key, wanted, limit=limit, after=after), self._port)
 
     async def referrers(self, target: Target, *, limit: int = 1000, after: str | None = None) -> Page[Any]:
         """Read one page of those who refer to a resource, its children included, by key."""
         context = self._context()
         key = context.address(target)
         wanted = resources.is_referrer
-        return await self._once(lambda _: resources.related(context, key, wanted, limit=limit, after=after))
+        return await drive(resources.related(context, key, wanted, limit=limit, after=after), self._port)
 
     # writing
 
@@ -327,8 +323,7 @@ class AsyncStore:
 
         Rules: DEL-9.
         """
-        context = self._context()
-        await self._once(lambda _: resources.apply_plan(context, plan))
+        await drive(resources.apply_plan(self._context(), plan), self._port)
 
     # checking
 
@@ -349,9 +344,8 @@ class AsyncStore:
 
         Rules: CHK-1 to CHK-6.
         """
-        context = self._context()
-        wanted = unknown_kinds
-        return await self._once(lambda _: checking.check(context, after=after, limit=limit, unknown_kinds=wanted))
+        flow = checking.check(self._context(), after=after, limit=limit, unknown_kinds=unknown_kinds)
+        return await drive(flow, self._port)
 
     async def repair(self, flaws: Iterable[Flaw]) -> Repaired:
         """Do to each flaw what its ``repair`` says, unless what it is about has moved since.
@@ -367,8 +361,7 @@ class AsyncStore:
 
         Rules: CHK-7, CHK-8.
         """
-        context = self._context()
-        return await self._once(lambda _: checking.repair(context, flaws))
+        return await drive(checking.repair(self._context(), flaws), self._port)
 
     async def resolve(self, txid: str) -> Outcome:
         """Settle a commit whose outcome is unknown: say how it ended; one that has not happened by now never will.
@@ -378,8 +371,8 @@ class AsyncStore:
 
         Rules: ATM-5.
         """
-        now_us, kept = self._context().now_us, self._port.guarantees.outcomes_kept
-        return await self._once(lambda _: outcomes.resolve(txid, now_us=now_us, kept=kept))
+        now_us, kept = self._context().now_us(), self._port.guarantees.outcomes_kept
+        return await drive(outcomes.resolve(txid, now_us=now_us, kept=kept), self._port)
 
     # transactions
 
@@ -473,7 +466,7 @@ class AsyncStore:
     def _context(self, *, checked: bool = True) -> Context:
         if checked:
             self._check_usable()
-        return Context(self._schema, self._limits, microseconds(self._clock.now()), self._ids.new)
+        return self._surroundings
 
     def _check_usable(self) -> None:
         if self._closed:

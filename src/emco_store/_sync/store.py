@@ -13,7 +13,6 @@ from typing import Any, Self, TypeVar, overload
 from emco_store._sync.drive import drive
 from emco_store._sync.retry import retrying
 from emco_store._sync.transaction import Target, Transaction
-from emco_store.core.codec import microseconds
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.plan import Plan
@@ -60,11 +59,8 @@ class Store:
         self._port = port
         self._require = require
         self._namespace = namespace
-        self._schema = schema
-        self._limits = limits
+        self._surroundings = Context(schema, limits, clock, ids.new)
         self._retry = retry
-        self._clock = clock
-        self._ids = ids
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -109,7 +105,7 @@ class Store:
     @property
     def schema(self) -> Schema:
         """The models that this store knows by now."""
-        return self._schema
+        return self._surroundings.schema
 
     @property
     def guarantees(self) -> Guarantees:
@@ -144,8 +140,9 @@ class Store:
 
         Rules: ID-2, ID-3.
         """
-        key = self._context().address(target, segments)
-        return self._once(lambda unit: resources.get(unit, key, if_version=if_version))
+        context = self._context()
+        key = context.address(target, segments)
+        return drive(resources.look_up(context, key, if_version=if_version), self._port)
 
     def get_many(
         self, targets: Sequence[Target], *, if_version: Mapping[Key, int] | None = None, missing_ok: bool = False
@@ -164,7 +161,8 @@ class Store:
         """
         context = self._context()
         keys = context.addresses(targets)
-        return self._once(lambda unit: resources.get_many(unit, keys, if_version=if_version, missing_ok=missing_ok))
+        flow = resources.look_up_many(context, keys, if_version=if_version, missing_ok=missing_ok)
+        return drive(flow, self._port)
 
     @overload
     def list(
@@ -213,21 +211,21 @@ class Store:
         listing = lists.ask(
             context, model, parent=parent, under=under, where=where, order_by=order_by, limit=limit, after=after
         )
-        return self._once(lambda _: lists.read_page(context, listing))
+        return drive(lists.read_page(context, listing), self._port)
 
     def children(self, target: Target, *, limit: int = 1000, after: str | None = None) -> Page[Any]:
         """Read one page of the children of a resource, of all kinds, by key."""
         context = self._context()
         key = context.address(target)
         wanted = resources.is_child_of(key)
-        return self._once(lambda _: resources.related(context, key, wanted, limit=limit, after=after))
+        return drive(resources.related(context, key, wanted, limit=limit, after=after), self._port)
 
     def referrers(self, target: Target, *, limit: int = 1000, after: str | None = None) -> Page[Any]:
         """Read one page of those who refer to a resource, its children included, by key."""
         context = self._context()
         key = context.address(target)
         wanted = resources.is_referrer
-        return self._once(lambda _: resources.related(context, key, wanted, limit=limit, after=after))
+        return drive(resources.related(context, key, wanted, limit=limit, after=after), self._port)
 
     # writing
 
@@ -326,8 +324,7 @@ class Store:
 
         Rules: DEL-9.
         """
-        context = self._context()
-        self._once(lambda _: resources.apply_plan(context, plan))
+        drive(resources.apply_plan(self._context(), plan), self._port)
 
     # checking
 
@@ -348,9 +345,8 @@ class Store:
 
         Rules: CHK-1 to CHK-6.
         """
-        context = self._context()
-        wanted = unknown_kinds
-        return self._once(lambda _: checking.check(context, after=after, limit=limit, unknown_kinds=wanted))
+        flow = checking.check(self._context(), after=after, limit=limit, unknown_kinds=unknown_kinds)
+        return drive(flow, self._port)
 
     def repair(self, flaws: Iterable[Flaw]) -> Repaired:
         """Do to each flaw what its ``repair`` says, unless what it is about has moved since.
@@ -366,8 +362,7 @@ class Store:
 
         Rules: CHK-7, CHK-8.
         """
-        context = self._context()
-        return self._once(lambda _: checking.repair(context, flaws))
+        return drive(checking.repair(self._context(), flaws), self._port)
 
     def resolve(self, txid: str) -> Outcome:
         """Settle a commit whose outcome is unknown: say how it ended; one that has not happened by now never will.
@@ -377,8 +372,8 @@ class Store:
 
         Rules: ATM-5.
         """
-        now_us, kept = self._context().now_us, self._port.guarantees.outcomes_kept
-        return self._once(lambda _: outcomes.resolve(txid, now_us=now_us, kept=kept))
+        now_us, kept = self._context().now_us(), self._port.guarantees.outcomes_kept
+        return drive(outcomes.resolve(txid, now_us=now_us, kept=kept), self._port)
 
     # transactions
 
@@ -472,7 +467,7 @@ class Store:
     def _context(self, *, checked: bool = True) -> Context:
         if checked:
             self._check_usable()
-        return Context(self._schema, self._limits, microseconds(self._clock.now()), self._ids.new)
+        return self._surroundings
 
     def _check_usable(self) -> None:
         if self._closed:

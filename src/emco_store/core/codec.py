@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from emco_store.core.documents import decode, encode, problems_in
+from emco_store.core.documents import decode, encode, is_plain, problems_in
 from emco_store.core.indexing import index_text
-from emco_store.core.keys import Key, known_key
-from emco_store.core.records import PARENT_PATH, Edge, Record
-from emco_store.core.refs import Ref
-from emco_store.core.resource import Meta, ModelSpec, Resource, invalid_resource
+from emco_store.core.keys import Key
+from emco_store.core.records import PARENT_PATH, Edge, Record, known_edge
+from emco_store.core.refs import as_ref
+from emco_store.core.resource import Lineage, Meta, ModelSpec, Resource, invalid_resource, parent_of
 from emco_store.errors import InvalidResource
 
 R = TypeVar("R", bound=Resource)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WITHOUT_PARENT = {"parent"}
+"""What a document leaves out, because its key says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +69,18 @@ def draft(resource: R, *, max_bytes: int) -> Draft[R]:
     model = type(resource)
     spec = model.__emco__
     try:
-        parent = None if resource.parent is None else Ref(resource.parent).text
-        written = _written(resource)
-        checked = _read(model, encode(written), parent)
-        document = _written(checked)
+        given = _json(resource)
+        parent = None if resource.parent is None else as_ref(resource.parent)
+        checked = _read(model, given, Lineage(parent))
         own = checked.key
+        document = None if spec.is_flat else _written(checked)
         edges, keys = _edges(spec, checked, document, own)
-        data = encode(document)
+        data = _json(checked) if document is None else encode(document)
     except ValidationError as problem:
         raise invalid_resource(model.__name__, problem) from problem
     except (PydanticSerializationError, ValueError, RecursionError) as problem:
         raise _refusal(model, None, [_reason(problem)]) from problem
-    problems = problems_in(written, keys=keys) or _lost(resource, checked)
+    problems = ([] if is_plain(given) else problems_in(_written(resource), keys=keys)) or _lost(resource, checked)
     if len(data) > max_bytes:
         problems.append(f"its document has {len(data)} bytes, the limit of this store is {max_bytes}")
     if problems:
@@ -99,18 +99,23 @@ def draft(resource: R, *, max_bytes: int) -> Draft[R]:
     )
 
 
+def _json(resource: Resource) -> bytes:
+    """Write a resource as JSON text."""
+    return type(resource).__pydantic_serializer__.to_json(resource, warnings="none", exclude=_WITHOUT_PARENT)
+
+
 def _written(resource: Resource) -> dict[str, Any]:
-    """Write a resource as JSON values, without its parent, which its key says."""
+    """Write a resource as JSON values."""
     return type(resource).__pydantic_serializer__.to_python(  # type: ignore[no-any-return]  # a model gives a dict
-        resource, mode="json", warnings="none", exclude={"parent"}
+        resource, mode="json", warnings="none", exclude=_WITHOUT_PARENT
     )
 
 
-def _read(model: type[R], data: bytes, parent: str | None) -> R:
-    """Read a document as it will be read from the store, with the parent that its key implies."""
-    if parent is not None:
-        data = data[:-1] + b',"parent":' + encode(parent) + b"}"  # every document holds at least the name
-    return model.__pydantic_validator__.validate_json(data, by_alias=False, by_name=True)  # type: ignore[no-any-return]
+def _read(model: type[R], data: bytes, lineage: Lineage) -> R:
+    """Read a document as it will be read from the store, with what its key implies."""
+    return model.__pydantic_validator__.validate_json(  # type: ignore[no-any-return]  # a model gives an instance
+        data, context=lineage, by_alias=False, by_name=True
+    )
 
 
 def _lost(resource: Resource, checked: Resource) -> list[str]:
@@ -136,23 +141,23 @@ def _lost(resource: Resource, checked: Resource) -> list[str]:
 
 
 def _edges(
-    spec: ModelSpec, resource: Resource, document: dict[str, Any], own: Key
+    spec: ModelSpec, resource: Resource, document: dict[str, Any] | None, own: Key
 ) -> tuple[tuple[Edge, ...], frozenset[str]]:
     edges: list[Edge] = []
     keys: set[str] = set()
-    if resource.parent is not None and resource.parent.key is not None:
-        edges.append(Edge(resource.parent.key, PARENT_PATH, spec.on_parent_delete))
+    if resource.parent is not None:
+        edges.append(known_edge(resource.parent.text, PARENT_PATH, spec.on_parent_delete, False, None))
+    values = resource.__dict__
     for name, node in spec.shape.items():
-        value = getattr(resource, name)
+        value = values[name]
         if value is None:
             continue
-        for found in node.visit(value, document[name], (name,)):
-            if found.ref.key is not None:
-                edges.append(
-                    Edge(found.ref.key, found.path, found.spec.rule, found.at_key, found.spec.default_key(own))
-                )
-            if found.at_key:
-                keys.add(found.ref.text)
+        for path, at_key, place, ref in node.visit(value, document and document[name], (name,)):
+            if ref.key is not None:
+                default = place.default_key(own)
+                edges.append(known_edge(ref.text, path, place.rule, at_key, default and default.text))
+            if at_key:
+                keys.add(ref.text)
     return tuple(edges), frozenset(keys)
 
 
@@ -181,16 +186,11 @@ def meta_of(record: Record) -> Meta:
     return Meta(
         uid=record.uid,
         version=record.version,
-        created_at=_EPOCH + timedelta(microseconds=record.created_us),
-        updated_at=_EPOCH + timedelta(microseconds=record.updated_us),
+        created_us=record.created_us,
+        updated_us=record.updated_us,
         key=record.key,
         edges=record.edges,
     )
-
-
-def microseconds(moment: datetime) -> int:
-    """Give a moment as microseconds since 1970, UTC."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def with_meta(resource: R, record: Record) -> R:
@@ -207,19 +207,13 @@ def load(record: Record, model: type[R]) -> R:
     """
     spec = model.__emco__
     key = record.key
-    above = key.segments[: len(key.segments) - len(spec.key_fields)]
     try:
-        parent = None if spec.parent is None else known_key(spec.parent.__emco__.kind, above).text
-        resource = _read(model, record.document, parent)
-        if (*above, *(getattr(resource, name) for name in spec.key_fields)) != key.segments:
-            message = f"the document says that its key is {resource.key}"
-            raise ValueError(message)  # noqa: TRY301 - joins the other ways in which a document may not fit
-    except (ValidationError, ValueError) as problem:
-        reasons = (
-            list(invalid_resource(spec.kind, problem).problems)
-            if isinstance(problem, ValidationError)
-            else [str(problem)]
-        )
+        parent = None
+        if spec.parent is not None:
+            parent = parent_of(spec.parent.__emco__.kind, key.segments[: -len(spec.key_fields)])
+        resource = _read(model, record.document, Lineage(parent, key))
+    except ValidationError as problem:
+        reasons = list(invalid_resource(spec.kind, problem).problems)
         raise InvalidResource(
             f"Cannot read {key}: its stored document does not fit the model {model.__name__}.",
             why=reasons,

@@ -112,20 +112,21 @@ class Ref(Generic[T]):
     text: str
 
     def __init__(self, target: Any) -> None:
-        found = target if isinstance(target, Key) else getattr(target, "key", None)
         put = object.__setattr__
+        if isinstance(target, str):
+            if not target or len(target) > MAX_REFERENCE_LENGTH:
+                message = f"the text of a reference has 1 to {MAX_REFERENCE_LENGTH} characters"
+                raise ValueError(message)
+            put(self, "_key", None)
+            put(self, "text", target)
+            return
+        found = target if isinstance(target, Key) else getattr(target, "key", None)
         if isinstance(found, Key):
             put(self, "_key", found)
             put(self, "text", found.text)
         elif isinstance(target, Ref):
             put(self, "_key", None)
             put(self, "text", target.text)
-        elif isinstance(target, str):
-            if not target or len(target) > MAX_REFERENCE_LENGTH:
-                message = f"the text of a reference has 1 to {MAX_REFERENCE_LENGTH} characters"
-                raise ValueError(message)
-            put(self, "_key", None)
-            put(self, "text", target)
         else:
             message = f"a reference is a resource, a Key, a Ref or text, not {type(target).__name__}"
             raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueError with the path of the field

@@ -6,10 +6,11 @@ import sys
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeGuard, cast
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeGuard, cast
 
-from pydantic import BaseModel, PrivateAttr, PydanticUserError, ValidationError, model_validator
+from pydantic import BaseModel, PrivateAttr, PydanticUserError, ValidationError, ValidationInfo, model_validator
 from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 
@@ -17,7 +18,7 @@ from emco_store.core.indexing import Index, Unique, is_scalar
 from emco_store.core.keys import Key, kind_problem, known_key, name_problem
 from emco_store.core.records import Edge
 from emco_store.core.refs import Ref, RefSpec, Rule
-from emco_store.core.shapes import Node, Place, bind_field, compile_field
+from emco_store.core.shapes import Leaf, Node, Place, bind_field, compile_field
 from emco_store.errors import InvalidCall, InvalidModel, InvalidResource
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 else:
     ModelMetaclass = type(BaseModel)
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RESERVED = {"key", "ref", "meta", "kind", "is_stored"}
 _PARENT_RULES = {Rule.RESTRICT, Rule.PROTECT, Rule.CASCADE}
 
@@ -36,18 +38,40 @@ class Meta:
     Attributes:
         uid: Differs for each resource that ever had this key.
         version: 1 when created, and one more with each change.
-        created_at: When it was created, in UTC, by the clock of the client that created it.
-        updated_at: When it last changed, in UTC, by the clock of the client that changed it.
+        created_us: When it was created, in microseconds since 1970, UTC.
+        updated_us: When it last changed, in microseconds since 1970, UTC.
         key: The key that it is stored under.
         edges: The references that it holds, its parent's included.
     """
 
     uid: str
     version: int
-    created_at: datetime
-    updated_at: datetime
+    created_us: int
+    updated_us: int
     key: Key = field(repr=False)
     edges: tuple[Edge, ...] = field(repr=False)
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was created, in UTC, by the clock of the client that created it."""
+        return _EPOCH + timedelta(microseconds=self.created_us)
+
+    @property
+    def updated_at(self) -> datetime:
+        """When it last changed, in UTC, by the clock of the client that changed it."""
+        return _EPOCH + timedelta(microseconds=self.updated_us)
+
+
+class Lineage(NamedTuple):
+    """The context in which a document is read: what it does not say itself.
+
+    Attributes:
+        parent: The reference to its parent, None for a root.
+        key: The key under which it was found; None where the document is to say it.
+    """
+
+    parent: Ref[Any] | None
+    key: Key | None = None
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -60,6 +84,8 @@ class ModelSpec:
         key_fields: The fields that form its own part of the key.
         chain: For each ancestor and itself, from the root: the kind, and how many names it adds to a key.
         on_parent_delete: What the delete of its parent does to it.
+        length: The number of names in a key of this kind.
+        is_flat: Whether every reference is the whole of a field, and no field is a set.
     """
 
     model: type[Resource]
@@ -71,13 +97,13 @@ class ModelSpec:
     children: weakref.WeakSet[type[Resource]] = field(default_factory=weakref.WeakSet)
     referrers: weakref.WeakSet[type[Resource]] = field(default_factory=weakref.WeakSet)
     _shape: dict[str, Node] | None = None
+    is_flat: bool = False
     unique: tuple[str, ...] = ()
     indexed: tuple[str, ...] = ()
+    length: int = field(init=False)
 
-    @property
-    def length(self) -> int:
-        """The number of names in a key of this kind."""
-        return sum(count for _, count in self.chain)
+    def __post_init__(self) -> None:
+        self.length = sum(count for _, count in self.chain)
 
     @property
     def shape(self) -> dict[str, Node]:
@@ -107,6 +133,7 @@ class ModelSpec:
             if not any(isinstance(target, str) for target in spec.targets):
                 spec.resolve()
         self._shape = shape
+        self.is_flat = all(isinstance(node, Leaf) for node in shape.values())
         self.unique = tuple(name for name, info in fields.items() if _marked(info, Unique))
         self.indexed = tuple(name for name, info in fields.items() if _marked(info, Unique) or _marked(info, Index))
         for target in self.targets():
@@ -232,14 +259,18 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             parent.__emco__.children.add(cls)
 
     @model_validator(mode="after")
-    def _place(self) -> Self:
+    def _place(self, info: ValidationInfo) -> Self:
         """Check the place in the hierarchy, and make short references full."""
         spec = getattr(type(self), "__emco__", None)
         if spec is None:
             message = f"{type(self).__name__} is abstract"
             raise ValueError(message)
         values = vars(self)
-        own = _key_of(spec, values)
+        lineage = info.context
+        if type(lineage) is Lineage:
+            own = _inherited(self, spec, values, lineage)
+        else:
+            own = _key_of(spec, values)
         for name, node in spec.shape.items():
             old = values[name]
             if old is not None:
@@ -313,6 +344,26 @@ def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
         message = f"at parent: {key} is not the key of a {above.kind}"
         raise ValueError(message)
     return known_key(spec.kind, (*key.segments, *own))
+
+
+def _inherited(resource: Resource, spec: ModelSpec, values: dict[str, Any], lineage: Lineage) -> Key:
+    """Give a resource that was read from a document its parent, and give its key."""
+    if lineage.parent is not None:
+        values["parent"] = lineage.parent
+        resource.__pydantic_fields_set__.add("parent")
+    key = lineage.key
+    if key is None or len(key.segments) != spec.length or (lineage.parent is None and values["parent"] is not None):
+        return _key_of(spec, values)
+    if tuple([values[name] for name in spec.key_fields]) != key.segments[-len(spec.key_fields) :]:
+        message = f"the document says that its key is {_key_of(spec, values)}"
+        raise ValueError(message)
+    return key
+
+
+@lru_cache(maxsize=10_000)
+def parent_of(kind: str, segments: tuple[str, ...]) -> Ref[Any]:
+    """Give the reference to a parent; the same few are asked for again and again."""
+    return Ref(known_key(kind, segments))
 
 
 def _key_problems(cls: type[Resource], kind: str, key_fields: tuple[str, ...]) -> Iterator[str]:

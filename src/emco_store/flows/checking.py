@@ -183,7 +183,7 @@ def _repair_record(context: Context, text: str, flaws: Sequence[Flaw]) -> Flow[N
         return
     is_rewritten = any(flaw.repair is Repair.REWRITE for flaw in flaws)
     model = context.schema.model_of(key.kind)
-    made = amended(record, model, lost, context.now_us, is_rewritten=is_rewritten)
+    made = amended(record, model, lost, context.now_us(), is_rewritten=is_rewritten)
     yield from unit.load(sorted(made.targets))
     there = {target for target in made.targets if unit.base[target] is not None}
     defaults_lost = made.targets - record.targets - there

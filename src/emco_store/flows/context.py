@@ -1,10 +1,10 @@
-"""What every flow is given: the models, the limits, the time and new identifiers, all as plain values."""
+"""What every flow is given: the models, the limits, and where the time and new identifiers come from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from emco_store.core.codec import Untyped, load, load_untyped
@@ -15,7 +15,10 @@ from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource, is_model
 from emco_store.core.schema import Schema
 from emco_store.errors import InvalidCall, InvalidResource
+from emco_store.ports import Clock
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 MAX_RECORDS = 10_000
 """Records in one commit, unless the store is opened with another limit."""
 
@@ -66,19 +69,23 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The surroundings of one flow.
+    """The surroundings of the flows of one store.
 
     Attributes:
         schema: The models that the store knows.
         limits: How large things may be.
-        now_us: The time, in microseconds since 1970, UTC.
+        clock: Where the time comes from.
         new_id: Gives a new identifier at each call.
     """
 
     schema: Schema
     limits: Limits
-    now_us: int
+    clock: Clock
     new_id: Callable[[], str]
+
+    def now_us(self) -> int:
+        """Give the time, in microseconds since 1970, UTC."""
+        return (self.clock.now() - _EPOCH) // _MICROSECOND
 
     def address(self, target: Any, segments: tuple[str, ...] = ()) -> Key:
         """Give the key that a call means: a model and names, or a resource, a key or a reference.

@@ -13,12 +13,32 @@ from emco_store.core.records import Record
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.flows.context import Context
-from emco_store.flows.ops import Flow, Referrers
+from emco_store.flows.ops import Flow, Get, Referrers
 from emco_store.flows.outcomes import submit
 from emco_store.flows.unit import Unit, check_version, not_found, restricted, stale
 from emco_store.ports import Follow
 
 R = TypeVar("R", bound=Resource)
+
+
+def look_up(context: Context, key: Key, *, if_version: int | None) -> Flow[Any]:
+    """Read one resource outside a transaction."""
+    check_version(if_version)
+    record = (yield from Get((key,)).ask()).get(key)
+    if record is None:
+        raise not_found([key])
+    if if_version is not None and record.version != if_version:
+        raise stale([key])
+    return context.value(record)
+
+
+def look_up_many(
+    context: Context, keys: Sequence[Key], *, if_version: Mapping[Key, int] | None, missing_ok: bool
+) -> Flow[tuple[Any, ...]]:
+    """Read several resources outside a transaction, in one request; see :func:`get_many`."""
+    wanted = _versions(keys, if_version)
+    records = (yield from Get(tuple(dict.fromkeys(keys))).ask()) if keys else {}
+    return _values(context, keys, records, wanted, missing_ok=missing_ok)
 
 
 def get(unit: Unit, key: Key, *, if_version: int | None = None) -> Flow[Any]:
@@ -33,13 +53,19 @@ def get_many(
     """Read several resources in one request, in the order asked for; None where one is missing and may be."""
     wanted = _versions(keys, if_version)
     records = yield from unit.fetch(keys)
+    return _values(unit.context, keys, records, wanted, missing_ok=missing_ok)
+
+
+def _values(
+    context: Context, keys: Sequence[Key], records: Mapping[Key, Record], wanted: Mapping[Key, int], *, missing_ok: bool
+) -> tuple[Any, ...]:
     absent = [key for key in keys if key not in records]
     if absent and not missing_ok:
         raise not_found(absent)
     moved = [key for key, version in wanted.items() if version != (records[key].version if key in records else 0)]
     if moved:
         raise stale(moved)
-    return tuple(unit.context.value(records[key]) if key in records else None for key in keys)
+    return tuple(context.value(records[key]) if key in records else None for key in keys)
 
 
 def _versions(keys: Sequence[Key], wanted: Any) -> Mapping[Key, int]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
-from emco_store.core.codec import Draft, Untyped, draft, microseconds, with_meta
+from emco_store.core.codec import Draft, Untyped, draft, with_meta
 from emco_store.core.documents import decode
 from emco_store.core.keys import Key
 from emco_store.core.plan import Blocker, Change, Deletion, Plan, count, without
@@ -61,6 +61,11 @@ class Unit:
     def txid(self) -> str:
         """The name of the commit; what only reads needs none."""
         return self.context.new_id()
+
+    @cached_property
+    def now_us(self) -> int:
+        """The time of all that it writes, in microseconds since 1970, UTC."""
+        return self.context.now_us()
 
     # reading
 
@@ -173,9 +178,8 @@ class Unit:
             self._before[key] = frozenset(edge.target for edge in meta.edges)
         if if_version is not None and if_version != meta.version:
             raise stale([key])
-        created_us = microseconds(meta.created_at)
         record = made.record(
-            uid=meta.uid, version=meta.version + 1, created_us=created_us, updated_us=self.context.now_us
+            uid=meta.uid, version=meta.version + 1, created_us=meta.created_us, updated_us=self.now_us
         )
         return self._put(made.resource, record)
 
@@ -193,7 +197,7 @@ class Unit:
         if _is_same(old, made):
             return with_meta(made.resource, old)
         record = made.record(
-            uid=old.uid, version=old.version + 1, created_us=old.created_us, updated_us=self.context.now_us
+            uid=old.uid, version=old.version + 1, created_us=old.created_us, updated_us=self.now_us
         )
         return self._put(made.resource, record)
 
@@ -258,7 +262,7 @@ class Unit:
         lost = [edge for edge in edges if edge not in stuck]
         if lost:
             self._changes += [Change(record.key, edge) for edge in lost]
-            self.puts[record.key] = without(record, lost, self.context.now_us)
+            self.puts[record.key] = without(record, lost, self.now_us)
 
     def _suspect(self, referrer: Key, edge: Edge) -> None:
         self._suspects.append(Blocker(referrer, edge.place, edge.rule, edge.target))
@@ -284,7 +288,7 @@ class Unit:
         if self.current(made.key) is not None:
             raise already_exists(made.key)
         self.expect.setdefault(made.key, None)
-        now = self.context.now_us
+        now = self.now_us
         record = made.record(uid=self.context.new_id(), version=1, created_us=now, updated_us=now)
         return self._put(made.resource, record)
 

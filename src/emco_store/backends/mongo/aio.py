@@ -56,6 +56,7 @@ from emco_store.turns import AsyncTurns, Ticket
 T = TypeVar("T")
 MAJORITY = WriteConcern("majority")
 SNAPSHOT = ReadConcern("snapshot")
+IN_ONE_MOMENT = {"readConcern": {"level": "snapshot"}}
 OURS = CodecOptions[dict[str, Any]](unicode_decode_error_handler="replace")
 """How documents are read, whatever the client says; broken text is for the rules to find."""
 DEADLINE_S = 10.0
@@ -129,15 +130,14 @@ class AsyncMongoPort:
 
     async def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
         """See :meth:`emco_store.ports.Port.get`."""
-        found = decoded(await self._find(commands.by_id(keys), len(keys)))
-        return {record.key: record for record in found}
+        return {record.key: record for record in decoded(await self._ask(commands.by_id(keys), len(keys)))}
 
     async def scan(self, scan: Scan) -> tuple[Record, ...]:
         """See :meth:`emco_store.ports.Port.scan`."""
         records: list[Record] = []
         while True:
             query, order, index = commands.scan(scan)
-            found = await self._find(query, scan.limit, sort=list(order.items()), hint=list(index.items()))
+            found = await self._ask(query, scan.limit, sort=order, hint=index)
             read = decoded(found)
             records += read
             # What has no key is left out, and others take its place: fewer than the limit means the end.
@@ -148,9 +148,9 @@ class AsyncMongoPort:
     async def referrers(self, follow: Follow) -> Followed:
         """See :meth:`emco_store.ports.Port.referrers`."""
         query, limit = commands.follow(follow)
-        found = await self._find(query, limit, sort=[("_id", 1)])
+        found = await self._ask(query, limit, sort={"_id": 1})
         if follow.load and len(found) == limit:  # so many refer to them that the order may have cut off the records
-            found = [*found, *await self._find(commands.by_id(follow.load), len(follow.load))]
+            found = [*found, *await self._ask(commands.by_id(follow.load), len(follow.load))]
         return commands.followed(follow, found)
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:
@@ -196,13 +196,13 @@ class AsyncMongoPort:
         found = list(look.flaws)
         if look.claims:
             query = {"q": {"$in": list(look.claims)}}
-            found += auditing.shared(look.claims, await self._find(query, 0, projection={"q": 1}))
+            found += auditing.shared(look.claims, await self._find(query, {"q": 1}))
         if look.holds:
             now = (await self._perform(self._hello))["localTime"]
             found += auditing.held(look.holds, now)
         absent = {target for record in look.records for target in record.targets}
         for query in auditing.existing(absent):
-            absent -= {Key.parse(one["_id"]) for one in await self._find(query, 0, projection={"_id": 1})}
+            absent -= {Key.parse(one["_id"]) for one in await self._find(query, {"_id": 1})}
         place = next_place(auditing.STAGES, stage, last)
         return Audited(look.records, frozenset(absent), tuple(found), len(documents), place)
 
@@ -314,11 +314,27 @@ class AsyncMongoPort:
                 raise
         return found
 
-    async def _find(self, query: Any, limit: int, **options: Any) -> Sequence[Any]:
-        async def send(within_s: float) -> Sequence[Any]:
+    async def _ask(self, query: Document, limit: int, **options: Any) -> Sequence[Document]:
+        """Give the first documents that a filter finds, mostly in one reply, which PyMongo's cursors do more for."""
+        command = {"find": self._name, "filter": query, "limit": limit, "batchSize": limit, **options, **IN_ONE_MOMENT}
+
+        async def send(within_s: float) -> Sequence[Document]:
             with timeout(within_s):
-                cursor = self._records.find(query, limit=limit, batch_size=limit + 1, **options)
-                found: Sequence[Any] = await cursor.to_list()
+                reply = await self._database.command(command, codec_options=OURS)
+                found: Sequence[Document] = reply["cursor"]["firstBatch"]
+                if reply["cursor"]["id"]:  # more than what fits one reply
+                    await self._database.command({"killCursors": self._name, "cursors": [reply["cursor"]["id"]]})
+                    found = await self._records.find(query, limit=limit, **options).to_list()
+            return found
+
+        return await self._perform(send)
+
+    async def _find(self, query: Document, projection: Document) -> Sequence[Document]:
+        """Give a part of all documents that a filter finds."""
+
+        async def send(within_s: float) -> Sequence[Document]:
+            with timeout(within_s):
+                found: Sequence[Document] = await self._records.find(query, projection).to_list()
             return found
 
         return await self._perform(send)
