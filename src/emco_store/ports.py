@@ -171,7 +171,12 @@ class Commit:
     @property
     def keys(self) -> frozenset[Key]:
         """The keys of all records that it rests on or writes."""
-        return frozenset((*self.expect, *self.require, *self.sealed, *(put.key for put in self.puts), *self.deletes))
+        return self.touched | self.require
+
+    @property
+    def touched(self) -> frozenset[Key]:
+        """The keys of all records whose state matters or changes, apart from their guards."""
+        return frozenset((*self.expect, *self.sealed, *(put.key for put in self.puts), *self.deletes))
 
     @property
     def size(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from pymongo import MongoClient, ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from emco_store import Store, connect
-from emco_store.backends.mongo import commands, sync
+from emco_store.backends.mongo import sending, sync
 from emco_store.backends.redis import sync as redis_sync
 from emco_store.backends.redis.backend import RedisBackend
 from emco_store.contracts.proof import pairs, serializability
@@ -53,16 +53,12 @@ def explored(server) -> Explored:
 def test_guard_that_changes_nothing_leaves_references_behind(mongo_server, monkeypatch):
     """A guard of ``$inc: 0`` is no guard on MongoDB: the same pair that is safe with the real one leaves an orphan."""
     sound = explored(mongo_server)
-    updates = commands.updates
+    moves = sending.moves
 
-    def without_change(*arguments: Any) -> list[dict[str, Any]]:
-        statements = updates(*arguments)
-        for statement in statements:
-            if "g" in statement["u"].get("$inc", {}):
-                statement["u"]["$inc"]["g"] = 0
-        return statements
+    def without_change(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+        return [{**statement, "u": {"$inc": {"g": 0}}} for statement in moves(counts)]
 
-    monkeypatch.setattr(commands, "updates", without_change)
+    monkeypatch.setattr(sending, "moves", without_change)
     broken = explored(mongo_server)
 
     assert 0 == sound.dangling

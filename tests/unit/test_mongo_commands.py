@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from emco_store.backends.mongo import commands, documents
+from emco_store.backends.mongo.sending import in_commands
 from emco_store.core.keys import Key
 from emco_store.core.records import Record, Seal, Stamp
 from emco_store.ports import Commit, Scan
@@ -62,12 +63,11 @@ def test_statements_that_differ_only_in_whom_they_are_for_become_one():
     expect = {key: Stamp(f"u{number}", 1 if number < 3 else 2) for number, key in enumerate(keys)}
     commit = Commit("t", {**expect, B: Stamp("", 1)}, sealed={keys[0]: Seal("u0", 7)}, deletes=(*keys, B))
 
-    statements = commands.encoded(commands.updates(commit))
+    statements = commands.updates(commit)
 
-    found = [ids(one) for one in commands.updates(commit)]
-    assert [["App/b"], ["App/k0"], ["App/k1", "App/k2"], ["App/k3", "App/k4"], ["tx:t"]] == found
-    assert [1, 1, 2, 2, 1] == [one.documents for one in statements]
-    assert [7] == [count for _, count in commands.batches(statements)]
+    assert [["App/b"], ["App/k0"], ["App/k1", "App/k2"], ["App/k3", "App/k4"], ["tx:t"]] == [*map(ids, statements)]
+    assert [1, 1, 2, 2, 1] == [commands.documents_in([one]) for one in statements]
+    assert [7] == [command.total for command in in_commands("update", statements)]
 
 
 def test_record_that_is_written_and_read_is_the_same():

@@ -146,7 +146,7 @@ def _edges(
     edges: list[Edge] = []
     keys: set[str] = set()
     if resource.parent is not None:
-        edges.append(known_edge(resource.parent.text, PARENT_PATH, spec.on_parent_delete, False, None))
+        edges.append(known_edge(resource.parent.text, PARENT_PATH, spec.on_parent_delete, at_key=False, default=None))
     values = resource.__dict__
     for name, node in spec.shape.items():
         value = values[name]

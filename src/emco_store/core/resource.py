@@ -267,10 +267,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             raise ValueError(message)
         values = vars(self)
         lineage = info.context
-        if type(lineage) is Lineage:
-            own = _inherited(self, spec, values, lineage)
-        else:
-            own = _key_of(spec, values)
+        own = _inherited(self, spec, values, lineage) if type(lineage) is Lineage else _key_of(spec, values)
         for name, node in spec.shape.items():
             old = values[name]
             if old is not None:

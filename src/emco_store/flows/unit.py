@@ -178,9 +178,7 @@ class Unit:
             self._before[key] = frozenset(edge.target for edge in meta.edges)
         if if_version is not None and if_version != meta.version:
             raise stale([key])
-        record = made.record(
-            uid=meta.uid, version=meta.version + 1, created_us=meta.created_us, updated_us=self.now_us
-        )
+        record = made.record(uid=meta.uid, version=meta.version + 1, created_us=meta.created_us, updated_us=self.now_us)
         return self._put(made.resource, record)
 
     def put(self, resource: R, *, if_version: int | None = None) -> Flow[R]:
@@ -196,9 +194,7 @@ class Unit:
             return self._add(made)
         if _is_same(old, made):
             return with_meta(made.resource, old)
-        record = made.record(
-            uid=old.uid, version=old.version + 1, created_us=old.created_us, updated_us=self.now_us
-        )
+        record = made.record(uid=old.uid, version=old.version + 1, created_us=old.created_us, updated_us=self.now_us)
         return self._put(made.resource, record)
 
     def delete(self, targets: Sequence[Any], *, if_version: int | None = None) -> Flow[None]:

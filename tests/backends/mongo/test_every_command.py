@@ -53,6 +53,14 @@ def resolved(store: Store, _: str) -> None:
     assert Outcome.ABORTED == store.resolve("some")
 
 
+def imported_and_cleared(store: Store, _: str) -> None:
+    """Create many at once, and delete them at once."""
+    with store.transaction() as tx:
+        made = [tx.create(Thing(name=f"many-{number}")) for number in range(10)]
+    store.delete(*made)
+    assert ["a", "b"] == [thing.name for thing in store.list(Thing)]
+
+
 COMMANDS: dict[str, tuple[str, Callable[[Store, str], None]]] = {
     "hello": ("", opened),
     "buildInfo": ("", opened),
@@ -62,6 +70,8 @@ COMMANDS: dict[str, tuple[str, Callable[[Store, str], None]]] = {
     "commitTransaction": ("new", updated),
     "abortTransaction": ("", refused),
     "findAndModify": ("", resolved),
+    "insert": ("", imported_and_cleared),
+    "delete": ("", imported_and_cleared),
 }
 """Each command, with the note that is there after a call that sends it."""
 READING = {"hello", "buildInfo", "find"}

@@ -12,10 +12,9 @@ from pymongo import AsyncMongoClient
 from pymongo.monitoring import CommandListener
 
 from emco_store import AsyncStore, Conflict, Key, MissingReference, Resource, connect_async
-from emco_store.backends.mongo.aio import Member
 from emco_store.backends.mongo.backend import DATABASE, MongoBackend
 from emco_store.backends.mongo.task import TaskMongoPort
-from emco_store.ports import Receipt, Refusal
+from emco_store.ports import Commit, Receipt, Refusal
 from emco_store.turns import Ticket
 
 pytestmark = pytest.mark.mongo
@@ -52,18 +51,18 @@ class Counting(CommandListener):
 class AnswersTooEarly(TaskMongoPort):
     """A mutant: tells the members of a group that they are done when they are about to be sent."""
 
-    async def _carry_out_together(self, group: Sequence[Ticket[Member, Receipt | Refusal]]) -> None:
+    async def _carry_out(self, group: Sequence[Ticket[Commit, Receipt | Refusal]]) -> None:
         for ticket in group:
-            ticket.answer(Receipt(ticket.request.commit.txid))
-        inner = [Ticket[Member, Receipt | Refusal](ticket.request) for ticket in group]
-        await super()._carry_out_together(inner)
+            ticket.answer(Receipt(ticket.request.txid))
+        inner = [Ticket[Commit, Receipt | Refusal](ticket.request) for ticket in group]
+        await super()._carry_out(inner)
 
 
 class Reverses(TaskMongoPort):
     """A mutant: carries the members of a group out in another order than they came in."""
 
-    async def _carry_out_together(self, group: Sequence[Ticket[Member, Receipt | Refusal]]) -> None:
-        await super()._carry_out_together(group[::-1])
+    async def _carry_out(self, group: Sequence[Ticket[Commit, Receipt | Refusal]]) -> None:
+        await super()._carry_out(group[::-1])
 
 
 Run = Callable[[Callable[[AsyncStore, Counting], Coroutine[Any, Any, None]]], None]
@@ -109,14 +108,14 @@ ALL = ["first", *(f"l{number:02}" for number in range(WRITERS))]
 
 
 def test_commits_that_wait_for_one_go_as_one_transaction(run: Run, fail: Callable[..., None]) -> None:
-    """Twenty creates that meet one on its way cost one read and one transaction together."""
+    """Twenty creates that meet one on its way cost one transaction together, of two commands."""
 
     async def test(store: AsyncStore, counting: Counting) -> None:
         await store.create(Root(name="r"))
         counting.sent.clear()
         replies = await burst(store, fail)
         assert [] == [reply for reply in replies if isinstance(reply, BaseException)]
-        assert {"update": 2, "commitTransaction": 2, "find": 1} == dict(counting.sent)
+        assert {"update": 2, "insert": 1, "commitTransaction": 2} == dict(counting.sent)
         assert ALL == await names(store)
 
     run(test)
@@ -155,6 +154,8 @@ def test_commit_that_fails_in_a_group_leaves_the_others_alone(run: Run, fail: Ca
         {"command": "update", "errorCode": 112, "errorLabels": ["TransientTransactionError"]},
         {"command": "update", "errorCode": 388},
         {"command": "update", "closeConnection": True},
+        {"command": "insert", "errorCode": 112, "errorLabels": ["TransientTransactionError"]},
+        {"command": "insert", "closeConnection": True},
         {"command": "commitTransaction", "closeConnection": True},
         {"command": "commitTransaction", "errorCode": 91},
         {"command": "find", "closeConnection": True},

@@ -6,9 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-import bson
-from bson.raw_bson import RawBSONDocument
-
 from emco_store.backends.mongo.documents import (
     IS_OVER,
     IS_RECORD,
@@ -22,7 +19,6 @@ from emco_store.backends.mongo.documents import (
 )
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
-from emco_store.errors import InvalidResource
 from emco_store.ports import (
     Commit,
     Follow,
@@ -38,8 +34,8 @@ GHOST_TTL = timedelta(hours=1)
 """How long a ghost stays. Only transactions that meet it need it, so any time would do."""
 _MERGED = 1000
 """How many statements at most become one."""
-BATCH_BYTES = 15 * 2**20
-"""How large one command may become; the server takes 16 MiB, the frame of the command included."""
+_FREE: Document = {"k": {"$exists": False}}
+"""The filter for what nobody holds."""
 _LAST = "\U0010ffff"
 _SECOND = timedelta(seconds=1)
 
@@ -64,23 +60,74 @@ def _state(uid: str, **numbers: int) -> Document:
     return there | {name: number or {"$not": {"$type": ["int", "long"], "$ne": 0}} for name, number in numbers.items()}
 
 
-def updates(commit: Commit) -> list[Document]:
-    """Write a commit as the statements of one ``update`` command; each must find as many documents as it names.
+class Parts(NamedTuple):
+    """The statements of one commit for an ``update`` command; each must find as many documents as it names.
 
     Each is a real change, so that it collides with every other transaction that does the same; one that changed nothing
-    would not. Within each group they are in the order of their ``_id``, so that two commits meet in the same order.
+    would not. In each part they are in the order of their ``_id``, so that two commits meet in the same order.
+
+    Attributes:
+        guards: The records of which nothing but the guard moves; see :func:`moves`.
+        deletes: What makes ghosts of records.
+        changes: Whatever else is done to what is there.
+        creates: New records.
     """
+
+    guards: list[str]
+    deletes: list[Document]
+    changes: list[Document]
+    creates: list[Document]
+
+
+def parts_of(commit: Commit) -> Parts:
+    """Write a commit, but for its outcome."""
     puts = {record.key: record for record in commit.puts}
-    deletes = set(commit.deletes)
-    keys = sorted({*puts, *deletes, *commit.expect, *commit.require, *commit.sealed})
-    statements = [
-        *_merged(_statement(key, commit, None, is_delete=True) for key in keys if key in deletes),
-        *_releases(commit),
-        *_merged(_statement(key, commit, puts.get(key), is_delete=False) for key in keys if key not in deletes),
-    ]
-    # No outcome has this value of ``o``: one that is there already makes the insert fail on its _id.
-    outcome = {"$set": {"o": Outcome.COMMITTED.value}, "$currentDate": {"t": True}}
-    return [*statements, {"q": {"_id": outcome_id(commit.txid), "o": ""}, "u": outcome, "upsert": True}]
+    deletes = frozenset(commit.deletes)
+    touched = commit.touched
+    # Whoever holds records looks for that, too.
+    guards = commit.require - touched if not commit.holder else frozenset[Key]()
+    new = [key for key in puts if key in commit.expect and commit.expect[key] is None and key not in deletes]
+    others = sorted((touched | commit.require) - guards - deletes - frozenset(new))
+    return Parts(
+        guards=sorted(key.text for key in guards),
+        deletes=[*_merged(_statement(key, commit, None, is_delete=True) for key in sorted(deletes))],
+        changes=[
+            *_releases(commit),
+            *_merged(_statement(key, commit, puts.get(key), is_delete=False) for key in others),
+        ],
+        creates=[_statement(key, commit, puts[key], is_delete=False) for key in sorted(new)],
+    )
+
+
+def moves(counts: Mapping[str, int]) -> Iterator[Document]:
+    """Write how guards move, and by how much each, as statements."""
+    alike: dict[int, list[str]] = {}
+    for text, count in counts.items():
+        alike.setdefault(count, []).append(text)
+    for count, texts in alike.items():
+        for first in range(0, len(texts), _MERGED):
+            whom = sorted(texts[first : first + _MERGED])
+            one_or_many = {"_id": whom[0]} if len(whom) == 1 else {"_id": {"$in": whom}}
+            query = {**one_or_many, **IS_RECORD, **_FREE}
+            yield {"q": query, "u": {"$inc": {"g": count}}, "multi": len(whom) > 1}
+
+
+def outcome(text: str) -> Document:
+    """Write an outcome as a statement; no outcome has this ``o``, so one that is there makes the insert fail."""
+    change = {"$set": {"o": Outcome.COMMITTED.value}, "$currentDate": {"t": True}}
+    return {"q": {"_id": text, "o": ""}, "u": change, "upsert": True}
+
+
+def updates(commit: Commit) -> list[Document]:
+    """Write a commit as the statements of one ``update`` command."""
+    guards, deletes, changes, creates = parts_of(commit)
+    return [*moves(dict.fromkeys(guards, 1)), *deletes, *changes, *creates, outcome(outcome_id(commit.txid))]
+
+
+def documents_in(statements: Iterable[Document]) -> int:
+    """Count the documents that statements must find; a document to insert counts as one."""
+    ids = (one.get("q", one)["_id"] for one in statements)
+    return sum(len(found["$in"]) if isinstance(found, dict) else 1 for found in ids)
 
 
 def settlement(txid: str) -> tuple[Document, Document]:
@@ -107,52 +154,6 @@ def _merged(statements: Iterable[Document]) -> Iterator[Document]:
                 continue
             whom = {name: {"$in": [one["q"][name] for one in some]} for name in ("_id", "u")}
             yield {"q": {**some[0]["q"], **whom}, "u": some[0]["u"], "multi": True}
-
-
-class Statement(NamedTuple):
-    """What is sent, and how many documents it must find."""
-
-    raw: bytes
-    documents: int
-
-
-def encoded(statements: Iterable[Document]) -> list[Statement]:
-    """Write statements as the bytes that are sent.
-
-    Raises:
-        InvalidResource: One is larger than what can be sent.
-    """
-    written: list[Statement] = []
-    for statement in statements:
-        raw = bson.encode(statement)
-        if len(raw) > BATCH_BYTES:
-            raise _too_large(statement["q"]["_id"], len(raw))
-        written.append(Statement(raw, len(statement["q"]["_id"]["$in"]) if statement.get("multi") else 1))
-    return written
-
-
-def batches(statements: Iterable[Statement]) -> Iterator[tuple[list[RawBSONDocument], int]]:
-    """Divide statements among as few commands as the server accepts, one up to 15 MiB; give what each must count."""
-    batch: list[RawBSONDocument] = []
-    size = count = 0
-    for raw, wanted in statements:
-        size += len(raw)
-        if size > BATCH_BYTES:
-            yield batch, count
-            batch, size, count = [], len(raw), 0
-        batch.append(RawBSONDocument(raw))
-        count += wanted
-    yield batch, count
-
-
-def _too_large(key: str, size: int) -> InvalidResource:
-    return InvalidResource(
-        f"Cannot store {key} on MongoDB.",
-        why=[f"with all that it refers to it has {size:,} bytes, and at most {BATCH_BYTES:,} can be sent"],
-        do="divide it into several resources; its references are stored beside the document and count too.",
-        key=Key.parse(key),
-        problems=("too large",),
-    )
 
 
 def _releases(commit: Commit) -> Iterator[Document]:
@@ -197,8 +198,7 @@ def _statement(key: Key, commit: Commit, put: Record | None, *, is_delete: bool)
 
 def _not_held(commit: Commit) -> Document:
     """Write the filter for a record that nobody else holds; one whose hold is over is told apart when it fails."""
-    free: Document = {"k": {"$exists": False}}
-    return {"$or": [free, {"k.h": commit.holder}]} if commit.holder else free
+    return {"$or": [_FREE, {"k.h": commit.holder}]} if commit.holder else _FREE
 
 
 def holds(hold: Hold) -> list[Document]:

@@ -37,9 +37,8 @@ def guarantees(hello: Mapping[str, Any], version: str) -> Guarantees:
 def role(database: str, namespace: str) -> dict[str, Any]:
     """Give the command that makes the role of a user of one namespace, with the fewest privileges that a store needs.
 
-    It is for ``db.runCommand`` on the database. ``createIndex`` is needed to open a store; nothing is ever removed by
-    a store itself, so ``remove`` is not among them. A store ends the session of a lost commit, and needs no privilege
-    for that, since it is its own.
+    It is for ``db.runCommand`` on the database. ``createIndex`` is needed to open a store. A store ends the session of
+    a lost commit, and needs no privilege for that, since it is its own.
 
     A client that dies in a commit blocks the records that it wrote until the server ends its transaction, after
     ``transactionLifetimeLimitSeconds``: 60 by default, and 5 is enough for every store.
@@ -49,7 +48,7 @@ def role(database: str, namespace: str) -> dict[str, Any]:
         "privileges": [
             {
                 "resource": {"db": database, "collection": collection(namespace)},
-                "actions": ["find", "insert", "update", "createIndex"],
+                "actions": ["find", "insert", "update", "remove", "createIndex"],
             }
         ],
         "roles": [],

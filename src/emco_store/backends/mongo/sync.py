@@ -7,11 +7,12 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 from typing import Any, TypeVar
 
 from bson.codec_options import CodecOptions
+from bson.timestamp import Timestamp
 from pymongo import timeout
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -19,7 +20,6 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from emco_store.backends.mongo import auditing, commands, judging
-from emco_store.backends.mongo.commands import Statement
 from emco_store.backends.mongo.documents import Document, decoded
 from emco_store.backends.mongo.errors import (
     DUPLICATE_KEY,
@@ -31,11 +31,11 @@ from emco_store.backends.mongo.errors import (
     shared_value,
     translated,
 )
+from emco_store.backends.mongo.sending import Command, are_apart, in_commands, sending
 from emco_store.backends.mongo.server import guarantees
 from emco_store.core.flaws import Flaw, FlawKind, next_place, read_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
-from emco_store.errors import StoreError
 from emco_store.ports import (
     Audit,
     Audited,
@@ -72,19 +72,6 @@ FIRST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A commit, and what is sent for it."""
-
-    commit: Commit
-    statements: Sequence[Statement]
-
-    @property
-    def weight(self) -> int:
-        """How much of a transaction it takes: its statements, and more when they are large."""
-        return max(sum(one.documents for one in self.statements), sum(len(one.raw) for one in self.statements) // 2**14)
-
-
 class MongoPort:
     """One namespace on one replica set; see :class:`emco_store.ports.Port`.
 
@@ -115,7 +102,7 @@ class MongoPort:
         self._owned = owned
         self._deadline_s = deadline_s
         self._guarantees: Guarantees | None = None
-        self._turns = Turns[Member, Receipt | Refusal](members=MEMBERS, weight=STATEMENTS)
+        self._turns = Turns[Commit, Receipt | Refusal](members=MEMBERS, weight=STATEMENTS)
 
     @property
     def guarantees(self) -> Guarantees:
@@ -158,9 +145,7 @@ class MongoPort:
         """See :meth:`emco_store.ports.Port.commit`."""
         if not commit.size:
             return self._perform(lambda within_s: self._examine(commit, within_s))
-        with translated():
-            member = Member(commit, commands.encoded(commands.updates(commit)))
-        ticket = Ticket[Member, Receipt | Refusal](member, member.weight)
+        ticket = Ticket[Commit, Receipt | Refusal](commit, _weight(commit))
         if self._turns.is_first(ticket):
             self._go(self._turns.take(ticket))
         elif not ticket.is_served:
@@ -219,56 +204,52 @@ class MongoPort:
         if self._owned:
             self._client.close()
 
-    def _go(self, group: Sequence[Ticket[Member, Receipt | Refusal]]) -> None:
+    def _go(self, group: Sequence[Ticket[Commit, Receipt | Refusal]]) -> None:
         """Carry out commits whose turn it is, and let the next go."""
         try:
-            if len(group) > 1:
-                self._carry_out_together(group)
-            for ticket in group:  # alone, or after all: one of them hinders the others
-                if not ticket.is_served:
-                    self._carry_out(ticket)
+            self._carry_out(group)
+            for ticket in group:
+                if not ticket.is_served:  # the server refuses what one of them brings: each by itself
+                    self._carry_out([ticket])
         finally:
             self._turns.leave(group)
 
-    def _carry_out(self, ticket: Ticket[Member, Receipt | Refusal]) -> None:
-        member = ticket.request
-
-        def send(within_s: float) -> Receipt | Refusal:
-            if self._write(member.statements, within_s):
-                return Receipt(member.commit.txid)
-            return self._examine(member.commit, within_s)
-
+    def _carry_out(self, group: Sequence[Ticket[Commit, Receipt | Refusal]]) -> None:
+        """Carry out commits in one transaction, as if in their order."""
         try:
-            ticket.answer(self._perform(send))
-        except Exception as problem:  # noqa: BLE001 - the caller whose ticket it is raises it
-            ticket.fail(problem)
-
-    def _carry_out_together(self, group: Sequence[Ticket[Member, Receipt | Refusal]]) -> None:
-        """Carry out several commits in one transaction, as if in their order.
-
-        First one read tells which of them may go, so one that may not hinders no other. No reply is given before the
-        transaction has ended, because each was judged by what those before it would have done.
-        """
-        members = [ticket.request for ticket in group]
-
-        def send(within_s: float) -> list[Receipt | Refusal]:
-            replies = self._judge([member.commit for member in members], within_s)
-            going = [member for member, reply in zip(members, replies, strict=True) if reply is None]
-            statements = [statement for member in going for statement in member.statements]
-            if statements and not self._write(statements, within_s):
-                raise Collided
-            return [reply or Receipt(member.commit.txid) for member, reply in zip(members, replies, strict=True)]
-
-        try:
-            replies = self._perform(send)
+            replies = self._perform(self._transaction([ticket.request for ticket in group]))
         except (OutcomeLost, Unreachable) as problem:
             for ticket in group:
                 ticket.fail(type(problem)())
-        except StoreError:
-            return  # the server refuses what one of them brings
+        except Exception as problem:  # noqa: BLE001 - the caller whose ticket it is raises it
+            if len(group) == 1:
+                group[0].fail(problem)
         else:
             for ticket, reply in zip(group, replies, strict=True):
                 ticket.answer(reply)
+
+    def _transaction(self, commits: Sequence[Commit]) -> Callable[[float], list[Receipt | Refusal]]:
+        """Make the request that carries out commits in one transaction.
+
+        Mostly all of them may go. Where they may not, one read tells which of them may, so that one that may not
+        hinders no other. No reply is given before the transaction has ended, because each is judged by what those
+        before it would have done.
+        """
+        is_hopeful = are_apart(commits)
+
+        def send(within_s: float) -> list[Receipt | Refusal]:
+            nonlocal is_hopeful
+            if is_hopeful:
+                if self._write(commits, within_s, boldly=True):
+                    return [Receipt(commit.txid) for commit in commits]
+                is_hopeful = False
+            replies = self._judge(commits, within_s)
+            going = [commit for commit, reply in zip(commits, replies, strict=True) if reply is None]
+            if going and not self._write(going, within_s, boldly=False):
+                raise Collided
+            return [reply or Receipt(commit.txid) for commit, reply in zip(commits, replies, strict=True)]
+
+        return send
 
     def _perform(self, request: Callable[[float], T]) -> T:
         """Make a request, again after a pause with full jitter while it meets others, until the deadline.
@@ -383,21 +364,27 @@ class MongoPort:
 
         def send(within_s: float) -> None:
             with timeout(within_s):
-                for batch, _ in commands.batches(commands.encoded(statements)):
-                    refused(self._database.command({"update": self._name, "updates": batch, "ordered": False}))
+                for command in in_commands("update", statements):
+                    refused(self._database.command({**command.on(self._name), "ordered": False}))
 
         self._perform(send)
 
-    def _write(self, statements: Sequence[Statement], within_s: float) -> bool:
+    def _write(self, commits: Sequence[Commit], within_s: float, *, boldly: bool) -> bool:
         """Send one transaction; False when a precondition failed, so that nothing was written."""
+        work = sending(commits, boldly=boldly)
         with self._client.start_session() as session:
             # The read preference must be said: a client that prefers secondaries would bring its own.
             session.start_transaction(SNAPSHOT, MAJORITY, ReadPreference.PRIMARY)
             try:
                 with timeout(within_s):
-                    for batch, count in commands.batches(statements):
-                        reply = self._database.command({"update": self._name, "updates": batch}, session=session)
-                        if refused(reply) or reply["n"] != count:
+                    now = Timestamp(0, 0)
+                    for command in work.begin():
+                        told = self._did(command, session)
+                        if told is None:
+                            return False
+                        now = told
+                    for command in work.finish(now.as_datetime()):
+                        if self._did(command, session) is None:
                             return False
                     with lost():
                         session.commit_transaction()
@@ -415,6 +402,14 @@ class MongoPort:
                         self._end(session)
         return True
 
+    def _did(self, command: Command, session: Any) -> Timestamp | None:
+        """Send a part of a transaction; give the time on the server, or None where a precondition failed."""
+        reply = self._database.command(command.on(self._name), session=session)
+        if refused(reply) or reply["n"] != command.total:
+            return None
+        now: Timestamp = reply["operationTime"]
+        return now
+
     def _end(self, session: Any) -> None:
         """Let the server end whatever a session has left open."""
         with suppress(PyMongoError), timeout(ABORT_WITHIN_S):
@@ -429,12 +424,12 @@ class MongoPort:
         return judging.judge(commits, found)
 
     def _examine(self, commit: Commit, within_s: float) -> Receipt | Refusal:
-        """Say why a commit was refused, or that one which writes nothing may stand.
-
-        Raises:
-            Collided: By now it would not be refused.
-        """
+        """Say whether a commit that writes nothing may stand."""
         (reply,) = self._judge([commit], within_s)
-        if reply is None and commit.size:
-            raise Collided
         return reply or Receipt(commit.txid)
+
+
+def _weight(commit: Commit) -> int:
+    """Say how much of a transaction a commit takes: its records, and more when they are large."""
+    number = len(commit.expect) + len(commit.require) + len(commit.sealed) + commit.size
+    return max(number, sum(len(record.document) for record in commit.puts) // 2**14)

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from emco_store.backends.mongo.aio import AsyncMongoPort, Member
+from emco_store.backends.mongo.aio import AsyncMongoPort
 from emco_store.loops import home_loop, other_loop
-from emco_store.ports import Receipt, Refusal
+from emco_store.ports import Commit, Receipt, Refusal
 from emco_store.turns import Ticket
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ class TaskMongoPort(AsyncMongoPort):
         except RuntimeError as problem:  # the client that was given was used in another loop before
             raise other_loop() from problem
 
-    async def _go(self, group: Sequence[Ticket[Member, Receipt | Refusal]]) -> None:
+    async def _go(self, group: Sequence[Ticket[Commit, Receipt | Refusal]]) -> None:
         """Carry out commits; a transaction that is cut off would block others until the server ends it."""
         sending = asyncio.ensure_future(super()._go(group))
         try:

@@ -11,8 +11,6 @@ from typing import Any, Self
 from redis import exceptions
 
 from emco_store.backends.mongo import judging
-from emco_store.backends.mongo.aio import Member
-from emco_store.backends.mongo.commands import Statement
 from emco_store.backends.mongo.documents import claim_of, outcome_id
 from emco_store.backends.mongo.errors import Collided
 from emco_store.backends.mongo.task import TaskMongoPort
@@ -21,7 +19,6 @@ from emco_store.backends.redis.task import TaskRedisPort
 from emco_store.contracts.proof.simulated_network import NAMESPACE, NoAnswer, NotSent, Server
 from emco_store.contracts.proof.simulated_ports import SimulatedReads, Site
 from emco_store.ports import Commit, OutcomeLost, Receipt, Refusal
-from emco_store.turns import Ticket
 
 DEADLINE_S = 3.0
 
@@ -32,29 +29,20 @@ class GroupingPort(SimulatedReads, TaskMongoPort):
     def __init__(self, site: Site) -> None:
         TaskMongoPort.__init__(self, _NoDatabase(), "simulated", NAMESPACE, owned=False, deadline_s=DEADLINE_S)
         SimulatedReads.__init__(self, site)
-        self._owners: dict[int, Commit] = {}
 
-    async def _go(self, group: Sequence[Ticket[Member, Receipt | Refusal]]) -> None:
-        """Remember whose each statement is, since a statement is all that is sent."""
-        for ticket in group:
-            self._owners |= {id(statement): ticket.request.commit for statement in ticket.request.statements}
-        await super()._go(group)
-
-    async def _write(self, statements: Sequence[Statement], within_s: float) -> bool:  # noqa: ARG002 - the base's
+    async def _write(self, commits: Sequence[Commit], within_s: float, *, boldly: bool) -> bool:  # noqa: ARG002 - the base's
         """Send the statements, and then the commit."""
-        owners = [self._owners[id(statement)] for statement in statements]
-        commits = list({commit.txid: commit for commit in owners}.values())
         told = " ".join(commit.txid for commit in commits)
         server, network, client = self.site.server, self.site.network, self.site.client
         try:
-            if not await network.call(client, "update", told, lambda: server.together(commits, keep=False)):
+            if not await network.call(client, "update", told, lambda: server.together([*commits], keep=False)):
                 return False
         except (NotSent, NoAnswer):
             raise Collided from None  # a transaction that was not committed ends by itself
         if network.strikes(network.weather.collided, "collided"):
             raise Collided
         try:
-            done = await network.call(client, "commitTransaction", told, lambda: server.together(commits))
+            done = await network.call(client, "commitTransaction", told, lambda: server.together([*commits]))
         except (NotSent, NoAnswer):
             raise OutcomeLost from None
         if not done:

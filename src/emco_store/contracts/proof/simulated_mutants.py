@@ -11,7 +11,6 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any, Final
 
-from emco_store.backends.mongo.aio import Member
 from emco_store.contracts.proof.simulated_groups import GroupingPort, PipingPort
 from emco_store.contracts.proof.simulated_ports import Design, PlainPort, Site
 from emco_store.contracts.proof.simulation import scenario, simulate
@@ -54,22 +53,22 @@ class KeepsTheTurn(PipingPort):
 class AnswersTooSoon(GroupingPort):
     """Tells the members of a group what will become of them, before it has."""
 
-    async def _carry_out_together(self, group: Sequence[Ticket[Member, Reply]]) -> None:
+    async def _carry_out(self, group: Sequence[Ticket[Commit, Reply]]) -> None:
         """Answer, and go on."""
-        replies = await self._judge([ticket.request.commit for ticket in group], 1.0)
+        replies = await self._judge([ticket.request for ticket in group], 1.0)
         for ticket, reply in zip(group[1:], replies[1:], strict=True):
-            ticket.answer(reply or Receipt(ticket.request.commit.txid))
+            ticket.answer(reply or Receipt(ticket.request.txid))
             if not ticket.promise.done():
                 ticket.promise.set_result(False)
-        await super()._carry_out_together(group)
+        await super()._carry_out(group)
 
 
 class AnswersInTheWrongOrder(GroupingPort):
     """Gives each member of a group the answer of another."""
 
-    async def _carry_out_together(self, group: Sequence[Ticket[Member, Reply]]) -> None:
+    async def _carry_out(self, group: Sequence[Ticket[Commit, Reply]]) -> None:
         """Answer, and turn the answers round."""
-        await super()._carry_out_together(group)
+        await super()._carry_out(group)
         with suppress(Exception):
             outcomes = [ticket.outcome() for ticket in group]
             for ticket, outcome in zip(group, reversed(outcomes), strict=True):
@@ -79,12 +78,12 @@ class AnswersInTheWrongOrder(GroupingPort):
 class WritesInHalves(GroupingPort):
     """Writes a group as two transactions."""
 
-    async def _write(self, statements: Sequence[Any], within_s: float) -> bool:
+    async def _write(self, commits: Sequence[Commit], within_s: float, *, boldly: bool) -> bool:
         """Write the first half, then the second."""
-        half = len(statements) // 2
-        if half and not await super()._write(statements[:half], within_s):
+        half = len(commits) // 2
+        if half and not await super()._write(commits[:half], within_s, boldly=boldly):
             return False
-        await super()._write(statements[half:], within_s)
+        await super()._write(commits[half:], within_s, boldly=boldly)
         return True
 
 

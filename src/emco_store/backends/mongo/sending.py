@@ -1,0 +1,164 @@
+"""How commits become the commands of one transaction; pure.
+
+Everything can be said in one ``update`` command, and what is small is. Of many records, a ``delete`` and an ``insert``
+command cost the server a fraction of what the same costs as statements of an ``update`` command; and what several
+commits do to one guard is one statement.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import bson
+from bson.raw_bson import RawBSONDocument
+
+from emco_store.backends.mongo.commands import documents_in, moves, outcome, parts_of
+from emco_store.backends.mongo.documents import Document, outcome_id
+from emco_store.core.keys import Key
+from emco_store.errors import InvalidResource
+from emco_store.ports import Commit, Outcome
+
+FEW = 4
+"""Up to so many records, one more command costs more than it saves."""
+COMMAND_BYTES = 15 * 2**20
+"""How large one command may become; the server takes 16 MiB, the frame of the command included."""
+_LISTS = {"update": "updates", "delete": "deletes", "insert": "documents"}
+
+
+class Command(NamedTuple):
+    """One command for one collection.
+
+    Attributes:
+        name: ``update``, ``delete`` or ``insert``.
+        items: Its statements or documents, as they are sent.
+        total: How many documents it must find or make.
+    """
+
+    name: str
+    items: list[RawBSONDocument]
+    total: int
+
+    def on(self, collection: str) -> Document:
+        """Write it for a collection."""
+        return {self.name: collection, _LISTS[self.name]: self.items}
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One transaction.
+
+    Attributes:
+        deletes: Statements of a ``delete`` command.
+        updates: Statements of an ``update`` command, at least one.
+        inserts: New documents.
+        outcomes: The ids of the outcomes that are inserted as well.
+    """
+
+    deletes: list[Document]
+    updates: list[Document]
+    inserts: list[Document]
+    outcomes: list[str]
+
+    def begin(self) -> Iterator[Command]:
+        """Give the commands that say what time it is on the server.
+
+        Raises:
+            InvalidResource: A statement is larger than what can be sent.
+        """
+        yield from in_commands("delete", self.deletes)
+        yield from in_commands("update", self.updates)
+
+    def finish(self, now: datetime) -> Iterator[Command]:
+        """Give the other commands.
+
+        Raises:
+            InvalidResource: A document is larger than what can be sent.
+        """
+        outcomes = ({"_id": text, "o": Outcome.COMMITTED.value, "t": now} for text in self.outcomes)
+        yield from in_commands("insert", [*self.inserts, *outcomes])
+
+
+def sending(commits: Sequence[Commit], *, boldly: bool) -> Sending:
+    """Write commits as one transaction in which each of them finds what those before it leave.
+
+    Args:
+        commits: At least one.
+        boldly: Whether to take it that no ghost stands where a record is new, which is nearly always so; where one
+            does, the transaction fails.
+    """
+    parts = [parts_of(commit) for commit in commits]
+    is_alone = len(parts) == 1
+    has_deletes = is_alone and documents_in(parts[0].deletes) > FEW
+    is_free = are_apart(commits)
+    touched = {key.text for commit in commits for key in commit.touched}
+    shared = Counter(text for part in parts for text in part.guards if text not in touched) if is_free else Counter()
+    updates = [*moves(shared)]
+    creates: list[Document] = []
+    for part in parts:
+        updates += moves(Counter(text for text in part.guards if text not in shared))
+        updates += (*(() if has_deletes else part.deletes), *part.changes)
+        is_later = is_free and (is_alone or not (part.deletes or part.changes))
+        (creates if boldly and is_later else updates).extend(part.creates)
+    outcomes = [outcome_id(commit.txid) for commit in commits]
+    inserted = len(outcomes) - 1 if len(creates) + len(outcomes) - 1 > FEW else 0
+    if not inserted and len(creates) <= FEW:
+        updates += creates
+        creates = []
+    first = len(outcomes) - inserted
+    return Sending(
+        deletes=[{"q": statement["q"], "limit": 0} for statement in parts[0].deletes] if has_deletes else [],
+        updates=[*updates, *map(outcome, outcomes[:first])],
+        inserts=[_inserted(statement) for statement in creates],
+        outcomes=outcomes[first:],
+    )
+
+
+def are_apart(commits: Sequence[Commit]) -> bool:
+    """Tell whether no two commits are about one record, apart from its guard.
+
+    Where two are, what the one does to the record must stay before or behind what the other does to it.
+    """
+    touched = [commit.touched for commit in commits]
+    return len(commits) == 1 or sum(map(len, touched)) == len(frozenset[Key]().union(*touched))
+
+
+def _inserted(statement: Document) -> Document:
+    """Give the document that an upsert makes where there is none."""
+    change = statement["u"]
+    return {"_id": statement["q"]["_id"], **change["$set"], **change["$inc"]}
+
+
+def in_commands(name: str, items: Iterable[Document]) -> Iterator[Command]:
+    """Divide statements among as few commands as the server accepts, one up to 15 MiB.
+
+    Raises:
+        InvalidResource: One is larger than what can be sent.
+    """
+    batch: list[RawBSONDocument] = []
+    size = count = 0
+    for item in items:
+        raw = bson.encode(item)
+        if len(raw) > COMMAND_BYTES:
+            raise _too_large(item.get("q", item)["_id"], len(raw))
+        size += len(raw)
+        if size > COMMAND_BYTES:
+            yield Command(name, batch, count)
+            batch, size, count = [], len(raw), 0
+        batch.append(RawBSONDocument(raw))
+        count += documents_in([item])
+    if batch:
+        yield Command(name, batch, count)
+
+
+def _too_large(key: str, size: int) -> InvalidResource:
+    return InvalidResource(
+        f"Cannot store {key} on MongoDB.",
+        why=[f"with all that it refers to it has {size:,} bytes, and at most {COMMAND_BYTES:,} can be sent"],
+        do="divide it into several resources; its references are stored beside the document and count too.",
+        key=Key.parse(key),
+        problems=("too large",),
+    )
