@@ -23,7 +23,7 @@ MANY = 2 * FEW
 
 def record(name: str, **values: object) -> Record:
     """Make a record of which only what matters is said."""
-    plain = {"uid": f"u-{name}", "version": 1, "document": b"{}", "edges": (), "unique": (), "index": ()}
+    plain = {"uid": f"u-{name}", "version": 1, "document": b"{}", "edges": (), "unique": (("code", f"3{name}"),), "index": ()}
     return Record(Key("App", name), **{**plain, "created_us": 1, "updated_us": 2, **values})  # type: ignore[arg-type]
 
 
@@ -42,7 +42,10 @@ def delete(*names: str) -> Commit:
 def named(work: Sending) -> list[tuple[str, list[Any]]]:
     """Give each command with the ids of its statements or documents."""
     commands = [*work.begin(), *work.finish(NOW)]
-    return [(command.name, [item.get("q", item)["_id"] for item in read(command)]) for command in commands]
+    return [
+        (command.name, [(item if command.name == "insert" else item["q"])["_id"] for item in read(command)])
+        for command in commands
+    ]
 
 
 def read(command: Command) -> list[dict[str, Any]]:
@@ -94,6 +97,7 @@ def test_record_is_the_same_inserted_or_not():
     (statement,) = [one for one in sending([create("a")], boldly=False).updates if one["q"]["_id"] == "App/a"]
     inserted = sending([create(f"a{number}" if number else "a") for number in range(MANY)], boldly=True).inserts[0]
 
+    assert {"p", "z"} < inserted.keys()
     assert {"_id": "App/a", **statement["u"]["$set"], **statement["u"]["$inc"]} == inserted
 
 
@@ -130,7 +134,7 @@ def test_commits_about_one_record_are_not_apart():
 
 def test_commands_are_as_large_as_the_server_takes(monkeypatch):
     """What is too much for one command becomes several; what is too large by itself is refused and named."""
-    monkeypatch.setattr(module, "COMMAND_BYTES", 1000)
+    monkeypatch.setattr(module, "COMMAND_BYTES", 1200)
     names = [f"n{number}" for number in range(MANY)]
 
     work = sending([create(name) for name in names], boldly=False)
@@ -138,6 +142,6 @@ def test_commands_are_as_large_as_the_server_takes(monkeypatch):
 
     assert ["update", "update", "insert"] == [command.name for command in commands]
     assert 2 * MANY + 1 == sum(command.total for command in commands)
-    large = Commit("t", {Key("App", "x"): None}, puts=(record("x", document=b"x" * 1000),))
+    large = Commit("t", {Key("App", "x"): None}, puts=(record("x", document=b"x" * 1200),))
     with pytest.raises(InvalidResource, match="Cannot store App/x"):
         list(sending([large], boldly=True).begin())

@@ -125,8 +125,8 @@ def updates(commit: Commit) -> list[Document]:
 
 
 def documents_in(statements: Iterable[Document]) -> int:
-    """Count the documents that statements must find; a document to insert counts as one."""
-    ids = (one.get("q", one)["_id"] for one in statements)
+    """Count the documents that statements must find."""
+    ids = (one["q"]["_id"] for one in statements)
     return sum(len(found["$in"]) if isinstance(found, dict) else 1 for found in ids)
 
 

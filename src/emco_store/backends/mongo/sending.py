@@ -143,13 +143,13 @@ def in_commands(name: str, items: Iterable[Document]) -> Iterator[Command]:
     for item in items:
         raw = bson.encode(item)
         if len(raw) > COMMAND_BYTES:
-            raise _too_large(item.get("q", item)["_id"], len(raw))
+            raise _too_large((item if name == "insert" else item["q"])["_id"], len(raw))
         size += len(raw)
         if size > COMMAND_BYTES:
             yield Command(name, batch, count)
             batch, size, count = [], len(raw), 0
         batch.append(RawBSONDocument(raw))
-        count += documents_in([item])
+        count += 1 if name == "insert" else documents_in([item])
     if batch:
         yield Command(name, batch, count)
 
