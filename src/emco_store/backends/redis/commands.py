@@ -194,15 +194,14 @@ def _decoded(key: Key, value: bytes, guard: bytes) -> Record:
 
 def commit_args(commit: Commit) -> list[str | bytes | int]:
     """Write a commit as the arguments of ``commit.lua``."""
-    args: list[str | bytes | int] = [OUTCOME_TTL_S, commit.holder, len(commit.expect)]
+    counts = map(len, (commit.expect, commit.require, commit.sealed, commit.deletes, commit.puts))
+    args: list[str | bytes | int] = [OUTCOME_TTL_S, commit.holder, *counts]
     for key, stamp in commit.expect.items():
         args += (key.text, "" if stamp is None else f"{stamp.uid} {stamp.version}")
-    args += (len(commit.require), *sorted(key.text for key in commit.require))
-    args.append(len(commit.sealed))
+    args += sorted([key.text for key in commit.require])
     for key, seal in commit.sealed.items():
         args += (key.text, seal.uid, seal.guard)
-    args += (len(commit.deletes), *(key.text for key in commit.deletes))
-    args.append(len(commit.puts))
+    args += [key.text for key in commit.deletes]
     for record in commit.puts:
         args += (record.key.text, encode(record))
     return args
