@@ -172,11 +172,20 @@ class AsyncRedisPort:
             args: Its arguments.
             send: How to send a command, if not by itself.
         """
-        go: Send = send or self._client.execute_command
+        go = send or self._send
         try:
             return await go("EVALSHA", script.sha, len(keys), *keys, *args)
         except exceptions.NoScriptError:
             return await go("EVAL", script.text, len(keys), *keys, *args)
+
+    async def _send(self, *command: Any) -> Any:
+        """Send a command by itself."""
+        if not self._owned:
+            return await self._client.execute_command(*command)
+        (reply,) = await self._exchange((command,))
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
     async def _together(self, *command: Any) -> Any:
         """Send a command along with those that come while another is on its way."""
@@ -196,7 +205,7 @@ class AsyncRedisPort:
     async def _replicated(self, *command: Any) -> Any:
         """Send a command; where commits wait for replicas, wait until they have what it wrote."""
         if not self._replicas:
-            return await self._client.execute_command(*command)
+            return await self._send(*command)
         (reply,) = await self._pipe([command])
         if isinstance(reply, Exception):
             raise reply
@@ -204,19 +213,39 @@ class AsyncRedisPort:
 
     async def _pipe(self, requests: Sequence[Sequence[Any]]) -> Sequence[Any]:
         """Send commands at once, and give the reply or the problem of each."""
+        waited = [("WAIT", self._replicas, WAIT_MS)] if self._replicas else []
+        replies = await (self._exchange if self._owned else self._pipeline)([*requests, *waited])
+        return commands.replicated(replies[:-1], replies[-1], self._replicas) if self._replicas else replies
+
+    async def _pipeline(self, requests: Sequence[Sequence[Any]]) -> list[Any]:
+        """Send commands as the users of the client do, who may have extended it."""
         async with self._client.pipeline(transaction=False) as pipeline:
             for request in requests:
                 pipeline.execute_command(*request)
-            if self._replicas:
-                pipeline.execute_command("WAIT", self._replicas, WAIT_MS)
             replies: list[Any] = await pipeline.execute(raise_on_error=False)
-        return commands.replicated(replies[:-1], replies[-1], self._replicas) if self._replicas else replies
+        return replies
+
+    async def _exchange(self, requests: Sequence[Sequence[Any]]) -> list[Any]:
+        """Send commands over a connection of the port's own client.
+
+        Half of the time that a command takes in redis-py goes into retries, callbacks and figures that nobody uses here.
+        """
+        pool = self._client.connection_pool
+        connection = await pool.get_connection()
+        try:
+            await connection.send_packed_command([b"".join(map(commands.packed, requests))])
+            return [await _reply(connection) for _ in requests]
+        except BaseException:
+            await connection.disconnect()  # or a later request would read what is still to come
+            raise
+        finally:
+            await pool.release(connection)
 
     async def _carry_out(self, group: Sequence[Ticket[Sequence[Any], Any]]) -> None:
         """Send the commands of a group at once, and give each its own reply."""
         try:
             if len(group) == 1 and not self._replicas:
-                group[0].answer(await self._client.execute_command(*group[0].request))
+                group[0].answer(await self._send(*group[0].request))
                 return
             replies = await self._pipe([ticket.request for ticket in group])
         except Exception as problem:  # noqa: BLE001 - each caller judges it for its own command
@@ -228,3 +257,10 @@ class AsyncRedisPort:
                     ticket.fail(reply)
                 else:
                     ticket.answer(reply)
+
+
+async def _reply(connection: Any) -> Any:
+    try:
+        return await connection.read_response()
+    except exceptions.ResponseError as problem:
+        return problem

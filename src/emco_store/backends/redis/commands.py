@@ -10,6 +10,8 @@ from datetime import timedelta
 from importlib.resources import files
 from typing import Any
 
+from hiredis import pack_command
+
 from emco_store.core.keys import Key
 from emco_store.core.records import Record, Stamp, known_edge
 from emco_store.errors import Misconfigured, StoreError
@@ -134,6 +136,11 @@ class Names:
     def hold_keys(self) -> list[str]:
         """The keys that ``hold.lua`` declares."""
         return [self.key(part) for part in ("holds", "records")]
+
+
+def packed(command: Sequence[str | bytes | int]) -> bytes:
+    """Write a command as it goes to the server."""
+    return pack_command(tuple(command))
 
 
 def encode(record: Record) -> bytes:

@@ -173,11 +173,20 @@ class RedisPort:
             args: Its arguments.
             send: How to send a command, if not by itself.
         """
-        go: Send = send or self._client.execute_command
+        go = send or self._send
         try:
             return go("EVALSHA", script.sha, len(keys), *keys, *args)
         except exceptions.NoScriptError:
             return go("EVAL", script.text, len(keys), *keys, *args)
+
+    def _send(self, *command: Any) -> Any:
+        """Send a command by itself."""
+        if not self._owned:
+            return self._client.execute_command(*command)
+        (reply,) = self._exchange((command,))
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
     def _together(self, *command: Any) -> Any:
         """Send a command along with those that come while another is on its way."""
@@ -197,7 +206,7 @@ class RedisPort:
     def _replicated(self, *command: Any) -> Any:
         """Send a command; where commits wait for replicas, wait until they have what it wrote."""
         if not self._replicas:
-            return self._client.execute_command(*command)
+            return self._send(*command)
         (reply,) = self._pipe([command])
         if isinstance(reply, Exception):
             raise reply
@@ -205,19 +214,39 @@ class RedisPort:
 
     def _pipe(self, requests: Sequence[Sequence[Any]]) -> Sequence[Any]:
         """Send commands at once, and give the reply or the problem of each."""
+        waited = [("WAIT", self._replicas, WAIT_MS)] if self._replicas else []
+        replies = (self._exchange if self._owned else self._pipeline)([*requests, *waited])
+        return commands.replicated(replies[:-1], replies[-1], self._replicas) if self._replicas else replies
+
+    def _pipeline(self, requests: Sequence[Sequence[Any]]) -> list[Any]:
+        """Send commands as the users of the client do, who may have extended it."""
         with self._client.pipeline(transaction=False) as pipeline:
             for request in requests:
                 pipeline.execute_command(*request)
-            if self._replicas:
-                pipeline.execute_command("WAIT", self._replicas, WAIT_MS)
             replies: list[Any] = pipeline.execute(raise_on_error=False)
-        return commands.replicated(replies[:-1], replies[-1], self._replicas) if self._replicas else replies
+        return replies
+
+    def _exchange(self, requests: Sequence[Sequence[Any]]) -> list[Any]:
+        """Send commands over a connection of the port's own client.
+
+        Half of the time that a command takes in redis-py goes into retries, callbacks and figures that nobody uses here.
+        """
+        pool = self._client.connection_pool
+        connection = pool.get_connection()
+        try:
+            connection.send_packed_command([b"".join(map(commands.packed, requests))])
+            return [_reply(connection) for _ in requests]
+        except BaseException:
+            connection.disconnect()  # or a later request would read what is still to come
+            raise
+        finally:
+            pool.release(connection)
 
     def _carry_out(self, group: Sequence[Ticket[Sequence[Any], Any]]) -> None:
         """Send the commands of a group at once, and give each its own reply."""
         try:
             if len(group) == 1 and not self._replicas:
-                group[0].answer(self._client.execute_command(*group[0].request))
+                group[0].answer(self._send(*group[0].request))
                 return
             replies = self._pipe([ticket.request for ticket in group])
         except Exception as problem:  # noqa: BLE001 - each caller judges it for its own command
@@ -229,3 +258,10 @@ class RedisPort:
                     ticket.fail(reply)
                 else:
                     ticket.answer(reply)
+
+
+def _reply(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except exceptions.ResponseError as problem:
+        return problem
