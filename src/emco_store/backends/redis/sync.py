@@ -229,7 +229,7 @@ class RedisPort:
     def _exchange(self, requests: Sequence[Sequence[Any]]) -> list[Any]:
         """Send commands over a connection of the port's own client.
 
-        Half of the time that a command takes in redis-py goes into retries, callbacks and figures that nobody uses here.
+        So each is spared the retries, callbacks and figures of redis-py, which nobody uses here.
         """
         pool = self._client.connection_pool
         connection = pool.get_connection()
