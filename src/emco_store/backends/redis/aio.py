@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import cycle
 from typing import Any
 
 from redis import exceptions
@@ -35,6 +36,8 @@ from emco_store.turns import AsyncTurns, Ticket
 
 MEMBERS = 100
 """How many commits may go to the server at once."""
+LANES = 3
+"""How many groups may be on their way; while the server works on one, the callers of others prepare their next."""
 WAIT_MS = 2000
 """For how long a commit waits for replicas; then its outcome is lost, and it is sent again."""
 Send = Callable[..., Awaitable[Any]]
@@ -56,7 +59,8 @@ class AsyncRedisPort:
         self._names = Names(namespace)
         self._owned = owned
         self._scripts = SCRIPTS
-        self._turns = AsyncTurns[Sequence[Any], Any](members=MEMBERS, weight=MEMBERS)
+        lanes = LANES if owned else 1  # each needs a connection, and a client that was given may have just one
+        self._lanes = cycle([AsyncTurns[Sequence[Any], Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
         self._guarantees: Guarantees | None = None
 
     @property
@@ -172,13 +176,13 @@ class AsyncRedisPort:
             args: Its arguments.
             send: How to send a command, if not by itself.
         """
-        go = send or self._send
+        go = send or self._alone
         try:
             return await go("EVALSHA", script.sha, len(keys), *keys, *args)
         except exceptions.NoScriptError:
             return await go("EVAL", script.text, len(keys), *keys, *args)
 
-    async def _send(self, *command: Any) -> Any:
+    async def _alone(self, *command: Any) -> Any:
         """Send a command by itself."""
         if not self._owned:
             return await self._client.execute_command(*command)
@@ -192,12 +196,13 @@ class AsyncRedisPort:
         if self._is_cluster:
             return await self._client.execute_command(*command)
         ticket = Ticket[Sequence[Any], Any](command)
-        if await self._turns.is_first(ticket):
-            group = self._turns.take(ticket)
+        turns = next(self._lanes)
+        if await turns.is_first(ticket):
+            group = turns.take(ticket)
             try:
                 await self._carry_out(group)
             finally:
-                self._turns.leave(group)
+                turns.leave(group)
         elif not ticket.is_served:
             raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
         return ticket.outcome()
@@ -205,7 +210,7 @@ class AsyncRedisPort:
     async def _replicated(self, *command: Any) -> Any:
         """Send a command; where commits wait for replicas, wait until they have what it wrote."""
         if not self._replicas:
-            return await self._send(*command)
+            return await self._alone(*command)
         (reply,) = await self._pipe([command])
         if isinstance(reply, Exception):
             raise reply
@@ -245,7 +250,7 @@ class AsyncRedisPort:
         """Send the commands of a group at once, and give each its own reply."""
         try:
             if len(group) == 1 and not self._replicas:
-                group[0].answer(await self._send(*group[0].request))
+                group[0].answer(await self._alone(*group[0].request))
                 return
             replies = await self._pipe([ticket.request for ticket in group])
         except Exception as problem:  # noqa: BLE001 - each caller judges it for its own command

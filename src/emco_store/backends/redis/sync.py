@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import cycle
 from typing import Any
 
 from redis import exceptions
@@ -36,6 +37,8 @@ from emco_store.turns import Ticket, Turns
 
 MEMBERS = 100
 """How many commits may go to the server at once."""
+LANES = 3
+"""How many groups may be on their way; while the server works on one, the callers of others prepare their next."""
 WAIT_MS = 2000
 """For how long a commit waits for replicas; then its outcome is lost, and it is sent again."""
 Send = Callable[..., Any]
@@ -57,7 +60,8 @@ class RedisPort:
         self._names = Names(namespace)
         self._owned = owned
         self._scripts = SCRIPTS
-        self._turns = Turns[Sequence[Any], Any](members=MEMBERS, weight=MEMBERS)
+        lanes = LANES if owned else 1  # each needs a connection, and a client that was given may have just one
+        self._lanes = cycle([Turns[Sequence[Any], Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
         self._guarantees: Guarantees | None = None
 
     @property
@@ -173,13 +177,13 @@ class RedisPort:
             args: Its arguments.
             send: How to send a command, if not by itself.
         """
-        go = send or self._send
+        go = send or self._alone
         try:
             return go("EVALSHA", script.sha, len(keys), *keys, *args)
         except exceptions.NoScriptError:
             return go("EVAL", script.text, len(keys), *keys, *args)
 
-    def _send(self, *command: Any) -> Any:
+    def _alone(self, *command: Any) -> Any:
         """Send a command by itself."""
         if not self._owned:
             return self._client.execute_command(*command)
@@ -193,12 +197,13 @@ class RedisPort:
         if self._is_cluster:
             return self._client.execute_command(*command)
         ticket = Ticket[Sequence[Any], Any](command)
-        if self._turns.is_first(ticket):
-            group = self._turns.take(ticket)
+        turns = next(self._lanes)
+        if turns.is_first(ticket):
+            group = turns.take(ticket)
             try:
                 self._carry_out(group)
             finally:
-                self._turns.leave(group)
+                turns.leave(group)
         elif not ticket.is_served:
             raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
         return ticket.outcome()
@@ -206,7 +211,7 @@ class RedisPort:
     def _replicated(self, *command: Any) -> Any:
         """Send a command; where commits wait for replicas, wait until they have what it wrote."""
         if not self._replicas:
-            return self._send(*command)
+            return self._alone(*command)
         (reply,) = self._pipe([command])
         if isinstance(reply, Exception):
             raise reply
@@ -246,7 +251,7 @@ class RedisPort:
         """Send the commands of a group at once, and give each its own reply."""
         try:
             if len(group) == 1 and not self._replicas:
-                group[0].answer(self._send(*group[0].request))
+                group[0].answer(self._alone(*group[0].request))
                 return
             replies = self._pipe([ticket.request for ticket in group])
         except Exception as problem:  # noqa: BLE001 - each caller judges it for its own command
