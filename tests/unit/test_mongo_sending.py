@@ -23,7 +23,14 @@ MANY = 2 * FEW
 
 def record(name: str, **values: object) -> Record:
     """Make a record of which only what matters is said."""
-    plain = {"uid": f"u-{name}", "version": 1, "document": b"{}", "edges": (), "unique": (("code", f"3{name}"),), "index": ()}
+    plain = {
+        "uid": f"u-{name}",
+        "version": 1,
+        "document": b"{}",
+        "edges": (),
+        "unique": (("code", f"3{name}"),),
+        "index": (),
+    }
     return Record(Key("App", name), **{**plain, "created_us": 1, "updated_us": 2, **values})  # type: ignore[arg-type]
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.resources import files
 from typing import Any
+
+from hiredis import pack_command  # pyright: ignore[reportUnknownVariableType]  # its stub says: of one argument
+from pydantic_core import from_json, to_json
 
 from emco_store.core.keys import Key
 from emco_store.core.records import Record, Stamp, known_edge
@@ -136,20 +138,31 @@ class Names:
         return [self.key(part) for part in ("holds", "records")]
 
 
+def packed(command: Sequence[str | bytes | int]) -> bytes:
+    """Write a command as it goes to the server."""
+    args: tuple[Any, ...] = tuple(command)
+    sent: bytes = pack_command(args)  # pyright: ignore[reportUnknownVariableType]  # see its import
+    return sent  # pyright: ignore[reportUnknownVariableType]
+
+
 def encode(record: Record) -> bytes:
     """Write a record as the one value that Redis keeps of it."""
     targets = _NUL.join(sorted({edge.target.text for edge in record.edges})).encode()
-    unique = _NUL.join(f"{name}={_escaped(text)}" for name, text in record.unique).encode()
-    index = _NUL.join(f"{name}={_escaped(text)}" for name, text in record.index).encode()
+    unique = _entries(record.unique)
+    index = _entries(record.index)
     edges = [
-        [edge.target.text, list(edge.path), edge.rule, edge.at_key, edge.default and edge.default.text]
+        (edge.target.text, edge.path, edge.rule.value, edge.at_key, edge.default and edge.default.text)
         for edge in record.edges
     ]
-    rest = json.dumps([record.created_us, record.updated_us, edges, record.unique, record.index]).encode()
+    rest = to_json((record.created_us, record.updated_us, edges, record.unique, record.index))
     sizes = f"{len(targets)} {len(unique)} {len(index)} {len(rest)}"
     return b"".join(
         (f"{record.uid} {record.version} {sizes}\n".encode(), targets, unique, index, rest, record.document)
     )
+
+
+def _entries(pairs: Iterable[tuple[str, str]]) -> bytes:
+    return _NUL.join([f"{name}={_escaped(text)}" for name, text in pairs]).encode()
 
 
 def decode(key: Key, value: bytes, guard: bytes) -> Record:
@@ -171,37 +184,36 @@ def decode(key: Key, value: bytes, guard: bytes) -> Record:
 
 def _decoded(key: Key, value: bytes, guard: bytes) -> Record:
     end = value.index(b"\n")
-    uid, version, *sizes = value[:end].decode().split(" ")
-    f, u, i, j = map(int, sizes)
-    start = end + 1 + f + u + i
-    created_us, updated_us, edges, unique, index = json.loads(value[start : start + j])
+    uid, version, f, u, i, j = value[:end].decode().split(" ")
+    start = end + 1 + int(f) + int(u) + int(i)
+    stop = start + int(j)
+    created_us, updated_us, edges, unique, index = from_json(value[start:stop])
     return Record(
-        key=key,
-        uid=uid,
-        version=int(version),
-        document=value[start + j :],
-        edges=tuple(
-            known_edge(target, tuple(path), rule, at_key, default) for target, path, rule, at_key, default in edges
+        key,
+        uid,
+        int(version),
+        value[stop:],
+        tuple(
+            [known_edge(target, tuple(path), rule, at_key, default) for target, path, rule, at_key, default in edges]
         ),
-        unique=tuple((name, text) for name, text in unique),
-        index=tuple((name, text) for name, text in index),
-        created_us=created_us,
-        updated_us=updated_us,
-        guard=int(guard),
+        tuple([(name, text) for name, text in unique]),
+        tuple([(name, text) for name, text in index]),
+        created_us,
+        updated_us,
+        int(guard),
     )
 
 
 def commit_args(commit: Commit) -> list[str | bytes | int]:
     """Write a commit as the arguments of ``commit.lua``."""
-    args: list[str | bytes | int] = [OUTCOME_TTL_S, commit.holder, len(commit.expect)]
+    counts = map(len, (commit.expect, commit.require, commit.sealed, commit.deletes, commit.puts))
+    args: list[str | bytes | int] = [OUTCOME_TTL_S, commit.holder, *counts]
     for key, stamp in commit.expect.items():
         args += (key.text, "" if stamp is None else f"{stamp.uid} {stamp.version}")
-    args += (len(commit.require), *sorted(key.text for key in commit.require))
-    args.append(len(commit.sealed))
+    args += sorted([key.text for key in commit.require])
     for key, seal in commit.sealed.items():
         args += (key.text, seal.uid, seal.guard)
-    args += (len(commit.deletes), *(key.text for key in commit.deletes))
-    args.append(len(commit.puts))
+    args += [key.text for key in commit.deletes]
     for record in commit.puts:
         args += (record.key.text, encode(record))
     return args
@@ -209,9 +221,9 @@ def commit_args(commit: Commit) -> list[str | bytes | int]:
 
 def commit_reply(commit: Commit, reply: Sequence[bytes]) -> Receipt | Refusal:
     """Read the reply of ``commit.lua``."""
-    kind, *rest = [part.decode() for part in reply]
-    if kind == "committed":
+    if reply[0] == b"committed":
         return Receipt(commit.txid)
+    rest = [part.decode() for part in reply[1:]]
     failures = [_failure(commit, *rest[at : at + 3]) for at in range(0, len(rest), 3)]
     return Refusal(tuple(failures))
 

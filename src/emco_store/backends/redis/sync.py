@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import cycle
 from typing import Any
 
 from redis import exceptions
@@ -36,6 +37,8 @@ from emco_store.turns import Ticket, Turns
 
 MEMBERS = 100
 """How many commits may go to the server at once."""
+LANES = 3
+"""How many groups may be on their way; while the server works on one, the callers of others prepare their next."""
 WAIT_MS = 2000
 """For how long a commit waits for replicas; then its outcome is lost, and it is sent again."""
 Send = Callable[..., Any]
@@ -57,7 +60,8 @@ class RedisPort:
         self._names = Names(namespace)
         self._owned = owned
         self._scripts = SCRIPTS
-        self._turns = Turns[Sequence[Any], Any](members=MEMBERS, weight=MEMBERS)
+        lanes = LANES if owned else 1  # each needs a connection, and a client that was given may have just one
+        self._lanes = cycle([Turns[Sequence[Any], Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
         self._guarantees: Guarantees | None = None
 
     @property
@@ -173,23 +177,33 @@ class RedisPort:
             args: Its arguments.
             send: How to send a command, if not by itself.
         """
-        go: Send = send or self._client.execute_command
+        go = send or self._alone
         try:
             return go("EVALSHA", script.sha, len(keys), *keys, *args)
         except exceptions.NoScriptError:
             return go("EVAL", script.text, len(keys), *keys, *args)
+
+    def _alone(self, *command: Any) -> Any:
+        """Send a command by itself."""
+        if not self._owned:
+            return self._client.execute_command(*command)
+        (reply,) = self._exchange((command,))
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
     def _together(self, *command: Any) -> Any:
         """Send a command along with those that come while another is on its way."""
         if self._is_cluster:
             return self._client.execute_command(*command)
         ticket = Ticket[Sequence[Any], Any](command)
-        if self._turns.is_first(ticket):
-            group = self._turns.take(ticket)
+        turns = next(self._lanes)
+        if turns.is_first(ticket):
+            group = turns.take(ticket)
             try:
                 self._carry_out(group)
             finally:
-                self._turns.leave(group)
+                turns.leave(group)
         elif not ticket.is_served:
             raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
         return ticket.outcome()
@@ -197,7 +211,7 @@ class RedisPort:
     def _replicated(self, *command: Any) -> Any:
         """Send a command; where commits wait for replicas, wait until they have what it wrote."""
         if not self._replicas:
-            return self._client.execute_command(*command)
+            return self._alone(*command)
         (reply,) = self._pipe([command])
         if isinstance(reply, Exception):
             raise reply
@@ -205,19 +219,39 @@ class RedisPort:
 
     def _pipe(self, requests: Sequence[Sequence[Any]]) -> Sequence[Any]:
         """Send commands at once, and give the reply or the problem of each."""
+        waited = [("WAIT", self._replicas, WAIT_MS)] if self._replicas else []
+        replies = (self._exchange if self._owned else self._pipeline)([*requests, *waited])
+        return commands.replicated(replies[:-1], replies[-1], self._replicas) if self._replicas else replies
+
+    def _pipeline(self, requests: Sequence[Sequence[Any]]) -> list[Any]:
+        """Send commands as the users of the client do, who may have extended it."""
         with self._client.pipeline(transaction=False) as pipeline:
             for request in requests:
                 pipeline.execute_command(*request)
-            if self._replicas:
-                pipeline.execute_command("WAIT", self._replicas, WAIT_MS)
             replies: list[Any] = pipeline.execute(raise_on_error=False)
-        return commands.replicated(replies[:-1], replies[-1], self._replicas) if self._replicas else replies
+        return replies
+
+    def _exchange(self, requests: Sequence[Sequence[Any]]) -> list[Any]:
+        """Send commands over a connection of the port's own client.
+
+        So each is spared the retries, callbacks and figures of redis-py, which nobody uses here.
+        """
+        pool = self._client.connection_pool
+        connection = pool.get_connection()
+        try:
+            connection.send_packed_command([b"".join(map(commands.packed, requests))])
+            return [_reply(connection) for _ in requests]
+        except BaseException:
+            connection.disconnect()  # or a later request would read what is still to come
+            raise
+        finally:
+            pool.release(connection)
 
     def _carry_out(self, group: Sequence[Ticket[Sequence[Any], Any]]) -> None:
         """Send the commands of a group at once, and give each its own reply."""
         try:
             if len(group) == 1 and not self._replicas:
-                group[0].answer(self._client.execute_command(*group[0].request))
+                group[0].answer(self._alone(*group[0].request))
                 return
             replies = self._pipe([ticket.request for ticket in group])
         except Exception as problem:  # noqa: BLE001 - each caller judges it for its own command
@@ -229,3 +263,10 @@ class RedisPort:
                     ticket.fail(reply)
                 else:
                     ticket.answer(reply)
+
+
+def _reply(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except exceptions.ResponseError as problem:
+        return problem

@@ -1,6 +1,6 @@
 """The ports to MongoDB and Redis over the simulated server: theirs are the queue, the groups, the repeats and the cuts.
 
-What is replaced is what they say to a server: a transaction of MongoDB, a pipeline of Redis.
+What is replaced is what they say to a server: a transaction of MongoDB, the commands of a group on Redis.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ def _documents(server: Server) -> tuple[Mapping[str, Any], ...]:
 
 
 class PipingPort(SimulatedReads, TaskRedisPort):
-    """Sends commits as the port to Redis does: its code, over commands to the simulated server."""
+    """Sends commits as the port to Redis does: its code, over connections to the simulated server."""
 
     def __init__(self, site: Site) -> None:
-        TaskRedisPort.__init__(self, _Connection(site), NAMESPACE, owned=False)
+        TaskRedisPort.__init__(self, None, NAMESPACE, owned=True)
         SimulatedReads.__init__(self, site)
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:
@@ -99,30 +99,23 @@ class PipingPort(SimulatedReads, TaskRedisPort):
             reply: Receipt | Refusal = await self._together(commit)
         return reply
 
-
-class _Connection:
-    """Stands for a client of redis-py: a commit is one command.
-
-    Args:
-        site: The server, the way there, and the client.
-    """
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._commands: list[Commit] = []
-
-    async def execute_command(self, commit: Commit) -> Receipt | Refusal:
-        """Send one command."""
-        (reply,) = await self._execute([commit])
-        return reply
-
-    def pipeline(self, *, transaction: bool) -> _Pipeline:
-        """Begin a pipeline, which is no transaction."""
-        assert not transaction
-        return _Pipeline(self._site, self._execute)
+    async def _exchange(self, requests: Sequence[Sequence[Any]]) -> list[Any]:
+        """Send commits at once; others may come between them, and the connection may die between them."""
+        commits: list[Commit] = [commit for (commit,) in requests]
+        network = self.site.network
+        first = network.random.randint(1, len(commits)) if len(commits) > 1 else 1
+        replies = await self._execute(commits[:first])
+        if first < len(commits):
+            if network.strikes(network.weather.cut, "cut"):
+                raise exceptions.ConnectionError
+            try:
+                replies += await self._execute(commits[first:])
+            except exceptions.ConnectionError:
+                raise exceptions.ConnectionError from None  # the first of them have arrived
+        return replies
 
     async def _execute(self, commits: Sequence[Commit]) -> list[Receipt | Refusal]:
-        port, network, client = self._site.server.port, self._site.network, self._site.client
+        port, network, client = self.site.server.port, self.site.network, self.site.client
         told = " ".join(commit.txid for commit in commits)
         try:
             return await network.call(client, "commands", told, lambda: [port.commit(commit) for commit in commits])
@@ -130,37 +123,3 @@ class _Connection:
             raise exceptions.ConnectionError("Error 111 connecting to a server in memory") from None
         except NoAnswer:
             raise exceptions.ConnectionError from None
-
-
-class _Pipeline:
-    """Commands that go at once; others may come between them, and the connection may die between them."""
-
-    def __init__(self, site: Site, execute: Any) -> None:
-        self._site = site
-        self._execute = execute
-        self._commits: list[Commit] = []
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._commits.clear()
-
-    def execute_command(self, commit: Commit) -> None:
-        """Add a command."""
-        self._commits.append(commit)
-
-    async def execute(self, *, raise_on_error: bool) -> list[Receipt | Refusal]:
-        """Send all of them."""
-        assert not raise_on_error
-        network = self._site.network
-        first = network.random.randint(1, len(self._commits))
-        replies: list[Receipt | Refusal] = await self._execute(self._commits[:first])
-        if first < len(self._commits):
-            if network.strikes(network.weather.cut, "cut"):
-                raise exceptions.ConnectionError
-            try:
-                replies += await self._execute(self._commits[first:])
-            except exceptions.ConnectionError:
-                raise exceptions.ConnectionError from None  # the first of them have arrived
-        return replies

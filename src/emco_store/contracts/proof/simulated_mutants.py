@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from itertools import count, islice
+from itertools import count, cycle, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ class LosesWaiters(PipingPort):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self._turns = _LosesWaiters(members=100, weight=100)
+        self._lanes = cycle([_LosesWaiters(members=100, weight=100)])
 
 
 class _KeepsTheTurn(AsyncTurns[Any, Any]):
@@ -47,7 +47,7 @@ class KeepsTheTurn(PipingPort):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self._turns = _KeepsTheTurn(members=100, weight=100)
+        self._lanes = cycle([_KeepsTheTurn(members=100, weight=100)])
 
 
 class AnswersTooSoon(GroupingPort):
