@@ -181,8 +181,7 @@ def _decoded(key: Key, value: bytes, guard: bytes) -> Record:
         version=int(version),
         document=value[start + j :],
         edges=tuple(
-            known_edge(target, tuple(path), rule, at_key, default)
-            for target, path, rule, at_key, default in edges
+            known_edge(target, tuple(path), rule, at_key, default) for target, path, rule, at_key, default in edges
         ),
         unique=tuple((name, text) for name, text in unique),
         index=tuple((name, text) for name, text in index),
