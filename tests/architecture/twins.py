@@ -33,6 +33,7 @@ PAIRS: Final = (
 RENAMES: Final[Mapping[str, str]] = {
     "AsyncGenerator": "Generator",
     "AsyncMongoPort": "MongoPort",
+    "AsyncPlace": "Place",
     "AsyncPort": "Port",
     "AsyncRedisPort": "RedisPort",
     "AsyncRetrying": "Retrying",

@@ -1,15 +1,16 @@
-"""Run an attempt again while it loses races, with jittered pauses, until a deadline."""
+"""Run an attempt again while it loses races, in turn with other calls or after jittered pauses, until a deadline."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from emco_store.errors import StoreError
 from emco_store.flows.context import RetryPolicy
 from emco_store.flows.outcomes import is_worth_repeating
+from emco_store.lines import AsyncPlace
 
 T = TypeVar("T")
 
@@ -17,6 +18,7 @@ T = TypeVar("T")
 async def retrying(
     attempt: Callable[[], Awaitable[T]],
     policy: RetryPolicy,
+    place: AsyncPlace,
     *,
     worth: Callable[[BaseException], bool] = is_worth_repeating,
 ) -> T:
@@ -25,6 +27,7 @@ async def retrying(
     Args:
         attempt: What to do.
         policy: How long, and with what pauses.
+        place: Where the call waits for its turn, in place of a pause, when it has lost what others want too.
         worth: Tells the errors after which another attempt may succeed.
     """
     try:
@@ -39,7 +42,15 @@ async def retrying(
             raise failed.pop()
         return await attempt()
 
+    def longest_pause_s(state: RetryCallState) -> float:
+        problem = None if state.outcome is None else state.outcome.exception()
+        if problem is not None and place.enter_after(problem):
+            return max(0.0, deadline_s - (state.seconds_since_start or 0.0))
+        return pauses(state)
+
+    deadline_s = max(0.0, policy.deadline_s - place.waited_s)
     pauses = wait_random_exponential(multiplier=policy.first_pause_s, max=policy.longest_pause_s)
     return await AsyncRetrying(
-        stop=stop_after_delay(policy.deadline_s), wait=pauses, retry=retry_if_exception(worth), reraise=True
-    )(once)
+        stop=stop_after_delay(deadline_s), wait=longest_pause_s, sleep=place.pause, retry=retry_if_exception(worth),
+        reraise=True,
+    )(once)  # fmt: skip

@@ -26,6 +26,7 @@ from emco_store.flows.context import Context, Limits, RetryPolicy
 from emco_store.flows.holding import Holding
 from emco_store.flows.ops import Flow, unavailable
 from emco_store.flows.unit import Unit
+from emco_store.lines import AsyncPlace, Lines
 from emco_store.ports import AsyncPort, Clock, Durability, Guarantees, IdSource, Outcome, Unreachable
 
 R = TypeVar("R", bound=Resource)
@@ -61,6 +62,7 @@ class AsyncStore:
         self._surroundings = Context(schema, limits, clock, ids.new)
         self._retry = retry
         self._closed = False
+        self._lines = Lines()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -397,7 +399,10 @@ class AsyncStore:
             tx.end()
 
     async def run(self, fn: Callable[[AsyncTransaction], Awaitable[T]], *, deadline: timedelta | None = None) -> T:
-        """Call ``fn(tx)`` and commit, and do so again while other writers win, with jittered pauses.
+        """Call ``fn(tx)`` and commit, and do so again while other writers win.
+
+        Calls of this store that want the same records go one after the other; among writers elsewhere there are
+        jittered pauses.
 
         ``fn`` may be called several times, so everything that it does must go through ``tx``; using the store itself
         inside it is an error.
@@ -423,20 +428,22 @@ class AsyncStore:
 
         async def attempt() -> T:
             token = _inside_run.set(_inside_run.get() | {id(self)})
-            tx = AsyncTransaction(unit := Unit(self._context(checked=False), holding), self._port)
+            tx = AsyncTransaction(unit := Unit(self._context(checked=False), holding), self._port, place)
             try:
                 result = await fn(tx)
             finally:
                 _inside_run.reset(token)
                 tx.end()
-            await drive(unit.commit(), self._port)
+            await drive(unit.commit(), self._port, place)
             return result
 
         self._check_usable()
         policy = self._retry.until(deadline)
+        place = AsyncPlace(self._lines, holding.wanted, policy.deadline_s)
         try:
-            return await retrying(attempt, policy)
+            return await retrying(attempt, policy, place)
         finally:
+            place.leave()
             await drive(holding.give_back(), self._port)
 
     async def _once(self, make: Callable[[Unit], Flow[T]]) -> T:
@@ -449,18 +456,20 @@ class AsyncStore:
         async def attempt() -> T:
             return await self._once(make)
 
-        return await retrying(attempt, self._retry, worth=outcomes.is_lost_race)
+        return await retrying(attempt, self._retry, AsyncPlace(self._lines), worth=outcomes.is_lost_race)
 
     async def _again(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own, again while it loses races or the backend cannot be asked."""
         holding = Holding()
 
         async def attempt() -> T:
-            return await drive(make(Unit(self._context(), holding)), self._port)
+            return await drive(make(Unit(self._context(), holding)), self._port, place)
 
+        place = AsyncPlace(self._lines, holding.wanted, self._retry.deadline_s)
         try:
-            return await retrying(attempt, self._retry)
+            return await retrying(attempt, self._retry, place)
         finally:
+            place.leave()
             await drive(holding.give_back(), self._port)
 
     def _context(self, *, checked: bool = True) -> Context:

@@ -17,6 +17,7 @@ from emco_store.errors import InvalidCall
 from emco_store.flows import lists, resources
 from emco_store.flows.ops import Flow
 from emco_store.flows.unit import Unit
+from emco_store.lines import AsyncPlace
 from emco_store.ports import AsyncPort
 
 R = TypeVar("R", bound=Resource)
@@ -34,9 +35,10 @@ class AsyncTransaction:
     Rules: OCC-1 to OCC-8, ATM-1.
     """
 
-    def __init__(self, unit: Unit, port: AsyncPort) -> None:
+    def __init__(self, unit: Unit, port: AsyncPort, place: AsyncPlace | None = None) -> None:
         self._unit = unit
         self._port = port
+        self._place = place
         self._busy = threading.Lock()
         self._ended = False
 
@@ -153,7 +155,7 @@ class AsyncTransaction:
 
     async def _perform(self, flow: Flow[T]) -> T:
         with self._alone():
-            return await drive(flow, self._port)
+            return await drive(flow, self._port, self._place)
 
     @contextmanager
     def _alone(self) -> Generator[None]:

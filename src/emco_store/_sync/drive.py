@@ -3,24 +3,44 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from emco_store.flows.ops import Flow
-from emco_store.ports import Port
+from emco_store.flows.ops import Flow, Get, Op, Submit
+from emco_store.lines import Place
+from emco_store.ports import Port, Receipt
 
 T = TypeVar("T")
 
 
-def drive(flow: Flow[T], port: Port) -> T:
-    """Answer each request of the flow from the port, and give what the flow ends with."""
+def drive(flow: Flow[T], port: Port, place: Place | None = None) -> T:
+    """Answer each request of the flow from the port, and give what the flow ends with.
+
+    Args:
+        flow: The flow.
+        port: The port.
+        place: Where the call stands, if there are lines that it keeps to.
+    """
     try:
         op = next(flow)
         while True:
             try:
-                reply = op.on(port)
+                reply = op.on(port) if place is None else _answer(op, port, place)
             except BaseException as problem:  # noqa: BLE001 - the flow decides what a failure or a cancellation means
                 op = flow.throw(problem)
             else:
                 op = flow.send(reply)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]  # what the generator returned
+
+
+def _answer(op: Op[Any], port: Port, place: Place) -> Any:
+    """Answer one request; wait before what others wait for is read, and hand them what was written."""
+    if isinstance(op, Get):
+        return place.before(op.keys) or place.note(op.on(port))
+    if isinstance(op, Submit):
+        place.name_heirs(op.commit.txid)
+        reply = op.on(port)
+        if isinstance(reply, Receipt):
+            place.hand_over(op.commit.puts)
+        return reply
+    return op.on(port)

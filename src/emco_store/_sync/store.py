@@ -27,6 +27,7 @@ from emco_store.flows.context import Context, Limits, RetryPolicy
 from emco_store.flows.holding import Holding
 from emco_store.flows.ops import Flow, unavailable
 from emco_store.flows.unit import Unit
+from emco_store.lines import Lines, Place
 from emco_store.ports import Clock, Durability, Guarantees, IdSource, Outcome, Port, Unreachable
 
 R = TypeVar("R", bound=Resource)
@@ -62,6 +63,7 @@ class Store:
         self._surroundings = Context(schema, limits, clock, ids.new)
         self._retry = retry
         self._closed = False
+        self._lines = Lines()
 
     def __enter__(self) -> Self:
         self.open()
@@ -398,7 +400,10 @@ class Store:
             tx.end()
 
     def run(self, fn: Callable[[Transaction], T], *, deadline: timedelta | None = None) -> T:
-        """Call ``fn(tx)`` and commit, and do so again while other writers win, with jittered pauses.
+        """Call ``fn(tx)`` and commit, and do so again while other writers win.
+
+        Calls of this store that want the same records go one after the other; among writers elsewhere there are
+        jittered pauses.
 
         ``fn`` may be called several times, so everything that it does must go through ``tx``; using the store itself
         inside it is an error.
@@ -424,20 +429,22 @@ class Store:
 
         def attempt() -> T:
             token = _inside_run.set(_inside_run.get() | {id(self)})
-            tx = Transaction(unit := Unit(self._context(checked=False), holding), self._port)
+            tx = Transaction(unit := Unit(self._context(checked=False), holding), self._port, place)
             try:
                 result = fn(tx)
             finally:
                 _inside_run.reset(token)
                 tx.end()
-            drive(unit.commit(), self._port)
+            drive(unit.commit(), self._port, place)
             return result
 
         self._check_usable()
         policy = self._retry.until(deadline)
+        place = Place(self._lines, holding.wanted, policy.deadline_s)
         try:
-            return retrying(attempt, policy)
+            return retrying(attempt, policy, place)
         finally:
+            place.leave()
             drive(holding.give_back(), self._port)
 
     def _once(self, make: Callable[[Unit], Flow[T]]) -> T:
@@ -450,18 +457,20 @@ class Store:
         def attempt() -> T:
             return self._once(make)
 
-        return retrying(attempt, self._retry, worth=outcomes.is_lost_race)
+        return retrying(attempt, self._retry, Place(self._lines), worth=outcomes.is_lost_race)
 
     def _again(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own, again while it loses races or the backend cannot be asked."""
         holding = Holding()
 
         def attempt() -> T:
-            return drive(make(Unit(self._context(), holding)), self._port)
+            return drive(make(Unit(self._context(), holding)), self._port, place)
 
+        place = Place(self._lines, holding.wanted, self._retry.deadline_s)
         try:
-            return retrying(attempt, self._retry)
+            return retrying(attempt, self._retry, place)
         finally:
+            place.leave()
             drive(holding.give_back(), self._port)
 
     def _context(self, *, checked: bool = True) -> Context:

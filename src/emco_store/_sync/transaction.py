@@ -18,6 +18,7 @@ from emco_store.errors import InvalidCall
 from emco_store.flows import lists, resources
 from emco_store.flows.ops import Flow
 from emco_store.flows.unit import Unit
+from emco_store.lines import Place
 from emco_store.ports import Port
 
 R = TypeVar("R", bound=Resource)
@@ -35,9 +36,10 @@ class Transaction:
     Rules: OCC-1 to OCC-8, ATM-1.
     """
 
-    def __init__(self, unit: Unit, port: Port) -> None:
+    def __init__(self, unit: Unit, port: Port, place: Place | None = None) -> None:
         self._unit = unit
         self._port = port
+        self._place = place
         self._busy = threading.Lock()
         self._ended = False
 
@@ -154,7 +156,7 @@ class Transaction:
 
     def _perform(self, flow: Flow[T]) -> T:
         with self._alone():
-            return drive(flow, self._port)
+            return drive(flow, self._port, self._place)
 
     @contextmanager
     def _alone(self) -> Generator[None]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from emco_store import ports
 from emco_store.core.keys import Key
-from emco_store.errors import StoreError
+from emco_store.errors import Conflict, StoreError
 from emco_store.flows.ops import Flow, Hold, Release
 from emco_store.ports import Commit
 
@@ -32,6 +32,15 @@ class Holding:
         self._keys |= commit.sealed.keys() | {put.key for put in commit.puts} | set(commit.deletes)
         with suppress(ports.Unreachable, StoreError):
             yield from Hold(ports.Hold(self.holder, tuple(sorted(self._keys)))).ask()
+
+    def wanted(self, problem: BaseException) -> tuple[Key, ...]:
+        """Give the records for which a call that lost them waits in line with others.
+
+        One that holds what it needs goes before the line, and one that met the hold of another is in nobody's way.
+        """
+        if not isinstance(problem, Conflict) or problem.held or self.holder:
+            return ()
+        return problem.keys
 
     def forget(self, keys: Iterable[Key]) -> None:
         """Take note that records were written or deleted, which ended their hold."""

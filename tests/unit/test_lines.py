@@ -1,0 +1,298 @@
+"""The lines of calls that want the same records, in both forms."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from emco_store import lines
+from emco_store.core.keys import Key
+from emco_store.core.records import Record
+from emco_store.errors import Conflict, InvalidCall
+from emco_store.flows.holding import Holding
+from emco_store.lines import AsyncPlace, Lines, Place
+from tests.unit.test_turns import in_a_loop
+
+A, B, C = (Key("Counter", name) for name in "abc")
+
+
+def lost(*keys: Key) -> Conflict:
+    """Give what an attempt ends with that has lost these."""
+    return Conflict("Lost.", why=["another commit came between"], do="repeat.", keys=keys)
+
+
+def record(key: Key, version: int = 1, guard: int = 0) -> Record:
+    """Give a record without contents."""
+    return Record(key, "uid", version, b"{}", (), (), (), 0, 0, guard)
+
+
+def places(all_lines: Lines, number: int) -> list[AsyncPlace]:
+    """Give places of as many calls, which wait for 10 seconds at most."""
+    return [AsyncPlace(all_lines, Holding().wanted, longest_s=10.0) for _ in range(number)]
+
+
+async def settled() -> None:
+    """Let all tasks go as far as they can."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def wait_in(place: AsyncPlace, *keys: Key) -> asyncio.Task[None]:
+    """Take a place, and wait there."""
+    assert place.enter_after(lost(*keys))
+    return asyncio.create_task(place.pause(10.0))
+
+
+# places
+
+
+@in_a_loop
+async def test_calls_go_one_after_the_other_in_the_order_in_which_they_came():
+    """The next goes when the one before has left; when all have left, no line remains."""
+    all_lines = Lines()
+    standing = places(all_lines, 3)
+    waiting = [wait_in(place, A) for place in standing]
+
+    for at, place in enumerate(standing):
+        await settled()
+        assert [number <= at for number in range(3)] == [task.done() for task in waiting]
+        place.leave()
+
+    assert 0 == len(all_lines)
+
+
+@in_a_loop
+async def test_call_that_wants_two_records_waits_for_both_and_for_nobody_behind_it():
+    """Whoever stands longest is first wherever it stands, whatever the order of the records."""
+    all_lines = Lines()
+    first, both, other, last = places(all_lines, 4)
+    waiting = [wait_in(first, A), wait_in(both, A, B), wait_in(other, B, A), wait_in(last, B)]
+    await settled()
+    assert [True, False, False, False] == [task.done() for task in waiting]
+
+    for at, place in enumerate((first, both, other)):
+        place.leave()
+        await settled()
+        assert at + 2 == sum(task.done() for task in waiting)
+
+
+@in_a_loop
+async def test_call_that_loses_another_record_stands_behind_the_others_for_both():
+    """It gives up its place before it takes others, so no two wait for each other."""
+    all_lines = Lines()
+    first, second = places(all_lines, 2)
+    await wait_in(first, A)
+    await wait_in(second, B)
+
+    one, two = wait_in(first, B), wait_in(second, A)
+    await settled()
+
+    assert (True, False) == (one.done(), two.done())
+    assert ((A, B), (B, A)) == (first.keys, second.keys)
+    first.leave()
+    await two
+
+
+@in_a_loop
+async def test_first_that_loses_again_stays_and_pauses():
+    """It has lost to somebody elsewhere: its place is its own, and a pause is what helps."""
+    all_lines = Lines()
+    (place,) = places(all_lines, 1)
+    await wait_in(place, A)
+
+    assert not place.enter_after(lost(A))
+    await place.pause(0.0)
+
+    assert place.is_first
+
+
+@pytest.mark.parametrize("is_called", [False, True], ids=["waiting", "called"])
+def test_cancelled_one_passes_its_turn_on(is_called: bool):  # noqa: FBT001 - a parameter of a test
+    """Whoever is cancelled while it waits, or when it has just been called, stops nobody."""
+
+    @in_a_loop
+    async def run() -> None:
+        all_lines = Lines()
+        first, second, third = places(all_lines, 3)
+        waiting = [wait_in(place, A) for place in (first, second, third)]
+        await settled()
+        if is_called:
+            first.leave()
+            waiting[1].cancel()
+        else:
+            waiting[1].cancel()
+            await settled()
+            first.leave()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting[1]
+        await waiting[2]
+        third.leave()
+        assert 0 == len(all_lines)
+
+    run()
+
+
+@in_a_loop
+async def test_one_that_is_first_for_long_is_passed_over():
+    """Whoever does not come to its end, though it is first, holds up those behind it for a bounded time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "LONGEST_TURN_S", 0.01)
+        all_lines = Lines()
+        stuck, second, third = places(all_lines, 3)
+        await wait_in(stuck, A)
+        waiting = [wait_in(second, A), wait_in(third, A)]
+
+        await waiting[0]
+
+        assert ((), True) == (stuck.keys, second.is_first)
+        stuck.leave()
+        second.leave()
+        await waiting[1]
+        third.leave()
+        assert 0 == len(all_lines)
+
+
+@in_a_loop
+async def test_wait_ends_at_its_time():
+    """Whoever has no more time leaves the line, and those behind it move up."""
+    all_lines = Lines()
+    first, second = places(all_lines, 2)
+    await wait_in(first, A)
+    assert second.enter_after(lost(A))
+
+    await second.pause(0.0)
+
+    assert ((), True) == (second.keys, first.is_first)
+
+
+def test_thread_waits_for_its_turn_and_no_longer_than_it_may():
+    """Threads stand in lines as tasks do."""
+    all_lines = Lines()
+    first, second, third = (Place(all_lines, Holding().wanted) for _ in range(3))
+    for place in (first, second, third):
+        assert place.enter_after(lost(A))
+    first.pause(10.0)
+    second.pause(0.0)
+    assert ((), False) == (second.keys, third.is_first)
+
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(third.pause, 60.0)
+        first.leave()
+        waiting.result(timeout=60)
+
+    third.leave()
+    assert 0 == len(all_lines)
+
+
+@in_a_loop
+async def test_call_whose_loop_is_closed_is_passed_over():
+    """Whoever waited in an event loop that has ended is passed over like one that is gone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "LONGEST_TURN_S", 0.01)
+        all_lines = Lines()
+        first, dead, third = places(all_lines, 3)
+        await wait_in(first, A)
+
+        async def enter() -> None:
+            dead.enter_after(lost(A))
+
+        await asyncio.to_thread(lambda: asyncio.run(enter()))
+        waiting = wait_in(third, A)
+        first.leave()
+
+        await waiting
+
+
+def test_what_brings_nobody_forward_takes_no_place():
+    """Whoever holds what it needs, meets a hold, or failed otherwise, stands in no line."""
+    holder = Holding()
+    holder.holder = "me"
+    held = Conflict("Held.", why=["somebody is about to delete it"], do="repeat.", keys=(A,), held=True)
+    for holding, problem in (
+        (holder, lost(A)),
+        (Holding(), held),
+        (Holding(), lost()),
+        (Holding(), InvalidCall("No.")),
+    ):
+        place = Place(all_lines := Lines(), holding.wanted)
+        assert not place.enter_after(problem)
+        assert 0 == len(all_lines)
+
+
+# handing over
+
+
+async def reading(place: AsyncPlace, *keys: Key) -> Any:
+    """Read as a first attempt does, which waits where there is a line."""
+    return await place.before(keys)
+
+
+@in_a_loop
+async def test_next_reader_is_given_what_was_written():
+    """Whoever waited to read before the commit was sent needs not ask for what it wrote."""
+    all_lines = Lines()
+    writer, reader, other = places(all_lines, 3)
+    await wait_in(writer, A)
+    writer.note({A: record(A, guard=7)})
+    read, more = asyncio.create_task(reading(reader, A)), asyncio.create_task(reading(other, A))
+    await settled()
+
+    writer.name_heirs("t")
+    writer.hand_over([record(A, version=2), record(B)])
+    writer.leave()
+
+    assert {A: record(A, version=2, guard=7)} == await read
+    reader.leave()
+    assert await more is None
+
+
+@in_a_loop
+async def test_reader_that_came_after_the_commit_was_sent_reads():
+    """What was true at the commit may be over when a later reader begins, so it is given nothing."""
+    all_lines = Lines()
+    writer, reader = places(all_lines, 2)
+    await wait_in(writer, A)
+    writer.name_heirs("t")
+    read = asyncio.create_task(reading(reader, A))
+    await settled()
+
+    writer.name_heirs("t")  # sent again, because no answer came
+    writer.hand_over([record(A, version=2)])
+    writer.leave()
+
+    assert await read is None
+
+
+@in_a_loop
+async def test_reader_that_left_meanwhile_and_came_again_reads():
+    """A place that was taken anew is the place of a later reader."""
+    all_lines = Lines()
+    writer, reader = places(all_lines, 2)
+    await wait_in(writer, A)
+    assert reader.enter_after(lost(A))
+    writer.name_heirs("t")
+    reader.leave()
+    assert reader.enter_after(lost(A))
+
+    writer.hand_over([record(A, version=2)])
+
+    assert {} == reader.handed
+
+
+@in_a_loop
+async def test_reader_of_more_than_was_written_reads():
+    """A request shows one moment, so it is answered from one commit or by the backend."""
+    all_lines = Lines()
+    writer, reader = places(all_lines, 2)
+    await wait_in(writer, A)
+    read = asyncio.create_task(reading(reader, A, C))
+    await settled()
+
+    writer.name_heirs("t")
+    writer.hand_over([record(A, version=2)])
+    writer.leave()
+
+    assert await read is None
