@@ -22,7 +22,7 @@ from emco_store.health import Inspectable, Report
 from emco_store.ports import Backend, Clock, Durability, IdSource
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-_62_BITS = 2**62 - 1
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _FAKE = re.compile(r"(?:fakeredis|mongomock)://([A-Za-z0-9_-]*)")
 
 
@@ -39,10 +39,10 @@ class TimeOrderedIds:
 
     def new(self) -> str:
         """Give a new identifier."""
-        milliseconds = time.time_ns() // 1_000_000
-        chance = int.from_bytes(os.urandom(10))
-        text = f"{milliseconds << 80 | 7 << 76 | chance >> 68 << 64 | 2 << 62 | chance & _62_BITS:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        moment = f"{time.time_ns() // 1_000_000:012x}"
+        chance = os.urandom(10).hex()
+        variant = _VARIANT[chance[3]]  # two bits are given, two are left to chance
+        return f"{moment[:8]}-{moment[8:]}-7{chance[:3]}-{variant}{chance[4:7]}-{chance[8:]}"
 
 
 def connect(

@@ -14,7 +14,7 @@ from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
 from emco_store.core.records import PARENT_PATH, Edge, Record, known_edge
 from emco_store.core.refs import as_ref
-from emco_store.core.resource import Lineage, Meta, ModelSpec, Resource, invalid_resource, parent_of
+from emco_store.core.resource import Lineage, Meta, ModelSpec, Resource, invalid_resource, parent_of, validated_key
 from emco_store.errors import InvalidResource
 
 R = TypeVar("R", bound=Resource)
@@ -72,7 +72,7 @@ def draft(resource: R, *, max_bytes: int) -> Draft[R]:
         given = _json(resource)
         parent = None if resource.parent is None else as_ref(resource.parent)
         checked = _read(model, given, Lineage(parent))
-        own = checked.key
+        own = validated_key(checked)
         document = None if spec.is_flat else _written(checked)
         edges, keys = _edges(spec, checked, document, own)
         data = _json(checked) if document is None else encode(document)

@@ -192,6 +192,17 @@ def known_key(kind: str, segments: tuple[str, ...]) -> Key:
 
 
 @lru_cache(maxsize=10_000)
+def asked_key(kind: str, segments: tuple[str, ...]) -> Key:
+    """Check parts and give their key; the same few are asked for again and again.
+
+    Raises:
+        InvalidResource: A segment is not acceptable.
+        TypeError: A segment is nothing that could be one.
+    """
+    return Key(kind, *segments)
+
+
+@lru_cache(maxsize=10_000)
 def _plain_key(text: str) -> Key | None:
     """Read a key in which nothing is encoded; the same few are read again and again."""
     if not _PLAIN_TEXT.fullmatch(text):

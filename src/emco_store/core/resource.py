@@ -86,6 +86,8 @@ class ModelSpec:
         on_parent_delete: What the delete of its parent does to it.
         length: The number of names in a key of this kind.
         is_flat: Whether every reference is the whole of a field, and no field is a set.
+        plain: The fields that hold one reference each, whatever else the resource says.
+        nodes: The other fields that hold references or sets.
     """
 
     model: type[Resource]
@@ -98,6 +100,8 @@ class ModelSpec:
     referrers: weakref.WeakSet[type[Resource]] = field(default_factory=weakref.WeakSet)
     _shape: dict[str, Node] | None = None
     is_flat: bool = False
+    plain: tuple[tuple[str, Node, Mapping[str, Ref[Any]]], ...] = ()
+    nodes: tuple[tuple[str, Node], ...] = ()
     unique: tuple[str, ...] = ()
     indexed: tuple[str, ...] = ()
     length: int = field(init=False)
@@ -107,7 +111,12 @@ class ModelSpec:
 
     @property
     def shape(self) -> dict[str, Node]:
-        """The fields that hold references or sets; compiled late when an annotation names a class defined later."""
+        """The fields that hold references or sets."""
+        self.complete()
+        return self._shape or {}
+
+    def complete(self) -> None:
+        """Compile the annotations if that had to wait, because one of them names a class defined later."""
         if self._shape is None:
             if not self.model.__pydantic_complete__:
                 try:
@@ -115,7 +124,6 @@ class ModelSpec:
                 except PydanticUndefinedAnnotation as problem:
                     raise _undefined(self.model, problem) from problem
             self.compile()
-        return self._shape or {}
 
     def compile(self) -> None:
         """Compile the annotations.
@@ -134,6 +142,11 @@ class ModelSpec:
                 spec.resolve()
         self._shape = shape
         self.is_flat = all(isinstance(node, Leaf) for node in shape.values())
+        plain = {
+            name: node.spec for name, node in shape.items() if isinstance(node, Leaf) and not node.spec.options.when
+        }
+        self.plain = tuple((name, shape[name], spec.known) for name, spec in plain.items())
+        self.nodes = tuple((name, node) for name, node in shape.items() if name not in plain)
         self.unique = tuple(name for name, info in fields.items() if _marked(info, Unique))
         self.indexed = tuple(name for name, info in fields.items() if _marked(info, Unique) or _marked(info, Index))
         for target in self.targets():
@@ -268,12 +281,15 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         values = vars(self)
         lineage = info.context
         own = _inherited(self, spec, values, lineage) if type(lineage) is Lineage else _key_of(spec, values)
-        for name, node in spec.shape.items():
+        spec.complete()
+        for name, node, known in spec.plain:
             old = values[name]
             if old is not None:
-                new = bind_field(name, node, old, own, values)
-                if new is not old:
-                    values[name] = new
+                values[name] = known.get(old.text) or bind_field(name, node, old, own, values)
+        for name, node in spec.nodes:
+            old = values[name]
+            if old is not None:
+                values[name] = bind_field(name, node, old, own, values)
         return self
 
     def __hash__(self) -> int:
@@ -361,6 +377,13 @@ def _inherited(resource: Resource, spec: ModelSpec, values: dict[str, Any], line
 def parent_of(kind: str, segments: tuple[str, ...]) -> Ref[Any]:
     """Give the reference to a parent; the same few are asked for again and again."""
     return Ref(known_key(kind, segments))
+
+
+def validated_key(resource: Resource) -> Key:
+    """Give the key of a resource that was just validated, without looking at its names again."""
+    spec, values = type(resource).__emco__, resource.__dict__
+    above = () if spec.parent is None else values["parent"].key.segments
+    return known_key(spec.kind, (*above, *[values[name] for name in spec.key_fields]))
 
 
 def _key_problems(cls: type[Resource], kind: str, key_fields: tuple[str, ...]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from emco_store.core.codec import Untyped, load, load_untyped
 from emco_store.core.documents import MAX_BYTES
-from emco_store.core.keys import Key
+from emco_store.core.keys import Key, asked_key
 from emco_store.core.records import Record
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource, is_model
@@ -96,7 +96,11 @@ class Context:
         """
         if is_model(target):
             self.schema.learn(target)
-            key = Key(target.__emco__.kind, *segments)
+            kind = target.__emco__.kind
+            try:
+                key = asked_key(kind, segments)
+            except TypeError:  # what cannot be looked up is no name
+                key = Key(kind, *segments)
         elif segments:
             raise InvalidCall(
                 f"Cannot read {target!r:.80} with names after it.",
