@@ -163,3 +163,15 @@ def test_commit_of_many_megabytes_that_is_refused_writes_nothing(lab: Lab):
 
     assert "Text/n39" == caught.value.key.text
     assert ["Text/n39"] == list(lab.records())
+
+
+def test_page_that_is_larger_than_a_reply_of_the_server_is_whole(lab: Lab):
+    """A reply of MongoDB holds 16 MiB; a page of more comes all the same, by key and by list (ID-7)."""
+    text = "x" * (1000 << 10)
+    made = [lab.store.create(Text(name=f"t{number:02}", text=text)) for number in range(20)]
+
+    page = lab.store.list(Text, limit=20)
+    found = lab.store.get_many(made)
+
+    assert [one.name for one in made] == [one.name for one in page] == [one.name for one in found]
+    assert {text} == {one.text for one in (*page, *found)}
