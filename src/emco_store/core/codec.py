@@ -14,7 +14,16 @@ from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
 from emco_store.core.records import PARENT_PATH, Edge, Record, known_edge
 from emco_store.core.refs import as_ref
-from emco_store.core.resource import Lineage, Meta, ModelSpec, Resource, invalid_resource, parent_of, validated_key
+from emco_store.core.resource import (
+    Lineage,
+    Meta,
+    Resource,
+    attach,
+    invalid_resource,
+    parent_of,
+    validated_key,
+)
+from emco_store.core.specs import ModelSpec
 from emco_store.errors import InvalidResource
 
 R = TypeVar("R", bound=Resource)
@@ -195,7 +204,7 @@ def meta_of(record: Record) -> Meta:
 
 def with_meta(resource: R, record: Record) -> R:
     """Attach what the store knows to a value that the caller has not seen yet."""
-    resource._meta = meta_of(record)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the one place that fills it
+    attach(resource, meta_of(record))
     return resource
 
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeGuard, cast
 
-from pydantic import BaseModel, PrivateAttr, PydanticUserError, ValidationError, ValidationInfo, model_validator
-from pydantic.errors import PydanticUndefinedAnnotation
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, PydanticUserError, ValidationError, ValidationInfo, model_validator
 
-from emco_store.core.indexing import Index, Unique, is_scalar
 from emco_store.core.keys import Key, kind_problem, known_key, name_problem
 from emco_store.core.records import Edge
-from emco_store.core.refs import Ref, RefSpec, Rule
-from emco_store.core.shapes import Leaf, Node, Place, bind_field, compile_field
+from emco_store.core.refs import Ref, Rule
+from emco_store.core.shapes import bind_field
+from emco_store.core.specs import ModelSpec, is_kind, undefined
 from emco_store.errors import InvalidCall, InvalidModel, InvalidResource
 
 if TYPE_CHECKING:
@@ -74,119 +70,6 @@ class Lineage(NamedTuple):
     key: Key | None = None
 
 
-@dataclass(slots=True, weakref_slot=True)
-class ModelSpec:
-    """What is known of a model: its place in the hierarchy, and where its references stand.
-
-    Attributes:
-        kind: The name of its kind.
-        parent: Its parent's class, None for a root.
-        key_fields: The fields that form its own part of the key.
-        chain: For each ancestor and itself, from the root: the kind, and how many names it adds to a key.
-        on_parent_delete: What the delete of its parent does to it.
-        length: The number of names in a key of this kind.
-        is_flat: Whether every reference is the whole of a field, and no field is a set.
-        plain: The fields that hold one reference each, whatever else the resource says.
-        nodes: The other fields that hold references or sets.
-    """
-
-    model: type[Resource]
-    kind: str
-    parent: type[Resource] | None
-    key_fields: tuple[str, ...]
-    chain: tuple[tuple[str, int], ...]
-    on_parent_delete: Rule
-    children: weakref.WeakSet[type[Resource]] = field(default_factory=weakref.WeakSet)
-    referrers: weakref.WeakSet[type[Resource]] = field(default_factory=weakref.WeakSet)
-    _shape: dict[str, Node] | None = None
-    is_flat: bool = False
-    plain: tuple[tuple[str, Node, Mapping[str, Ref[Any]]], ...] = ()
-    nodes: tuple[tuple[str, Node], ...] = ()
-    unique: tuple[str, ...] = ()
-    indexed: tuple[str, ...] = ()
-    length: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.length = sum(count for _, count in self.chain)
-
-    @property
-    def shape(self) -> dict[str, Node]:
-        """The fields that hold references or sets."""
-        self.complete()
-        return self._shape or {}
-
-    def complete(self) -> None:
-        """Compile the annotations if that had to wait, because one of them names a class defined later."""
-        if self._shape is None:
-            if not self.model.__pydantic_complete__:
-                try:
-                    self.model.model_rebuild()
-                except PydanticUndefinedAnnotation as problem:
-                    raise _undefined(self.model, problem) from problem
-            self.compile()
-
-    def compile(self) -> None:
-        """Compile the annotations.
-
-        Raises:
-            InvalidModel: A field or a rule cannot work.
-        """
-        place = Place(owner=self.model, find=find_model, path="", siblings=frozenset(self.model.model_fields))
-        fields = {name: field for name, field in self.model.model_fields.items() if name != "parent"}
-        for name, info in fields.items():
-            _check_markers(self.model, name, info)
-        nodes = {name: compile_field(name, info, place) for name, info in fields.items()}
-        shape = {name: node for name, node in nodes.items() if node is not None}
-        for spec in _references(shape):
-            if not any(isinstance(target, str) for target in spec.targets):
-                spec.resolve()
-        self._shape = shape
-        self.is_flat = all(isinstance(node, Leaf) for node in shape.values())
-        plain = {
-            name: node.spec for name, node in shape.items() if isinstance(node, Leaf) and not node.spec.options.when
-        }
-        self.plain = tuple((name, shape[name], spec.known) for name, spec in plain.items())
-        self.nodes = tuple((name, node) for name, node in shape.items() if name not in plain)
-        self.unique = tuple(name for name, info in fields.items() if _marked(info, Unique))
-        self.indexed = tuple(name for name, info in fields.items() if _marked(info, Unique) or _marked(info, Index))
-        for target in self.targets():
-            if not isinstance(target, str):
-                target.__emco__.referrers.add(self.model)
-
-    def targets(self) -> Iterator[Any]:
-        """Yield the targets of all references: classes, or names where they were given as text."""
-        for spec in _references(self.shape):
-            yield from spec.targets
-
-
-def _references(shape: Mapping[str, Node]) -> Iterator[RefSpec]:
-    stack: list[Any] = list(shape.values())
-    while stack:
-        node = stack.pop()
-        if hasattr(node, "spec"):
-            yield node.spec
-        for name in ("item", "key", "value"):
-            inner = getattr(node, name, None)
-            if inner is not None:
-                stack.append(inner)
-        stack.extend(getattr(node, "fields", {}).values())
-        stack.extend(getattr(node, "options", ()))
-
-
-def _marked(info: FieldInfo, mark: type) -> bool:
-    return any(isinstance(found, mark) for found in info.metadata)
-
-
-def _check_markers(model: type[Resource], name: str, info: FieldInfo) -> None:
-    if (_marked(info, Unique) or _marked(info, Index)) and not is_scalar(info.annotation):
-        raise InvalidModel(
-            f"Cannot define {model.__name__}: field {name!r}.",
-            why=["unique() and indexed() need a single text, number, boolean, date, enum, UUID or Ref"],
-            do="put the marker on a field of such a type.",
-            model=model.__name__,
-        )
-
-
 class _ResourceMeta(ModelMetaclass):
     """Turns pydantic's error at construction into ours, so that a caller meets one class of error."""
 
@@ -198,7 +81,7 @@ class _ResourceMeta(ModelMetaclass):
             except ValidationError as problem:
                 raise invalid_resource(cls.__name__, problem) from problem
             except PydanticUserError as problem:
-                raise _undefined(cls, problem) from problem
+                raise undefined(cls, problem) from problem
 
 
 class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", ser_json_inf_nan="constants"):
@@ -223,8 +106,11 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
     Rules: ID-1 to ID-5, REF-1, BAD-1.
     """
 
+    # A private attribute of pydantic would cost each instance a call for each class that it descends from.
+    __slots__ = ("_meta",)
     __emco__: ClassVar[ModelSpec]
-    _meta: Meta | None = PrivateAttr(default=None)
+    if TYPE_CHECKING:
+        _meta: Meta
 
     name: str
     parent: Ref[Any] | None = None
@@ -295,6 +181,31 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
     def __hash__(self) -> int:
         return hash(self.key)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Resource):
+            return NotImplemented
+        return super().__eq__(other) and getattr(self, "_meta", None) == getattr(other, "_meta", None)
+
+    def __copy__(self) -> Self:
+        return self._give_meta(super().__copy__())
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return self._give_meta(super().__deepcopy__(memo))
+
+    def __getstate__(self) -> dict[Any, Any]:
+        return {**super().__getstate__(), "_meta": getattr(self, "_meta", None)}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        meta = state.pop("_meta")
+        super().__setstate__(state)
+        if meta is not None:
+            attach(self, meta)
+
+    def _give_meta(self, other: Self) -> Self:
+        if self.is_stored:
+            attach(other, self._meta)
+        return other
+
     @property
     def key(self) -> Key:
         """The key of the resource, formed from its parent's key and its own key fields."""
@@ -314,7 +225,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
     @property
     def is_stored(self) -> bool:
         """Whether this value came from a store, so that it has a ``meta``."""
-        return self._meta is not None
+        return hasattr(self, "_meta")
 
     @property
     def meta(self) -> Meta:
@@ -323,13 +234,18 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         Raises:
             InvalidCall: It was never stored.
         """
-        if self._meta is None:
+        if not self.is_stored:
             raise InvalidCall(
                 f"Cannot give the meta of this {type(self).__name__}.",
                 why=["it was never stored"],
                 do="take the value that create() gives back.",
             )
         return self._meta
+
+
+def attach(resource: Resource, meta: Meta) -> None:
+    """Say what the store knows of a resource."""
+    object.__setattr__(resource, "_meta", meta)
 
 
 def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
@@ -434,56 +350,8 @@ def _refused(cls: type, problems: list[str]) -> InvalidModel:
 
 
 def is_model(value: object) -> TypeGuard[type[Resource]]:
-    """Tell whether it is the class of a kind, and neither an abstract one nor anything else."""
-    return isinstance(value, type) and hasattr(value, "__emco__")
-
-
-def _undefined(cls: type, problem: Exception) -> InvalidModel:
-    return InvalidModel(
-        f"Cannot use {cls.__name__}.",
-        why=[str(problem).splitlines()[0]],
-        do="define what its annotations name, in the same module, before it is used.",
-        model=cls.__name__,
-    )
-
-
-def find_model(owner: type[Resource], target: Any) -> type[Resource]:
-    """Find the class of a reference's target, which may be given by the name of its kind.
-
-    Raises:
-        InvalidModel: No class of that name can be seen from the owner.
-    """
-    if not isinstance(target, str):
-        return target  # type: ignore[no-any-return]  # shapes.py has checked that it is a resource
-    for model in connected([owner]):
-        if model.__emco__.kind == target:
-            return model
-    found = getattr(sys.modules.get(owner.__module__), target, None)
-    if is_model(found):
-        return found
-    raise InvalidModel(
-        f"Cannot resolve the reference of {owner.__name__} to {target!r}.",
-        why=["no resource of that name can be seen from it"],
-        do="define it in the same module, or refer to the class itself.",
-        model=owner.__name__,
-    )
-
-
-def connected(models: list[type[Resource]]) -> list[type[Resource]]:
-    """Give the models and all that hang together with them: ancestors, children, targets and referrers."""
-    found: dict[type[Resource], None] = {}
-    stack = list(models)
-    while stack:
-        model = stack.pop()
-        if model in found:
-            continue
-        found[model] = None
-        spec = model.__emco__
-        if spec.parent is not None:
-            stack.append(spec.parent)
-        stack.extend(sorted((*spec.children, *spec.referrers), key=lambda other: other.__emco__.kind))
-        stack.extend(target for target in spec.targets() if not isinstance(target, str))
-    return list(found)
+    """Tell whether it is the class of a kind; see :func:`emco_store.core.specs.is_kind`."""
+    return is_kind(value)
 
 
 def invalid_resource(name: str, problem: ValidationError, key: Key | None = None) -> InvalidResource:

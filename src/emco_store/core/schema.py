@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from emco_store.core.keys import Key
-from emco_store.core.resource import Resource, connected, is_model
+from emco_store.core.resource import Resource, is_model
+from emco_store.core.specs import connected
 from emco_store.errors import InvalidCall, InvalidModel
 
 

@@ -37,7 +37,7 @@ def look_up_many(
 ) -> Flow[tuple[Any, ...]]:
     """Read several resources outside a transaction, in one request; see :func:`get_many`."""
     wanted = _versions(keys, if_version)
-    records = (yield from Get(tuple(dict.fromkeys(keys))).ask()) if keys else {}
+    records: Mapping[Key, Record] = (yield from Get(tuple(dict.fromkeys(keys))).ask()) if keys else {}
     return _values(context, keys, records, wanted, missing_ok=missing_ok)
 
 

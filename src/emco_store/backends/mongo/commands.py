@@ -126,8 +126,8 @@ def updates(commit: Commit) -> list[Document]:
 
 def documents_in(statements: Iterable[Document]) -> int:
     """Count the documents that statements must find."""
-    ids = (one["q"]["_id"] for one in statements)
-    return sum(len(found["$in"]) if isinstance(found, dict) else 1 for found in ids)
+    ids: Iterable[Any] = (one["q"]["_id"] for one in statements)
+    return sum(1 if isinstance(found, str) else len(found["$in"]) for found in ids)
 
 
 def settlement(txid: str) -> tuple[Document, Document]:

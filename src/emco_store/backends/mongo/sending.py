@@ -95,7 +95,7 @@ def sending(commits: Sequence[Commit], *, boldly: bool) -> Sending:
     has_deletes = is_alone and documents_in(parts[0].deletes) > FEW
     is_free = are_apart(commits)
     touched = {key.text for commit in commits for key in commit.touched}
-    shared = Counter(text for part in parts for text in part.guards if text not in touched) if is_free else Counter()
+    shared = Counter(text for part in parts for text in part.guards if is_free and text not in touched)
     updates = [*moves(shared)]
     creates: list[Document] = []
     for part in parts:

@@ -8,8 +8,8 @@ from typing import Any
 from emco_store import InvalidResource, Key, Resource, Store
 from emco_store.cli.graphs.graph import Arrow, Box, Graph
 from emco_store.core.refs import RefSpec
-from emco_store.core.resource import find_model
 from emco_store.core.shapes import Either, Entries, Items, Leaf, Node, Struct
+from emco_store.core.specs import find_model
 
 MAX_BOXES = 250
 """Resources in one drawing; beyond it nobody could read it."""
