@@ -53,7 +53,7 @@ class Unit:
         self.reads = 0
         self._before: dict[Key, frozenset[Key]] = {}
         self._dropped: dict[Key, Record] = {}
-        self._followed: list[tuple[Key, Sequence[Edge]]] = []
+        self._followed: list[tuple[AbstractSet[Key], Sequence[Record]]] = []
         self._deletions: list[Deletion] = []
         self._changes: list[Change] = []
         self._suspects: list[Blocker] = []
@@ -235,6 +235,7 @@ class Unit:
         lost: dict[Key, list[Edge]] = defaultdict(list)
         while frontier:
             level = frozenset(frontier)
+            self._followed.append((level, referrers))
             reached = [deletion for record in referrers if (deletion := self._reach(record, level, lost))]
             for deletion in reached:
                 self._drop(deletion.key, named=False)
@@ -248,11 +249,9 @@ class Unit:
 
     def _reach(self, record: Record, level: AbstractSet[Key], lost: dict[Key, list[Edge]]) -> Deletion | None:
         """Take note of what the rules of a record say when its targets go; give its own deletion if it goes along."""
-        edges = record.edges_to(level)
-        self._followed.append((record.key, edges))
         is_going = record.key in self.gone and record.key not in self.puts
         reached: Deletion | None = None
-        for edge in edges:
+        for edge in record.edges_to(level):
             if edge.rule is Rule.PROTECT or (edge.rule is Rule.RESTRICT and not is_going):
                 self._suspect(record.key, edge)
             elif is_going:
@@ -370,7 +369,12 @@ class Unit:
     def _commit(self) -> Commit:
         going = [key for key in self.gone if key not in self.puts] if self.puts else self.gone
         deletes = tuple(key for key in going if self.base.get(key) is not None)
-        followed = {(key, edge.target) for key, edges in self._followed if key in self.puts for edge in edges}
+        followed = {
+            (record.key, edge.target)
+            for level, records in (self._followed if self.puts else ())
+            for record in records if record.key in self.puts
+            for edge in record.edges_to(level)
+        }  # fmt: skip
         require: set[Key] = set()
         missing: list[tuple[str, Key]] = []
         for key, record in self.puts.items():
