@@ -176,7 +176,7 @@ class Commit:
     @property
     def touched(self) -> frozenset[Key]:
         """The keys of all records whose state matters or changes, apart from their guards."""
-        return frozenset((*self.expect, *self.sealed, *(put.key for put in self.puts), *self.deletes))
+        return frozenset(self.expect).union(self.sealed, (put.key for put in self.puts), self.deletes)
 
     @property
     def size(self) -> int:

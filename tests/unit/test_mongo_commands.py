@@ -70,6 +70,18 @@ def test_statements_that_differ_only_in_whom_they_are_for_become_one():
     assert [7] == [command.total for command in in_commands("update", statements)]
 
 
+def test_statement_for_a_key_that_must_be_free_stands_alone():
+    """What must be absent is never looked for among what must be there, whatever the guards say (OCC-1)."""
+    keys = [Key("App", f"k{number}") for number in range(3)]
+    sealed = {key: Seal(f"u{number}", 1) for number, key in enumerate(keys)}
+    commit = Commit("t", {keys[0]: None}, sealed=sealed, deletes=tuple(keys))
+
+    deletes = commands.parts_of(commit).deletes
+
+    assert [["App/k0"], ["App/k1", "App/k2"]] == [*map(ids, deletes)]
+    assert [{"$exists": True}, {"$exists": False}] == [one["q"]["x"] for one in deletes]
+
+
 def test_record_that_is_written_and_read_is_the_same():
     """What goes in comes back, NUL in an indexed text too (ID-13)."""
     made = record(A, unique=(("code", "3x"),), index=(("rank", "3a\0\1b"),))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -115,7 +115,7 @@ class Record:
     @property
     def targets(self) -> frozenset[Key]:
         """The keys that it refers to, its parent's included."""
-        return frozenset(edge.target for edge in self.edges)
+        return frozenset([edge.target for edge in self.edges])
 
     def guarded(self, guard: int) -> Record:
         """Give the same with another guard."""
@@ -126,7 +126,6 @@ class Record:
             self.updated_us, guard,
         )  # fmt: skip
 
-    def edges_to(self, targets: Iterable[Key]) -> tuple[Edge, ...]:
+    def edges_to(self, targets: AbstractSet[Key]) -> list[Edge]:
         """Give its edges to any of the targets."""
-        wanted = set(targets)
-        return tuple(edge for edge in self.edges if edge.target in wanted)
+        return [edge for edge in self.edges if edge.target in targets]

@@ -44,7 +44,8 @@ class Holding:
 
     def forget(self, keys: Iterable[Key]) -> None:
         """Take note that records were written or deleted, which ended their hold."""
-        self._keys.difference_update(keys)
+        if self._keys:
+            self._keys.difference_update(keys)
 
     def give_back(self) -> Flow[None]:
         """Let others go on with what is still held."""

@@ -7,8 +7,9 @@ carries everything that the unit rests on, so a crash at any moment leaves all o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from emco_store.core.codec import Draft, Untyped, draft, with_meta
@@ -52,7 +53,7 @@ class Unit:
         self.reads = 0
         self._before: dict[Key, frozenset[Key]] = {}
         self._dropped: dict[Key, Record] = {}
-        self._followed: set[tuple[Key, Key]] = set()
+        self._followed: list[tuple[AbstractSet[Key], Sequence[Record]]] = []
         self._deletions: list[Deletion] = []
         self._changes: list[Change] = []
         self._suspects: list[Blocker] = []
@@ -107,16 +108,19 @@ class Unit:
 
     def _rest_on(self, key: Key, record: Record | None) -> None:
         """Make a state part of what the unit rests on; one that an earlier write rules out fails now, and for good."""
-        expected = self.expect.setdefault(key, None if record is None else record.stamp)
-        if expected is not None:
-            self._match(key, record, expected)
-        elif record is not None:
+        stamp = None if record is None else record.stamp
+        expected = self.expect.setdefault(key, stamp)
+        if expected is stamp:
+            return
+        if expected is None:
             raise already_exists(key)
+        self._match(key, record, expected)
 
     def referrers_of(self, targets: Sequence[Key]) -> Flow[list[Record]]:
         """Load the targets, seal them, and give all who refer to any of them, as this unit sees those.
 
-        Referrers that the unit deletes are among them, as they last were: PROTECT asks for them.
+        Referrers that the unit deletes are among them, as they last were: PROTECT asks for them. The backend
+        still knows them, but for what the unit wrote before it deleted them.
         """
         unread = tuple(key for key in targets if key not in self.base)
         limit = self.context.limits.max_records + 1
@@ -124,12 +128,13 @@ class Unit:
         self._learn(unread, answer.records)
         for target in targets:
             self.seal(target)
-        found = {record.key: self.remember(record) for record in answer.referrers}
+        found = [self.remember(record) for record in answer.referrers]
         self._check_size(len(self.gone) + len(found), "the records that refer to what goes")
-        found |= self._dropped
-        found |= self.puts
-        wanted = set(targets)
-        return [found[key] for key in sorted(found) if not wanted.isdisjoint(found[key].targets)]
+        if self._dropped or self.puts:
+            latest = {record.key: record for record in found} | self._dropped | self.puts
+            found = sorted(latest.values(), key=attrgetter("key.text"))
+        wanted = frozenset(targets)
+        return [record for record in found if record.edges_to(wanted)]
 
     # writing
 
@@ -229,26 +234,33 @@ class Unit:
         """Follow the references to what goes, level by level, until nothing more goes."""
         lost: dict[Key, list[Edge]] = defaultdict(list)
         while frontier:
-            reached: dict[Key, Deletion] = {}
-            for record in referrers:
-                is_going = self.current(record.key) is None
-                for edge in record.edges_to(frontier):
-                    self._followed.add((record.key, edge.target))
-                    if edge.rule is Rule.PROTECT or (edge.rule is Rule.RESTRICT and not is_going):
-                        self._suspect(record.key, edge)
-                    elif edge.rule is Rule.CASCADE and not is_going:
-                        reached.setdefault(record.key, Deletion(record.key, edge))
-                    elif not is_going:
-                        lost[record.key].append(edge)
-            for key in reached:
-                self._drop(key, named=False)
-            self._deletions += reached.values()
-            frontier = list(reached)
+            level = frozenset(frontier)
+            self._followed.append((level, referrers))
+            reached = [deletion for record in referrers if (deletion := self._reach(record, level, lost))]
+            for deletion in reached:
+                self._drop(deletion.key, named=False)
+            self._deletions += reached
+            frontier = [deletion.key for deletion in reached]
             referrers = (yield from self.referrers_of(frontier)) if frontier else ()
         for key, edges in lost.items():
             remaining = self.current(key)
             if remaining is not None:
                 self._release(remaining, edges)
+
+    def _reach(self, record: Record, level: AbstractSet[Key], lost: dict[Key, list[Edge]]) -> Deletion | None:
+        """Take note of what the rules of a record say when its targets go; give its own deletion if it goes along."""
+        is_going = record.key in self.gone and record.key not in self.puts
+        reached: Deletion | None = None
+        for edge in record.edges_to(level):
+            if edge.rule is Rule.PROTECT or (edge.rule is Rule.RESTRICT and not is_going):
+                self._suspect(record.key, edge)
+            elif is_going:
+                continue
+            elif edge.rule is Rule.CASCADE:
+                reached = reached or Deletion(record.key, edge)
+            else:
+                lost[record.key].append(edge)
+        return reached
 
     def _release(self, record: Record, edges: Sequence[Edge]) -> None:
         """Apply the rules of lost references; a default that goes as well cannot take their place and blocks."""
@@ -264,11 +276,12 @@ class Unit:
         self._suspects.append(Blocker(referrer, edge.place, edge.rule, edge.target))
 
     def _drop(self, key: Key, *, named: bool) -> None:
-        record = self.current(key)
-        if record is not None:
-            self._dropped[key] = record
-        self.puts.pop(key, None)
-        self.gone[key] = named or self.gone.get(key, False)
+        if self.puts and key in self.puts:
+            self._dropped[key] = self.puts.pop(key)
+        if named:
+            self.gone[key] = True
+        else:
+            self.gone.setdefault(key, False)
 
     def _draft(self, resource: R) -> Draft[R]:
         if not isinstance(resource, Resource):  # pyright: ignore[reportUnnecessaryIsInstance]  # see Key.parse
@@ -354,7 +367,14 @@ class Unit:
         return found
 
     def _commit(self) -> Commit:
-        deletes = tuple(key for key in self.gone if key not in self.puts and self.base.get(key) is not None)
+        going = [key for key in self.gone if key not in self.puts] if self.puts else self.gone
+        deletes = tuple(key for key in going if self.base.get(key) is not None)
+        followed = {
+            (record.key, edge.target)
+            for level, records in (self._followed if self.puts else ())
+            for record in records if record.key in self.puts
+            for edge in record.edges_to(level)
+        }  # fmt: skip
         require: set[Key] = set()
         missing: list[tuple[str, Key]] = []
         for key, record in self.puts.items():
@@ -363,7 +383,7 @@ class Unit:
             for edge in record.edges:
                 target = edge.target
                 if target in self.gone and target not in self.puts:
-                    if target in kept and (key, target) not in self._followed:  # the two were read at different times
+                    if target in kept and (key, target) not in followed:  # the two were read at different times
                         raise _read_apart(key, pinned=base is None)
                     missing.append((f"{key} {edge.place}", target))
                 elif target not in kept and (target not in self.puts or self._was_there(target)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from emco_store.backends.mongo.documents import (
@@ -87,14 +88,11 @@ def parts_of(commit: Commit) -> Parts:
     # Whoever holds records looks for that, too.
     guards = commit.require - touched if not commit.holder else frozenset[Key]()
     new = [key for key in puts if key in commit.expect and commit.expect[key] is None and key not in deletes]
-    others = sorted((touched | commit.require) - guards - deletes - frozenset(new))
+    others = (touched | commit.require) - guards - deletes - frozenset(new)
     return Parts(
         guards=sorted(key.text for key in guards),
-        deletes=[*_merged(_statement(key, commit, None, is_delete=True) for key in sorted(deletes))],
-        changes=[
-            *_releases(commit),
-            *_merged(_statement(key, commit, puts.get(key), is_delete=False) for key in others),
-        ],
+        deletes=[*_statements(deletes, commit, {}, is_delete=True)],
+        changes=[*_releases(commit), *_statements(others, commit, puts, is_delete=False)],
         creates=[_statement(key, commit, puts[key], is_delete=False) for key in sorted(new)],
     )
 
@@ -135,25 +133,37 @@ def settlement(txid: str) -> tuple[Document, Document]:
     return {"_id": outcome_id(txid)}, {"$setOnInsert": {"o": Outcome.ABORTED.value}, "$currentDate": {"t": True}}
 
 
-def _merged(statements: Iterable[Document]) -> Iterator[Document]:
-    """Make one statement of those that differ only in whom they are for, because the server takes less time for it.
+def _statements(
+    keys: Iterable[Key], commit: Commit, puts: Mapping[Key, Record], *, is_delete: bool
+) -> Iterator[Document]:
+    """Write what a commit does to records, as one statement for those to whom it does the same in the same state.
 
-    A uid belongs to one record for ever, so whoever has one of the keys and one of the uids has its own.
+    The server takes less time for it. A uid belongs to one record for ever, so whoever has one of the keys and one of
+    the uids has its own.
     """
-    alike: dict[str, list[Document]] = {}
-    for statement in statements:
-        query = statement["q"]
-        can = not statement.get("upsert") and "$set" not in statement["u"] and isinstance(query.get("u"), str)
-        rest = {name: value for name, value in query.items() if name not in {"_id", "u"}}
-        alike.setdefault(repr((rest, statement["u"])) if can else query["_id"], []).append(statement)
+    alike: dict[object, list[tuple[Key, str]]] = {}
+    for key in sorted(keys, key=attrgetter("text")):
+        uid, state = _uid_and_state(key, commit)
+        group = (state, not is_delete and key in commit.require) if uid and key not in puts else key.text
+        alike.setdefault(group, []).append((key, uid))
     for several in alike.values():
         for first in range(0, len(several), _MERGED):
             some = several[first : first + _MERGED]
-            if len(some) == 1:
-                yield some[0]
-                continue
-            whom = {name: {"$in": [one["q"][name] for one in some]} for name in ("_id", "u")}
-            yield {"q": {**some[0]["q"], **whom}, "u": some[0]["u"], "multi": True}
+            key, _ = some[0]
+            statement = _statement(key, commit, puts.get(key), is_delete=is_delete)
+            if len(some) > 1:
+                whom = {"_id": {"$in": [key.text for key, _ in some]}, "u": {"$in": [uid for _, uid in some]}}
+                statement = {"q": {**statement["q"], **whom}, "u": statement["u"], "multi": True}
+            yield statement
+
+
+def _uid_and_state(key: Key, commit: Commit) -> tuple[str, tuple[int | None, int | None]]:
+    """Give the uid that a record must have, empty where none is known, and the version and the guard."""
+    stamp, seal = commit.expect.get(key), commit.sealed.get(key)
+    whose = seal or stamp
+    if whose is None or (stamp is None and key in commit.expect):
+        return "", (None, None)
+    return whose.uid, (stamp and stamp.version, seal and seal.guard)
 
 
 def _releases(commit: Commit) -> Iterator[Document]:

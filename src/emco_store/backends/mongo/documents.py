@@ -98,9 +98,9 @@ def decoded(documents: Iterable[Mapping[str, Any]]) -> list[Record]:
 
 
 def _whole(key: Key, document: Mapping[str, Any]) -> Record:
-    uid, version, times = document["u"], document["v"], (document["c"], document["m"])
+    uid, version, created_us, updated_us = document["u"], document["v"], document["c"], document["m"]
     known = isinstance(uid, str) and isinstance(version, int) and isinstance(document["d"], bytes)
-    if not known or not all(_FIRST_US <= time_us <= _LAST_US for time_us in times):
+    if not known or not _FIRST_US <= created_us <= _LAST_US or not _FIRST_US <= updated_us <= _LAST_US:
         message = "a field is of another type"
         raise TypeError(message)
     return Record(
@@ -109,14 +109,16 @@ def _whole(key: Key, document: Mapping[str, Any]) -> Record:
         version=version,
         document=document["d"],
         edges=tuple(
-            known_edge(target, tuple(path), rule, at_key, default)
-            for target, path, rule, at_key, default in document["e"]
+            [
+                known_edge(target, tuple(path), rule, at_key, default)
+                for target, path, rule, at_key, default in document["e"]
+            ]
         ),
-        unique=tuple((name, text) for name, text in document["p"]),
-        index=tuple((name.partition(":")[2], unplaced(text)) for name, text in document.get("i", {}).items()),
-        created_us=times[0],
-        updated_us=times[1],
-        guard=seal(document).guard,
+        unique=tuple([(name, text) for name, text in document["p"]]),
+        index=tuple([(name.partition(":")[2], unplaced(text)) for name, text in document.get("i", {}).items()]),
+        created_us=created_us,
+        updated_us=updated_us,
+        guard=_guard(document),
     )
 
 
@@ -146,8 +148,12 @@ def stamp(document: Mapping[str, Any]) -> Stamp:
 
 def seal(document: Mapping[str, Any]) -> Seal:
     """Give the guard of a record."""
+    return Seal(stamp(document).uid, _guard(document))
+
+
+def _guard(document: Mapping[str, Any]) -> int:
     guard = document.get("g")
-    return Seal(stamp(document).uid, guard if isinstance(guard, int) else 0)
+    return guard if isinstance(guard, int) else 0
 
 
 def claim_of(kind: str, name: str, text: str) -> str:

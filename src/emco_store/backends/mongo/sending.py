@@ -16,7 +16,7 @@ from typing import NamedTuple
 import bson
 from bson.raw_bson import RawBSONDocument
 
-from emco_store.backends.mongo.commands import documents_in, moves, outcome, parts_of
+from emco_store.backends.mongo.commands import Parts, documents_in, moves, outcome, parts_of
 from emco_store.backends.mongo.documents import Document, outcome_id
 from emco_store.core.keys import Key
 from emco_store.errors import InvalidResource
@@ -94,8 +94,7 @@ def sending(commits: Sequence[Commit], *, boldly: bool) -> Sending:
     is_alone = len(parts) == 1
     has_deletes = is_alone and documents_in(parts[0].deletes) > FEW
     is_free = are_apart(commits)
-    touched = {key.text for commit in commits for key in commit.touched}
-    shared = Counter(text for part in parts for text in part.guards if is_free and text not in touched)
+    shared = _shared_guards(commits, parts) if is_free else Counter[str]()
     updates = [*moves(shared)]
     creates: list[Document] = []
     for part in parts:
@@ -122,8 +121,17 @@ def are_apart(commits: Sequence[Commit]) -> bool:
 
     Where two are, what the one does to the record must stay before or behind what the other does to it.
     """
+    if len(commits) == 1:
+        return True
     touched = [commit.touched for commit in commits]
-    return len(commits) == 1 or sum(map(len, touched)) == len(frozenset[Key]().union(*touched))
+    return sum(map(len, touched)) == len(frozenset[Key]().union(*touched))
+
+
+def _shared_guards(commits: Sequence[Commit], parts: Sequence[Parts]) -> Counter[str]:
+    """Count how far the commits together move each guard that may move ahead of everything else."""
+    moving = Counter(text for part in parts for text in part.guards)
+    touched = {key.text for commit in commits for key in commit.touched} if moving else ()
+    return Counter({text: count for text, count in moving.items() if text not in touched})
 
 
 def _inserted(statement: Document) -> Document:
