@@ -13,12 +13,15 @@ import cProfile
 import pstats
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
 from benchmarks.__main__ import servers
 from benchmarks.bench import Bench
+from benchmarks.machine import describe
 from benchmarks.measure import Effort, steady_memory
 from benchmarks.model import Service
 from benchmarks.worlds import World
@@ -27,13 +30,13 @@ from emco_store import Key
 LAYERS: Sequence[tuple[str, Sequence[str]]] = (
     ("the benchmark", ("/benchmarks/",)),
     ("retries (tenacity)", ("tenacity/",)),
-    ("shell", ("emco_store/_sync/", "emco_store/_aio/", "emco_store/connect")),
+    ("shell", ("emco_store/_sync/", "emco_store/_aio/", "emco_store/connect", "emco_store/lines", "emco_store/turns")),
     ("flows", ("emco_store/flows/",)),
     ("core: codec", ("emco_store/core/codec", "emco_store/core/documents")),
     ("core: keys and references", ("emco_store/core/keys", "emco_store/core/refs", "emco_store/core/shapes",
                                    "emco_store/core/records")),
     ("core: models", ("emco_store/core/",)),
-    ("backend: commands", ("/commands.py",)),
+    ("backend: commands", ("/commands.py", "/sending.py")),
     ("backend: port", ("emco_store/backends/", "emco_store/ports")),
     ("pydantic", ("pydantic", "Pydantic", "SchemaValidator", "SchemaSerializer", "to_json", "from_json")),
     ("driver: waiting for the server", ("method 'recv", "method 'poll", "method 'send", "select", "recv_into")),
@@ -41,9 +44,37 @@ LAYERS: Sequence[tuple[str, Sequence[str]]] = (
     ("driver", ("pymongo/", "redis/", "hiredis")),
     ("asyncio", ("asyncio",)),
 )  # fmt: skip
+HEAD = """# Where the time goes, by layer
+
+<!-- Made by `python -m benchmarks.profile --out docs`: do not edit, run it again. -->
+
+Microseconds of each operation of one blocking client, or of 32 asyncio tasks, in the layers of the client. `by the
+clock` less `processor` is the server and waiting for it. A profiler measured the shares, and its own price is taken out.
+
+Measured on: {machine}.
+"""
 TASKS = 32
 TASKS_CREATE = f"create by {TASKS} tasks"
 OPERATIONS = {"create": 400, "get": 1_000, "update": 400, "list of 1,000": 8, "delete of a leaf": 200, TASKS_CREATE: 40}
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What one operation takes, in microseconds.
+
+    Attributes:
+        backend: On which backend.
+        operation: Which operation.
+        wall_us: By the clock.
+        cpu_us: Of the client's processor.
+        layers: How that is shared among the layers.
+    """
+
+    backend: str
+    operation: str
+    wall_us: float
+    cpu_us: float
+    layers: Mapping[str, float]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,7 +83,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("backends", nargs="*", default=["memory", "redis", "mongo"])
     parser.add_argument("--only", default="", metavar="OPERATION")
     parser.add_argument("--top", type=int, default=14, metavar="N", help="functions shown for each operation")
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="write explanation/time-by-layer.md there, e.g. docs"
+    )
     known = parser.parse_args(arguments)
+    shares: list[Shares] = []
     with servers(set(known.backends) - {"memory"}) as found:
         urls = {name: url for name, (url, _) in found.items()}
         for backend in known.backends:
@@ -60,7 +95,9 @@ def main(arguments: Sequence[str]) -> int:
                 for name, work in _works(bench, backend):
                     if known.only in name:
                         each = TASKS if name == TASKS_CREATE else 1
-                        _report(f"{backend}: {name}", work, OPERATIONS[name], each=each, top=known.top)
+                        shares.append(_profile(backend, name, work, each=each, top=known.top))
+    if known.out is not None:
+        (known.out / "explanation" / "time-by-layer.md").write_text(_page(shares), "utf-8")
     return 0
 
 
@@ -99,7 +136,8 @@ def _by_tasks(bench: Bench, world: World, backend: str) -> Iterator[tuple[str, C
     yield TASKS_CREATE, lambda: bench.run(together())
 
 
-def _report(title: str, work: Callable[[], object], operations: int, *, each: int, top: int) -> None:
+def _profile(backend: str, operation: str, work: Callable[[], object], *, each: int, top: int) -> Shares:
+    operations = OPERATIONS[operation]
     for _ in range(operations // 10 + 1):
         work()
     with steady_memory():
@@ -120,12 +158,33 @@ def _report(title: str, work: Callable[[], object], operations: int, *, each: in
     for place, (_, _, own, _, callers) in table.stats.items():
         for layer, part in _share(place, own, callers):
             layers[layer] += part
-    print(f"\n{title}: {wall_us:.0f} us by the clock, {cpu_us:.1f} us of CPU")
-    for layer, own in sorted(layers.items(), key=lambda pair: -pair[1]):
-        print(f"    {own / total * cpu_us:8.1f} us  {100 * own / total:4.0f} %  {layer}")
+    scaled = {layer: own / total * cpu_us for layer, own in layers.items()}
+    print(f"\n{backend}: {operation}: {wall_us:.0f} us by the clock, {cpu_us:.1f} us of CPU")
+    for layer, own_us in sorted(scaled.items(), key=lambda pair: -pair[1]):
+        print(f"    {own_us:8.1f} us  {100 * own_us / cpu_us:4.0f} %  {layer}")
     print("  functions, own time, scaled; calls for each operation:")
     for place, (_, calls, own, _, _) in sorted(table.stats.items(), key=lambda pair: -pair[1][2])[:top]:
         print(f"    {own / total * cpu_us:8.1f} us  {calls / count:7.1f} x  {_name(place)}")
+    return Shares(backend, operation, wall_us, cpu_us, scaled)
+
+
+def _page(shares: Sequence[Shares]) -> str:
+    machine = ", ".join(f"{name} {value}" for name, value in describe().items())
+    parts = [HEAD.format(machine=machine)]
+    for backend in dict.fromkeys(one.backend for one in shares):
+        columns = [one for one in shares if one.backend == backend]
+        layers = [*(layer for layer, _ in LAYERS), "other"]
+        rows = [("by the clock", [one.wall_us for one in columns]), ("processor", [one.cpu_us for one in columns])]
+        rows += [(layer, [one.layers.get(layer, 0.0) for one in columns]) for layer in layers]
+        parts += [
+            f"## {backend}\n",
+            "| microseconds | " + " | ".join(one.operation for one in columns) + " |",
+            "| --- |" + " ---: |" * len(columns),
+            *(f"| {name} | " + " | ".join(f"{value:,.0f}" for value in values) + " |"
+              for name, values in rows if max(values) >= 1),
+            "",
+        ]  # fmt: skip
+    return "\n".join(parts)
 
 
 def _share(place: tuple[str, int, str], own: float, callers: Any) -> Iterator[tuple[str, float]]:

@@ -243,8 +243,12 @@ def _point(listing: Listing) -> tuple[str, str] | None:
 def _matching(context: Context, listing: Listing, records: Sequence[Record]) -> Iterator[tuple[Record, Any]]:
     for record in records:
         value = context.value_or_error(record)
-        if isinstance(value, InvalidResource) or all(condition.holds(value) for condition in listing.where):
+        if not listing.where or isinstance(value, InvalidResource) or _holds(listing.where, value):
             yield record, value
+
+
+def _holds(conditions: Sequence[Condition], value: Any) -> bool:
+    return all(condition.holds(value) for condition in conditions)
 
 
 def _belongs(listing: Listing, record: Record) -> bool:
