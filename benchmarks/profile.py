@@ -49,7 +49,7 @@ HEAD = """# Where the time goes, by layer
 <!-- Made by `python -m benchmarks.profile --out docs`: do not edit, run it again. -->
 
 Microseconds of each operation of one blocking client, or of 32 asyncio tasks, in the layers of the client. `by the
-clock` less `processor` is the server and waiting for it. A profiler measured the shares, and its own price is taken out.
+clock` less `processor` is the server and waiting for it. A profiler measured the shares; its own price is taken out.
 
 Measured on: {machine}.
 """
