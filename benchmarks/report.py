@@ -25,8 +25,8 @@ The machine, and what ran on it:
 
 {machine}
 
-Run it again: `python3 dev.py bench`. Every round's figures: [results.json](performance/results.json). Why some goals are
-missed: [Speed](explanation/speed.md).
+Run it again: `python3 dev.py bench`. Every round's figures: [results.json](performance/results.json). Why some
+goals are missed: [Speed](explanation/speed.md).
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from emco_store.core.records import Record
 from emco_store.core.refs import Ref
 from emco_store.errors import MissingReference, UnknownOutcome
 from emco_store.ports import Commit, Fenced, OutcomeLost, Receipt, Refusal
+from emco_store.turns import AsyncTurns
 
 PIN = Pin(name="p", to=Ref("Hub/h"))
 
@@ -81,7 +83,15 @@ def commits(backend: FaultyBackend) -> list[Commit]:
     return [argument for name, argument in backend.faults.requests if name == "commit"]
 
 
-@pytest.mark.parametrize(("design", "then"), [(PipingPort, CALM), (GroupingPort, Weather(late=1.0))])
+class OnePipe(PipingPort):
+    """Sends one group at a time, so that those who come together go together."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._lanes = cycle([AsyncTurns[Any, Any](members=100, weight=100)])
+
+
+@pytest.mark.parametrize(("design", "then"), [(OnePipe, CALM), (GroupingPort, Weather(late=1.0))])
 def test_commit_that_was_cut_off_with_its_group_is_lost(design, then):
     """ATM-4: whoever went with one that was interrupted is told that its answer is lost: it may still happen."""
     loop = VirtualLoop(seeded("order"), most_steps=10_000)

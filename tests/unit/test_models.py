@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from pydantic import PrivateAttr
 
-from emco_store import InvalidCall, Resource, connect
+from emco_store import SET_DEFAULT, InvalidCall, Key, Ref, Resource, connect, on_delete
 
 
 class Site(Resource):
@@ -49,6 +49,19 @@ def test_value_that_was_never_stored_has_no_meta(way):
     assert not other.is_stored
     with pytest.raises(InvalidCall, match="never stored"):
         _ = other.meta
+
+
+class Plan(Resource):
+    """A model whose reference has its default as text."""
+
+    site: Annotated[Ref[Site], on_delete(SET_DEFAULT)] = "Site/main"  # type: ignore[assignment]  # read as a new value is
+
+
+def test_default_that_is_text_is_a_reference():
+    """Defaults are not validated, and are bound all the same (REF-1)."""
+    first, second = Plan(name="a"), Plan(name="b")
+
+    assert Key("Site", "main") == first.site.key == second.site.key
 
 
 def test_values_of_different_versions_differ():

@@ -170,8 +170,8 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         spec.complete()
         for name, node, known in spec.plain:
             old = values[name]
-            if old is not None:
-                values[name] = known.get(old.text) or bind_field(name, node, old, own, values)
+            if old is not None:  # a default may be text
+                values[name] = known.get(getattr(old, "text", "")) or bind_field(name, node, old, own, values)
         for name, node in spec.nodes:
             old = values[name]
             if old is not None:
