@@ -153,6 +153,8 @@ def _command(
         f"--wiredTigerCacheSizeGB={cache_gb}",
         "--setParameter=diagnosticDataCollectionEnabled=false",
         "--setParameter=enableTestCommands=1",  # tests make commands fail with failCommand
+        # Each test drops its collections, whose seven files stay open for as long as a snapshot may look back.
+        "--setParameter=minSnapshotHistoryWindowInSeconds=30",
     ]
 
 
