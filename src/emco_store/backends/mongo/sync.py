@@ -297,7 +297,7 @@ class MongoPort:
         return found
 
     def _ask(self, query: Document, limit: int, **options: Any) -> Sequence[Document]:
-        """Give the first documents that a filter finds, mostly in one reply, which PyMongo's cursors do more for."""
+        """Give the first documents that a filter finds; as a plain command, because a cursor costs the client more."""
         command = {"find": self._name, "filter": query, "limit": limit, "batchSize": limit, **options, **IN_ONE_MOMENT}
 
         def send(within_s: float) -> Sequence[Document]:
