@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from pydantic_core import from_json, to_json
+
 from emco_store.core.keys import Key
 from emco_store.core.refs import Rule
 
@@ -72,6 +74,34 @@ def known_edge(target: str, path: tuple[str | int, ...], rule: str, at_key: bool
         ValueError: There is no such rule.
     """
     return Edge(Key.parse(target), path, Rule(rule), at_key, None if default is None else Key.parse(default))
+
+
+@lru_cache(maxsize=10_000)
+def write_edges(edges: tuple[Edge, ...]) -> bytes:
+    """Write edges as the JSON text in which backends store them; the same few are written again and again."""
+    return to_json(
+        [
+            (edge.target.text, edge.path, edge.rule.value, edge.at_key, edge.default and edge.default.text)
+            for edge in edges
+        ]
+    )
+
+
+@lru_cache(maxsize=10_000)
+def read_edges(text: bytes) -> tuple[Edge, ...]:
+    """Read edges from the JSON text in which they are stored; the same few are read again and again.
+
+    Raises:
+        InvalidResource: A key in it is none.
+        TypeError: It holds something else than edges.
+        ValueError: It is no JSON, or there is no such rule.
+    """
+    return tuple(
+        [
+            known_edge(target, tuple(path), rule, at_key, default)
+            for target, path, rule, at_key, default in from_json(text)
+        ]
+    )
 
 
 @dataclass(frozen=True, slots=True)
