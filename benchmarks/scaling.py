@@ -184,6 +184,27 @@ def plans(bench: Bench) -> Curve:
     return _curve("memory of a cascade plan", "records in the plan", "peak, KiB", {"plan_delete": points})
 
 
+def checks(bench: Bench) -> Curve:
+    """Measure the client's memory at its peak while everything that is stored is checked, page by page."""
+    points: list[tuple[int, float]] = []
+    store = bench.store("mongo", bench.namespace())
+    there = 0
+    for size in bench.effort.sizes:
+        bench.say(f"filling up to {size:,}")
+        _fill(store, there, size)
+        there = size
+        tracemalloc.start()
+        try:
+            page = store.check()
+            while page.next:
+                assert not page.flaws
+                page = store.check(after=page.next)
+            points.append((size, tracemalloc.get_traced_memory()[1] / 1024))
+        finally:
+            tracemalloc.stop()
+    return _curve("mongo: memory of a check, page by page", "resources", "peak of the client, KiB", {"check": points})
+
+
 def _curve(title: str, x: str, y: str, points: dict[str, list[tuple[int, float]]]) -> Curve:
     series = [{"name": name, "points": found} for name, found in points.items()]
     return {"title": title, "x": x, "y": y, "series": series}
@@ -198,4 +219,5 @@ GROWTHS = (
     Growth("scaling-writers-hot", ("mongo",), writers(1)),
     Growth("scaling-writers-random", ("mongo",), writers(1_000)),
     Growth("scaling-plans", (), plans),
+    Growth("scaling-checks", ("mongo",), checks),
 )
