@@ -26,23 +26,32 @@ ROOT: Final = Path(__file__).parents[2]
 PAIRS: Final = (
     ("src/emco_store/_aio", "src/emco_store/_sync"),
     ("src/emco_store/backends/mongo/aio.py", "src/emco_store/backends/mongo/sync.py"),
+    ("src/emco_store/backends/mongo/aio_wire.py", "src/emco_store/backends/mongo/sync_wire.py"),
     ("src/emco_store/backends/redis/aio.py", "src/emco_store/backends/redis/sync.py"),
 )
 """Source and twin: two folders or two files."""
 
 RENAMES: Final[Mapping[str, str]] = {
+    "AsyncBundle": "Bundle",
     "AsyncGenerator": "Generator",
+    "AsyncKeptWire": "KeptWire",
     "AsyncMongoPort": "MongoPort",
     "AsyncPlace": "Place",
+    "AsyncPlainWire": "PlainWire",
     "AsyncPort": "Port",
     "AsyncRedisPort": "RedisPort",
     "AsyncRetrying": "Retrying",
     "AsyncStore": "Store",
     "AsyncTransaction": "Transaction",
     "AsyncTurns": "Turns",
+    "AsyncWire": "Wire",
+    "_AsyncKeptBundle": "_KeptBundle",
+    "_AsyncLine": "_Line",
+    "_AsyncPlainBundle": "_PlainBundle",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "_aio": "_sync",
+    "aio_wire": "sync_wire",
     "aclose": "close",
     "asynccontextmanager": "contextmanager",
     "asyncio": "time",

@@ -48,7 +48,7 @@ def delete(*names: str) -> Commit:
 
 def named(work: Sending) -> list[tuple[str, list[Any]]]:
     """Give each command with the ids of its statements or documents."""
-    commands = [*work.begin(), *work.finish(NOW)]
+    commands = [*work.begin(), *(work.finish(NOW) if work.goes_on else ())]
     return [
         (command.name, [(item if command.name == "insert" else item["q"])["_id"] for item in read(command)])
         for command in commands
@@ -57,22 +57,22 @@ def named(work: Sending) -> list[tuple[str, list[Any]]]:
 
 def read(command: Command) -> list[dict[str, Any]]:
     """Read what is sent."""
-    return [bson.decode(item.raw) for item in command.items]
+    return [bson.decode(item) for item in command.items]
 
 
 def test_one_commit_is_one_command():
     """A create that moves two guards is one update command, which holds its outcome as well (ATM-1)."""
     found = named(sending([create("a", require=frozenset({SITE, NETWORK}))], boldly=True))
 
-    assert [("update", [{"$in": ["Network/n", "Site/s"]}, "App/a", "tx:t-a"])] == found
+    assert [("update", ["Network/n", "Site/s", "App/a", "tx:t-a"])] == found
 
 
 def test_guards_that_several_commits_move_move_once():
     """What several commits do to one guard is one statement, which moves it by as much (OCC-10)."""
     work = sending([create("a"), create("b", require=frozenset({SITE, NETWORK}))], boldly=False)
 
-    assert [({"$inc": {"g": 2}}, "Site/s"), ({"$inc": {"g": 1}}, "Network/n")] == [
-        (statement["u"], statement["q"]["_id"]) for statement in work.updates[:2]
+    assert [({"g": 2}, "Site/s"), ({"g": 1}, "Network/n")] == [
+        (statement["u"]["$inc"], statement["q"]["_id"]) for statement in work.updates[:2]
     ]
 
 
@@ -145,7 +145,7 @@ def test_commands_are_as_large_as_the_server_takes(monkeypatch):
     names = [f"n{number}" for number in range(MANY)]
 
     work = sending([create(name) for name in names], boldly=False)
-    commands = [*work.begin(), *work.finish(NOW)]
+    commands = [*work.begin(), *(work.finish(NOW) if work.goes_on else ())]
 
     assert ["update", "update", "insert"] == [command.name for command in commands]
     assert 2 * MANY + 1 == sum(command.total for command in commands)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from emco_store.backends.mongo.documents import (
@@ -19,7 +18,7 @@ from emco_store.backends.mongo.documents import (
     unplaced,
 )
 from emco_store.core.keys import Key
-from emco_store.core.records import Record
+from emco_store.core.records import Record, Seal, Stamp
 from emco_store.ports import (
     Commit,
     Follow,
@@ -35,6 +34,10 @@ GHOST_TTL = timedelta(hours=1)
 """How long a ghost stays. Only transactions that meet it need it, so any time would do."""
 _MERGED = 1000
 """How many statements at most become one."""
+FEW = 4
+"""Up to so many, statements of their own cost less than what it saves to make one of them, or to spare one command."""
+_NEVER_MADE: Document = {"$setOnInsert": {"_id": None}}
+"""What an upsert cannot do, so that it fails where it finds nothing: see :func:`_strict`."""
 _FREE: Document = {"k": {"$exists": False}}
 """The filter for what nobody holds."""
 _LAST = "\U0010ffff"
@@ -61,6 +64,19 @@ def _state(uid: str, **numbers: int) -> Document:
     return there | {name: number or {"$not": {"$type": ["int", "long"], "$ne": 0}} for name, number in numbers.items()}
 
 
+def _strict(query: Document, change: Document) -> Document:
+    """Write a statement that must find its document; where it does not, it fails, and the transaction ends with it.
+
+    A statement that finds less than it should is no failure by itself, so somebody would have to look at the reply
+    before the transaction may be committed. As an upsert, it would have to insert the ``_id`` that it is refused.
+    """
+    return {"q": query, "u": {**change, **_NEVER_MADE}, "upsert": True}
+
+
+IMPOSSIBLE: Document = _strict({"_id": outcome_id(""), "o": ""}, {"$inc": {"z": 1}})
+"""A statement that finds nothing."""
+
+
 class Parts(NamedTuple):
     """The statements of one commit for an ``update`` command; each must find as many documents as it names.
 
@@ -80,20 +96,41 @@ class Parts(NamedTuple):
     creates: list[Document]
 
 
+class _Said(NamedTuple):
+    """What a commit says of records, by the texts of their keys, which Python compares faster."""
+
+    expect: dict[str, Stamp | None]
+    sealed: dict[str, Seal]
+    require: set[str]
+    puts: dict[str, Record]
+    deletes: set[str]
+    holder: str
+
+    def is_free(self, text: str) -> bool:
+        """Tell whether there must be no such record."""
+        return text in self.expect and self.expect[text] is None
+
+
 def parts_of(commit: Commit) -> Parts:
     """Write a commit, but for its outcome."""
-    puts = {record.key: record for record in commit.puts}
-    deletes = frozenset(commit.deletes)
-    touched = commit.touched
+    said = _Said(
+        expect={key.text: stamp for key, stamp in commit.expect.items()},
+        sealed={key.text: seal for key, seal in commit.sealed.items()},
+        require={key.text for key in commit.require},
+        puts={record.key.text: record for record in commit.puts},
+        deletes={key.text for key in commit.deletes},
+        holder=commit.holder,
+    )
+    touched = {*said.expect, *said.sealed, *said.puts, *said.deletes}
     # Whoever holds records looks for that, too.
-    guards = commit.require - touched if not commit.holder else frozenset[Key]()
-    new = [key for key in puts if key in commit.expect and commit.expect[key] is None and key not in deletes]
-    others = (touched | commit.require) - guards - deletes - frozenset(new)
+    guards = set[str]() if said.holder else said.require - touched
+    new = {text for text in said.puts if said.is_free(text)} - said.deletes
+    others = (touched | said.require) - guards - said.deletes - new
     return Parts(
-        guards=sorted(key.text for key in guards),
-        deletes=[*_statements(deletes, commit, {}, is_delete=True)],
-        changes=[*_releases(commit), *_statements(others, commit, puts, is_delete=False)],
-        creates=[_statement(key, commit, puts[key], is_delete=False) for key in sorted(new)],
+        guards=sorted(guards),
+        deletes=[*_statements(said.deletes, said._replace(puts={}), is_delete=True)],
+        changes=[*_releases(commit), *_statements(others, said, is_delete=False)],
+        creates=[_statement(text, said, is_delete=False) for text in sorted(new)],
     )
 
 
@@ -103,11 +140,14 @@ def moves(counts: Mapping[str, int]) -> Iterator[Document]:
     for text, count in counts.items():
         alike.setdefault(count, []).append(text)
     for count, texts in alike.items():
+        texts.sort()
+        change: Document = {"$inc": {"g": count}}
+        if len(texts) <= FEW:
+            yield from (_strict({"_id": text, **IS_RECORD, **_FREE}, change) for text in texts)
+            continue
         for first in range(0, len(texts), _MERGED):
-            whom = sorted(texts[first : first + _MERGED])
-            one_or_many = {"_id": whom[0]} if len(whom) == 1 else {"_id": {"$in": whom}}
-            query = {**one_or_many, **IS_RECORD, **_FREE}
-            yield {"q": query, "u": {"$inc": {"g": count}}, "multi": len(whom) > 1}
+            whom = {"_id": {"$in": texts[first : first + _MERGED]}}
+            yield {"q": {**whom, **IS_RECORD, **_FREE}, "u": change, "multi": True}
 
 
 def outcome(text: str) -> Document:
@@ -133,35 +173,33 @@ def settlement(txid: str) -> tuple[Document, Document]:
     return {"_id": outcome_id(txid)}, {"$setOnInsert": {"o": Outcome.ABORTED.value}, "$currentDate": {"t": True}}
 
 
-def _statements(
-    keys: Iterable[Key], commit: Commit, puts: Mapping[Key, Record], *, is_delete: bool
-) -> Iterator[Document]:
+def _statements(texts: Iterable[str], said: _Said, *, is_delete: bool) -> Iterator[Document]:
     """Write what a commit does to records, as one statement for those to whom it does the same in the same state.
 
     The server takes less time for it. A uid belongs to one record for ever, so whoever has one of the keys and one of
     the uids has its own.
     """
-    alike: dict[object, list[tuple[Key, str]]] = {}
-    for key in sorted(keys, key=attrgetter("text")):
-        uid, state = _uid_and_state(key, commit)
-        group = (state, not is_delete and key in commit.require) if uid and key not in puts else key.text
-        alike.setdefault(group, []).append((key, uid))
+    alike: dict[object, list[tuple[str, str]]] = {}
+    for text in sorted(texts):
+        uid, state = _uid_and_state(text, said)
+        group = (state, not is_delete and text in said.require) if uid and text not in said.puts else text
+        alike.setdefault(group, []).append((text, uid))
     for several in alike.values():
         for first in range(0, len(several), _MERGED):
             some = several[first : first + _MERGED]
-            key, _ = some[0]
-            statement = _statement(key, commit, puts.get(key), is_delete=is_delete)
+            statement = _statement(some[0][0], said, is_delete=is_delete)
             if len(some) > 1:
-                whom = {"_id": {"$in": [key.text for key, _ in some]}, "u": {"$in": [uid for _, uid in some]}}
-                statement = {"q": {**statement["q"], **whom}, "u": statement["u"], "multi": True}
+                whom = {"_id": {"$in": [text for text, _ in some]}, "u": {"$in": [uid for _, uid in some]}}
+                change = {name: what for name, what in statement["u"].items() if name not in _NEVER_MADE}
+                statement = {"q": {**statement["q"], **whom}, "u": change, "multi": True}
             yield statement
 
 
-def _uid_and_state(key: Key, commit: Commit) -> tuple[str, tuple[int | None, int | None]]:
+def _uid_and_state(text: str, said: _Said) -> tuple[str, tuple[int | None, int | None]]:
     """Give the uid that a record must have, empty where none is known, and the version and the guard."""
-    stamp, seal = commit.expect.get(key), commit.sealed.get(key)
+    stamp, seal = said.expect.get(text), said.sealed.get(text)
     whose = seal or stamp
-    if whose is None or (stamp is None and key in commit.expect):
+    if whose is None or said.is_free(text):
         return "", (None, None)
     return whose.uid, (stamp and stamp.version, seal and seal.guard)
 
@@ -174,41 +212,42 @@ def _releases(commit: Commit) -> Iterator[Document]:
     if commit.size > 1 and any(record.unique for record in commit.puts):
         for record in commit.puts:
             if commit.expect.get(record.key) is not None:
-                yield {"q": {"_id": record.key.text, **IS_RECORD, **_not_held(commit)}, "u": {"$unset": {"q": 1}}}
+                query = {"_id": record.key.text, **IS_RECORD, **_not_held(commit.holder)}
+                yield _strict(query, {"$unset": {"q": 1}})
 
 
-def _statement(key: Key, commit: Commit, put: Record | None, *, is_delete: bool) -> Document:
+def _statement(text: str, said: _Said, *, is_delete: bool) -> Document:
     """Write what a commit does to one record, with all that it expects of it, as one statement."""
-    must_be_free = key in commit.expect and commit.expect[key] is None
-    if must_be_free and put is None and key in commit.require:
+    must_be_free, put = said.is_free(text), said.puts.get(text)
+    stamp, seal, is_required = said.expect.get(text), said.sealed.get(text), text in said.require
+    if must_be_free and put is None and is_required:
         # Seen to be free, and yet referred to: both cannot hold, so nothing may match.
-        return {"q": {"_id": key.text, "x": {"$in": []}}, "u": {"$inc": {"z": 1}}}
+        return _strict({"_id": text, "x": {"$in": []}}, {"$inc": {"z": 1}})
     # A put that rests on nothing is written over whatever is there.
-    may_insert = must_be_free or not (key in commit.expect or key in commit.require or key in commit.sealed)
-    query: Document = {"_id": key.text}
+    may_insert = must_be_free or not (stamp or seal or is_required)
+    query: Document = {"_id": text}
     if must_be_free:
         query["x"] = {"$exists": True}
     else:
-        query |= _not_held(commit) if may_insert else {**IS_RECORD, **_not_held(commit)}
-    stamp, seal = commit.expect.get(key), commit.sealed.get(key)
+        query |= _not_held(said.holder) if may_insert else {**IS_RECORD, **_not_held(said.holder)}
     if stamp is not None:
         query |= _state(stamp.uid, v=stamp.version)
     if seal is not None:
         query |= _state(seal.uid, g=seal.guard)
     if put is not None:
         fields, gone = encode(put)
-        change: Document = {"$set": fields, "$unset": gone | {"k": 1} if commit.holder else gone}
+        change: Document = {"$set": fields, "$unset": gone | {"k": 1} if said.holder else gone}
     elif is_delete or must_be_free:
         change = {"$currentDate": {"x": True}, "$unset": dict.fromkeys("uvdecmprqigk", 1)}
     else:
         change = {}
-    change["$inc"] = {"g" if key in commit.require and not is_delete else "z": 1}
-    return {"q": query, "u": change, "upsert": may_insert}
+    change["$inc"] = {"g" if is_required and not is_delete else "z": 1}
+    return {"q": query, "u": change, "upsert": True} if may_insert else _strict(query, change)
 
 
-def _not_held(commit: Commit) -> Document:
+def _not_held(holder: str) -> Document:
     """Write the filter for a record that nobody else holds; one whose hold is over is told apart when it fails."""
-    return {"$or": [_FREE, {"k.h": commit.holder}]} if commit.holder else _FREE
+    return {"$or": [_FREE, {"k.h": holder}]} if holder else _FREE
 
 
 def holds(hold: Hold) -> list[Document]:

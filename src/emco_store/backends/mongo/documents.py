@@ -5,9 +5,9 @@ key), ghosts (the same, for a key that is free and that somebody has relied on b
 and outcomes (``tx:`` and a txid). Ghosts and outcomes expire by themselves, by the clock of the server alone.
 
 Fields: ``u`` uid, ``v`` version, ``g`` guard, ``z`` counts those who only relied on the record, ``d`` document,
-``e`` edges, ``r`` texts of targets, ``p`` unique values, ``q`` the same as claims, ``i`` indexed values, ``c`` and
-``m`` times, ``k`` who holds it (``h``) until when (``t``). A ghost has ``x``, since when it is one; an outcome has
-``o``, and ``t``, since when; a record has neither.
+``e`` edges as JSON text, ``r`` texts of targets, ``p`` unique values, ``q`` the same as claims, ``i`` indexed values,
+``c`` and ``m`` times, ``k`` who holds it (``h``) until when (``t``). A ghost has ``x``, since when it is one; an
+outcome has ``o``, and ``t``, since when; a record has neither.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 from emco_store.core.keys import Key
-from emco_store.core.records import Edge, Record, Seal, Stamp, known_edge
+from emco_store.core.records import Edge, Record, Seal, Stamp, read_edges, write_edges
 from emco_store.core.refs import Rule
 from emco_store.errors import InvalidResource
 
@@ -44,10 +44,7 @@ def encode(record: Record) -> tuple[Document, Document]:
         "u": record.uid,
         "v": record.version,
         "d": record.document,
-        "e": [
-            [edge.target.text, list(edge.path), edge.rule.value, edge.at_key, edge.default and edge.default.text]
-            for edge in record.edges
-        ],
+        "e": write_edges(record.edges),
         "c": record.created_us,
         "m": record.updated_us,
         "p": [list(pair) for pair in record.unique],
@@ -108,12 +105,7 @@ def _whole(key: Key, document: Mapping[str, Any]) -> Record:
         uid=uid,
         version=version,
         document=document["d"],
-        edges=tuple(
-            [
-                known_edge(target, tuple(path), rule, at_key, default)
-                for target, path, rule, at_key, default in document["e"]
-            ]
-        ),
+        edges=read_edges(document["e"]),
         unique=tuple([(name, text) for name, text in document["p"]]),
         index=tuple([(name.partition(":")[2], unplaced(text)) for name, text in document.get("i", {}).items()]),
         created_us=created_us,

@@ -9,10 +9,12 @@ from typing import Any
 from bson.errors import BSONError
 from pymongo import errors
 
-from emco_store.errors import InvalidCall, InvalidResource, Misconfigured, StoreError, Unavailable
+from emco_store.errors import InvalidCall, InvalidResource, Misconfigured, NotSupported, StoreError, Unavailable
 from emco_store.ports import OutcomeLost, Unreachable
 
 DUPLICATE_KEY = 11000
+IMMUTABLE_FIELD = 66
+"""What a statement fails with that had to find its document, and did not."""
 MAX_TIME_EXPIRED = 50
 TRANSIENT = frozenset(
     {
@@ -113,7 +115,7 @@ def lost() -> Generator[None]:
 
 
 def refused(reply: Mapping[str, Any]) -> bool:
-    """Tell whether a statement failed because a key or a unique value is not free.
+    """Tell whether a statement failed because what it must find is not there, or a key or unique value is not free.
 
     Raises:
         StoreError: It failed for another reason.
@@ -122,9 +124,42 @@ def refused(reply: Mapping[str, Any]) -> bool:
     if not failed:
         return False
     code = failed[0]["code"]
-    if code == DUPLICATE_KEY:
+    if code in {DUPLICATE_KEY, IMMUTABLE_FIELD}:
         return True
     raise _of_code(code, "a write error")
+
+
+def is_whole(reply: Mapping[str, Any], total: int) -> bool:
+    """Tell whether a command of a transaction found or made all that it had to.
+
+    Raises:
+        StoreError: It failed for another reason.
+    """
+    return not refused(reply) and reply["n"] == total
+
+
+def acknowledged(reply: Mapping[str, Any]) -> None:
+    """See that a majority has a transaction that was committed.
+
+    Raises:
+        OutcomeLost: It may be lost again.
+    """
+    if "writeConcernError" in reply:
+        raise OutcomeLost
+
+
+def unended(reply: Mapping[str, Any]) -> None:
+    """See that a transaction of which a part has failed was not committed.
+
+    Raises:
+        NotSupported: It was, against what MongoDB's manual says. A store finds out when it is opened.
+    """
+    if reply["ok"] == 1:
+        raise NotSupported(
+            "This server commits a transaction of which a part has failed.",
+            why=["it is not MongoDB, or a release of it that is not known"],
+            do="use MongoDB 6.0 or newer.",
+        )
 
 
 def confirmed(reply: Mapping[str, Any]) -> None:

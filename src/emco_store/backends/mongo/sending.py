@@ -16,17 +16,16 @@ from typing import NamedTuple
 import bson
 from bson.raw_bson import RawBSONDocument
 
-from emco_store.backends.mongo.commands import Parts, documents_in, moves, outcome, parts_of
+from emco_store.backends.mongo.commands import FEW, Parts, documents_in, moves, outcome, parts_of
 from emco_store.backends.mongo.documents import Document, outcome_id
 from emco_store.core.keys import Key
 from emco_store.errors import InvalidResource
 from emco_store.ports import Commit, Outcome
 
-FEW = 4
-"""Up to so many records, one more command costs more than it saves."""
 COMMAND_BYTES = 15 * 2**20
 """How large one command may become; the server takes 16 MiB, the frame of the command included."""
-_LISTS = {"update": "updates", "delete": "deletes", "insert": "documents"}
+LISTS = {"update": "updates", "delete": "deletes", "insert": "documents"}
+"""The name under which each command has its statements or documents."""
 
 
 class Command(NamedTuple):
@@ -36,15 +35,17 @@ class Command(NamedTuple):
         name: ``update``, ``delete`` or ``insert``.
         items: Its statements or documents, as they are sent.
         total: How many documents it must find or make.
+        is_strict: Whether it fails by itself where it would find or make fewer.
     """
 
     name: str
-    items: list[RawBSONDocument]
+    items: list[bytes]
     total: int
+    is_strict: bool
 
     def on(self, collection: str) -> Document:
-        """Write it for a collection."""
-        return {self.name: collection, _LISTS[self.name]: self.items}
+        """Write it for a collection, as PyMongo takes it."""
+        return {self.name: collection, LISTS[self.name]: [RawBSONDocument(item) for item in self.items]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +64,27 @@ class Sending:
     inserts: list[Document]
     outcomes: list[str]
 
-    def begin(self) -> Iterator[Command]:
+    @property
+    def goes_on(self) -> bool:
+        """Whether new documents follow behind what tells the time."""
+        return bool(self.inserts or self.outcomes)
+
+    def begin(self) -> list[Command]:
         """Give the commands that say what time it is on the server.
 
         Raises:
             InvalidResource: A statement is larger than what can be sent.
         """
-        yield from in_commands("delete", self.deletes)
-        yield from in_commands("update", self.updates)
+        return [*in_commands("delete", self.deletes), *in_commands("update", self.updates)]
 
-    def finish(self, now: datetime) -> Iterator[Command]:
+    def finish(self, now: datetime) -> list[Command]:
         """Give the other commands.
 
         Raises:
             InvalidResource: A document is larger than what can be sent.
         """
         outcomes = ({"_id": text, "o": Outcome.COMMITTED.value, "t": now} for text in self.outcomes)
-        yield from in_commands("insert", [*self.inserts, *outcomes])
+        return [*in_commands("insert", [*self.inserts, *outcomes])]
 
 
 def sending(commits: Sequence[Commit], *, boldly: bool) -> Sending:
@@ -146,20 +151,22 @@ def in_commands(name: str, items: Iterable[Document]) -> Iterator[Command]:
     Raises:
         InvalidResource: One is larger than what can be sent.
     """
-    batch: list[RawBSONDocument] = []
+    batch: list[bytes] = []
     size = count = 0
+    is_strict = True
     for item in items:
         raw = bson.encode(item)
         if len(raw) > COMMAND_BYTES:
             raise _too_large((item if name == "insert" else item["q"])["_id"], len(raw))
         size += len(raw)
         if size > COMMAND_BYTES:
-            yield Command(name, batch, count)
-            batch, size, count = [], len(raw), 0
-        batch.append(RawBSONDocument(raw))
+            yield Command(name, batch, count, is_strict)
+            batch, size, count, is_strict = [], len(raw), 0, True
+        batch.append(raw)
         count += 1 if name == "insert" else documents_in([item])
+        is_strict = is_strict and (name == "insert" or item.get("upsert", False))
     if batch:
-        yield Command(name, batch, count)
+        yield Command(name, batch, count, is_strict)
 
 
 def _too_large(key: str, size: int) -> InvalidResource:

@@ -6,18 +6,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 from typing import Any, TypeVar
 
-from bson.codec_options import CodecOptions
 from bson.timestamp import Timestamp
 from pymongo import timeout
-from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
-from pymongo.read_concern import ReadConcern
+from pymongo.errors import OperationFailure
 from pymongo.read_preferences import ReadPreference
-from pymongo.write_concern import WriteConcern
 
 from emco_store.backends.mongo import auditing, commands, judging
 from emco_store.backends.mongo.documents import Document, decoded
@@ -26,13 +22,15 @@ from emco_store.backends.mongo.errors import (
     Collided,
     Outdated,
     confirmed,
-    lost,
+    is_whole,
     refused,
     shared_value,
     translated,
 )
+from emco_store.backends.mongo.messages import OURS
 from emco_store.backends.mongo.sending import Command, are_apart, in_commands, sending
 from emco_store.backends.mongo.server import guarantees
+from emco_store.backends.mongo.sync_wire import MAJORITY, SNAPSHOT, Bundle, wire_to
 from emco_store.core.flaws import Flaw, FlawKind, next_place, read_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
@@ -55,14 +53,9 @@ from emco_store.ports import (
 from emco_store.turns import Ticket, Turns
 
 T = TypeVar("T")
-MAJORITY = WriteConcern("majority")
-SNAPSHOT = ReadConcern("snapshot")
 IN_ONE_MOMENT = {"readConcern": {"level": "snapshot"}}
-OURS = CodecOptions[dict[str, Any]](unicode_decode_error_handler="replace")
-"""How documents are read, whatever the client says; broken text is for the rules to find."""
 DEADLINE_S = 10.0
 """For how long one request may take, with all that is sent again because it met others or the primary moved."""
-ABORT_WITHIN_S = 1.0
 UNAUTHORIZED = 13
 MEMBERS = 100
 """How many commits may go as one transaction."""
@@ -99,6 +92,7 @@ class MongoPort:
         )
         self._name = commands.collection(namespace)
         self._records = self._database.get_collection(self._name)
+        self._wire = wire_to(client, database, self._name, owned=owned)
         self._owned = owned
         self._deadline_s = deadline_s
         self._guarantees: Guarantees | None = None
@@ -114,7 +108,9 @@ class MongoPort:
     def open(self) -> None:
         """See :meth:`emco_store.ports.Port.open`."""
         if self._guarantees is None:
-            self._guarantees = self._perform(self._look)
+            found = self._perform(self._look)
+            self._perform(self._wire.open)
+            self._guarantees = found
 
     def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
         """See :meth:`emco_store.ports.Port.get`."""
@@ -201,6 +197,7 @@ class MongoPort:
 
     def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
+        self._wire.close()
         if self._owned:
             self._client.close()
 
@@ -301,11 +298,11 @@ class MongoPort:
         command = {"find": self._name, "filter": query, "limit": limit, "batchSize": limit, **options, **IN_ONE_MOMENT}
 
         def send(within_s: float) -> Sequence[Document]:
-            with timeout(within_s):
-                reply = self._database.command(command, codec_options=OURS)
-                found: Sequence[Document] = reply["cursor"]["firstBatch"]
-                if reply["cursor"]["id"]:  # more than what fits one reply
-                    self._database.command({"killCursors": self._name, "cursors": [reply["cursor"]["id"]]})
+            cursor = self._wire.ask(command, within_s)["cursor"]
+            found: Sequence[Document] = cursor["firstBatch"]
+            if cursor["id"]:  # more than what fits one reply
+                self._wire.ask({"killCursors": self._name, "cursors": [cursor["id"]]}, within_s)
+                with timeout(within_s):
                     found = self._records.find(query, limit=limit, **options).to_list()
             return found
 
@@ -372,48 +369,16 @@ class MongoPort:
     def _write(self, commits: Sequence[Commit], within_s: float, *, boldly: bool) -> bool:
         """Send one transaction; False when a precondition failed, so that nothing was written."""
         work = sending(commits, boldly=boldly)
-        with self._client.start_session() as session:
-            # The read preference must be said: a client that prefers secondaries would bring its own.
-            session.start_transaction(SNAPSHOT, MAJORITY, ReadPreference.PRIMARY)
-            try:
-                with timeout(within_s):
-                    now = Timestamp(0, 0)
-                    for command in work.begin():
-                        told = self._did(command, session)
-                        if told is None:
-                            return False
-                        now = told
-                    for command in work.finish(now.as_datetime()):
-                        if self._did(command, session) is None:
-                            return False
-                    with lost():
-                        session.commit_transaction()
-            except OutcomeLost:
-                # It may still be open, and PyMongo ends none that it has tried to commit. What happened stays.
-                self._end(session)
-                raise
-            finally:
-                # A time of its own: a transaction that stays open blocks others until the server ends it.
-                if session.in_transaction:
-                    try:
-                        with timeout(ABORT_WITHIN_S):
-                            session.abort_transaction()
-                    except ConfigurationError:  # see Outdated; the command for it needs no session
-                        self._end(session)
-        return True
-
-    def _did(self, command: Command, session: Any) -> Timestamp | None:
-        """Send a part of a transaction; give the time on the server, or None where a precondition failed."""
-        reply = self._database.command(command.on(self._name), session=session)
-        if refused(reply) or reply["n"] != command.total:
-            return None
-        now: Timestamp = reply["operationTime"]
-        return now
-
-    def _end(self, session: Any) -> None:
-        """Let the server end whatever a session has left open."""
-        with suppress(PyMongoError), timeout(ABORT_WITHIN_S):
-            self._admin.command("killSessions", [session.session_id])
+        with self._wire.bundle(within_s) as bundle:
+            *before, last = work.begin()
+            if work.goes_on:
+                now = _sent(bundle, [*before, last])
+                if now is None:
+                    return False
+                *before, last = work.finish(now.as_datetime())
+            if before and _sent(bundle, before) is None:
+                return False
+            return bundle.finish(last)
 
     def _judge(self, commits: Sequence[Commit], within_s: float) -> list[Receipt | Refusal | None]:
         """Say what becomes of commits that are carried out in this order, by what is there now."""
@@ -427,6 +392,17 @@ class MongoPort:
         """Say whether a commit that writes nothing may stand."""
         (reply,) = self._judge([commit], within_s)
         return reply or Receipt(commit.txid)
+
+
+def _sent(bundle: Bundle, commands: Sequence[Command]) -> Timestamp | None:
+    """Send parts of a transaction; give the time on the server, or None where one found less than it must."""
+    now: Timestamp | None = None
+    for command in commands:
+        reply = bundle.send(command)
+        if not is_whole(reply, command.total):
+            return None
+        now = reply["operationTime"]
+    return now
 
 
 def _weight(commit: Commit) -> int:

@@ -31,9 +31,18 @@ class GroupingPort(SimulatedReads, TaskMongoPort):
         SimulatedReads.__init__(self, site)
 
     async def _write(self, commits: Sequence[Commit], within_s: float, *, boldly: bool) -> bool:  # noqa: ARG002 - the base's
-        """Send the statements, and then the commit."""
+        """Send the statements, and then the commit; of a commit that goes alone both at once, as its statements may."""
         told = " ".join(commit.txid for commit in commits)
         server, network, client = self.site.server, self.site.network, self.site.client
+        if len(commits) == 1:
+            if network.strikes(network.weather.collided, "collided"):
+                raise Collided
+            try:
+                return await network.call(client, "commit", told, lambda: server.together([*commits]))
+            except NotSent:
+                raise Collided from None
+            except NoAnswer:
+                raise OutcomeLost from None
         try:
             if not await network.call(client, "update", told, lambda: server.together([*commits], keep=False)):
                 return False

@@ -1,0 +1,70 @@
+"""How commands and replies look on the wire; pure.
+
+Source: the MongoDB manual, "MongoDB Wire Protocol", OP_MSG.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import bson
+from bson.codec_options import CodecOptions
+from pymongo.errors import NotPrimaryError, OperationFailure, PyMongoError
+
+from emco_store.backends.mongo.documents import Document
+from emco_store.backends.mongo.sending import LISTS, Command
+
+OURS = CodecOptions[dict[str, Any]](unicode_decode_error_handler="replace")
+"""How documents are read, whatever the client says; broken text is for the rules to find."""
+_HEAD = struct.Struct("<iiiiI")
+_SIZE = struct.Struct("<i")
+_OP_MSG = 2013
+_NOT_PRIMARY = frozenset({189, 10058, 10107, 11602, 13435, 13436})
+"""Codes after which a client must look for the primary again.
+
+Source: the specification "Server Discovery and Monitoring", error handling.
+"""
+
+
+def message(number: int, command: Document, items: Command | None = None) -> bytes:
+    """Write a command as one message.
+
+    Args:
+        number: The number by which its reply names it.
+        command: The command, with its database as ``$db``.
+        items: Statements or documents that go along as they are.
+    """
+    parts = [b"\0", bson.encode(command)]
+    if items is not None:
+        name = LISTS[items.name].encode() + b"\0"
+        parts += (b"\1", _SIZE.pack(_SIZE.size + len(name) + sum(map(len, items.items))), name, *items.items)
+    return b"".join((_HEAD.pack(_HEAD.size + sum(map(len, parts)), number, 0, _OP_MSG, 0), *parts))
+
+
+def milliseconds(seconds: float) -> int:
+    """Write a time as the server takes it, 1 or more."""
+    return max(1, int(1000 * seconds))
+
+
+def decoded(raw: Any) -> Document:
+    """Read the document of a reply."""
+    return bson.decode(raw, OURS)
+
+
+def answer(raw: Any) -> Document:
+    """Read the document of a reply to a command that has succeeded.
+
+    Raises:
+        PyMongoError: The server has refused the command; the same error that PyMongo would raise.
+    """
+    reply = decoded(raw)
+    if reply["ok"] != 1:
+        raise _failure(reply)
+    return reply
+
+
+def _failure(reply: Mapping[str, Any]) -> PyMongoError:
+    code, text = reply.get("code"), str(reply.get("errmsg"))
+    return NotPrimaryError(text, reply) if code in _NOT_PRIMARY else OperationFailure(text, code, reply)

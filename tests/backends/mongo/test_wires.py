@@ -1,0 +1,250 @@
+"""How commands reach the server: kept connections, and transactions of one command."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import bson
+import pytest
+from pymongo import AsyncMongoClient, MongoClient
+
+from emco_store import MissingReference, NotSupported, Ref, Resource, Store, connect, connect_async
+from emco_store.backends.mongo import aio_wire, commands, sync_wire
+from emco_store.backends.mongo.commands import FEW
+from emco_store.backends.mongo.sync_wire import KEPT, KeptWire, PlainWire
+from tests.backends.mongo.conftest import Thing
+from tests.backends.mongo.test_clients import connections
+from tests.backends.test_round_trips import Heard
+from tests.servers.process import HOST
+from tests.servers.proxy import Proxy
+
+THREADS = 8
+
+
+class Part(Resource, parent=Thing):
+    """Has a parent, and refers to many."""
+
+    things: list[Ref[Thing]] = []
+
+
+@pytest.fixture
+def exchanges(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many messages went to the server at once, each time that some did."""
+    found: list[int] = []
+    send, send_async = sync_wire._Line.exchange, aio_wire._AsyncLine.exchange
+
+    def exchange(line: Any, sent: bytes, numbers: tuple[int, ...], within_s: float) -> list[Any]:
+        found.append(len(numbers))
+        return send(line, sent, numbers, within_s)
+
+    async def exchange_async(line: Any, sent: bytes, numbers: tuple[int, ...], within_s: float) -> list[Any]:
+        found.append(len(numbers))
+        return await send_async(line, sent, numbers, within_s)
+
+    monkeypatch.setattr(sync_wire._Line, "exchange", exchange)
+    monkeypatch.setattr(aio_wire._AsyncLine, "exchange", exchange_async)
+    return found
+
+
+def part(number: int) -> Part:
+    """Make a part that refers to so many things, its parent included."""
+    return Part(parent=Ref("Thing/t0"), name=f"p{number}", things=[Ref(f"Thing/t{at}") for at in range(1, number)])
+
+
+def fill(store: Store, number: int) -> None:
+    """Create things."""
+    with store.transaction() as tx:
+        for at in range(number):
+            tx.create(Thing(name=f"t{at}"))
+
+
+def create_many(store: Store) -> None:
+    """Create many at once."""
+    with store.transaction() as tx:
+        for at in range(2 * FEW):
+            tx.create(Thing(name=f"new{at}"))
+
+
+CALLS: dict[str, tuple[Callable[[Store], object], list[int]]] = {
+    "get": (lambda store: store.get(Thing, "t0"), [1]),
+    "list": (lambda store: store.list(Thing), [1]),
+    "create": (lambda store: store.create(Thing(name="new")), [2]),
+    "create with few references": (lambda store: store.create(part(FEW)), [2]),
+    "create with many references": (lambda store: store.create(part(FEW + 1)), [1, 1]),
+    "create of many": (create_many, [1, 1, 1]),
+    "delete": (lambda store: store.delete(store.get(Thing, "t9")), [1, 1, 2]),
+}
+"""Calls, and how many messages go at once."""
+
+
+@pytest.mark.parametrize("call", list(CALLS))
+def test_end_of_a_transaction_goes_behind_its_only_command(store, exchanges, call):
+    """Where all of it is one command that fails when it finds too little, the end goes before its reply is there."""
+    work, expected = CALLS[call]
+    fill(store, 10)
+    exchanges.clear()
+
+    work(store)
+
+    assert expected == exchanges
+
+
+def test_asyncio_sends_the_same(url, namespace, exchanges):
+    """A create is one message of two commands for asyncio, too."""
+
+    async def scenario() -> None:
+        async with connect_async(url, namespace=namespace) as store:
+            exchanges.clear()
+            await store.create(Thing(name="a"))
+            await store.get(Thing, "a")
+
+    asyncio.run(scenario())
+    assert [2, 1] == exchanges
+
+
+def test_statement_that_is_not_strict_would_be_noticed(store, monkeypatch):
+    """With statements that insert where they find nothing, a create under no parent is done (REF-1)."""
+    with pytest.raises(MissingReference):
+        store.create(part(1))
+    monkeypatch.setattr(commands, "_NEVER_MADE", {})
+
+    assert "p1" == store.create(part(1)).name
+
+
+def test_server_that_commits_in_spite_of_a_failure_is_not_supported(url, namespace, monkeypatch):
+    """A store sees when it is opened that the end of a transaction fails behind a part that has failed."""
+    send = sync_wire._Line.exchange
+
+    def exchange(line: Any, sent: bytes, numbers: tuple[int, ...], within_s: float) -> list[Any]:
+        replies = send(line, sent, numbers, within_s)
+        return [*replies[:-1], bson.encode({"ok": 1.0})]
+
+    monkeypatch.setattr(sync_wire._Line, "exchange", exchange)
+
+    with pytest.raises(NotSupported):
+        connect(url, namespace=namespace)
+
+
+def test_own_client_keeps_its_connection(store, root, namespace):
+    """Calls one after the other use one connection, and one session on the server."""
+    for number in range(20):
+        store.create(Thing(name=f"t{number}"))
+        store.get(Thing, f"t{number}")
+    wire: Any = store._port._wire  # type: ignore[attr-defined]  # the port is one of MongoDB
+
+    assert isinstance(wire, KeptWire)
+    assert 1 == len(wire._lines)
+    assert connections(root, namespace)
+
+
+def test_client_that_was_handed_in_gets_its_connections_back(url, namespace):
+    """A client of somebody else's is not deprived of connections, even if it may have only one."""
+    with MongoClient[Any](url, maxPoolSize=1) as client, connect(client, namespace=namespace) as store:
+        store.create(Thing(name="a"))
+        wire: Any = store._port._wire  # type: ignore[attr-defined]
+
+        assert [] == wire._lines
+        assert 1 == client.admin.command("ping")["ok"]
+        assert () == store.check().flaws
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_small_pool_is_enough(url, namespace, most):
+    """What PyMongo does itself finds a connection beside those that are kept."""
+    with connect(f"{url}&maxPoolSize={most}", namespace=namespace) as store:
+        store.create(Thing(name="a"))
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(lambda _: store.get(Thing, "a"), range(50)))
+
+        assert () == store.check().flaws
+        assert "aborted" == store.resolve("another")
+
+
+@pytest.mark.parametrize(
+    "options", [{"event_listeners": [Heard()]}, {"compressors": "zlib"}], ids=["listener", "compressor"]
+)
+def test_what_pymongo_is_to_do_with_commands_is_left_to_it(url, namespace, options):
+    """Whoever listens hears every command, and whoever wants them smaller gets that."""
+    with MongoClient[Any](url, **options) as client, connect(client, namespace=namespace) as store:
+        assert 1 == store.create(Thing(name="a")).meta.version
+        assert isinstance(store._port._wire, PlainWire)  # type: ignore[attr-defined]
+
+
+def test_asyncio_client_that_is_listened_to_is_left_to_pymongo(url, namespace):
+    """The same for asyncio."""
+    heard = Heard()
+
+    async def scenario() -> None:
+        async with (
+            AsyncMongoClient[Any](url, event_listeners=[heard]) as client,
+            connect_async(client, namespace=namespace) as store,
+        ):
+            await store.create(Thing(name="a"))
+
+    asyncio.run(scenario())
+    assert ["update", "commitTransaction"] == heard.names[-3:-1]
+
+
+@pytest.fixture
+def proxy(mongo_server: Any) -> Iterator[Proxy]:
+    """A way to the server that can be cut."""
+    made = Proxy(int(mongo_server.url.rpartition(":")[2].partition("/")[0]))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("rest_s", [0.0, 2 * sync_wire.FRESH_S])
+def test_connections_that_were_cut_are_made_anew(proxy, namespace, monkeypatch, rest_s):
+    """What has ended while nobody used it costs another attempt, and no call."""
+    with connect(f"mongodb://{HOST}:{proxy.port}/?directConnection=true", namespace=namespace) as store:
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(lambda number: store.create(Thing(name=f"t{number}")), range(50)))
+        clock = sync_wire.monotonic
+        proxy.cut()
+        monkeypatch.setattr(sync_wire, "monotonic", lambda: clock() + rest_s)
+
+        assert "t0" == store.get(Thing, "t0").name
+        assert "new" == store.create(Thing(name="new")).name
+        assert "other" == store.create(Thing(name="other")).name
+
+
+def test_threads_share_a_store(store):
+    """Each request has a connection of its own while it lasts; few are kept afterwards."""
+    store.create(Thing(name="t0"))
+    begin = threading.Barrier(THREADS)
+
+    def work(number: int) -> int:
+        begin.wait()
+        for at in range(10):
+            store.create(Part(parent=Ref("Thing/t0"), name=f"p{number}-{at}"))
+            store.get(Part, "t0", f"p{number}-{at}")
+        return number
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        assert list(range(THREADS)) == list(pool.map(work, range(THREADS)))
+    assert 10 * THREADS == len(store.list(Part, limit=1000).items)
+    assert len(store._port._wire._lines) <= KEPT  # type: ignore[attr-defined]
+
+
+@pytest.mark.filterwarnings("ignore:MongoClient opened before fork")
+def test_process_that_is_forked_uses_no_connection_of_its_parent(store):
+    """Parent and child go on side by side, and neither reads what the other was told."""
+    store.create(Thing(name="a"))
+    child = os.fork()
+    if child == 0:  # nothing of pytest may run in it
+        code = 1
+        try:
+            names = {store.get(Thing, "a").name for _ in range(50)}
+            code = 0 if names == {"a"} and store.create(Thing(name="child")).name == "child" else 2
+        finally:
+            os._exit(code)
+    for number in range(50):
+        store.create(Thing(name=f"t{number}"))
+
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert "child" == store.get(Thing, "child").name
