@@ -16,6 +16,7 @@ from typing import Protocol, runtime_checkable
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.records import Record, Seal, Stamp
+from emco_store.core.values import value
 from emco_store.errors import InvalidCall, Misconfigured
 
 
@@ -96,7 +97,7 @@ class Scan:
     descending: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Follow:
     """One step against the direction of references.
 
@@ -113,7 +114,7 @@ class Follow:
     limit: int = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Followed:
     """What a :class:`Follow` found.
 
@@ -144,7 +145,7 @@ class Hold:
     lasts: timedelta = timedelta(seconds=3)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Commit:
     """One atomic write, and all that it rests on.
 
@@ -219,7 +220,7 @@ class Audited:
     next: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Receipt:
     """A commit has happened."""
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 async def retrying(
     attempt: Callable[[], Awaitable[T]],
     policy: RetryPolicy,
-    place: AsyncPlace,
+    find_place: Callable[[], AsyncPlace],
     *,
     worth: Callable[[BaseException], bool] = is_worth_repeating,
 ) -> T:
@@ -27,7 +27,8 @@ async def retrying(
     Args:
         attempt: What to do.
         policy: How long, and with what pauses.
-        place: Where the call waits for its turn, in place of a pause, when it has lost what others want too.
+        find_place: Says where the call waits for its turn, in place of a pause, when it has lost what others want too;
+            asked after the first failure.
         worth: Tells the errors after which another attempt may succeed.
     """
     try:
@@ -36,6 +37,7 @@ async def retrying(
         if not worth(problem):
             raise
         failed = [problem]
+    place = find_place()
 
     async def once() -> T:
         if failed:  # the first attempt, which was made without the machinery: most need no second one

@@ -441,7 +441,7 @@ class AsyncStore:
         policy = self._retry.until(deadline)
         place = AsyncPlace(self._lines, holding.wanted, policy.deadline_s)
         try:
-            return await retrying(attempt, policy, place)
+            return await retrying(attempt, policy, lambda: place)
         finally:
             place.leave()
             await drive(holding.give_back(), self._port)
@@ -452,11 +452,9 @@ class AsyncStore:
 
     async def _in_turn(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own, again while a delete of what it is about has its turn."""
-
-        async def attempt() -> T:
-            return await self._once(make)
-
-        return await retrying(attempt, self._retry, AsyncPlace(self._lines), worth=outcomes.is_lost_race)
+        return await retrying(
+            lambda: self._once(make), self._retry, lambda: AsyncPlace(self._lines), worth=outcomes.is_lost_race
+        )
 
     async def _again(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own, again while it loses races or the backend cannot be asked."""
@@ -467,7 +465,7 @@ class AsyncStore:
 
         place = AsyncPlace(self._lines, holding.wanted, self._retry.deadline_s)
         try:
-            return await retrying(attempt, self._retry, place)
+            return await retrying(attempt, self._retry, lambda: place)
         finally:
             place.leave()
             await drive(holding.give_back(), self._port)

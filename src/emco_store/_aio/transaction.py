@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from emco_store._aio.drive import drive
@@ -74,13 +73,19 @@ class AsyncTransaction:
 
     async def create(self, resource: R, *, if_version: int | None = None) -> R:
         """Add a new resource; see :meth:`AsyncStore.create`. That its targets are there is judged at the end."""
-        with self._alone():
+        self._begin()
+        try:
             return self._unit.create(resource, if_version=if_version)
+        finally:
+            self._busy.release()
 
     async def update(self, resource: R, *, if_version: int | None = None) -> R:
         """Replace a resource that was read; see :meth:`AsyncStore.update`."""
-        with self._alone():
+        self._begin()
+        try:
             return self._unit.update(resource, if_version=if_version)
+        finally:
+            self._busy.release()
 
     async def put(self, resource: R, *, if_version: int | None = None) -> R:
         """Create or replace a resource; see :meth:`AsyncStore.put`."""
@@ -154,11 +159,14 @@ class AsyncTransaction:
         self._ended = True
 
     async def _perform(self, flow: Flow[T]) -> T:
-        with self._alone():
+        self._begin()
+        try:
             return await drive(flow, self._port, self._place)
+        finally:
+            self._busy.release()
 
-    @contextmanager
-    def _alone(self) -> Generator[None]:
+    def _begin(self) -> None:
+        """Begin a call, the end of which releases the lock."""
         if self._ended:
             raise InvalidCall(
                 "Cannot use this transaction.",
@@ -171,7 +179,3 @@ class AsyncTransaction:
                 why=["a transaction is one line of reads and writes; two at once have no order"],
                 do="await each call before the next, or give each task a transaction of its own.",
             )
-        try:
-            yield
-        finally:
-            self._busy.release()

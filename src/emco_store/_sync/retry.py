@@ -19,7 +19,7 @@ T = TypeVar("T")
 def retrying(
     attempt: Callable[[], T],
     policy: RetryPolicy,
-    place: Place,
+    find_place: Callable[[], Place],
     *,
     worth: Callable[[BaseException], bool] = is_worth_repeating,
 ) -> T:
@@ -28,7 +28,8 @@ def retrying(
     Args:
         attempt: What to do.
         policy: How long, and with what pauses.
-        place: Where the call waits for its turn, in place of a pause, when it has lost what others want too.
+        find_place: Says where the call waits for its turn, in place of a pause, when it has lost what others want too;
+            asked after the first failure.
         worth: Tells the errors after which another attempt may succeed.
     """
     try:
@@ -37,6 +38,7 @@ def retrying(
         if not worth(problem):
             raise
         failed = [problem]
+    place = find_place()
 
     def once() -> T:
         if failed:  # the first attempt, which was made without the machinery: most need no second one

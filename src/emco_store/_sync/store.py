@@ -442,7 +442,7 @@ class Store:
         policy = self._retry.until(deadline)
         place = Place(self._lines, holding.wanted, policy.deadline_s)
         try:
-            return retrying(attempt, policy, place)
+            return retrying(attempt, policy, lambda: place)
         finally:
             place.leave()
             drive(holding.give_back(), self._port)
@@ -453,11 +453,7 @@ class Store:
 
     def _in_turn(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own, again while a delete of what it is about has its turn."""
-
-        def attempt() -> T:
-            return self._once(make)
-
-        return retrying(attempt, self._retry, Place(self._lines), worth=outcomes.is_lost_race)
+        return retrying(lambda: self._once(make), self._retry, lambda: Place(self._lines), worth=outcomes.is_lost_race)
 
     def _again(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own, again while it loses races or the backend cannot be asked."""
@@ -468,7 +464,7 @@ class Store:
 
         place = Place(self._lines, holding.wanted, self._retry.deadline_s)
         try:
-            return retrying(attempt, self._retry, place)
+            return retrying(attempt, self._retry, lambda: place)
         finally:
             place.leave()
             drive(holding.give_back(), self._port)

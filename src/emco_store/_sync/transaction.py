@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from emco_store._sync.drive import drive
@@ -75,13 +74,19 @@ class Transaction:
 
     def create(self, resource: R, *, if_version: int | None = None) -> R:
         """Add a new resource; see :meth:`Store.create`. That its targets are there is judged at the end."""
-        with self._alone():
+        self._begin()
+        try:
             return self._unit.create(resource, if_version=if_version)
+        finally:
+            self._busy.release()
 
     def update(self, resource: R, *, if_version: int | None = None) -> R:
         """Replace a resource that was read; see :meth:`Store.update`."""
-        with self._alone():
+        self._begin()
+        try:
             return self._unit.update(resource, if_version=if_version)
+        finally:
+            self._busy.release()
 
     def put(self, resource: R, *, if_version: int | None = None) -> R:
         """Create or replace a resource; see :meth:`Store.put`."""
@@ -155,11 +160,14 @@ class Transaction:
         self._ended = True
 
     def _perform(self, flow: Flow[T]) -> T:
-        with self._alone():
+        self._begin()
+        try:
             return drive(flow, self._port, self._place)
+        finally:
+            self._busy.release()
 
-    @contextmanager
-    def _alone(self) -> Generator[None]:
+    def _begin(self) -> None:
+        """Begin a call, the end of which releases the lock."""
         if self._ended:
             raise InvalidCall(
                 "Cannot use this transaction.",
@@ -172,7 +180,3 @@ class Transaction:
                 why=["a transaction is one line of reads and writes; two at once have no order"],
                 do="await each call before the next, or give each task a transaction of its own.",
             )
-        try:
-            yield
-        finally:
-            self._busy.release()

@@ -7,12 +7,13 @@ import threading
 import time
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from heapq import nsmallest
 from itertools import islice
+from types import TracebackType
 from typing import Any, Literal
 
 from emco_store.core.flaws import (
@@ -57,6 +58,7 @@ Hook = Callable[[str, Moment, object], None]
 
 OUTCOMES_KEPT = timedelta(hours=24)
 """For how long the outcome of a commit is remembered."""
+_OUTCOMES_KEPT_S = OUTCOMES_KEPT.total_seconds()
 
 _Entry = tuple[str, ...]
 """One entry of an index: its name, then what it is found by; the key of its record is the last."""
@@ -79,7 +81,7 @@ class _Space:
     def settled(self, txid: str, now: float, outcome: Outcome | None = None) -> Outcome | None:
         """Give the outcome of a commit, ``outcome`` from now on if it has none yet; forget those that are old."""
         for old, (_, since) in self.outcomes.items():
-            if now - since < OUTCOMES_KEPT.total_seconds():
+            if now - since < _OUTCOMES_KEPT_S:
                 break
             del self.outcomes[old]
             break  # one for each request: as many go as come
@@ -199,15 +201,42 @@ class MemoryBackend:
         )
         return Report("memory", findings, records, durability=port.guarantees.durability)
 
-    @contextmanager
-    def request(self, namespace: str, name: str, argument: object) -> Generator[_Space]:
+    def request(self, namespace: str, name: str, argument: object) -> AbstractContextManager[_Space]:
         """Perform one request: alone, and with the hook around it."""
-        if self.hook is not None:
-            self.hook(name, "before", argument)
-        with self._lock:
-            yield self._spaces[namespace]
-        if self.hook is not None:
-            self.hook(name, "after", argument)
+        return _Request(self, self._lock, self._spaces, namespace, name, argument)
+
+
+class _Request(AbstractContextManager[_Space]):
+    """The time of one request; see :meth:`MemoryBackend.request`."""
+
+    def __init__(  # noqa: PLR0917 - of one caller
+        self,
+        backend: MemoryBackend,
+        lock: AbstractContextManager[object],
+        spaces: dict[str, _Space],
+        namespace: str,
+        name: str,
+        argument: object,
+    ) -> None:
+        self._backend = backend
+        self._lock = lock
+        self._spaces = spaces
+        self._namespace = namespace
+        self._name = name
+        self._argument = argument
+
+    def __enter__(self) -> _Space:
+        if self._backend.hook is not None:
+            self._backend.hook(self._name, "before", self._argument)
+        self._lock.__enter__()
+        return self._spaces[self._namespace]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.__exit__(kind, problem, trace)
+        if kind is None and self._backend.hook is not None:
+            self._backend.hook(self._name, "after", self._argument)
 
 
 class MemoryPort:
@@ -325,45 +354,51 @@ def _scan_by_field(space: _Space, scan: Scan) -> Iterator[str]:
 
 
 def _failures(space: _Space, commit: Commit, now: float) -> Iterator[Failure]:
-    if commit.size and space.holds:
+    if space.holds and commit.size:
         yield from (Held(key) for key in sorted(commit.keys) if space.is_held(key.text, commit.holder, now))
     for key, expected in commit.expect.items():
         record = space.records.get(key.text)
         found = record.stamp if record is not None else None
         if found != expected:
             yield Stale(key, expected, found)
-    for key in sorted(commit.require):
-        if key.text not in space.records:
-            yield Missing(key)
+    for key in sorted([key for key in commit.require if key.text not in space.records]):
+        yield Missing(key)
     for key, seal in commit.sealed.items():
         record = space.records.get(key.text)
         if record is None or record.seal != seal:
             yield Moved(key)
-    yield from _claims_of_others(space, commit)
+    claims = [(record.key, name, value) for record in commit.puts for name, value in record.unique]
+    if claims:
+        yield from _claims_of_others(space, commit, claims)
 
 
-def _claims_of_others(space: _Space, commit: Commit) -> Iterator[Taken]:
+def _claims_of_others(space: _Space, commit: Commit, claims: Sequence[tuple[Key, str, str]]) -> Iterator[Taken]:
     going = {key.text for key in commit.deletes} | {record.key.text for record in commit.puts}
     claimed: dict[tuple[str, str, str], Key] = {}
-    for record in commit.puts:
-        for name, value in record.unique:
-            claim = (record.key.kind, name, value)
-            owner = space.unique.get(claim)
-            if owner is None or owner.text in going:
-                owner = claimed.setdefault(claim, record.key)
-            if owner != record.key:
-                yield Taken(record.key, name, owner)
+    for key, name, value in claims:
+        claim = (key.kind, name, value)
+        owner = space.unique.get(claim)
+        if owner is None or owner.text in going:
+            owner = claimed.setdefault(claim, key)
+        if owner != key:
+            yield Taken(key, name, owner)
 
 
 def _apply(space: _Space, commit: Commit) -> None:
-    guards = {record.key.text: space.records[record.key.text].guard
-              for record in commit.puts if record.key.text in space.records}  # fmt: skip
     for key in commit.deletes:
         space.drop(key)
+    added: list[Record] = []
     for record in commit.puts:
-        space.drop(record.key)
-    for record in commit.puts:
-        space.add(record.guarded(guards.get(record.key.text, 0)))
+        old = space.records.get(record.key.text)
+        new = record.guarded(0 if old is None else old.guard)
+        if old is not None and (old.edges, old.unique, old.index) == (new.edges, new.unique, new.index):
+            space.holds.pop(new.key.text, None)
+            space.records[new.key.text] = new
+        else:
+            space.drop(new.key)
+            added.append(new)
+    for record in added:
+        space.add(record)
     for key in commit.require:
         record = space.records[key.text]
         space.records[key.text] = record.guarded(record.guard + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
@@ -13,7 +14,7 @@ from emco_store.core.documents import decode, encode, is_plain, problems_in
 from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
 from emco_store.core.records import PARENT_PATH, Edge, Record, known_edge
-from emco_store.core.refs import as_ref
+from emco_store.core.refs import Ref, RefSpec, as_ref
 from emco_store.core.resource import (
     Lineage,
     Meta,
@@ -23,7 +24,9 @@ from emco_store.core.resource import (
     parent_of,
     validated_key,
 )
+from emco_store.core.shapes import Leaf
 from emco_store.core.specs import ModelSpec
+from emco_store.core.values import value
 from emco_store.errors import InvalidResource
 
 R = TypeVar("R", bound=Resource)
@@ -31,7 +34,7 @@ _WITHOUT_PARENT = {"parent"}
 """What a document leaves out, because its key says it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Draft(Generic[R]):
     """A resource that has passed every check that needs no I/O, in the form in which it will be stored."""
 
@@ -78,39 +81,40 @@ def draft(resource: R, *, max_bytes: int) -> Draft[R]:
     model = type(resource)
     spec = model.__emco__
     try:
-        given = _json(resource)
-        parent = None if resource.parent is None else as_ref(resource.parent)
-        checked = _read(model, given, Lineage(parent))
+        given, is_exact = _json(resource)
+        parent = resource.__dict__["parent"]
+        checked = _read(model, given, Lineage(None if parent is None else as_ref(parent)))
+        is_same = _is_same(resource, checked)
         own = validated_key(checked)
         document = None if spec.is_flat else _written(checked)
         edges, keys = _edges(spec, checked, document, own)
-        data = _json(checked) if document is None else encode(document)
+        data = given  # what holds the same values is written the same
+        if document is not None:
+            data = encode(document)
+        elif not (is_same and is_exact):
+            data, _ = _json(checked)
     except ValidationError as problem:
         raise invalid_resource(model.__name__, problem) from problem
     except (PydanticSerializationError, ValueError, RecursionError) as problem:
         raise _refusal(model, None, [_reason(problem)]) from problem
-    problems = ([] if is_plain(given) else problems_in(_written(resource), keys=keys)) or _lost(resource, checked)
+    problems = [] if is_plain(given) else problems_in(_written(resource), keys=keys)
+    if not problems and not is_same:
+        problems = _lost(resource, checked)
     if len(data) > max_bytes:
         problems.append(f"its document has {len(data)} bytes, the limit of this store is {max_bytes}")
     if problems:
         raise _refusal(model, own, problems)
+    unique, index = _indexed(spec, checked, own) if spec.indexed else ((), ())
+    return Draft(checked, own, data, edges, unique, index)
+
+
+def _json(resource: Resource) -> tuple[bytes, bool]:
+    """Write a resource as JSON text, and tell whether each value in it is of the type that its model declares."""
+    write = type(resource).__pydantic_serializer__.to_json
     try:
-        index = {name: index_text(getattr(checked, name)) for name in spec.indexed}
-    except ValueError as problem:
-        raise _refusal(model, own, [str(problem)]) from problem
-    return Draft(
-        resource=checked,
-        key=own,
-        document=data,
-        edges=edges,
-        unique=tuple((name, index[name]) for name in spec.unique if getattr(checked, name) is not None),
-        index=tuple(index.items()),
-    )
-
-
-def _json(resource: Resource) -> bytes:
-    """Write a resource as JSON text."""
-    return type(resource).__pydantic_serializer__.to_json(resource, warnings="none", exclude=_WITHOUT_PARENT)
+        return write(resource, warnings="error", exclude=_WITHOUT_PARENT), True
+    except PydanticSerializationError:
+        return write(resource, warnings="none", exclude=_WITHOUT_PARENT), False
 
 
 def _written(resource: Resource) -> dict[str, Any]:
@@ -127,14 +131,17 @@ def _read(model: type[R], data: bytes, lineage: Lineage) -> R:
     )
 
 
+def _is_same(resource: Resource, checked: Resource) -> bool:
+    """Tell whether nothing has changed on the way to JSON and back; False means that one must look."""
+    return resource.__dict__ == checked.__dict__ and resource.__pydantic_extra__ == checked.__pydantic_extra__
+
+
 def _lost(resource: Resource, checked: Resource) -> list[str]:
     """Name the fields that JSON would give back as something else: bytes or a set in ``Any``, a masked secret.
 
     A value that was put around the model is validated before it is compared, so that text in the place of a date, or a
     short reference, is as welcome as in a new resource.
     """
-    if resource.__dict__ == checked.__dict__ and resource.__pydantic_extra__ == checked.__pydantic_extra__:
-        return []
     model = type(resource)
     known = {name for name in resource.__dict__ if not isinstance(getattr(model, name, None), cached_property)}
     given = {name: resource.__dict__[name] for name in known} | (resource.__pydantic_extra__ or {})
@@ -149,25 +156,47 @@ def _lost(resource: Resource, checked: Resource) -> list[str]:
     ]
 
 
+def _indexed(
+    spec: ModelSpec, checked: Resource, own: Key
+) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+    """Give the values that must be unique, and those by which it is found and ordered."""
+    try:
+        index = {name: index_text(getattr(checked, name)) for name in spec.indexed}
+    except ValueError as problem:
+        raise _refusal(type(checked), own, [str(problem)]) from problem
+    unique = [(name, index[name]) for name in spec.unique if getattr(checked, name) is not None]
+    return tuple(unique), tuple(index.items())
+
+
 def _edges(
     spec: ModelSpec, resource: Resource, document: dict[str, Any] | None, own: Key
-) -> tuple[tuple[Edge, ...], frozenset[str]]:
+) -> tuple[tuple[Edge, ...], AbstractSet[str]]:
+    """Give the references of a resource as edges, and the texts of those that stand in the key of a map."""
     edges: list[Edge] = []
     keys: set[str] = set()
-    if resource.parent is not None:
-        edges.append(known_edge(resource.parent.text, PARENT_PATH, spec.on_parent_delete, at_key=False, default=None))
     values = resource.__dict__
+    parent: Ref[Any] | None = values["parent"]
+    if parent is not None:
+        edges.append(known_edge(parent.text, PARENT_PATH, spec.on_parent_delete, False, None))  # noqa: FBT003 - as it is stored
     for name, node in spec.shape.items():
         value = values[name]
         if value is None:
             continue
+        if type(node) is Leaf:
+            if value.key is not None:
+                edges.append(_edge(node.spec, value, (name,), False, own))  # noqa: FBT003 - see known_edge
+            continue
         for path, at_key, place, ref in node.visit(value, document and document[name], (name,)):
             if ref.key is not None:
-                default = place.default_key(own)
-                edges.append(known_edge(ref.text, path, place.rule, at_key, default and default.text))
+                edges.append(_edge(place, ref, path, at_key, own))
             if at_key:
                 keys.add(ref.text)
-    return tuple(edges), frozenset(keys)
+    return tuple(edges), keys
+
+
+def _edge(place: RefSpec, ref: Ref[Any], path: tuple[str | int, ...], at_key: bool, own: Key) -> Edge:  # noqa: FBT001 - see known_edge
+    default = place.default_key(own)
+    return known_edge(ref.text, path, place.rule, at_key, default and default.text)
 
 
 def _reason(problem: Exception) -> str:
@@ -192,14 +221,7 @@ def _refusal(model: type[BaseModel], key: Key | None, problems: list[str]) -> In
 
 def meta_of(record: Record) -> Meta:
     """Give what a caller may know of a record."""
-    return Meta(
-        uid=record.uid,
-        version=record.version,
-        created_us=record.created_us,
-        updated_us=record.updated_us,
-        key=record.key,
-        edges=record.edges,
-    )
+    return Meta(record.uid, record.version, record.created_us, record.updated_us, record.key, record.edges)
 
 
 def with_meta(resource: R, record: Record) -> R:
@@ -217,9 +239,8 @@ def load(record: Record, model: type[R]) -> R:
     spec = model.__emco__
     key = record.key
     try:
-        parent = None
-        if spec.parent is not None:
-            parent = parent_of(spec.parent.__emco__.kind, key.segments[: -len(spec.key_fields)])
+        above = spec.parent
+        parent = None if above is None else parent_of(above.__emco__.kind, key.segments[: -len(spec.key_fields)])
         resource = _read(model, record.document, Lineage(parent, key))
     except ValidationError as problem:
         reasons = list(invalid_resource(spec.kind, problem).problems)

@@ -37,7 +37,7 @@ def is_plain(data: bytes) -> bool:
     """
     return not (
         b"\\" in data
-        or b'"$' in data
+        or (b"$" in data and b'"$' in data)
         or b"NaN" in data
         or b"Infinity" in data
         or data.count(b".") * len(data) > _MOST_STEPS

@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 
 from emco_store.core.keys import Key
 from emco_store.core.refs import Rule
+from emco_store.core.values import value
 
 PARENT_PATH = ("parent",)
 """The path of the edge to the parent, which stands in no document."""
@@ -47,6 +48,9 @@ class Edge:
     rule: Rule
     at_key: bool = False
     default: Key | None = None
+
+    def __hash__(self) -> int:
+        return hash(self.target.text)
 
     @property
     def is_parent(self) -> bool:
@@ -104,7 +108,7 @@ def read_edges(text: bytes) -> tuple[Edge, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Record:
     """One stored resource.
 

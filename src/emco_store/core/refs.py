@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast, get_args
 from urllib.parse import unquote
 
@@ -171,7 +172,15 @@ class Ref(Generic[T]):
 
 def as_ref(value: Any) -> Ref[Any]:
     """Make a reference of what :class:`Ref` accepts; one that is a reference already stays as it is."""
+    if type(value) is str:
+        return _of_text(value)
     return value if isinstance(value, Ref) else Ref(value)  # pyright: ignore[reportUnknownVariableType]  # of what is Any
+
+
+@lru_cache(maxsize=10_000)
+def _of_text(text: str) -> Ref[Any]:
+    """Make a reference of text; the same few are read again and again."""
+    return Ref(text)
 
 
 def _text_of(value: Any) -> str:

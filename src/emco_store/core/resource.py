@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeGuard, cast
@@ -23,12 +22,12 @@ else:
     ModelMetaclass = type(BaseModel)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NOT_SHOWN = {"key", "edges"}
 _RESERVED = {"key", "ref", "meta", "kind", "is_stored"}
 _PARENT_RULES = {Rule.RESTRICT, Rule.PROTECT, Rule.CASCADE}
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(NamedTuple):
     """What the store knows about a stored resource; ``None`` on a resource that was never stored.
 
     Attributes:
@@ -44,8 +43,12 @@ class Meta:
     version: int
     created_us: int
     updated_us: int
-    key: Key = field(repr=False)
-    edges: tuple[Edge, ...] = field(repr=False)
+    key: Key
+    edges: tuple[Edge, ...]
+
+    def __repr__(self) -> str:
+        shown = ", ".join([f"{name}={getattr(self, name)!r}" for name in self._fields if name not in _NOT_SHOWN])
+        return f"Meta({shown})"
 
     @property
     def created_at(self) -> datetime:
@@ -164,14 +167,18 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         if spec is None:
             message = f"{type(self).__name__} is abstract"
             raise ValueError(message)
-        values = vars(self)
+        values = self.__dict__
         lineage = info.context
         own = _inherited(self, spec, values, lineage) if type(lineage) is Lineage else _key_of(spec, values)
-        spec.complete()
+        if not spec.is_complete:
+            spec.complete()
         for name, node, known in spec.plain:
             old = values[name]
-            if old is not None:  # a default may be text
-                values[name] = known.get(getattr(old, "text", "")) or bind_field(name, node, old, own, values)
+            if old is not None:
+                # A default may be text.
+                values[name] = (known.get(old.text) if type(old) is Ref else None) or bind_field(
+                    name, node, old, own, values
+                )
         for name, node in spec.nodes:
             old = values[name]
             if old is not None:
@@ -249,8 +256,8 @@ def attach(resource: Resource, meta: Meta) -> None:
 
 
 def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
-    own = tuple(values[name] for name in spec.key_fields)
-    for name, value in zip(spec.key_fields, own, strict=True):
+    own = tuple([values[name] for name in spec.key_fields])
+    for name, value in zip(spec.key_fields, own):  # noqa: B905 - made of the same
         problem = name_problem(value)
         if problem:
             message = f"at {name}: {problem}"
@@ -277,11 +284,11 @@ def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
 
 def _inherited(resource: Resource, spec: ModelSpec, values: dict[str, Any], lineage: Lineage) -> Key:
     """Give a resource that was read from a document its parent, and give its key."""
-    if lineage.parent is not None:
-        values["parent"] = lineage.parent
+    parent, key = lineage.parent, lineage.key
+    if parent is not None:
+        values["parent"] = parent
         resource.__pydantic_fields_set__.add("parent")
-    key = lineage.key
-    if key is None or len(key.segments) != spec.length or (lineage.parent is None and values["parent"] is not None):
+    if key is None or len(key.segments) != spec.length or (parent is None and values["parent"] is not None):
         return _key_of(spec, values)
     if tuple([values[name] for name in spec.key_fields]) != key.segments[-len(spec.key_fields) :]:
         message = f"the document says that its key is {_key_of(spec, values)}"

@@ -31,6 +31,7 @@ class ModelSpec:
         chain: For each ancestor and itself, from the root: the kind, and how many names it adds to a key.
         on_parent_delete: What the delete of its parent does to it.
         length: The number of names in a key of this kind.
+        is_complete: Whether the annotations were compiled, which what follows comes from.
         is_flat: Whether every reference is the whole of a field, and no field is a set.
         plain: The fields that hold one reference each, whatever else the resource says.
         nodes: The other fields that hold references or sets.
@@ -44,7 +45,8 @@ class ModelSpec:
     on_parent_delete: Rule
     children: weakref.WeakSet[Model] = field(default_factory=weakref.WeakSet)
     referrers: weakref.WeakSet[Model] = field(default_factory=weakref.WeakSet)
-    _shape: dict[str, Node] | None = None
+    _shape: dict[str, Node] = field(default_factory=dict[str, Node])
+    is_complete: bool = False
     is_flat: bool = False
     plain: tuple[tuple[str, Node, Mapping[str, Ref[Any]]], ...] = ()
     nodes: tuple[tuple[str, Node], ...] = ()
@@ -59,11 +61,11 @@ class ModelSpec:
     def shape(self) -> dict[str, Node]:
         """The fields that hold references or sets."""
         self.complete()
-        return self._shape or {}
+        return self._shape
 
     def complete(self) -> None:
         """Compile the annotations if that had to wait, because one of them names a class defined later."""
-        if self._shape is None:
+        if not self.is_complete:
             if not self.model.__pydantic_complete__:
                 try:
                     self.model.model_rebuild()
@@ -95,6 +97,7 @@ class ModelSpec:
         self.nodes = tuple((name, node) for name, node in shape.items() if name not in plain)
         self.unique = tuple(name for name, info in fields.items() if _marked(info, Unique))
         self.indexed = tuple(name for name, info in fields.items() if _marked(info, Unique) or _marked(info, Index))
+        self.is_complete = True
         for target in self.targets():
             if not isinstance(target, str):
                 target.__emco__.referrers.add(self.model)

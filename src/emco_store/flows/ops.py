@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Generator, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from emco_store import ports
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
+from emco_store.core.values import value
 from emco_store.errors import Unavailable
 from emco_store.ports import AsyncPort, Port
 
@@ -46,12 +46,13 @@ class Read(Op[T]):
     def ask(self) -> Generator[Op[Any], Any, T]:
         """See :meth:`Op.ask`."""
         try:
-            return (yield from super().ask())
+            reply: T = yield self
         except ports.Unreachable as problem:
             raise unavailable() from problem
+        return reply
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Get(Read[Mapping[Key, Record]]):
     """Ask for records by key."""
 
@@ -66,7 +67,7 @@ class Get(Read[Mapping[Key, Record]]):
         return port.get(self.keys)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Scan(Read[tuple[Record, ...]]):
     """Ask for records in an order."""
 
@@ -81,7 +82,7 @@ class Scan(Read[tuple[Record, ...]]):
         return port.scan(self.scan)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Referrers(Read[ports.Followed]):
     """Ask who refers to any of the targets."""
 
@@ -96,7 +97,7 @@ class Referrers(Read[ports.Followed]):
         return port.referrers(self.follow)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Look(Read[ports.Audited]):
     """Ask for a look at the next few of all things that are stored."""
 
@@ -111,7 +112,7 @@ class Look(Read[ports.Audited]):
         return port.audit(self.audit)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Mend(Op[None]):
     """Ask that entries of the backend fit the records."""
 
@@ -126,7 +127,7 @@ class Mend(Op[None]):
         return port.mend(self.flaws)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Submit(Op[ports.Receipt | ports.Refusal]):
     """Ask for a commit."""
 
@@ -141,7 +142,7 @@ class Submit(Op[ports.Receipt | ports.Refusal]):
         return port.commit(self.commit)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Settle(Op[ports.Outcome]):
     """Ask how a commit ended, and make sure that it can no longer end otherwise."""
 
@@ -156,7 +157,7 @@ class Settle(Op[ports.Outcome]):
         return port.settle(self.txid)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Hold(Op[None]):
     """Ask that others leave records alone for a moment."""
 
@@ -171,7 +172,7 @@ class Hold(Op[None]):
         return port.hold(self.hold)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Release(Op[None]):
     """Let others go on."""
 

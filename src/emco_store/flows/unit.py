@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
-from functools import cached_property
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -18,7 +17,7 @@ from emco_store.core.keys import Key
 from emco_store.core.plan import Blocker, Change, Deletion, Plan, count, without
 from emco_store.core.records import Edge, Record, Seal, Stamp
 from emco_store.core.refs import Rule
-from emco_store.core.resource import Resource
+from emco_store.core.resource import Resource, is_model
 from emco_store.errors import Conflict, DeleteRestricted, InvalidCall, InvalidResource, NotFound
 from emco_store.flows.context import Context
 from emco_store.flows.holding import Holding
@@ -51,22 +50,28 @@ class Unit:
         self.puts: dict[Key, Record] = {}
         self.gone: dict[Key, bool] = {}
         self.reads = 0
-        self._before: dict[Key, frozenset[Key]] = {}
+        self._txid = ""
+        self._now_us: int | None = None
+        self._before: dict[Key, tuple[Edge, ...]] = {}
         self._dropped: dict[Key, Record] = {}
         self._followed: list[tuple[AbstractSet[Key], Sequence[Record]]] = []
         self._deletions: list[Deletion] = []
         self._changes: list[Change] = []
         self._suspects: list[Blocker] = []
 
-    @cached_property
+    @property
     def txid(self) -> str:
         """The name of the commit; what only reads needs none."""
-        return self.context.new_id()
+        if not self._txid:
+            self._txid = self.context.new_id()
+        return self._txid
 
-    @cached_property
+    @property
     def now_us(self) -> int:
         """The time of all that it writes, in microseconds since 1970, UTC."""
-        return self.context.now_us()
+        if self._now_us is None:
+            self._now_us = self.context.now_us()
+        return self._now_us
 
     # reading
 
@@ -78,7 +83,9 @@ class Unit:
 
     def current(self, key: Key) -> Record | None:
         """Give a record as this unit sees it, if it has read or written it."""
-        return self.puts.get(key) or (None if key in self.gone else self.base.get(key))
+        if self.puts and key in self.puts:
+            return self.puts[key]
+        return self.base.get(key) if self.base and key not in self.gone else None
 
     def remember(self, record: Record) -> Record:
         """Make a record that a scan gave part of what the unit rests on, unless an older read of it is."""
@@ -170,17 +177,17 @@ class Unit:
                 problems=("key changed",),
             )
         stamp = Stamp(meta.uid, meta.version)
-        if key in self.puts and self.puts[key].stamp != stamp:
+        if self.puts and key in self.puts and self.puts[key].stamp != stamp:
             raise InvalidCall(
                 f"Cannot update {key}.",
                 why=["it was changed earlier in this transaction, and this value is from before"],
                 do="get() it again from tx, or go on with what the earlier call gave back.",
             )
-        if key in self.puts or key in self.gone or key in self.base:
+        if any(key in known for known in (self.puts, self.gone, self.base) if known):
             self._match(key, self.current(key), stamp)
         else:
             self.expect[key] = stamp
-            self._before[key] = frozenset(edge.target for edge in meta.edges)
+            self._before[key] = meta.edges
         if if_version is not None and if_version != meta.version:
             raise stale([key])
         record = made.record(uid=meta.uid, version=meta.version + 1, created_us=meta.created_us, updated_us=self.now_us)
@@ -284,13 +291,14 @@ class Unit:
             self.gone.setdefault(key, False)
 
     def _draft(self, resource: R) -> Draft[R]:
-        if not isinstance(resource, Resource):  # pyright: ignore[reportUnnecessaryIsInstance]  # see Key.parse
+        model = type(resource)
+        if not (is_model(model) or isinstance(resource, Resource)):  # pyright: ignore[reportUnnecessaryIsInstance]  # see Key.parse
             raise InvalidCall(
                 f"Cannot store {resource!r:.80}.",
                 why=["it is not a resource"],
                 do="give an instance of a subclass of Resource.",
             )
-        self.context.schema.learn(type(resource))
+        self.context.schema.learn(model)
         return draft(resource, max_bytes=self.context.limits.max_bytes)
 
     def _add(self, made: Draft[R]) -> R:
@@ -367,26 +375,25 @@ class Unit:
         return found
 
     def _commit(self) -> Commit:
-        going = [key for key in self.gone if key not in self.puts] if self.puts else self.gone
-        deletes = tuple(key for key in going if self.base.get(key) is not None)
-        followed = {
-            (record.key, edge.target)
-            for level, records in (self._followed if self.puts else ())
-            for record in records if record.key in self.puts
-            for edge in record.edges_to(level)
-        }  # fmt: skip
+        puts, gone = self.puts, self.gone
+        going = [key for key in gone if key not in puts] if puts else gone
+        deletes = tuple([key for key in going if self.base.get(key) is not None])
+        followed = self._followed_to_puts() if puts and self._followed else ()
         require: set[Key] = set()
         missing: list[tuple[str, Key]] = []
-        for key, record in self.puts.items():
-            base = self.base.get(key)
-            kept = self._before.get(key, frozenset()) if base is None else base.targets
+        for key, record in puts.items():
+            base = self.base.get(key) if self.base else None
+            before = self._before.get(key, ()) if base is None else base.edges
+            if before == record.edges and not gone:
+                continue
+            kept = {edge.target for edge in before} if before else ()
             for edge in record.edges:
                 target = edge.target
-                if target in self.gone and target not in self.puts:
+                if gone and target in gone and target not in puts:
                     if target in kept and (key, target) not in followed:  # the two were read at different times
                         raise _read_apart(key, pinned=base is None)
                     missing.append((f"{key} {edge.place}", target))
-                elif target not in kept and (target not in self.puts or self._was_there(target)):
+                elif target not in kept and (target not in puts or self._was_there(target)):
                     require.add(target)
         if missing:
             raise missing_references(missing)
@@ -395,6 +402,15 @@ class Unit:
             self.txid, dict(self.expect), frozenset(require), dict(self.sealed), tuple(self.puts.values()), deletes,
             holder=self.holding.holder if self.holding else "",
         )  # fmt: skip
+
+    def _followed_to_puts(self) -> AbstractSet[tuple[Key, Key]]:
+        """Give the references that were followed from what goes to what is written, as pairs of referrer and target."""
+        return {
+            (record.key, edge.target)
+            for level, records in self._followed
+            for record in records if record.key in self.puts
+            for edge in record.edges_to(level)
+        }  # fmt: skip
 
     def _was_there(self, key: Key) -> bool:
         return self.expect.get(key) is not None
