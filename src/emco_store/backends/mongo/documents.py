@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, cast
 
 from emco_store.core.keys import Key
@@ -40,20 +41,34 @@ def outcome_id(txid: str) -> str:
 def encode(record: Record) -> tuple[Document, Document]:
     """Write a record as the fields to set and the fields to remove; its guard stays as it is."""
     kind = record.key.kind
+    edges, targets = _stored(record.edges)
     fields: Document = {
         "u": record.uid,
         "v": record.version,
         "d": record.document,
-        "e": write_edges(record.edges),
+        "e": edges,
         "c": record.created_us,
         "m": record.updated_us,
-        "p": [list(pair) for pair in record.unique],
-        "r": sorted({edge.target.text for edge in record.edges}),
-        "q": [claim_of(kind, name, text) for name, text in record.unique],
-        "i": {f"{kind}:{name}": placed(text, record.key.text) for name, text in record.index},
+        "p": record.unique,
     }
-    empty = [name for name in ("r", "q", "i") if not fields[name]]
-    return {name: value for name, value in fields.items() if name not in empty}, dict.fromkeys([*empty, "x"], 1)
+    gone: Document = {"x": 1}
+    lists: Document = {
+        "r": targets,
+        "q": record.unique and [claim_of(kind, name, text) for name, text in record.unique],
+        "i": record.index and {f"{kind}:{name}": placed(text, record.key.text) for name, text in record.index},
+    }
+    for name, value in lists.items():
+        if value:
+            fields[name] = value
+        else:
+            gone[name] = 1
+    return fields, gone
+
+
+@lru_cache(maxsize=10_000)
+def _stored(edges: tuple[Edge, ...]) -> tuple[bytes, tuple[str, ...]]:
+    """Write edges, and the texts of their targets; the same few are written again and again."""
+    return write_edges(edges), tuple(sorted({edge.target.text for edge in edges}))
 
 
 def placed(text: str, key: str) -> str:
@@ -107,11 +122,15 @@ def _whole(key: Key, document: Mapping[str, Any]) -> Record:
         document=document["d"],
         edges=read_edges(document["e"]),
         unique=tuple([(name, text) for name, text in document["p"]]),
-        index=tuple([(name.partition(":")[2], unplaced(text)) for name, text in document.get("i", {}).items()]),
+        index=_index(document["i"]) if "i" in document else (),
         created_us=created_us,
         updated_us=updated_us,
         guard=_guard(document),
     )
+
+
+def _index(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple([(name.partition(":")[2], unplaced(text)) for name, text in values.items()])
 
 
 def _remains(key: Key, document: Mapping[str, Any]) -> Record:
