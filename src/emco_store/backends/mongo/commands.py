@@ -88,12 +88,14 @@ class Parts(NamedTuple):
         deletes: What makes ghosts of records.
         changes: Whatever else is done to what is there.
         creates: New records.
+        touched: The records whose state matters or changes, apart from their guards.
     """
 
     guards: list[str]
     deletes: list[Document]
     changes: list[Document]
     creates: list[Document]
+    touched: set[str]
 
 
 class _Said(NamedTuple):
@@ -121,17 +123,24 @@ def parts_of(commit: Commit) -> Parts:
         deletes={key.text for key in commit.deletes},
         holder=commit.holder,
     )
-    touched = {*said.expect, *said.sealed, *said.puts, *said.deletes}
+    about = {*said.expect, *said.sealed, *said.puts, *said.deletes}
     # Whoever holds records looks for that, too.
-    guards = set[str]() if said.holder else said.require - touched
+    guards = set[str]() if said.holder else said.require - about
     new = {text for text in said.puts if said.is_free(text)} - said.deletes
-    others = (touched | said.require) - guards - said.deletes - new
+    others = (about | said.require) - guards - said.deletes - new
     return Parts(
         guards=sorted(guards),
-        deletes=[*_statements(said.deletes, said._replace(puts={}), is_delete=True)],
+        deletes=[*_statements(said.deletes, said._replace(puts={}), is_delete=True)] if said.deletes else [],
         changes=[*_releases(commit), *_statements(others, said, is_delete=False)],
         creates=[_statement(text, said, is_delete=False) for text in sorted(new)],
+        touched=about,
     )
+
+
+def touched(commit: Commit) -> set[str]:
+    """Give the texts of the keys of all records whose state matters or changes, apart from their guards."""
+    keys = (*commit.expect, *commit.sealed, *commit.deletes, *(record.key for record in commit.puts))
+    return {key.text for key in keys}
 
 
 def moves(counts: Mapping[str, int]) -> Iterator[Document]:
@@ -158,14 +167,14 @@ def outcome(text: str) -> Document:
 
 def updates(commit: Commit) -> list[Document]:
     """Write a commit as the statements of one ``update`` command."""
-    guards, deletes, changes, creates = parts_of(commit)
+    guards, deletes, changes, creates, _ = parts_of(commit)
     return [*moves(dict.fromkeys(guards, 1)), *deletes, *changes, *creates, outcome(outcome_id(commit.txid))]
 
 
 def documents_in(statements: Iterable[Document]) -> int:
     """Count the documents that statements must find."""
-    ids: Iterable[Any] = (one["q"]["_id"] for one in statements)
-    return sum(1 if isinstance(found, str) else len(found["$in"]) for found in ids)
+    ids: list[Any] = [one["q"]["_id"] for one in statements]
+    return sum([1 if type(found) is str else len(found["$in"]) for found in ids])
 
 
 def settlement(txid: str) -> tuple[Document, Document]:

@@ -7,7 +7,6 @@ commits do to one guard is one statement.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,7 @@ from typing import NamedTuple
 import bson
 from bson.raw_bson import RawBSONDocument
 
-from emco_store.backends.mongo.commands import FEW, Parts, documents_in, moves, outcome, parts_of
+from emco_store.backends.mongo.commands import FEW, Parts, documents_in, moves, outcome, parts_of, touched
 from emco_store.backends.mongo.documents import Document, outcome_id
 from emco_store.core.keys import Key
 from emco_store.errors import InvalidResource
@@ -75,7 +74,8 @@ class Sending:
         Raises:
             InvalidResource: A statement is larger than what can be sent.
         """
-        return [*in_commands("delete", self.deletes), *in_commands("update", self.updates)]
+        deletes = in_commands("delete", self.deletes) if self.deletes else ()
+        return [*deletes, *in_commands("update", self.updates)]
 
     def finish(self, now: datetime) -> list[Command]:
         """Give the other commands.
@@ -98,13 +98,13 @@ def sending(commits: Sequence[Commit], *, boldly: bool) -> Sending:
     parts = [parts_of(commit) for commit in commits]
     is_alone = len(parts) == 1
     has_deletes = is_alone and documents_in(parts[0].deletes) > FEW
-    is_free = are_apart(commits)
-    shared = _shared_guards(commits, parts) if is_free else Counter[str]()
+    is_free = is_alone or _is_each_once(part.touched for part in parts)
+    shared = _shared_guards(parts) if is_free else {}
     updates = [*moves(shared)]
     creates: list[Document] = []
     for part in parts:
-        updates += moves(Counter(text for text in part.guards if text not in shared))
-        updates += (*(() if has_deletes else part.deletes), *part.changes)
+        own = {text: 1 for text in part.guards if text not in shared}
+        updates += (*moves(own), *(() if has_deletes else part.deletes), *part.changes)
         is_later = is_free and (is_alone or not (part.deletes or part.changes))
         (creates if boldly and is_later else updates).extend(part.creates)
     outcomes = [outcome_id(commit.txid) for commit in commits]
@@ -126,17 +126,22 @@ def are_apart(commits: Sequence[Commit]) -> bool:
 
     Where two are, what the one does to the record must stay before or behind what the other does to it.
     """
-    if len(commits) == 1:
-        return True
-    touched = [commit.touched for commit in commits]
-    return sum(map(len, touched)) == len(frozenset[Key]().union(*touched))
+    return len(commits) == 1 or _is_each_once(touched(commit) for commit in commits)
 
 
-def _shared_guards(commits: Sequence[Commit], parts: Sequence[Parts]) -> Counter[str]:
+def _is_each_once(sets: Iterable[set[str]]) -> bool:
+    found = [*sets]
+    return sum(map(len, found)) == len(set[str]().union(*found))
+
+
+def _shared_guards(parts: Sequence[Parts]) -> dict[str, int]:
     """Count how far the commits together move each guard that may move ahead of everything else."""
-    moving = Counter(text for part in parts for text in part.guards)
-    touched = {key.text for commit in commits for key in commit.touched} if moving else ()
-    return Counter({text: count for text, count in moving.items() if text not in touched})
+    moving: dict[str, int] = {}
+    for part in parts:
+        for text in part.guards:
+            moving[text] = moving.get(text, 0) + 1
+    about = set[str]().union(*(part.touched for part in parts))
+    return {text: count for text, count in moving.items() if text not in about}
 
 
 def _inserted(statement: Document) -> Document:
@@ -163,8 +168,11 @@ def in_commands(name: str, items: Iterable[Document]) -> Iterator[Command]:
             yield Command(name, batch, count, is_strict)
             batch, size, count, is_strict = [], len(raw), 0, True
         batch.append(raw)
-        count += 1 if name == "insert" else documents_in([item])
-        is_strict = is_strict and (name == "insert" or item.get("upsert", False))
+        if name == "insert":
+            count += 1
+        else:
+            count += documents_in([item])
+            is_strict = is_strict and item.get("upsert", False)
     if batch:
         yield Command(name, batch, count, is_strict)
 
