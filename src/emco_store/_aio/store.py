@@ -428,7 +428,7 @@ class AsyncStore:
 
         async def attempt() -> T:
             token = _inside_run.set(_inside_run.get() | {id(self)})
-            tx = AsyncTransaction(unit := Unit(self._context(checked=False), holding), self._port, place)
+            tx = AsyncTransaction(unit := Unit(self._surroundings, holding), self._port, place)
             try:
                 result = await fn(tx)
             finally:
@@ -437,7 +437,7 @@ class AsyncStore:
             await drive(unit.commit(), self._port, place)
             return result
 
-        self._check_usable()
+        self._context()
         policy = self._retry.until(deadline)
         place = AsyncPlace(self._lines, holding.wanted, policy.deadline_s)
         try:
@@ -453,8 +453,9 @@ class AsyncStore:
     async def _in_turn(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own, again while a delete of what it is about has its turn."""
         return await retrying(
-            lambda: self._once(make), self._retry, lambda: AsyncPlace(self._lines), worth=outcomes.is_lost_race
-        )
+            lambda: drive(make(Unit(self._context())), self._port), self._retry, lambda: AsyncPlace(self._lines),
+            worth=outcomes.is_lost_race,
+        )  # fmt: skip
 
     async def _again(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own, again while it loses races or the backend cannot be asked."""
@@ -470,12 +471,8 @@ class AsyncStore:
             place.leave()
             await drive(holding.give_back(), self._port)
 
-    def _context(self, *, checked: bool = True) -> Context:
-        if checked:
-            self._check_usable()
-        return self._surroundings
-
-    def _check_usable(self) -> None:
+    def _context(self) -> Context:
+        """Give the surroundings of a flow, where the store may be used."""
         if self._closed:
             raise InvalidCall("Cannot use this store.", why=["it is closed"], do="open another one with connect().")
         if id(self) in _inside_run.get():
@@ -484,3 +481,4 @@ class AsyncStore:
                 why=["what is done around tx is neither checked with it nor repeated with it"],
                 do="call the same method on tx.",
             )
+        return self._surroundings

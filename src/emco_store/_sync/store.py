@@ -429,7 +429,7 @@ class Store:
 
         def attempt() -> T:
             token = _inside_run.set(_inside_run.get() | {id(self)})
-            tx = Transaction(unit := Unit(self._context(checked=False), holding), self._port, place)
+            tx = Transaction(unit := Unit(self._surroundings, holding), self._port, place)
             try:
                 result = fn(tx)
             finally:
@@ -438,7 +438,7 @@ class Store:
             drive(unit.commit(), self._port, place)
             return result
 
-        self._check_usable()
+        self._context()
         policy = self._retry.until(deadline)
         place = Place(self._lines, holding.wanted, policy.deadline_s)
         try:
@@ -453,7 +453,10 @@ class Store:
 
     def _in_turn(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own, again while a delete of what it is about has its turn."""
-        return retrying(lambda: self._once(make), self._retry, lambda: Place(self._lines), worth=outcomes.is_lost_race)
+        return retrying(
+            lambda: drive(make(Unit(self._context())), self._port), self._retry, lambda: Place(self._lines),
+            worth=outcomes.is_lost_race,
+        )  # fmt: skip
 
     def _again(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own, again while it loses races or the backend cannot be asked."""
@@ -469,12 +472,8 @@ class Store:
             place.leave()
             drive(holding.give_back(), self._port)
 
-    def _context(self, *, checked: bool = True) -> Context:
-        if checked:
-            self._check_usable()
-        return self._surroundings
-
-    def _check_usable(self) -> None:
+    def _context(self) -> Context:
+        """Give the surroundings of a flow, where the store may be used."""
         if self._closed:
             raise InvalidCall("Cannot use this store.", why=["it is closed"], do="open another one with connect().")
         if id(self) in _inside_run.get():
@@ -483,3 +482,4 @@ class Store:
                 why=["what is done around tx is neither checked with it nor repeated with it"],
                 do="call the same method on tx.",
             )
+        return self._surroundings

@@ -281,7 +281,7 @@ class MemoryPort:
         """See :meth:`emco_store.ports.Port.commit`."""
         with self._backend.request(self._namespace, "commit", commit) as space:
             now = self._backend.clock()
-            outcome = space.settled(commit.txid, now)
+            outcome, _ = space.outcomes.get(commit.txid, (None, now))
             if outcome is Outcome.COMMITTED:
                 return Receipt(commit.txid)
             failures = [Fenced(commit.txid)] if outcome is Outcome.ABORTED else list(_failures(space, commit, now))

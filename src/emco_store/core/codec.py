@@ -14,17 +14,16 @@ from emco_store.core.documents import decode, encode, is_plain, problems_in
 from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
 from emco_store.core.records import PARENT_PATH, Edge, Record, known_edge
-from emco_store.core.refs import Ref, RefSpec, as_ref
+from emco_store.core.refs import Ref, Rule, as_ref
 from emco_store.core.resource import (
     Lineage,
     Meta,
     Resource,
-    attach,
     invalid_resource,
     parent_of,
     validated_key,
 )
-from emco_store.core.shapes import Leaf
+from emco_store.core.shapes import Found, Leaf
 from emco_store.core.specs import ModelSpec
 from emco_store.core.values import value
 from emco_store.errors import InvalidResource
@@ -182,21 +181,18 @@ def _edges(
         value = values[name]
         if value is None:
             continue
-        if type(node) is Leaf:
-            if value.key is not None:
-                edges.append(_edge(node.spec, value, (name,), False, own))  # noqa: FBT003 - see known_edge
-            continue
-        for path, at_key, place, ref in node.visit(value, document and document[name], (name,)):
+        found = (
+            [Found((name,), False, node.spec, value)]  # noqa: FBT003 - as a shape gives it
+            if type(node) is Leaf
+            else node.visit(value, document and document[name], (name,))
+        )
+        for path, at_key, place, ref in found:
             if ref.key is not None:
-                edges.append(_edge(place, ref, path, at_key, own))
+                default = place.default_key(own) if place.rule is Rule.SET_DEFAULT else None
+                edges.append(known_edge(ref.text, path, place.rule, at_key, default and default.text))
             if at_key:
                 keys.add(ref.text)
     return tuple(edges), keys
-
-
-def _edge(place: RefSpec, ref: Ref[Any], path: tuple[str | int, ...], at_key: bool, own: Key) -> Edge:  # noqa: FBT001 - see known_edge
-    default = place.default_key(own)
-    return known_edge(ref.text, path, place.rule, at_key, default and default.text)
 
 
 def _reason(problem: Exception) -> str:
@@ -226,7 +222,7 @@ def meta_of(record: Record) -> Meta:
 
 def with_meta(resource: R, record: Record) -> R:
     """Attach what the store knows to a value that the caller has not seen yet."""
-    attach(resource, meta_of(record))
+    object.__setattr__(resource, "_meta", meta_of(record))
     return resource
 
 

@@ -105,12 +105,17 @@ class Ref(Generic[T]):
     Args:
         target: A resource, a key, or the text of one.
 
+    Attributes:
+        text: The text.
+        key: The target's key; None while the text is short and no resource holds it, or where it is no reference.
+
     Rules: REF-1 to REF-10.
     """
 
-    __slots__ = ("_key", "text")
+    __slots__ = ("key", "text")
 
     text: str
+    key: Key | None
 
     def __init__(self, target: Any) -> None:
         put = object.__setattr__
@@ -118,24 +123,19 @@ class Ref(Generic[T]):
             if not target or len(target) > MAX_REFERENCE_LENGTH:
                 message = f"the text of a reference has 1 to {MAX_REFERENCE_LENGTH} characters"
                 raise ValueError(message)
-            put(self, "_key", None)
+            put(self, "key", None)
             put(self, "text", target)
             return
         found = target if isinstance(target, Key) else getattr(target, "key", None)
         if isinstance(found, Key):
-            put(self, "_key", found)
+            put(self, "key", found)
             put(self, "text", found.text)
         elif isinstance(target, Ref):
-            put(self, "_key", None)
+            put(self, "key", None)
             put(self, "text", target.text)
         else:
             message = f"a reference is a resource, a Key, a Ref or text, not {type(target).__name__}"
             raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueError with the path of the field
-
-    @property
-    def key(self) -> Key | None:
-        """The target's key; None while the text is short and no resource holds it, or where it is no reference."""
-        return self._key  # type: ignore[attr-defined,no-any-return]  # a slot that only __init__ fills
 
     def __setattr__(self, name: str, value: object) -> None:
         message = f"a Ref is a value: {name!r} cannot be changed"
@@ -154,7 +154,7 @@ class Ref(Generic[T]):
         return self.text == other.text if isinstance(other, Ref) else NotImplemented
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Ref, (self._key if self._key is not None else self.text,)  # type: ignore[attr-defined]  # see key
+        return Ref, (self.key if self.key is not None else self.text,)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

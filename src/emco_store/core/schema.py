@@ -43,14 +43,15 @@ class Schema:
             InvalidCall: It is no resource class, or an abstract one.
             InvalidModel: Another model has its kind.
         """
+        spec = getattr(model, "__emco__", None)
+        if spec is not None and self._models.get(spec.kind) is model:
+            return
         if not is_model(model):
             raise InvalidCall(
                 f"Cannot use {model!r:.100} as a model.",
                 why=["it is not the class of a resource, or an abstract one"],
                 do="use a subclass of Resource.",
             )
-        if self._models.get(model.__emco__.kind) is model:
-            return
         for found in connected([model]):
             kind = found.__emco__.kind
             known = self._models.setdefault(kind, found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,17 +144,20 @@ def _prefix(kind: str | None, model: type[Resource] | None, owner: Key | None, u
 
 def read_page(context: Context, listing: Listing) -> Flow[Page[Any]]:
     """Read one page; outside a transaction, each request shows one moment."""
-    found: list[tuple[Record, Any]] = []
+    found: list[Record] = []
+    values: list[Any] = []
     position = listing.after
     while len(found) <= listing.limit:
         wanted = listing.limit + 1 - len(found)
         batch = max(wanted, LEAST_BATCH) if listing.where else wanted
         records = yield from ops.Scan(_scan(listing, position, batch)).ask()
-        found += _matching(context, listing, records)
+        matching, read = _matching(context, listing, records)
+        found += matching
+        values += read
         if len(records) < batch:
             break
         position = _scan_position(listing, records[-1])
-    return _page(listing, found)
+    return _page(listing, found, values)
 
 
 def read_page_in(unit: Unit, listing: Listing, *, stable: bool) -> Flow[Page[Any]]:
@@ -180,7 +183,7 @@ def read_page_in(unit: Unit, listing: Listing, *, stable: bool) -> Flow[Page[Any
     stored = [record for record in records if record.key not in unit.puts and record.key not in unit.gone]
     ordered = sorted([*stored, *own], key=listing.position, reverse=listing.order.descending)
     behind = [record for record in ordered if _is_behind(listing, record)]
-    return _page(listing, list(_matching(unit.context, listing, behind)))
+    return _page(listing, *_matching(unit.context, listing, behind))
 
 
 def _read_all(unit: Unit, listing: Listing) -> Flow[list[Record]]:
@@ -207,7 +210,7 @@ def _read_some(unit: Unit, listing: Listing) -> Flow[list[Record]]:
         unit.reads += 1
         found += [unit.remember(record) for record in records]
         fresh = [record for record in records if record.key not in unit.puts and record.key not in unit.gone]
-        useful += sum(1 for _ in _matching(unit.context, listing, fresh))
+        useful += len(_matching(unit.context, listing, fresh)[0])
         if len(records) < batch:
             break
         position = _scan_position(listing, records[-1])
@@ -240,11 +243,17 @@ def _point(listing: Listing) -> tuple[str, str] | None:
     return point if point is not None and listing.order.field in {None, point[0]} else None
 
 
-def _matching(context: Context, listing: Listing, records: Sequence[Record]) -> Iterator[tuple[Record, Any]]:
-    for record in records:
-        value = context.value_or_error(record)
-        if not listing.where or isinstance(value, InvalidResource) or _holds(listing.where, value):
-            yield record, value
+def _matching(context: Context, listing: Listing, records: Sequence[Record]) -> tuple[Sequence[Record], Sequence[Any]]:
+    """Give those of the records that meet the conditions, and what they hold."""
+    values = [context.value_or_error(record) for record in records]
+    if not listing.where:
+        return records, values
+    pairs = [
+        (record, value)
+        for record, value in zip(records, values, strict=True)
+        if isinstance(value, InvalidResource) or _holds(listing.where, value)
+    ]
+    return [record for record, _ in pairs], [value for _, value in pairs]
 
 
 def _holds(conditions: Sequence[Condition], value: Any) -> bool:
@@ -262,7 +271,6 @@ def _is_behind(listing: Listing, record: Record) -> bool:
     return position < listing.after if listing.order.descending else position > listing.after
 
 
-def _page(listing: Listing, found: Sequence[tuple[Record, Any]]) -> Page[Any]:
-    shown = found[: listing.limit]
+def _page(listing: Listing, found: Sequence[Record], values: Sequence[Any]) -> Page[Any]:
     more = len(found) > listing.limit
-    return Page(tuple(value for _, value in shown), listing.cursor(shown[-1][0]) if more else None)
+    return Page(tuple(values[: listing.limit]), listing.cursor(found[listing.limit - 1]) if more else None)

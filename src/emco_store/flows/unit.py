@@ -17,7 +17,7 @@ from emco_store.core.keys import Key
 from emco_store.core.plan import Blocker, Change, Deletion, Plan, count, without
 from emco_store.core.records import Edge, Record, Seal, Stamp
 from emco_store.core.refs import Rule
-from emco_store.core.resource import Resource, is_model
+from emco_store.core.resource import Resource
 from emco_store.errors import Conflict, DeleteRestricted, InvalidCall, InvalidResource, NotFound
 from emco_store.flows.context import Context
 from emco_store.flows.holding import Holding
@@ -292,7 +292,7 @@ class Unit:
 
     def _draft(self, resource: R) -> Draft[R]:
         model = type(resource)
-        if not (is_model(model) or isinstance(resource, Resource)):  # pyright: ignore[reportUnnecessaryIsInstance]  # see Key.parse
+        if not hasattr(model, "__emco__") and not isinstance(resource, Resource):  # pyright: ignore[reportUnnecessaryIsInstance]  # see Key.parse
             raise InvalidCall(
                 f"Cannot store {resource!r:.80}.",
                 why=["it is not a resource"],
