@@ -40,6 +40,7 @@ RENAMES: Final[Mapping[str, str]] = {
     "AsyncStore": "Store",
     "AsyncTransaction": "Transaction",
     "AsyncTurns": "Turns",
+    "AsyncWire": "Wire",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "_aio": "_sync",

@@ -19,7 +19,10 @@ from emco_store.backends.redis.commands import (
     found_reply,
     get_args,
     get_reply,
+    pack,
+    packed,
     scan_args,
+    words,
 )
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge, Record, Stamp
@@ -176,7 +179,13 @@ def test_keys_of_a_namespace_share_one_slot():
     """All keys hold the same hash tag, and no namespace's tag is part of another's."""
     names = Names("n1")
 
-    assert {"emco:n1"} == {
-        key[1 : key.index("}")] for key in [*names.read_keys, *names.commit_keys("t"), *names.hold_keys]
-    }
-    assert ["", 0] == commit_args(Commit("t"))[1:3]
+    keys = {key for head in (names.read, names.commit, names.hold) for key in head if isinstance(key, str)}
+    assert {"emco:n1"} == {key[1 : key.index("}")] for key in {*keys, names.outcome("t")}}
+    assert [names.outcome("t"), "", 0] == [commit_args(names.outcome("t"), Commit("t"))[at] for at in (0, 2, 3)]
+
+
+def test_call_of_a_script_is_sent_as_its_words_say():
+    """What is packed before and what is packed for a call make the same command as all of it at once."""
+    head, rest = Names("n1").read, ("é", 7, b"\0\r\n")
+
+    assert pack(words("EVALSHA", "sha", head, rest)) == packed("EVALSHA", "sha", head, rest)

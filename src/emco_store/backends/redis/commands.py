@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -108,7 +109,7 @@ Source: redis.io, "Redis Lua API reference", script flags.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Names:
     """The keys of one namespace; the braces put all of them into one hash slot."""
 
@@ -122,26 +123,54 @@ class Names:
         """Give the key under which the outcome of a commit is kept."""
         return self.key(f"tx:{txid}")
 
-    @property
-    def read_keys(self) -> list[str]:
-        """The keys that ``read.lua`` declares."""
-        return [self.key(part) for part in ("records", "guards", "keys", "index", "referrers", "nothing")]
+    @cached_property
+    def read(self) -> Head:
+        """What ``read.lua`` declares."""
+        return self.head("records", "guards", "keys", "index", "referrers", "nothing")
 
-    def commit_keys(self, txid: str) -> list[str]:
-        """Give the keys that ``commit.lua`` declares."""
-        parts = ("records", "guards", "keys", "unique", "index", "referrers", "holds")
-        return [self.outcome(txid), *(self.key(part) for part in parts)]
+    @cached_property
+    def commit(self) -> Head:
+        """What ``commit.lua`` declares; the key of the outcome comes after it."""
+        return self.head("records", "guards", "keys", "unique", "index", "referrers", "holds", more=1)
 
-    @property
-    def hold_keys(self) -> list[str]:
-        """The keys that ``hold.lua`` declares."""
-        return [self.key(part) for part in ("holds", "records")]
+    @cached_property
+    def hold(self) -> Head:
+        """What ``hold.lua`` declares."""
+        return self.head("holds", "records")
+
+    def head(self, *parts: str, more: int = 0) -> Head:
+        """Give what a script declares: these keys, and as many ``more`` that come first among its arguments."""
+        return (len(parts) + more, *map(self.key, parts))
 
 
-def packed(command: Sequence[str | bytes | int]) -> bytes:
+Head = tuple[str | int, ...]
+"""How many keys a script declares, and those that are always the same."""
+Rest = Sequence[str | bytes | int]
+"""Its other keys and its arguments."""
+
+
+def words(verb: str, script: str, head: Head, rest: Rest) -> Rest:
+    """Write the call of a script as the arguments of a client."""
+    return (verb, script, *head, *rest)
+
+
+def packed(verb: str, script: str, head: Head, rest: Rest) -> bytes:
+    """Write the call of a script as it goes to the server."""
+    count, first = _packed_head(verb, script, head)
+    more = pack(rest)
+    return b"*%d\r\n%b%b" % (count + len(rest), first, more[more.index(b"\n") + 1 :])
+
+
+@lru_cache(maxsize=10_000)
+def _packed_head(verb: str, script: str, head: Head) -> tuple[int, bytes]:
+    words = (verb, script, *head)
+    line = pack(words)
+    return len(words), line[line.index(b"\n") + 1 :]
+
+
+def pack(words: Rest) -> bytes:
     """Write a command as it goes to the server."""
-    args: tuple[Any, ...] = tuple(command)
-    sent: bytes = pack_command(args)  # pyright: ignore[reportUnknownVariableType]  # see its import
+    sent: bytes = pack_command(tuple(words))  # pyright: ignore[reportUnknownVariableType]  # see its import
     return sent  # pyright: ignore[reportUnknownVariableType]
 
 
@@ -204,10 +233,10 @@ def _decoded(key: Key, value: bytes, guard: bytes) -> Record:
     )
 
 
-def commit_args(commit: Commit) -> list[str | bytes | int]:
-    """Write a commit as the arguments of ``commit.lua``."""
+def commit_args(outcome: str, commit: Commit) -> list[str | bytes | int]:
+    """Write a commit as the last key and the arguments of ``commit.lua``."""
     counts = map(len, (commit.expect, commit.require, commit.sealed, commit.deletes, commit.puts))
-    args: list[str | bytes | int] = [OUTCOME_TTL_S, commit.holder, *counts]
+    args: list[str | bytes | int] = [outcome, OUTCOME_TTL_S, commit.holder, *counts]
     for key, stamp in commit.expect.items():
         args += (key.text, "" if stamp is None else f"{stamp.uid} {stamp.version}")
     args += sorted([key.text for key in commit.require])
@@ -226,6 +255,11 @@ def commit_reply(commit: Commit, reply: Sequence[bytes]) -> Receipt | Refusal:
     rest = [part.decode() for part in reply[1:]]
     failures = [_failure(commit, *rest[at : at + 3]) for at in range(0, len(rest), 3)]
     return Refusal(tuple(failures))
+
+
+def waited(replicas: int, within_ms: int) -> Rest:
+    """Give the command behind which so many replicas have what was written before it."""
+    return ("WAIT", replicas, within_ms)
 
 
 def replicated(replies: Sequence[Any], acknowledged: Any, replicas: int) -> Sequence[Any]:

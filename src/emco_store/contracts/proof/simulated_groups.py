@@ -90,7 +90,7 @@ class PipingPort(SimulatedReads, TaskRedisPort):
     """Sends commits as the port to Redis does: its code, over connections to the simulated server."""
 
     def __init__(self, site: Site) -> None:
-        TaskRedisPort.__init__(self, None, NAMESPACE, owned=True)
+        TaskRedisPort.__init__(self, None, NAMESPACE, owned=True, replicas=1)
         SimulatedReads.__init__(self, site)
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:

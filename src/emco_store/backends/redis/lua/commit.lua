@@ -4,12 +4,12 @@
 -- fail, because all keys have their types, all records could be read, and the user may run every command. From Redis
 -- 7.0 on, a full memory refuses the script before it begins; before, it refuses what `may` tries out first.
 --
--- KEYS: 1 outcome of this txid, 2 records, 3 guards, 4 keys, 5 unique, 6 index, 7 referrers, 8 holds (see hold.lua)
+-- KEYS: 1 records, 2 guards, 3 keys, 4 unique, 5 index, 6 referrers, 7 holds (see hold.lua), 8 outcome of this txid
 -- ARGV: seconds for which the outcome is kept; whose holds do not matter; five counts; then, as many as these say:
 --       expected (key, stamp or ''), required (key), sealed (key, uid, guard), deletes (key), puts (key, value)
 -- A value: 'uid version F U I J\n', then four parts of that many bytes, then the document. F: targets. U: unique
 -- entries. I: index entries, each list joined by NUL. J: the rest of the record.
-local outcome, records, guards, names, unique, index, referrers, holds = unpack(KEYS)
+local records, guards, names, unique, index, referrers, holds, outcome = unpack(KEYS)
 local call, match, sub = redis.call, string.match, string.sub
 
 local settled = call('GET', outcome)
@@ -179,7 +179,7 @@ end
 local function denied()
   local can = redis.acl_check_cmd
   if not can('SET', outcome, '', 'XX') then return 'SET' end
-  for n = 2, 7 do
+  for n = 1, 6 do
     local key = KEYS[n]
     if key == names or key == index or key == referrers then
       if not can('ZREM', key, '') then return 'ZREM' end
