@@ -113,7 +113,7 @@ class AsyncRedisPort:
 
     async def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
         """See :meth:`emco_store.ports.Port.get`."""
-        return commands.get_reply(keys, await self._read(commands.get_args(keys)))
+        return commands.get_reply(keys, await self._ask(self._scripts.get, self._names.get, commands.get_args(keys)))
 
     async def scan(self, scan: Scan) -> tuple[Record, ...]:
         """See :meth:`emco_store.ports.Port.scan`."""

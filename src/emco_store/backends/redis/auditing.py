@@ -124,7 +124,7 @@ def _inconsistent(record: Record, value: bytes) -> Iterator[Flaw]:
 def _head(value: bytes) -> bytes:
     """Give the targets, the unique and the indexed values of a value."""
     line, _, rest = value.partition(b"\n")
-    _, _, f, u, i, _ = line.split(b" ")
+    _, _, f, u, i, *_ = line.split(b" ")
     return b" ".join((f, u, i, rest[: int(f) + int(u) + int(i)]))
 
 

@@ -114,7 +114,7 @@ class RedisPort:
 
     def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
         """See :meth:`emco_store.ports.Port.get`."""
-        return commands.get_reply(keys, self._read(commands.get_args(keys)))
+        return commands.get_reply(keys, self._ask(self._scripts.get, self._names.get, commands.get_args(keys)))
 
     def scan(self, scan: Scan) -> tuple[Record, ...]:
         """See :meth:`emco_store.ports.Port.scan`."""
