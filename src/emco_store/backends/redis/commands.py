@@ -178,7 +178,8 @@ def _packed_head(verb: str, script: str, head: Head) -> tuple[int, bytes]:
 
 def pack(words: Rest) -> bytes:
     """Write a command as it goes to the server."""
-    sent: bytes = pack_command(tuple(words))  # pyright: ignore[reportUnknownVariableType]  # see its import
+    args: tuple[Any, ...] = tuple(words)
+    sent: bytes = pack_command(args)  # pyright: ignore[reportUnknownVariableType]  # see its import
     return sent  # pyright: ignore[reportUnknownVariableType]
 
 
