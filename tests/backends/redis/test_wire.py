@@ -16,7 +16,7 @@ import redis
 import redis.asyncio
 
 from emco_store import connect, connect_async
-from emco_store.backends.redis import wire
+from emco_store.backends.redis import kept
 from emco_store.backends.redis.sync import RedisPort
 from emco_store.backends.redis.task import TaskRedisPort
 from emco_store.contracts.harness import Mode
@@ -81,7 +81,7 @@ def test_connection_that_was_idle_for_longer_than_its_client_wants_is_replaced(m
     port, call = opened(mode, classes, loop, pool)
     seen = []
     for now_s in (0, 59, 120, 240):
-        monkeypatch.setattr(wire, "time", SimpleNamespace(monotonic=lambda now_s=now_s: now_s))
+        monkeypatch.setattr(kept, "time", SimpleNamespace(monotonic=lambda now_s=now_s: now_s))
         call(port.get((KEY,)))
         seen.append(connections(empty))
     call(port.close())
@@ -155,7 +155,7 @@ def test_requests_of_all_tasks_share_one_connection(empty):
 
 def test_more_tasks_than_may_wait_on_a_connection_take_turns(empty, monkeypatch):
     """What is on its way is bounded, and who waits for room is served or told."""
-    monkeypatch.setattr(wire, "MOST_WAITING", 3)
+    monkeypatch.setattr(kept, "MOST_WAITING", 3)
 
     async def work() -> None:
         async with connect_async(empty.url, namespace=NAMESPACE) as store:
