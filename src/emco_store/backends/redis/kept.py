@@ -18,6 +18,7 @@ _BUFFER_BYTES = 1 << 16
 _NOTHING = object()
 _PUSHED: Any = getattr(hiredis, "PushNotification", ())
 _GONE = "Connection closed by server."
+_LATE = "Timeout while talking to the server"
 
 
 def socket_of(connection: Any) -> Any:
@@ -47,19 +48,23 @@ def _refusal(text: str) -> Exception:
 class _Idle:
     """Tells when a connection has been idle for so long that its client wants it looked at first."""
 
-    def __init__(self, connection: Any) -> None:
-        self._longest_s = getattr(connection, "health_check_interval", 0)
-        self._used_s = time.monotonic() if self._longest_s else 0.0
+    def __init__(self, longest_s: float) -> None:
+        self._longest_s = longest_s
+        self.note()
 
     def note(self) -> None:
         """Note that it is used."""
-        if self._longest_s:
-            self._used_s = time.monotonic()
+        self._used_s = time.monotonic()
 
     @property
     def is_over(self) -> bool:
         """Whether it has been so long."""
-        return bool(self._longest_s) and time.monotonic() - self._used_s > self._longest_s
+        return time.monotonic() - self._used_s > self._longest_s
+
+
+def _idle_of(connection: Any) -> _Idle | None:
+    longest_s = getattr(connection, "health_check_interval", 0)
+    return _Idle(longest_s) if longest_s else None
 
 
 class Line:
@@ -70,7 +75,7 @@ class Line:
     def __init__(self, connection: Any, sock: socket.socket) -> None:
         reader = _reader()
         self._connection = connection
-        self._idle = _Idle(connection)
+        self._idle = _idle_of(connection)
         self._buffer = bytearray(_BUFFER_BYTES)
         self._send, self._into = sock.sendall, sock.recv_into
         self._feed, self._gets = reader.feed, reader.gets
@@ -81,24 +86,31 @@ class Line:
     @property
     def is_over(self) -> bool:
         """Whether it should not be used: something has come unasked, mostly its end."""
-        return bool(self._poll(0)) or self._idle.is_over
+        return bool(self._poll(0)) or (self._idle is not None and self._idle.is_over)
 
-    def exchange(self, data: bytes, count: int) -> list[Any]:
-        """Send requests and wait for as many replies.
+    def ask(self, data: bytes) -> Any:
+        """Send a request and give the reply, or the problem that the server tells.
 
         Raises:
             ConnectionError: It broke.
-            TimeoutError: The server did not take them, or did not reply, in time.
+            TimeoutError: The server did not take it, or did not reply, in time.
         """
         try:
             self._send(data)
-            replies = [self._reply() for _ in range(count)]
-        except TimeoutError as problem:
-            raise exceptions.TimeoutError("Timeout while talking to the server") from problem
+            reply = self._reply()
         except OSError as problem:
-            raise exceptions.ConnectionError(f"Error while talking to the server: {problem}") from problem
-        self._idle.note()
-        return replies
+            raise _broken(problem) from problem
+        if self._idle is not None:
+            self._idle.note()
+        return reply
+
+    def exchange(self, data: bytes, count: int) -> list[Any]:
+        """Send requests and give as many replies; see :meth:`ask`."""
+        try:
+            self._send(data)
+            return [self._reply() for _ in range(count)]
+        except OSError as problem:
+            raise _broken(problem) from problem
 
     def _reply(self) -> Any:
         while (reply := self._gets()) is _NOTHING or isinstance(reply, _PUSHED):
@@ -115,6 +127,12 @@ class Line:
         pool.release(self._connection)
 
 
+def _broken(problem: OSError) -> exceptions.RedisError:
+    if isinstance(problem, TimeoutError):
+        return exceptions.TimeoutError(_LATE)
+    return exceptions.ConnectionError(f"Error while talking to the server: {problem}")
+
+
 class Link(asyncio.Protocol):
     """An asyncio connection on which the requests of all tasks follow each other.
 
@@ -126,7 +144,7 @@ class Link(asyncio.Protocol):
         self._without_room: list[asyncio.Future[None]] = []
         self._loop = asyncio.get_running_loop()
         self._transport = transport
-        self._idle = _Idle(connection)
+        self._idle = _idle_of(connection)
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._unsent: list[bytes] = []
         self._patience_s: float | None = connection.socket_timeout
@@ -140,7 +158,9 @@ class Link(asyncio.Protocol):
     @property
     def is_over(self) -> bool:
         """Whether it should not be used any more."""
-        return self._transport.is_closing() or (not self._waiting and self._idle.is_over)
+        if self._idle is not None and self._idle.is_over and not self._waiting:
+            return True
+        return bool(self._transport.is_closing())
 
     @property
     def is_full(self) -> bool:
@@ -176,7 +196,8 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Give each reply to whoever waits for it."""
         self._heard_s = self._loop.time()
-        self._idle.note()
+        if self._idle is not None:
+            self._idle.note()
         self._feed(data)
         try:
             while (reply := self._gets()) is not _NOTHING:
@@ -218,7 +239,7 @@ class Link(asyncio.Protocol):
         if ends_s > self._loop.time():
             self._timer = self._loop.call_at(ends_s, self._look)
         else:
-            self._break(exceptions.TimeoutError("Timeout while talking to the server"))
+            self._break(exceptions.TimeoutError(_LATE))
 
     def _break(self, problem: Exception) -> None:
         if self._timer is not None:

@@ -40,7 +40,17 @@ class Wire:
             TimeoutError: There was no reply in time.
             ResponseError: The server refused it.
         """
-        (reply,) = self.exchange(data, 1)
+        pool = self._client.connection_pool
+        line = self._line(pool)
+        if not isinstance(line, Line):
+            (reply,) = _exchange(pool, line, data, 1)
+        else:
+            try:
+                reply = line.ask(data)
+            except BaseException:
+                line.close(pool)  # or a later request would read what is still to come
+                raise
+            self._kept.append(line)
         if isinstance(reply, Exception):
             raise reply
         return reply
@@ -52,34 +62,33 @@ class Wire:
             ConnectionError: There is no connection, or it broke.
             TimeoutError: There was no reply in time.
         """
-        if self._process != os.getpid():  # after a fork: the server's end of these belongs to the parent
-            self._process, self._kept = os.getpid(), []
         pool = self._client.connection_pool
-        line = self._taken(pool)
-        if line is None:
-            connection = pool.get_connection()
-            sock = socket_of(connection)
-            if sock is None:
-                return _exchange(pool, connection, data, count)
-            line = Line(connection, sock)
+        line = self._line(pool)
+        if not isinstance(line, Line):
+            return _exchange(pool, line, data, count)
         try:
             replies = line.exchange(data, count)
         except BaseException:
-            line.close(pool)  # or a later request would read what is still to come
+            line.close(pool)
             raise
         self._kept.append(line)
         return replies
 
-    def _taken(self, pool: Any) -> Line | None:
+    def _line(self, pool: Any) -> Any:
+        """Take a connection that is kept, or make one; it is one of redis-py where its socket cannot be had."""
+        if self._process != os.getpid():  # after a fork: the server's end of these belongs to the parent
+            self._process, self._kept = os.getpid(), []
         while self._kept:
             try:
                 line = self._kept.pop()
             except IndexError:  # another thread was faster
-                return None
+                break
             if not line.is_over:
                 return line
             line.close(pool)
-        return None
+        connection = pool.get_connection()
+        sock = socket_of(connection)
+        return connection if sock is None else Line(connection, sock)
 
     def close(self) -> None:
         """Forget the connections, which the client closes."""
