@@ -19,7 +19,10 @@ from emco_store.backends.redis.commands import (
     found_reply,
     get_args,
     get_reply,
+    pack,
+    packed,
     scan_args,
+    words,
 )
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge, Record, Stamp
@@ -64,7 +67,11 @@ def test_record_that_is_written_and_read_is_the_same(record):
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"x", b"u 1 0 0 0 0", b"u x 0 0 0 0\n", b"u 1 0 0 0 2\n{}", b"u 1 0 0 0 9\nnull"]
+    "value",
+    [
+        *(b"", b"x", b"u 1 0 0 0 0 0 0 0", b"u x 0 0 0 0 0 0 0\n", b"u 1 0 0 0 0 0\n{}"),
+        *(b"u 1 0 0 0 3 0 0 0\n[1]", b"u 1 0 0 0 9 0 0 0\nnull", b"u 1 0 0 0 2 4 0 0\n[]null"),
+    ],
 )
 def test_value_that_no_store_has_written_is_a_typed_error(value):
     """ATM-3: what another program has put there is named, and nothing is guessed."""
@@ -157,9 +164,11 @@ def test_replies_of_reads_leave_out_what_is_not_there():
     """ID-2: a key that is absent has no record, and one that went meanwhile is not found."""
     value = encode(PLAIN)
 
-    assert {PLAIN.key: replace(PLAIN, guard=3)} == get_reply([PLAIN.key, Key("Site", "b")], [[value, b"3", b"", b"0"]])
-    assert (PLAIN,) == found_reply([[], [b"Site/a", b"Site/b"], [value, b"0", b"", b"0"]])
-    assert [1, "Site/a", "none"] == get_args([PLAIN.key])
+    assert {PLAIN.key: replace(PLAIN, guard=3)} == get_reply(
+        [PLAIN.key, Key("Site", "b")], [[value, None], [b"3", None]]
+    )
+    assert (PLAIN,) == found_reply([[], [], [b"Site/a", b"Site/b"], [value, None], [None, None]])
+    assert ["Site/a"] == get_args([PLAIN.key])
 
 
 def test_commit_that_puts_needs_memory_and_no_other_does():
@@ -168,7 +177,7 @@ def test_commit_that_puts_needs_memory_and_no_other_does():
 
     assert SCRIPTS_7.grow == SCRIPTS_7.commit(grows)
     assert SCRIPTS_7.shrink == SCRIPTS_7.commit(shrinks)
-    assert 5 == len({script.sha for script in SCRIPTS_7.all})
+    assert 6 == len({script.sha for script in SCRIPTS_7.all})
     assert SCRIPTS.commit(grows) == SCRIPTS.commit(shrinks)
 
 
@@ -176,7 +185,13 @@ def test_keys_of_a_namespace_share_one_slot():
     """All keys hold the same hash tag, and no namespace's tag is part of another's."""
     names = Names("n1")
 
-    assert {"emco:n1"} == {
-        key[1 : key.index("}")] for key in [*names.read_keys, *names.commit_keys("t"), *names.hold_keys]
-    }
-    assert ["", 0] == commit_args(Commit("t"))[1:3]
+    keys = {key for head in (names.read, names.commit, names.hold) for key in head if isinstance(key, str)}
+    assert {"emco:n1"} == {key[1 : key.index("}")] for key in {*keys, names.outcome("t")}}
+    assert [names.outcome("t"), "", 0] == [commit_args(names.outcome("t"), Commit("t"))[at] for at in (0, 2, 3)]
+
+
+def test_call_of_a_script_is_sent_as_its_words_say():
+    """What is packed before and what is packed for a call make the same command as all of it at once."""
+    head, rest = Names("n1").read, ("é", 7, b"\0\r\n")
+
+    assert pack(words("EVALSHA", "sha", head, rest)) == packed("EVALSHA", "sha", head, rest)

@@ -10,9 +10,10 @@ from typing import Any
 from redis import exceptions
 
 from emco_store.backends.redis import auditing, commands
-from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Names, Script
+from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Head, Names, Rest, Script
 from emco_store.backends.redis.errors import lost, translated
 from emco_store.backends.redis.server import judge
+from emco_store.backends.redis.wire import AsyncWire
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
@@ -59,8 +60,11 @@ class AsyncRedisPort:
         self._names = Names(namespace)
         self._owned = owned
         self._scripts = SCRIPTS
-        lanes = LANES if owned else 1  # each needs a connection, and a client that was given may have just one
-        self._lanes = cycle([AsyncTurns[Sequence[Any], Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
+        # Others may have extended a client that was given, and its pool may have just one connection.
+        self._wire = AsyncWire(client, is_shared=not replicas) if owned else None
+        self._written = commands.packed if owned else commands.words
+        lanes = LANES if owned else 1
+        self._lanes = cycle([AsyncTurns[Any, Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
         self._guarantees: Guarantees | None = None
 
     @property
@@ -109,7 +113,7 @@ class AsyncRedisPort:
 
     async def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
         """See :meth:`emco_store.ports.Port.get`."""
-        return commands.get_reply(keys, await self._read(commands.get_args(keys)))
+        return commands.get_reply(keys, await self._ask(self._scripts.get, self._names.get, commands.get_args(keys)))
 
     async def scan(self, scan: Scan) -> tuple[Record, ...]:
         """See :meth:`emco_store.ports.Port.scan`."""
@@ -121,81 +125,79 @@ class AsyncRedisPort:
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.Port.commit`."""
-        keys = self._names.commit_keys(commit.txid)
+        rest = commands.commit_args(self._names.outcome(commit.txid), commit)
         with lost():
-            reply = await self._call(self._scripts.commit(commit), keys, commands.commit_args(commit), self._together)
+            reply = await self._call(self._scripts.commit(commit), self._names.commit, rest, self._together)
         return commands.commit_reply(commit, reply)
 
     async def settle(self, txid: str) -> Outcome:
         """See :meth:`emco_store.ports.Port.settle`."""
-        keys, args = [self._names.outcome(txid)], [commands.OUTCOME_TTL_S]
-        reply = await self._ask(self._scripts.settle, keys, args, self._replicated)
+        rest = (self._names.outcome(txid), commands.OUTCOME_TTL_S)
+        reply = await self._ask(self._scripts.settle, (1,), rest, self._replicated)
         return commands.settle_reply(reply)
 
     async def hold(self, hold: Hold) -> None:
         """See :meth:`emco_store.ports.Port.hold`."""
-        await self._ask(self._scripts.hold, self._names.hold_keys, commands.hold_args(hold))
+        await self._ask(self._scripts.hold, self._names.hold, commands.hold_args(hold))
 
     async def release(self, hold: Hold) -> None:
         """See :meth:`emco_store.ports.Port.release`."""
-        await self._ask(self._scripts.hold, self._names.hold_keys, commands.release_args(hold))
+        await self._ask(self._scripts.hold, self._names.hold, commands.release_args(hold))
 
     async def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.Port.audit`."""
         args = auditing.audit_args(self._names, audit)
-        return auditing.audit_reply(audit, await self._ask(self._scripts.audit, auditing.audit_keys(self._names), args))
+        return auditing.audit_reply(audit, await self._ask(self._scripts.audit, auditing.audit_head(self._names), args))
 
     async def mend(self, flaws: tuple[Flaw, ...]) -> None:
         """See :meth:`emco_store.ports.Port.mend`."""
         args = auditing.mend_args(self._names, flaws)
-        await self._ask(self._scripts.mend, auditing.mend_keys(self._names), args)
+        await self._ask(self._scripts.mend, auditing.mend_head(self._names), args)
 
     async def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
-        if self._owned:
+        if self._wire is not None:
+            await self._wire.close()
             with suppress(Unreachable), translated():  # what cannot be closed is gone
                 await self._client.aclose()
 
-    async def _read(self, args: Sequence[Any]) -> Any:
-        return await self._ask(self._scripts.read, self._names.read_keys, args)
+    async def _read(self, args: Rest) -> Any:
+        return await self._ask(self._scripts.read, self._names.read, args)
 
-    async def _ask(self, script: Script, keys: Sequence[str], args: Sequence[Any], send: Send | None = None) -> Any:
+    async def _ask(self, script: Script, head: Head, rest: Rest, send: Send | None = None) -> Any:
         """Call a script that may be called twice, and do so where the connection had died in the pool."""
         with translated():
             try:
-                return await self._call(script, keys, args, send)
+                return await self._call(script, head, rest, send)
             except exceptions.ConnectionError:
-                return await self._call(script, keys, args, send)
+                return await self._call(script, head, rest, send)
 
-    async def _call(self, script: Script, keys: Sequence[str], args: Sequence[Any], send: Send | None = None) -> Any:
+    async def _call(self, script: Script, head: Head, rest: Rest, send: Send | None = None) -> Any:
         """Call a script; where the server does not know it, nothing was executed, and its text goes along.
 
         Args:
             script: The script.
-            keys: The keys that it declares.
-            args: Its arguments.
+            head: The keys that it declares.
+            rest: Its other keys and its arguments.
             send: How to send a command, if not by itself.
         """
         go = send or self._alone
         try:
-            return await go("EVALSHA", script.sha, len(keys), *keys, *args)
+            return await go(self._written("EVALSHA", script.sha, head, rest))
         except exceptions.NoScriptError:
-            return await go("EVAL", script.text, len(keys), *keys, *args)
+            return await go(self._written("EVAL", script.text, head, rest))
 
-    async def _alone(self, *command: Any) -> Any:
+    async def _alone(self, command: Any) -> Any:
         """Send a command by itself."""
-        if not self._owned:
+        if self._wire is None:
             return await self._client.execute_command(*command)
-        (reply,) = await self._exchange((command,))
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
+        return await self._wire.ask(command)
 
-    async def _together(self, *command: Any) -> Any:
+    async def _together(self, command: Any) -> Any:
         """Send a command along with those that come while another is on its way."""
-        if self._is_cluster:
-            return await self._client.execute_command(*command)
-        ticket = Ticket[Sequence[Any], Any](command)
+        if self._is_cluster or (self._wire is not None and self._wire.is_shared):
+            return await self._alone(command)
+        ticket = Ticket[Any, Any](command)
         turns = next(self._lanes)
         if await turns.is_first(ticket):
             group = turns.take(ticket)
@@ -207,50 +209,38 @@ class AsyncRedisPort:
             raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
         return ticket.outcome()
 
-    async def _replicated(self, *command: Any) -> Any:
+    async def _replicated(self, command: Any) -> Any:
         """Send a command; where commits wait for replicas, wait until they have what it wrote."""
         if not self._replicas:
-            return await self._alone(*command)
+            return await self._alone(command)
         (reply,) = await self._pipe([command])
         if isinstance(reply, Exception):
             raise reply
         return reply
 
-    async def _pipe(self, requests: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    async def _pipe(self, requests: Sequence[Any]) -> Sequence[Any]:
         """Send commands at once, and give the reply or the problem of each."""
-        waited = [("WAIT", self._replicas, WAIT_MS)] if self._replicas else []
-        replies = await (self._exchange if self._owned else self._pipeline)([*requests, *waited])
-        return commands.replicated(replies[:-1], replies[-1], self._replicas) if self._replicas else replies
+        if not self._replicas:
+            return await self._exchange(requests)
+        waited = commands.waited(self._replicas, WAIT_MS)
+        replies = await self._exchange([*requests, waited if self._wire is None else commands.pack(waited)])
+        return commands.replicated(replies[:-1], replies[-1], self._replicas)
 
-    async def _pipeline(self, requests: Sequence[Sequence[Any]]) -> list[Any]:
-        """Send commands as the users of the client do, who may have extended it."""
+    async def _exchange(self, requests: Sequence[Any]) -> list[Any]:
+        """Send commands over one connection, and nothing of others between them."""
+        if self._wire is not None:
+            return await self._wire.exchange(b"".join(requests), len(requests))
         async with self._client.pipeline(transaction=False) as pipeline:
             for request in requests:
                 pipeline.execute_command(*request)
             replies: list[Any] = await pipeline.execute(raise_on_error=False)
         return replies
 
-    async def _exchange(self, requests: Sequence[Sequence[Any]]) -> list[Any]:
-        """Send commands over a connection of the port's own client.
-
-        So each is spared the retries, callbacks and figures of redis-py, which nobody uses here.
-        """
-        pool = self._client.connection_pool
-        connection = await pool.get_connection()
-        try:
-            await connection.send_packed_command([b"".join(map(commands.packed, requests))])
-            return [await _reply(connection) for _ in requests]
-        except BaseException:
-            await connection.disconnect()  # or a later request would read what is still to come
-            raise
-        finally:
-            await pool.release(connection)
-
-    async def _carry_out(self, group: Sequence[Ticket[Sequence[Any], Any]]) -> None:
+    async def _carry_out(self, group: Sequence[Ticket[Any, Any]]) -> None:
         """Send the commands of a group at once, and give each its own reply."""
         try:
             if len(group) == 1 and not self._replicas:
-                group[0].answer(await self._alone(*group[0].request))
+                group[0].answer(await self._alone(group[0].request))
                 return
             replies = await self._pipe([ticket.request for ticket in group])
         except Exception as problem:  # noqa: BLE001 - each caller judges it for its own command
@@ -262,10 +252,3 @@ class AsyncRedisPort:
                     ticket.fail(reply)
                 else:
                     ticket.answer(reply)
-
-
-async def _reply(connection: Any) -> Any:
-    try:
-        return await connection.read_response()
-    except exceptions.ResponseError as problem:
-        return problem

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from emco_store.backends.redis.commands import OUTCOME_TTL_S, Names, decode, encode
+from emco_store.backends.redis.commands import OUTCOME_TTL_S, Head, Names, decode, encode
 from emco_store.core.flaws import (
     HOLD_LEFT_S,
     HOLD_LONGEST_S,
@@ -34,14 +34,14 @@ MOST_BYTES = 4 << 20
 _PARTS = ("records", "guards", "keys", "unique", "index", "referrers", "holds", "nothing")
 
 
-def audit_keys(names: Names) -> list[str]:
-    """Give the keys that ``audit.lua`` declares."""
-    return [names.key(part) for part in _PARTS]
+def audit_head(names: Names) -> Head:
+    """Give what ``audit.lua`` declares."""
+    return names.head(*_PARTS)
 
 
-def mend_keys(names: Names) -> list[str]:
-    """Give the keys that ``mend.lua`` declares."""
-    return [names.key(part) for part in _PARTS[:-1]]
+def mend_head(names: Names) -> Head:
+    """Give what ``mend.lua`` declares."""
+    return names.head(*_PARTS[:-1])
 
 
 def audit_args(names: Names, audit: Audit) -> list[str | bytes | int]:
@@ -124,7 +124,7 @@ def _inconsistent(record: Record, value: bytes) -> Iterator[Flaw]:
 def _head(value: bytes) -> bytes:
     """Give the targets, the unique and the indexed values of a value."""
     line, _, rest = value.partition(b"\n")
-    _, _, f, u, i, _ = line.split(b" ")
+    _, _, f, u, i, *_ = line.split(b" ")
     return b" ".join((f, u, i, rest[: int(f) + int(u) + int(i)]))
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -13,7 +14,7 @@ from hiredis import pack_command  # pyright: ignore[reportUnknownVariableType]  
 from pydantic_core import from_json, to_json
 
 from emco_store.core.keys import Key
-from emco_store.core.records import Record, Stamp, known_edge
+from emco_store.core.records import Edge, Record, Stamp, read_edges, write_edges
 from emco_store.errors import Misconfigured, StoreError
 from emco_store.ports import (
     Commit,
@@ -60,7 +61,8 @@ class Scripts:
     Attributes:
         grow: A commit that may need memory.
         shrink: The same for one that puts nothing: it stays possible when the memory is full.
-        read: A read.
+        get: A read by key.
+        read: Any other read.
         settle: The end of a commit whose outcome is unknown.
         hold: The beginning and the end of a hold.
         audit: One step of a check.
@@ -69,6 +71,7 @@ class Scripts:
 
     grow: Script
     shrink: Script
+    get: Script
     read: Script
     settle: Script
     hold: Script
@@ -81,6 +84,7 @@ class Scripts:
         return cls(
             grow=Script.named("commit", plain),
             shrink=Script.named("commit", even_if_full),
+            get=Script.named("get", even_if_full),
             read=Script.named("read", even_if_full),
             settle=Script.named("settle", even_if_full),
             hold=Script.named("hold", even_if_full),
@@ -91,7 +95,7 @@ class Scripts:
     @property
     def all(self) -> tuple[Script, ...]:
         """Each of them once, but for those that are seldom used."""
-        return tuple(dict.fromkeys((self.grow, self.shrink, self.read, self.settle, self.hold)))
+        return tuple(dict.fromkeys((self.grow, self.shrink, self.get, self.read, self.settle, self.hold)))
 
     def commit(self, commit: Commit) -> Script:
         """Choose the script for a commit."""
@@ -103,12 +107,12 @@ SCRIPTS = Scripts.with_headers("", "")
 SCRIPTS_7 = Scripts.with_headers("#!lua\n", "#!lua flags=allow-oom\n")
 """From Redis 7.0 on: a server that cannot write (memory, disk, replicas) refuses them as a whole before they begin.
 
-``no-writes`` is not among the flags of ``read``, so that a server that has become a replica refuses to be read from.
+``no-writes`` is not among the flags of the reads, so that a server that has become a replica refuses to be read from.
 Source: redis.io, "Redis Lua API reference", script flags.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Names:
     """The keys of one namespace; the braces put all of them into one hash slot."""
 
@@ -122,57 +126,111 @@ class Names:
         """Give the key under which the outcome of a commit is kept."""
         return self.key(f"tx:{txid}")
 
-    @property
-    def read_keys(self) -> list[str]:
-        """The keys that ``read.lua`` declares."""
-        return [self.key(part) for part in ("records", "guards", "keys", "index", "referrers", "nothing")]
+    @cached_property
+    def get(self) -> Head:
+        """What ``get.lua`` declares."""
+        return self.head("records", "guards", "nothing")
 
-    def commit_keys(self, txid: str) -> list[str]:
-        """Give the keys that ``commit.lua`` declares."""
-        parts = ("records", "guards", "keys", "unique", "index", "referrers", "holds")
-        return [self.outcome(txid), *(self.key(part) for part in parts)]
+    @cached_property
+    def read(self) -> Head:
+        """What ``read.lua`` declares."""
+        return self.head("records", "guards", "keys", "index", "referrers", "nothing")
 
-    @property
-    def hold_keys(self) -> list[str]:
-        """The keys that ``hold.lua`` declares."""
-        return [self.key(part) for part in ("holds", "records")]
+    @cached_property
+    def commit(self) -> Head:
+        """What ``commit.lua`` declares; the key of the outcome comes after it."""
+        return self.head("records", "guards", "keys", "unique", "index", "referrers", "holds", more=1)
+
+    @cached_property
+    def hold(self) -> Head:
+        """What ``hold.lua`` declares."""
+        return self.head("holds", "records")
+
+    def head(self, *parts: str, more: int = 0) -> Head:
+        """Give what a script declares: these keys, and as many ``more`` that come first among its arguments."""
+        return (len(parts) + more, *map(self.key, parts))
 
 
-def packed(command: Sequence[str | bytes | int]) -> bytes:
+Head = tuple[str | int, ...]
+"""How many keys a script declares, and those that are always the same."""
+Rest = Sequence[str | bytes | int]
+"""Its other keys and its arguments."""
+
+
+def words(verb: str, script: str, head: Head, rest: Rest) -> Rest:
+    """Write the call of a script as the arguments of a client."""
+    return (verb, script, *head, *rest)
+
+
+def packed(verb: str, script: str, head: Head, rest: Rest) -> bytes:
+    """Write the call of a script as it goes to the server."""
+    count, first = _packed_head(verb, script, head)
+    more = pack(rest)
+    return b"*%d\r\n%b%b" % (count + len(rest), first, more[more.index(b"\n") + 1 :])
+
+
+@lru_cache(maxsize=10_000)
+def _packed_head(verb: str, script: str, head: Head) -> tuple[int, bytes]:
+    words = (verb, script, *head)
+    line = pack(words)
+    return len(words), line[line.index(b"\n") + 1 :]
+
+
+def pack(words: Rest) -> bytes:
     """Write a command as it goes to the server."""
-    args: tuple[Any, ...] = tuple(command)
+    args: tuple[Any, ...] = tuple(words)
     sent: bytes = pack_command(args)  # pyright: ignore[reportUnknownVariableType]  # see its import
     return sent  # pyright: ignore[reportUnknownVariableType]
 
 
 def encode(record: Record) -> bytes:
     """Write a record as the one value that Redis keeps of it."""
-    targets = _NUL.join(sorted({edge.target.text for edge in record.edges})).encode()
-    unique = _entries(record.unique)
-    index = _entries(record.index)
-    edges = [
-        (edge.target.text, edge.path, edge.rule.value, edge.at_key, edge.default and edge.default.text)
-        for edge in record.edges
-    ]
-    rest = to_json((record.created_us, record.updated_us, edges, record.unique, record.index))
-    sizes = f"{len(targets)} {len(unique)} {len(index)} {len(rest)}"
-    return b"".join(
-        (f"{record.uid} {record.version} {sizes}\n".encode(), targets, unique, index, rest, record.document)
-    )
+    targets = _targets(record.edges)
+    unique = _entries(record.unique) if record.unique else b""
+    index = _entries(record.index) if record.index else b""
+    edges = write_edges(record.edges)
+    pairs = to_json((record.unique, record.index)) if unique or index else b""
+    return b"%b %d %d %d %d %d %d %d %d\n%b%b%b%b%b%b" % (
+        record.uid.encode(), record.version, len(targets), len(unique), len(index), len(edges), len(pairs),
+        record.created_us, record.updated_us, targets, unique, index, edges, pairs, record.document,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=10_000)
+def _targets(edges: tuple[Edge, ...]) -> bytes:
+    """Write the keys that edges point to, each once; the same few are written again and again."""
+    return _NUL.join(sorted({edge.target.text for edge in edges})).encode()
 
 
 def _entries(pairs: Iterable[tuple[str, str]]) -> bytes:
     return _NUL.join([f"{name}={_escaped(text)}" for name, text in pairs]).encode()
 
 
-def decode(key: Key, value: bytes, guard: bytes) -> Record:
+def decode(key: Key, value: bytes, guard: bytes | None) -> Record:
     """Read a record from its value.
 
     Raises:
         Misconfigured: It is no such value: another program has written it.
     """
     try:
-        return _decoded(key, value, guard)
+        end = value.index(b"\n")
+        uid, version, f, u, i, e, p, created_us, updated_us = value[:end].split(b" ")
+        start = end + 1 + int(f) + int(u) + int(i)
+        middle = start + int(e)
+        stop = middle + int(p)
+        unique, index = from_json(value[middle:stop]) if stop > middle else ((), ())
+        return Record(
+            key,
+            uid.decode(),
+            int(version),
+            value[stop:],
+            read_edges(value[start:middle]),
+            tuple([(name, text) for name, text in unique]) if unique else (),
+            tuple([(name, text) for name, text in index]) if index else (),
+            int(created_us),
+            int(updated_us),
+            int(guard) if guard else 0,
+        )
     except (ValueError, TypeError, StoreError) as problem:
         raise Misconfigured(
             f"Cannot read the record of {key}.",
@@ -182,32 +240,10 @@ def decode(key: Key, value: bytes, guard: bytes) -> Record:
         ) from problem
 
 
-def _decoded(key: Key, value: bytes, guard: bytes) -> Record:
-    end = value.index(b"\n")
-    uid, version, f, u, i, j = value[:end].decode().split(" ")
-    start = end + 1 + int(f) + int(u) + int(i)
-    stop = start + int(j)
-    created_us, updated_us, edges, unique, index = from_json(value[start:stop])
-    return Record(
-        key,
-        uid,
-        int(version),
-        value[stop:],
-        tuple(
-            [known_edge(target, tuple(path), rule, at_key, default) for target, path, rule, at_key, default in edges]
-        ),
-        tuple([(name, text) for name, text in unique]),
-        tuple([(name, text) for name, text in index]),
-        created_us,
-        updated_us,
-        int(guard),
-    )
-
-
-def commit_args(commit: Commit) -> list[str | bytes | int]:
-    """Write a commit as the arguments of ``commit.lua``."""
+def commit_args(outcome: str, commit: Commit) -> list[str | bytes | int]:
+    """Write a commit as the last key and the arguments of ``commit.lua``."""
     counts = map(len, (commit.expect, commit.require, commit.sealed, commit.deletes, commit.puts))
-    args: list[str | bytes | int] = [OUTCOME_TTL_S, commit.holder, *counts]
+    args: list[str | bytes | int] = [outcome, OUTCOME_TTL_S, commit.holder, *counts]
     for key, stamp in commit.expect.items():
         args += (key.text, "" if stamp is None else f"{stamp.uid} {stamp.version}")
     args += sorted([key.text for key in commit.require])
@@ -226,6 +262,11 @@ def commit_reply(commit: Commit, reply: Sequence[bytes]) -> Receipt | Refusal:
     rest = [part.decode() for part in reply[1:]]
     failures = [_failure(commit, *rest[at : at + 3]) for at in range(0, len(rest), 3)]
     return Refusal(tuple(failures))
+
+
+def waited(replicas: int, within_ms: int) -> Rest:
+    """Give the command behind which so many replicas have what was written before it."""
+    return ("WAIT", replicas, within_ms)
 
 
 def replicated(replies: Sequence[Any], acknowledged: Any, replicas: int) -> Sequence[Any]:
@@ -266,10 +307,9 @@ def release_args(hold: Hold) -> list[str | int]:
     return [hold.holder, 0, *(key.text for key in hold.keys)]
 
 
-def get_args(keys: Iterable[Key]) -> list[str | int]:
-    """Write a read by key as the arguments of ``read.lua``."""
-    texts = [key.text for key in keys]
-    return [len(texts), *texts, "none"]
+def get_args(keys: Iterable[Key]) -> list[str]:
+    """Write a read by key as the arguments of ``get.lua``."""
+    return [key.text for key in keys]
 
 
 def scan_args(scan: Scan) -> list[str | int | bytes]:
@@ -309,23 +349,19 @@ def follow_args(follow: Follow) -> list[str | int]:
 
 def get_reply(keys: Sequence[Key], reply: Sequence[Any]) -> Mapping[Key, Record]:
     """Read the records that were loaded by key."""
-    loaded = reply[0]
-    return {key: decode(key, loaded[2 * at], loaded[2 * at + 1]) for at, key in enumerate(keys) if loaded[2 * at]}
+    found = zip(keys, *reply, strict=True)
+    return {key: decode(key, value, guard) for key, value, guard in found if value is not None}
 
 
 def found_reply(reply: Sequence[Any]) -> tuple[Record, ...]:
     """Read the records that were found."""
-    _, texts, values = reply
-    return tuple(
-        decode(Key.parse(text.decode()), values[2 * at], values[2 * at + 1])
-        for at, text in enumerate(texts)
-        if values[2 * at]
-    )
+    found = zip(*reply[2:], strict=True)
+    return tuple([decode(Key.parse(text.decode()), value, guard) for text, value, guard in found if value is not None])
 
 
 def follow_reply(follow: Follow, reply: Sequence[Any]) -> Followed:
     """Read what a step against the references found."""
-    return Followed(get_reply(follow.load, reply), found_reply(reply))
+    return Followed(get_reply(follow.load, reply[:2]), found_reply(reply))
 
 
 def settle_reply(reply: bytes) -> Outcome:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from redis import exceptions
@@ -112,14 +110,19 @@ It has one class for these and for a lost reply. A text that is not known here c
 """
 _NOT_TRUSTED = re.compile(r"connecting to .*CERTIFICATE_VERIFY_FAILED")
 """What it makes of Python's error for a certificate."""
+_DRIVER = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
 
 
-@contextmanager
-def translated() -> Generator[None]:
+class translated:  # noqa: N801 - used like a function; a generator would cost each request a microsecond more
     """Let no error of the driver out, where the request wrote nothing."""
-    try:
-        yield
-    except (exceptions.RedisError, exceptions.RedisClusterException, OSError) as problem:
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _: object, problem: BaseException | None, __: object) -> None:
+        """Judge what was raised."""
+        if not isinstance(problem, _DRIVER):
+            return
         refused = _refused(problem)
         if refused is not None:
             raise refused.told() from problem
@@ -128,12 +131,16 @@ def translated() -> Generator[None]:
         raise Unreachable from _harmless(problem)
 
 
-@contextmanager
-def lost() -> Generator[None]:
+class lost:  # noqa: N801 - see translated
     """Let no error of the driver out, where the request may have been executed before its reply was lost."""
-    try:
-        yield
-    except (exceptions.RedisError, exceptions.RedisClusterException, OSError) as problem:
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _: object, problem: BaseException | None, __: object) -> None:
+        """Judge what was raised."""
+        if not isinstance(problem, _DRIVER):
+            return
         refused = _refused(problem)
         if refused is not None:
             raise refused.told() from problem

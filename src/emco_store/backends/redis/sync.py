@@ -11,9 +11,10 @@ from typing import Any
 from redis import exceptions
 
 from emco_store.backends.redis import auditing, commands
-from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Names, Script
+from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Head, Names, Rest, Script
 from emco_store.backends.redis.errors import lost, translated
 from emco_store.backends.redis.server import judge
+from emco_store.backends.redis.wire import Wire
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
@@ -60,8 +61,11 @@ class RedisPort:
         self._names = Names(namespace)
         self._owned = owned
         self._scripts = SCRIPTS
-        lanes = LANES if owned else 1  # each needs a connection, and a client that was given may have just one
-        self._lanes = cycle([Turns[Sequence[Any], Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
+        # Others may have extended a client that was given, and its pool may have just one connection.
+        self._wire = Wire(client, is_shared=not replicas) if owned else None
+        self._written = commands.packed if owned else commands.words
+        lanes = LANES if owned else 1
+        self._lanes = cycle([Turns[Any, Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
         self._guarantees: Guarantees | None = None
 
     @property
@@ -110,7 +114,7 @@ class RedisPort:
 
     def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
         """See :meth:`emco_store.ports.Port.get`."""
-        return commands.get_reply(keys, self._read(commands.get_args(keys)))
+        return commands.get_reply(keys, self._ask(self._scripts.get, self._names.get, commands.get_args(keys)))
 
     def scan(self, scan: Scan) -> tuple[Record, ...]:
         """See :meth:`emco_store.ports.Port.scan`."""
@@ -122,81 +126,79 @@ class RedisPort:
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.Port.commit`."""
-        keys = self._names.commit_keys(commit.txid)
+        rest = commands.commit_args(self._names.outcome(commit.txid), commit)
         with lost():
-            reply = self._call(self._scripts.commit(commit), keys, commands.commit_args(commit), self._together)
+            reply = self._call(self._scripts.commit(commit), self._names.commit, rest, self._together)
         return commands.commit_reply(commit, reply)
 
     def settle(self, txid: str) -> Outcome:
         """See :meth:`emco_store.ports.Port.settle`."""
-        keys, args = [self._names.outcome(txid)], [commands.OUTCOME_TTL_S]
-        reply = self._ask(self._scripts.settle, keys, args, self._replicated)
+        rest = (self._names.outcome(txid), commands.OUTCOME_TTL_S)
+        reply = self._ask(self._scripts.settle, (1,), rest, self._replicated)
         return commands.settle_reply(reply)
 
     def hold(self, hold: Hold) -> None:
         """See :meth:`emco_store.ports.Port.hold`."""
-        self._ask(self._scripts.hold, self._names.hold_keys, commands.hold_args(hold))
+        self._ask(self._scripts.hold, self._names.hold, commands.hold_args(hold))
 
     def release(self, hold: Hold) -> None:
         """See :meth:`emco_store.ports.Port.release`."""
-        self._ask(self._scripts.hold, self._names.hold_keys, commands.release_args(hold))
+        self._ask(self._scripts.hold, self._names.hold, commands.release_args(hold))
 
     def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.Port.audit`."""
         args = auditing.audit_args(self._names, audit)
-        return auditing.audit_reply(audit, self._ask(self._scripts.audit, auditing.audit_keys(self._names), args))
+        return auditing.audit_reply(audit, self._ask(self._scripts.audit, auditing.audit_head(self._names), args))
 
     def mend(self, flaws: tuple[Flaw, ...]) -> None:
         """See :meth:`emco_store.ports.Port.mend`."""
         args = auditing.mend_args(self._names, flaws)
-        self._ask(self._scripts.mend, auditing.mend_keys(self._names), args)
+        self._ask(self._scripts.mend, auditing.mend_head(self._names), args)
 
     def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
-        if self._owned:
+        if self._wire is not None:
+            self._wire.close()
             with suppress(Unreachable), translated():  # what cannot be closed is gone
                 self._client.close()
 
-    def _read(self, args: Sequence[Any]) -> Any:
-        return self._ask(self._scripts.read, self._names.read_keys, args)
+    def _read(self, args: Rest) -> Any:
+        return self._ask(self._scripts.read, self._names.read, args)
 
-    def _ask(self, script: Script, keys: Sequence[str], args: Sequence[Any], send: Send | None = None) -> Any:
+    def _ask(self, script: Script, head: Head, rest: Rest, send: Send | None = None) -> Any:
         """Call a script that may be called twice, and do so where the connection had died in the pool."""
         with translated():
             try:
-                return self._call(script, keys, args, send)
+                return self._call(script, head, rest, send)
             except exceptions.ConnectionError:
-                return self._call(script, keys, args, send)
+                return self._call(script, head, rest, send)
 
-    def _call(self, script: Script, keys: Sequence[str], args: Sequence[Any], send: Send | None = None) -> Any:
+    def _call(self, script: Script, head: Head, rest: Rest, send: Send | None = None) -> Any:
         """Call a script; where the server does not know it, nothing was executed, and its text goes along.
 
         Args:
             script: The script.
-            keys: The keys that it declares.
-            args: Its arguments.
+            head: The keys that it declares.
+            rest: Its other keys and its arguments.
             send: How to send a command, if not by itself.
         """
         go = send or self._alone
         try:
-            return go("EVALSHA", script.sha, len(keys), *keys, *args)
+            return go(self._written("EVALSHA", script.sha, head, rest))
         except exceptions.NoScriptError:
-            return go("EVAL", script.text, len(keys), *keys, *args)
+            return go(self._written("EVAL", script.text, head, rest))
 
-    def _alone(self, *command: Any) -> Any:
+    def _alone(self, command: Any) -> Any:
         """Send a command by itself."""
-        if not self._owned:
+        if self._wire is None:
             return self._client.execute_command(*command)
-        (reply,) = self._exchange((command,))
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
+        return self._wire.ask(command)
 
-    def _together(self, *command: Any) -> Any:
+    def _together(self, command: Any) -> Any:
         """Send a command along with those that come while another is on its way."""
-        if self._is_cluster:
-            return self._client.execute_command(*command)
-        ticket = Ticket[Sequence[Any], Any](command)
+        if self._is_cluster or (self._wire is not None and self._wire.is_shared):
+            return self._alone(command)
+        ticket = Ticket[Any, Any](command)
         turns = next(self._lanes)
         if turns.is_first(ticket):
             group = turns.take(ticket)
@@ -208,50 +210,38 @@ class RedisPort:
             raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
         return ticket.outcome()
 
-    def _replicated(self, *command: Any) -> Any:
+    def _replicated(self, command: Any) -> Any:
         """Send a command; where commits wait for replicas, wait until they have what it wrote."""
         if not self._replicas:
-            return self._alone(*command)
+            return self._alone(command)
         (reply,) = self._pipe([command])
         if isinstance(reply, Exception):
             raise reply
         return reply
 
-    def _pipe(self, requests: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    def _pipe(self, requests: Sequence[Any]) -> Sequence[Any]:
         """Send commands at once, and give the reply or the problem of each."""
-        waited = [("WAIT", self._replicas, WAIT_MS)] if self._replicas else []
-        replies = (self._exchange if self._owned else self._pipeline)([*requests, *waited])
-        return commands.replicated(replies[:-1], replies[-1], self._replicas) if self._replicas else replies
+        if not self._replicas:
+            return self._exchange(requests)
+        waited = commands.waited(self._replicas, WAIT_MS)
+        replies = self._exchange([*requests, waited if self._wire is None else commands.pack(waited)])
+        return commands.replicated(replies[:-1], replies[-1], self._replicas)
 
-    def _pipeline(self, requests: Sequence[Sequence[Any]]) -> list[Any]:
-        """Send commands as the users of the client do, who may have extended it."""
+    def _exchange(self, requests: Sequence[Any]) -> list[Any]:
+        """Send commands over one connection, and nothing of others between them."""
+        if self._wire is not None:
+            return self._wire.exchange(b"".join(requests), len(requests))
         with self._client.pipeline(transaction=False) as pipeline:
             for request in requests:
                 pipeline.execute_command(*request)
             replies: list[Any] = pipeline.execute(raise_on_error=False)
         return replies
 
-    def _exchange(self, requests: Sequence[Sequence[Any]]) -> list[Any]:
-        """Send commands over a connection of the port's own client.
-
-        So each is spared the retries, callbacks and figures of redis-py, which nobody uses here.
-        """
-        pool = self._client.connection_pool
-        connection = pool.get_connection()
-        try:
-            connection.send_packed_command([b"".join(map(commands.packed, requests))])
-            return [_reply(connection) for _ in requests]
-        except BaseException:
-            connection.disconnect()  # or a later request would read what is still to come
-            raise
-        finally:
-            pool.release(connection)
-
-    def _carry_out(self, group: Sequence[Ticket[Sequence[Any], Any]]) -> None:
+    def _carry_out(self, group: Sequence[Ticket[Any, Any]]) -> None:
         """Send the commands of a group at once, and give each its own reply."""
         try:
             if len(group) == 1 and not self._replicas:
-                group[0].answer(self._alone(*group[0].request))
+                group[0].answer(self._alone(group[0].request))
                 return
             replies = self._pipe([ticket.request for ticket in group])
         except Exception as problem:  # noqa: BLE001 - each caller judges it for its own command
@@ -263,10 +253,3 @@ class RedisPort:
                     ticket.fail(reply)
                 else:
                     ticket.answer(reply)
-
-
-def _reply(connection: Any) -> Any:
-    try:
-        return connection.read_response()
-    except exceptions.ResponseError as problem:
-        return problem

@@ -1,17 +1,16 @@
 """What asyncio adds to the port: one event loop.
 
-A task that is cancelled in the midst of a request needs nothing of its own: redis-py closes a connection whose request
-was cut off, so no later request reads its reply, and a commit is one command, which the server executes or not.
+A task that is cancelled in the midst of a request needs nothing of its own: the wire reads its reply for nobody, or the
+connection is closed, so no later request is given it; and a commit is one command, which the server executes or not.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 from emco_store.backends.redis.aio import AsyncRedisPort, Send
-from emco_store.backends.redis.commands import Script
+from emco_store.backends.redis.commands import Head, Rest, Script
 from emco_store.loops import home_loop, other_loop
 from emco_store.ports import Commit, OutcomeLost, Receipt, Refusal
 
@@ -43,9 +42,9 @@ class TaskRedisPort(AsyncRedisPort):
             self._loop = home_loop(self._loop)
         await super().close()
 
-    async def _ask(self, script: Script, keys: Sequence[str], args: Sequence[Any], send: Send | None = None) -> Any:
+    async def _ask(self, script: Script, head: Head, rest: Rest, send: Send | None = None) -> Any:
         self._loop = home_loop(self._loop)
         try:
-            return await super()._ask(script, keys, args, send)
+            return await super()._ask(script, head, rest, send)
         except RuntimeError as problem:
             raise other_loop() from problem

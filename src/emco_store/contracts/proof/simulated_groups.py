@@ -96,11 +96,12 @@ def _documents(server: Server) -> tuple[Mapping[str, Any], ...]:
 
 
 class PipingPort(SimulatedReads, TaskRedisPort):
-    """Sends commits as the port to Redis does: its code, over connections to the simulated server."""
+    """Sends commits as the port to Redis does in groups: its code, over connections to the simulated server."""
 
     def __init__(self, site: Site) -> None:
         TaskRedisPort.__init__(self, None, NAMESPACE, owned=True)
         SimulatedReads.__init__(self, site)
+        self._wire = None  # the port's client is one that was given, but for its lanes
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.Port.commit`."""
@@ -108,9 +109,14 @@ class PipingPort(SimulatedReads, TaskRedisPort):
             reply: Receipt | Refusal = await self._together(commit)
         return reply
 
-    async def _exchange(self, requests: Sequence[Sequence[Any]]) -> list[Any]:
+    async def _alone(self, command: Any) -> Any:
+        """Send one commit."""
+        (reply,) = await self._execute([command])
+        return reply
+
+    async def _exchange(self, requests: Sequence[Any]) -> list[Any]:
         """Send commits at once; others may come between them, and the connection may die between them."""
-        commits: list[Commit] = [commit for (commit,) in requests]
+        commits: list[Commit] = [*requests]
         network = self.site.network
         first = network.random.randint(1, len(commits)) if len(commits) > 1 else 1
         replies = await self._execute(commits[:first])

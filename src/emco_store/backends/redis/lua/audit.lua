@@ -10,7 +10,7 @@ local records, guards, names, unique, index, referrers, holds =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local stage, position, limit, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
-redis.call('DEL', KEYS[8]) -- it is never there; a server that has become a replica refuses it, and is not read from
+if not redis.acl_check_cmd then redis.call('DEL', KEYS[8]) end -- see get.lua
 local entries, bytes = 0, 0
 local given, absent, seen, flaws = {}, {}, {}, {}
 
@@ -23,7 +23,7 @@ local function kind_of(key) return string.match(key, '^[^/]*') end
 local function holds_entry(list, entry) return string.find('\0' .. list .. '\0', '\0' .. entry .. '\0', 1, true) end
 
 local function parse(value)
-  local f, u, i, start = string.match(value, '^%S+ %d+ (%d+) (%d+) (%d+) %d+\n()')
+  local f, u, i, start = string.match(value, '^%S+ %d+ (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+\n()')
   if not start then return nil end
   f, u, i = tonumber(f), tonumber(u), tonumber(i)
   return {

@@ -1,16 +1,16 @@
 -- Check every precondition of one commit, then write all of it.
 --
 -- Scripts do not roll back, so the order is the atomicity: phase one only reads; phase two only writes what cannot
--- fail, because all keys have their types, all records could be read, and the user may run every command. From Redis
--- 7.0 on, a full memory refuses the script before it begins; before, it refuses what `may` tries out first.
+-- fail, because all keys have their types, all records could be read, and the user may run each of its commands. From
+-- Redis 7.0 on, a full memory refuses the script before it begins; before, it refuses what `may` tries out first.
 --
--- KEYS: 1 outcome of this txid, 2 records, 3 guards, 4 keys, 5 unique, 6 index, 7 referrers, 8 holds (see hold.lua)
+-- KEYS: 1 records, 2 guards, 3 keys, 4 unique, 5 index, 6 referrers, 7 holds (see hold.lua), 8 outcome of this txid
 -- ARGV: seconds for which the outcome is kept; whose holds do not matter; five counts; then, as many as these say:
 --       expected (key, stamp or ''), required (key), sealed (key, uid, guard), deletes (key), puts (key, value)
--- A value: 'uid version F U I J\n', then four parts of that many bytes, then the document. F: targets. U: unique
--- entries. I: index entries, each list joined by NUL. J: the rest of the record.
-local outcome, records, guards, names, unique, index, referrers, holds = unpack(KEYS)
-local call, match, sub = redis.call, string.match, string.sub
+-- A value: 'uid version F U I E P created updated\n', then five parts of that many bytes, then the document. F: targets.
+-- U: unique entries. I: index entries; each list joined by NUL. E: edges. P: unique and index entries, unescaped.
+local records, guards, names, unique, index, referrers, holds, outcome = unpack(KEYS)
+local call, match, gmatch, sub = redis.call, string.match, string.gmatch, string.sub
 
 local settled = call('GET', outcome)
 if settled == 'committed' then
@@ -19,57 +19,21 @@ if settled == 'committed' then
 end
 if settled then return {'refused', 'fenced', '', ''} end
 
-local function kind_of(key) return match(key, '^[^/]+') end
+-- Phase one.
 
-local function parse(value)
-  local stamp, f, u, i, start = match(value, '^(%S+ %d+) (%d+) (%d+) (%d+) %d+\n()')
-  if not start then return nil end
-  local first_u = start + f
-  local first_i = first_u + u
-  return {
-    stamp = stamp,
-    f = sub(value, start, first_u - 1),
-    u = sub(value, first_u, first_i - 1),
-    i = sub(value, first_i, first_i + i - 1),
-  }
-end
-
--- Read fields of a hash, so many at once; without any, look at its type all the same.
-local function read(hash, fields, step, each)
-  if #fields == 0 then call('HLEN', hash) end
-  for first = 1, #fields, step do
-    local last = math.min(first + step - 1, #fields)
-    for n, value in ipairs(call('HMGET', hash, unpack(fields, first, last))) do each(fields[first + n - 1], value) end
-  end
-end
-
--- Many fields or members go with one command; 1000 because unpack() takes some thousand values at most.
-local function write(command, key, values)
-  for first = 1, #values, 1000 do
-    call(command, key, unpack(values, first, math.min(first + 999, #values)))
-  end
-end
-
+local broken
 local refused = {'refused'}
 local function refuse(kind, key, detail)
   local n = #refused
   refused[n + 1], refused[n + 2], refused[n + 3] = kind, key, detail
 end
 
--- Phase one.
-
-for _, key in ipairs({names, index, referrers}) do -- reading the others tells their types
-  local is = call('TYPE', key).ok
-  if is ~= 'zset' and is ~= 'none' then return redis.error_reply('EMCOTYPE ' .. key .. ' is a ' .. is) end
-end
-
-local touched, found, broken = {}, {}, nil
+local stamps, touched, going = {}, {}, {} -- of all records; their keys; what each that is put or deleted will hold
 local function touch(key)
-  if found[key] == nil then
-    found[key] = false
+  if stamps[key] == nil then
+    stamps[key] = false
     touched[#touched + 1] = key
   end
-  return key
 end
 
 local expected = 8
@@ -78,193 +42,254 @@ local sealed = required + ARGV[4]
 local deleted = sealed + 3 * ARGV[5]
 local put = deleted + ARGV[6]
 local last = put + 2 * ARGV[7] - 1
-local counted, deletes, puts, going = {}, {}, {}, {}
+local counted = {}
 for n = expected, required - 1, 2 do touch(ARGV[n]) end
-for n = required, sealed - 1 do counted[#counted + 1] = touch(ARGV[n]) end
-for n = sealed, deleted - 1, 3 do counted[#counted + 1] = touch(ARGV[n]) end
-for n = deleted, put - 1 do
-  deletes[#deletes + 1] = touch(ARGV[n])
-  going[ARGV[n]] = true
+for n = required, sealed - 1 do
+  counted[#counted + 1] = ARGV[n]
+  touch(ARGV[n])
 end
-for n = put, last, 2 do
-  local new = parse(ARGV[n + 1])
-  new.key, new.value = touch(ARGV[n]), ARGV[n + 1]
-  puts[#puts + 1] = new
-  going[new.key] = true
+for n = sealed, deleted - 1, 3 do
+  counted[#counted + 1] = ARGV[n]
+  touch(ARGV[n])
+end
+for n = deleted, put - 1 do
+  going[ARGV[n]] = {}
+  touch(ARGV[n])
 end
 
-read(records, touched, 16, function(key, value)
-  if not value then return end
-  found[key] = parse(value) or false
-  if not found[key] then broken = key end
-end)
-local guard = {}
-read(guards, counted, 1000, function(key, value) guard[key] = value or '0' end)
+-- Give the lists of a value: of its targets, its unique and its indexed values; each nil where it is empty.
+local function lists(start, value, f, u, i)
+  f, u, i = tonumber(f), tonumber(u), tonumber(i)
+  local first = start + f
+  return f > 0 and sub(value, start, first - 1) or nil, u > 0 and sub(value, first, first + u - 1) or nil,
+    i > 0 and sub(value, first + u, first + u + i - 1) or nil
+end
+
+for n = put, last, 2 do
+  local key, value = ARGV[n], ARGV[n + 1]
+  local _, f, u, i, start = match(value, '^(%S+ %d+) (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+\n()')
+  f, u, i = lists(start, value, f, u, i)
+  going[key] = {f = f, u = u, i = i}
+  touch(key)
+end
+
+local old = {} -- the lists of what is put or deleted
+for first = 1, #touched, 16 do
+  local values = call('HMGET', records, unpack(touched, first, math.min(first + 15, #touched)))
+  for n = 1, #values do
+    local value = values[n]
+    if value then
+      local key = touched[first + n - 1]
+      local stamp, f, u, i, start = match(value, '^(%S+ %d+) (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+\n()')
+      if not stamp then
+        broken = key
+      else
+        stamps[key] = stamp
+        if going[key] then
+          f, u, i = lists(start, value, f, u, i)
+          old[key] = {f = f, u = u, i = i}
+        end
+      end
+    end
+  end
+end
+
+-- Read fields of a hash into a table, so many at once; without any, look at its type all the same.
+local function read(hash, fields)
+  local found, count = {}, #fields
+  if count == 0 then call('HLEN', hash) end
+  for first = 1, count, 1000 do -- unpack() takes some thousand values at most
+    local values = call('HMGET', hash, unpack(fields, first, math.min(first + 999, count)))
+    for n = 1, #values do found[fields[first + n - 1]] = values[n] end
+  end
+  return found
+end
+
+local guard = read(guards, counted)
 
 for n = expected, required - 1, 2 do
-  local is = found[ARGV[n]]
-  local has = is and is.stamp or ''
+  local has = stamps[ARGV[n]] or ''
   if has ~= ARGV[n + 1] then refuse('stale', ARGV[n], has) end
 end
 
 local moved = {}
 for n = required, sealed - 1 do
   local key = ARGV[n]
-  local count = tonumber(guard[key])
-  if not found[key] then refuse('missing', key, '') end
-  if not count then
-    broken = key
-  else
+  local count = tonumber(guard[key] or 0)
+  if not stamps[key] then refuse('missing', key, '') end
+  if count then
     moved[#moved + 1] = key
     moved[#moved + 1] = string.format('%.0f', count + 1)
+  else
+    broken = key
   end
 end
 
 for n = sealed, deleted - 1, 3 do
   local key = ARGV[n]
-  local is = found[key]
-  if not is or match(is.stamp, '^%S+') ~= ARGV[n + 1] or guard[key] ~= ARGV[n + 2] then refuse('moved', key, '') end
+  local stamp = stamps[key]
+  if not stamp or match(stamp, '^%S+') ~= ARGV[n + 1] or (guard[key] or '0') ~= ARGV[n + 2] then
+    refuse('moved', key, '')
+  end
 end
 
-local claims, owners, claimed = {}, {}, {}
-for _, new in ipairs(puts) do
-  for entry in string.gmatch(new.u, '[^%z]+') do claims[#claims + 1] = kind_of(new.key) .. '\0' .. entry end
+-- What will be gone and what will be new.
+local gone_names, gone_referrers, gone_unique, gone_index = {}, {}, {}, {}
+local new_records, new_names, new_referrers, new_unique, new_index = {}, {}, {}, {}, {}
+
+local function kind_of(key) return match(key, '^[^/]+') end
+
+local function forget(key, was, is)
+  if was.f and was.f ~= is.f then
+    for target in gmatch(was.f, '[^%z]+') do gone_referrers[#gone_referrers + 1] = target .. '\0' .. key end
+  end
+  if was.u then
+    local kind = kind_of(key) .. '\0'
+    for entry in gmatch(was.u, '[^%z]+') do gone_unique[#gone_unique + 1] = kind .. entry end
+  end
+  if was.i and was.i ~= is.i then
+    local kind, tail = kind_of(key) .. '\0', '\0' .. key
+    for entry in gmatch(was.i, '[^%z]+') do gone_index[#gone_index + 1] = kind .. entry .. tail end
+  end
 end
-read(unique, claims, 1000, function(claim, owner) owners[claim] = owner end)
-if #claims > 0 then
-  for _, new in ipairs(puts) do
-    for entry in string.gmatch(new.u, '[^%z]+') do
-      local claim = kind_of(new.key) .. '\0' .. entry
-      local owner = owners[claim]
-      if owner and owner ~= new.key and not going[owner] then
-        refuse('taken', new.key, entry .. '\0' .. owner)
-      elseif claimed[claim] then
-        refuse('taken', new.key, entry .. '\0' .. claimed[claim])
-      end
-      claimed[claim] = new.key
+
+for n = deleted, put - 1 do
+  local key = ARGV[n]
+  if old[key] then
+    forget(key, old[key], going[key])
+    gone_names[#gone_names + 1] = key
+  end
+end
+
+local nothing = {}
+for n = put, last, 2 do
+  local key = ARGV[n]
+  local is, was = going[key], old[key]
+  new_records[#new_records + 1] = key
+  new_records[#new_records + 1] = ARGV[n + 1]
+  if was then
+    forget(key, was, is)
+  else
+    new_names[#new_names + 1] = 0
+    new_names[#new_names + 1] = key
+    was = nothing
+  end
+  if is.f and is.f ~= was.f then
+    for target in gmatch(is.f, '[^%z]+') do
+      new_referrers[#new_referrers + 1] = 0
+      new_referrers[#new_referrers + 1] = target .. '\0' .. key
+    end
+  end
+  if is.u then
+    local kind = kind_of(key) .. '\0'
+    for entry in gmatch(is.u, '[^%z]+') do
+      new_unique[#new_unique + 1] = kind .. entry
+      new_unique[#new_unique + 1] = key
+    end
+  end
+  if is.i and is.i ~= was.i then
+    local kind, tail = kind_of(key) .. '\0', '\0' .. key
+    for entry in gmatch(is.i, '[^%z]+') do
+      new_index[#new_index + 1] = 0
+      new_index[#new_index + 1] = kind .. entry .. tail
     end
   end
 end
 
+local claims, claimed = {}, {}
+for n = 1, #new_unique, 2 do claims[#claims + 1] = new_unique[n] end
+local owners = read(unique, claims)
+for n = 1, #new_unique, 2 do
+  local claim, key = new_unique[n], new_unique[n + 1]
+  local owner = owners[claim]
+  if owner and owner ~= key and not going[owner] then
+    refuse('taken', key, match(claim, '%z(.*)$') .. '\0' .. owner)
+  elseif claimed[claim] then
+    refuse('taken', key, match(claim, '%z(.*)$') .. '\0' .. claimed[claim])
+  end
+  claimed[claim] = key
+end
+
 local over = {}
-if call('HLEN', holds) > 0 and #deletes + #puts > 0 then
+if call('HLEN', holds) > 0 and next(going) then
   local time = call('TIME')
   local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-  read(holds, touched, 1000, function(key, value)
-    local until_ms, holder = match(value or '', '^(%d+) (.*)$')
+  local held = read(holds, touched)
+  for n = 1, #touched do
+    local key = touched[n]
+    local until_ms, holder = match(held[key] or '', '^(%d+) (.*)$')
     local is_over = holder and tonumber(until_ms) <= now
     if holder and not is_over and holder ~= ARGV[2] then
       refuse('held', key, '')
     elseif holder and (is_over or going[key]) then
       over[#over + 1] = key
     end
-  end)
+  end
 end
 
 if broken then return redis.error_reply('EMCOVALUE ' .. broken .. ' holds what no store has written') end
 if #refused > 1 then return refused end
-if #deletes + #puts == 0 then return {'committed'} end
+if not next(going) then return {'committed'} end
 
--- Ask for each command that follows. Redis 6.2 is asked in forms that change nothing. There, a full memory refuses SET
--- and HSET, unless the script has written before, which is what a commit that only deletes makes use of.
+-- Ask for each command that follows: by one that changes nothing, since no key, target or claim is empty. ZREM tells the
+-- types of the keys that were not read, too. On Redis 6.2 a full memory refuses SET and HSET, unless the script has
+-- written before, which is what a commit that only deletes makes use of.
 local function may(...)
   local reply = redis.pcall(...)
-  local problem = type(reply) == 'table' and reply.err or ''
-  for _, code in ipairs({'OOM', 'READONLY', 'NOREPLICAS', 'MISCONF'}) do
-    if string.find(problem, code .. ' ', 1, true) then return code end
-  end
-  return string.find(problem, 'The user executing', 1, true) and 'NOPERM ' .. (...) or ''
-end
-
-local function denied()
-  local can = redis.acl_check_cmd
-  if not can('SET', outcome, '', 'XX') then return 'SET' end
-  for n = 2, 7 do
-    local key = KEYS[n]
-    if key == names or key == index or key == referrers then
-      if not can('ZREM', key, '') then return 'ZREM' end
-      if not can('ZADD', key, 0, '') then return 'ZADD' end
-    else
-      if not can('HDEL', key, '') then return 'HDEL' end
-      if not can('HSET', key, '', '') then return 'HSET' end
+  local problem = type(reply) == 'table' and reply.err
+  if not problem or string.find(problem, 'wrong number', 1, true) then return true end
+  for _, code in ipairs({'OOM', 'READONLY', 'NOREPLICAS', 'MISCONF', 'WRONGTYPE'}) do
+    if string.find(problem, code .. ' ', 1, true) then
+      broken = code
+      return false
     end
   end
-  return not can('HDEL', holds, '') and 'HDEL'
+  broken = string.find(problem, 'The user executing', 1, true) and 'NOPERM' or nil
+  return not broken
 end
 
-if redis.acl_check_cmd then
-  local command = denied()
-  if command then return redis.error_reply('NOPERM ' .. command) end
-else
-  local uses = {
-    {'ZREM', names, ''}, {'ZREM', index, ''}, {'ZREM', referrers, ''},
-    {'HDEL', records, ''}, {'HDEL', guards, ''}, {'HDEL', unique, ''}, {'HDEL', holds, ''},
-    {'ZADD', names, 'XX', 0, ''}, {'ZADD', index, 'XX', 0, ''}, {'ZADD', referrers, 'XX', 0, ''},
-    {'HSET', records, '', '', ''}, {'HSET', guards, '', '', ''}, {'HSET', unique, '', '', ''},
-  }
-  table.insert(uses, #puts > 0 and 1 or #uses + 1, {'SET', outcome, '', 'XX'})
-  for _, use in ipairs(uses) do
-    local problem = may(unpack(use))
-    if problem ~= '' then return redis.error_reply(problem) end
-  end
-end
+local is_claiming = #gone_unique + #new_unique > 0
+local can = redis.acl_check_cmd
+if can then
+  if not (can('SET', outcome, '', 'XX') and can('HSET', records, '', '') and can('HDEL', records, '')
+    and can('ZADD', names, 0, '') and (#gone_names == 0 or can('HDEL', guards, ''))
+    and (#moved == 0 or can('HSET', guards, '', '')) and (#over == 0 or can('HDEL', holds, ''))
+    and (#new_referrers == 0 or can('ZADD', referrers, 0, '')) and (#new_index == 0 or can('ZADD', index, 0, ''))
+    and (not is_claiming or (can('HDEL', unique, '') and can('HSET', unique, '', ''))))
+  then return redis.error_reply('NOPERM') end
+  call('ZREM', names, '')
+  call('ZREM', index, '')
+  call('ZREM', referrers, '')
+elseif not ((put > last or may('SET', outcome, '', 'XX'))
+  and may('ZREM', names, '') and may('ZREM', index, '') and may('ZREM', referrers, '')
+  and may('HDEL', records, '') and (#gone_names == 0 or may('HDEL', guards, ''))
+  and (#over == 0 or may('HDEL', holds, '')) and (not is_claiming or may('HDEL', unique, ''))
+  and may('ZADD', names, 'XX', 0, '') and (#new_referrers == 0 or may('ZADD', referrers, 'XX', 0, ''))
+  and (#new_index == 0 or may('ZADD', index, 'XX', 0, ''))
+  and may('HSET', records, '', '', '') and (#moved == 0 or may('HSET', guards, '', '', ''))
+  and (not is_claiming or may('HSET', unique, '', '', '')) and (put <= last or may('SET', outcome, '', 'XX')))
+then return redis.error_reply(broken) end
 
 -- Phase two.
 
+local function write(command, key, values, step)
+  for first = 1, #values, step do call(command, key, unpack(values, first, math.min(first + step - 1, #values))) end
+end
+
 call('SET', outcome, 'committed', 'EX', ARGV[1])
-
-local gone_names, gone_referrers, gone_unique, gone_index = {}, {}, {}, {}
-local function forget(key, is, but)
-  if not but or but.f ~= is.f then
-    for target in string.gmatch(is.f, '[^%z]+') do gone_referrers[#gone_referrers + 1] = target .. '\0' .. key end
-  end
-  for entry in string.gmatch(is.u, '[^%z]+') do gone_unique[#gone_unique + 1] = kind_of(key) .. '\0' .. entry end
-  if not but or but.i ~= is.i then
-    for entry in string.gmatch(is.i, '[^%z]+') do
-      gone_index[#gone_index + 1] = kind_of(key) .. '\0' .. entry .. '\0' .. key
-    end
-  end
+if #over > 0 then write('HDEL', holds, over, 1000) end
+if next(old) then
+  write('HDEL', records, gone_names, 1000)
+  write('HDEL', guards, gone_names, 1000)
+  write('ZREM', names, gone_names, 1000)
+  write('ZREM', referrers, gone_referrers, 1000)
+  write('HDEL', unique, gone_unique, 1000)
+  write('ZREM', index, gone_index, 1000)
 end
-
-for _, key in ipairs(deletes) do
-  if found[key] then
-    forget(key, found[key])
-    gone_names[#gone_names + 1] = key
-  end
-end
-for _, new in ipairs(puts) do
-  if found[new.key] then forget(new.key, found[new.key], new) end
-end
-write('HDEL', holds, over)
-write('HDEL', records, gone_names)
-write('HDEL', guards, gone_names)
-write('ZREM', names, gone_names)
-write('ZREM', referrers, gone_referrers)
-write('HDEL', unique, gone_unique)
-write('ZREM', index, gone_index)
-
-local new_names, new_referrers, new_unique, new_index = {}, {}, {}, {}
-local function add(to, first, second)
-  local n = #to
-  to[n + 1], to[n + 2] = first, second
-end
-for _, new in ipairs(puts) do
-  local key, is = new.key, found[new.key]
-  call('HSET', records, key, new.value)
-  if not is then add(new_names, 0, key) end
-  if not is or is.f ~= new.f then
-    for target in string.gmatch(new.f, '[^%z]+') do add(new_referrers, 0, target .. '\0' .. key) end
-  end
-  for entry in string.gmatch(new.u, '[^%z]+') do add(new_unique, kind_of(key) .. '\0' .. entry, key) end
-  if not is or is.i ~= new.i then
-    for entry in string.gmatch(new.i, '[^%z]+') do
-      add(new_index, 0, kind_of(key) .. '\0' .. entry .. '\0' .. key)
-    end
-  end
-end
-write('ZADD', names, new_names)
-write('ZADD', referrers, new_referrers)
-write('HSET', unique, new_unique)
-write('ZADD', index, new_index)
-write('HSET', guards, moved)
+write('HSET', records, new_records, 32)
+if #new_names > 0 then write('ZADD', names, new_names, 1000) end
+if #new_referrers > 0 then write('ZADD', referrers, new_referrers, 1000) end
+if #new_unique > 0 then write('HSET', unique, new_unique, 1000) end
+if #new_index > 0 then write('ZADD', index, new_index, 1000) end
+if #moved > 0 then write('HSET', guards, moved, 1000) end
 return {'committed'}

@@ -1,23 +1,19 @@
--- Answer one read, as of one moment: by key, by order, or against the direction of references.
+-- Answer one read, as of one moment: by order, or against the direction of references.
 --
 -- KEYS: 1 records, 2 guards, 3 keys, 4 index, 5 referrers, 6 nothing
--- ARGV: count of keys to load, these keys; then 'none', or
+-- ARGV: count of keys to load, these keys; then
 --       'names' or 'index': low, high, descending ('1' or ''), limit, prefix that a key must begin with, or
 --       'referrers': limit, after, targets
--- Reply: values and guards of the loaded keys, in their order; then keys, values and guards of what was found.
+-- Reply: values and guards of the loaded keys, nil where there is none; then keys, values and guards of what was found.
 local records, guards, names, index, referrers = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
-redis.call('DEL', KEYS[6]) -- it is never there; a server that has become a replica refuses it, and is not read from
-local function values(keys)
+if not redis.acl_check_cmd then redis.call('DEL', KEYS[6]) end -- see get.lua
+
+local function fields(hash, keys)
   local found = {}
-  local step = 1000 -- unpack() takes some thousand values at most
-  for first = 1, #keys, step do
-    local last = math.min(first + step - 1, #keys)
-    local bodies = redis.call('HMGET', records, unpack(keys, first, last))
-    local counts = redis.call('HMGET', guards, unpack(keys, first, last))
-    for n = 1, last - first + 1 do
-      found[#found + 1] = bodies[n] or ''
-      found[#found + 1] = counts[n] or '0'
+  for first = 1, #keys, 1000 do -- unpack() takes some thousand values at most
+    for _, value in ipairs(redis.call('HMGET', hash, unpack(keys, first, math.min(first + 999, #keys)))) do
+      found[#found + 1] = value
     end
   end
   return found
@@ -42,7 +38,7 @@ if how == 'names' or how == 'index' then
     end
     for _, member in ipairs(batch) do
       local key = how == 'names' and member or string.match(member, '([^%z]+)$')
-      if #keys < limit and string.sub(key, 1, #prefix) == prefix then keys[#keys + 1] = key end
+      if #keys < limit and (prefix == '' or string.sub(key, 1, #prefix) == prefix) then keys[#keys + 1] = key end
     end
     if #batch < step then break end
     offset = offset + step
@@ -64,4 +60,4 @@ elseif how == 'referrers' then
   for n = #keys, limit + 1, -1 do keys[n] = nil end
 end
 
-return {values(load), keys, values(keys)}
+return {fields(records, load), fields(guards, load), keys, fields(records, keys), fields(guards, keys)}
