@@ -49,11 +49,11 @@ def encode(record: Record) -> tuple[Document, Document]:
         "e": edges,
         "c": record.created_us,
         "m": record.updated_us,
-        "p": record.unique,
+        "p": [list(pair) for pair in record.unique],
     }
     gone: Document = {"x": 1}
     lists: Document = {
-        "r": targets,
+        "r": [*targets],
         "q": record.unique and [claim_of(kind, name, text) for name, text in record.unique],
         "i": record.index and {f"{kind}:{name}": placed(text, record.key.text) for name, text in record.index},
     }
