@@ -167,7 +167,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         if spec is None:
             message = f"{type(self).__name__} is abstract"
             raise ValueError(message)
-        values = self.__dict__
+        values = vars(self)
         lineage = info.context
         own = _inherited(self, spec, values, lineage) if type(lineage) is Lineage else _key_of(spec, values)
         if not spec.is_complete:

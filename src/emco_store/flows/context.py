@@ -18,7 +18,7 @@ from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.ports import Clock
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_DAY_S = 86_400
 MAX_RECORDS = 10_000
 """Records in one commit, unless the store is opened with another limit."""
 
@@ -85,7 +85,8 @@ class Context:
 
     def now_us(self) -> int:
         """Give the time, in microseconds since 1970, UTC."""
-        return (self.clock.now() - _EPOCH) // _MICROSECOND
+        since = self.clock.now() - _EPOCH
+        return (since.days * _DAY_S + since.seconds) * 1_000_000 + since.microseconds
 
     def address(self, target: Any, segments: tuple[str, ...] = ()) -> Key:
         """Give the key that a call means: a model and names, or a resource, a key or a reference.
