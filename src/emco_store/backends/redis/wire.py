@@ -120,7 +120,12 @@ class AsyncWire:
     Args:
         client: The client.
         is_shared: Whether requests of all callers may share a connection: not where some of them keep it busy.
+
+    Attributes:
+        kind: The class of its connections.
     """
+
+    kind = Link
 
     def __init__(self, client: Any, *, is_shared: bool) -> None:
         self.is_shared = is_shared
@@ -180,7 +185,7 @@ class AsyncWire:
             self.is_shared = False
             await pool.release(connection)
             return None
-        self._link = Link(connection, transport)
+        self._link = self.kind(connection, transport)
         return self._link
 
     async def close(self) -> None:
