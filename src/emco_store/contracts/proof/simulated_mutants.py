@@ -71,7 +71,7 @@ class AnswersTheNext(SharingPort):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self._wire = _ForgetsWire(self._client, is_shared=True)
+        self._wire = _ForgetsWire(self._client, is_direct=True)
 
 
 class AnswersTooSoon(GroupingPort):

@@ -116,6 +116,8 @@ class _Transport(asyncio.Transport):
             self._is_closed = True
             self._loop.call_soon(self._protocol.connection_lost, None)
 
+    close = abort
+
     def write(self, data: Any) -> None:
         """Send requests, each with its own fate; behind one that is lost nothing arrives."""
         for line in bytes(data).decode().splitlines():
