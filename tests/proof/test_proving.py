@@ -105,7 +105,7 @@ def test_run_that_is_cut_short_keeps_what_had_ended(tmp_path):
     assert not written["holds"]
 
 
-def test_time_is_shared_by_what_each_phase_asks_for(tmp_path):
+def test_time_is_direct_by_what_each_phase_asks_for(tmp_path):
     """A phase of share 3 gets three times as long as one of share 1, and what is not used goes to the next."""
     given = []
 

@@ -61,7 +61,7 @@ class AsyncRedisPort:
         self._owned = owned
         self._scripts = SCRIPTS
         # Others may have extended a client that was given, and its pool may have just one connection.
-        self._wire = AsyncWire(client, is_shared=not replicas) if owned else None
+        self._wire = AsyncWire(client, is_direct=not replicas) if owned else None
         self._written = commands.packed if owned else commands.words
         lanes = LANES if owned else 1
         self._lanes = cycle([AsyncTurns[Any, Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
@@ -195,7 +195,7 @@ class AsyncRedisPort:
 
     async def _together(self, command: Any) -> Any:
         """Send a command along with those that come while another is on its way."""
-        if self._is_cluster or (self._wire is not None and self._wire.is_shared):
+        if self._is_cluster or (self._wire is not None and self._wire.is_direct):
             return await self._alone(command)
         ticket = Ticket[Any, Any](command)
         turns = next(self._lanes)

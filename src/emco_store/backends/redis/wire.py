@@ -22,12 +22,11 @@ class Wire:
 
     Args:
         client: The client.
-        is_shared: Whether requests of all callers may share a connection; here each has one to itself.
+        is_direct: Whether commits go as they come: not where each keeps its connection busy.
     """
 
-    is_shared = False
-
-    def __init__(self, client: Any, *, is_shared: bool) -> None:  # noqa: ARG002 - as of the other one
+    def __init__(self, client: Any, *, is_direct: bool) -> None:
+        self.is_direct = is_direct
         self._client = client
         self._kept: list[Line] = []
         self._process = os.getpid()
@@ -119,11 +118,16 @@ class AsyncWire:
 
     Args:
         client: The client.
-        is_shared: Whether requests of all callers may share a connection: not where some of them keep it busy.
+        is_direct: Whether requests go as they come, over a connection that all share: not where some keep it busy.
+
+    Attributes:
+        kind: The class of its connections.
     """
 
-    def __init__(self, client: Any, *, is_shared: bool) -> None:
-        self.is_shared = is_shared
+    kind = Link
+
+    def __init__(self, client: Any, *, is_direct: bool) -> None:
+        self.is_direct = is_direct
         self._client = client
         self._link: Link | None = None
         self._linking: asyncio.Task[Link | None] | None = None
@@ -132,7 +136,7 @@ class AsyncWire:
         """See :meth:`Wire.ask`."""
         link = self._link
         if link is None or link.is_over:
-            link = await self._connect() if self.is_shared else None
+            link = await self._connect() if self.is_direct else None
         if link is None:
             (reply,) = await self.exchange(data, 1)
         else:
@@ -177,10 +181,10 @@ class AsyncWire:
         connection = await pool.get_connection()
         transport = transport_of(connection)
         if transport is None:
-            self.is_shared = False
+            self.is_direct = False
             await pool.release(connection)
             return None
-        self._link = Link(connection, transport)
+        self._link = self.kind(connection, transport)
         return self._link
 
     async def close(self) -> None:

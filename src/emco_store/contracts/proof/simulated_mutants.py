@@ -11,8 +11,11 @@ from itertools import count, cycle, islice
 from pathlib import Path
 from typing import Any, Final
 
+from emco_store.backends.redis.kept import Link
+from emco_store.backends.redis.wire import AsyncWire
 from emco_store.contracts.proof.simulated_groups import GroupingPort, PipingPort
 from emco_store.contracts.proof.simulated_ports import Design, PlainPort, Site
+from emco_store.contracts.proof.simulated_wire import SharingPort
 from emco_store.contracts.proof.simulation import scenario, simulate
 from emco_store.ports import Commit, Hold, Outcome, OutcomeLost, Receipt, Refusal
 from emco_store.turns import AsyncTurns, Ticket
@@ -48,6 +51,27 @@ class KeepsTheTurn(PipingPort):
     def __init__(self, site: Site) -> None:
         super().__init__(site)
         self._lanes = cycle([_KeepsTheTurn(members=100, weight=100)])
+
+
+class _Forgets(Link):
+    def _answer(self, reply: Any) -> None:
+        """Pass over those who no longer wait."""
+        while self._waiting and self._waiting[0].done():
+            self._waiting.popleft()
+        if self._waiting:
+            super()._answer(reply)
+
+
+class _ForgetsWire(AsyncWire):
+    kind = _Forgets
+
+
+class AnswersTheNext(SharingPort):
+    """Gives the reply to a commit that was cancelled to the one behind it."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._wire = _ForgetsWire(self._client, is_direct=True)
 
 
 class AnswersTooSoon(GroupingPort):
@@ -148,6 +172,7 @@ class GoesOnWhenCancelled(PlainPort):
 MUTANTS: Final[dict[str, tuple[str, Design, int]]] = {
     "loses those who wait": ("piping", LosesWaiters, 0),
     "keeps the turn": ("piping", KeepsTheTurn, 35),
+    "answers the next": ("sharing", AnswersTheNext, 14),
     "answers before the group has ended": ("grouping", AnswersTooSoon, 0),
     "answers in the wrong order": ("grouping", AnswersInTheWrongOrder, 0),
     "writes a group in halves": ("grouping", WritesInHalves, 0),

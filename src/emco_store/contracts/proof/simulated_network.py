@@ -163,11 +163,8 @@ class Network:
             NoAnswer: It had its effect, or will have it, or never has.
             ClientDied: The client is dead; what it has sent goes on.
         """
-        client.check_alive()
-        fault = self._fault()
-        self.trace.note(client.name, name, told, fault)
+        fault, to_s, back_s = self.draw(client, name, told)
         reply: asyncio.Future[T] = self.loop.create_future()
-        to_s, back_s = self._delay(fault), self._delay(fault)
         if fault not in {"not sent", "lost request"}:
             self.loop.call_later(to_s, self._arrive, execute, None if fault else reply, back_s)
         if fault == "again":
@@ -180,6 +177,13 @@ class Network:
             raise (NotSent if fault == "not sent" else NoAnswer) from None
         client.check_alive()
         return answer
+
+    def draw(self, client: Client, name: str, told: object) -> tuple[str, float, float]:
+        """Give the fault that a request meets, and for how long it and its reply are under way; see :meth:`call`."""
+        client.check_alive()
+        fault = self._fault()
+        self.trace.note(client.name, name, told, fault)
+        return fault, self._delay(fault), self._delay(fault)
 
     def _arrive(self, execute: Callable[[], T], reply: asyncio.Future[T] | None, back_s: float) -> None:
         answer = execute()

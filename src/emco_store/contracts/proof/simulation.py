@@ -109,16 +109,17 @@ class Outcome:
 
 
 def designs() -> dict[str, Design]:
-    """Give the ports by their names: one that commits alone, and those that group as on MongoDB and Redis."""
+    """Give the ports by their names: one that commits alone, and those that group or share as on MongoDB and Redis."""
     from emco_store.contracts.proof.simulated_groups import GroupingPort, PipingPort  # noqa: PLC0415 - their drivers
+    from emco_store.contracts.proof.simulated_wire import SharingPort  # noqa: PLC0415 - its driver
 
-    return {"plain": PlainPort, "grouping": GroupingPort, "piping": PipingPort}
+    return {"plain": PlainPort, "grouping": GroupingPort, "piping": PipingPort, "sharing": SharingPort}
 
 
 def scenario(seed: int) -> Scenario:
     """Say what a seed stands for; of nine seeds in a row, each is another port or another workload."""
     random = seeded("scenario", seed)
-    design = ("plain", "grouping", "piping")[seed % 3]
+    design = ("plain", "grouping", "sharing" if seed // 9 % 4 == 1 else "piping")[seed % 3]
     workload = tuple(WORKLOADS)[seed // 3 % 3]
     return Scenario(seed, design, workload, random.randint(1, 3), random.randint(3, 8), random.randint(8, 16))
 
