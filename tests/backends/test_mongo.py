@@ -47,3 +47,4 @@ class TestMongoAsIfMany(Conformance):
     def every_record_is_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let no number be few."""
         monkeypatch.setattr(sending, "FEW", -1)
+        monkeypatch.setattr(sending, "FEW_DELETES", -1)

@@ -11,7 +11,7 @@ from pymongo.monitoring import CommandListener
 from redis import Redis
 
 from emco_store import CASCADE, AlreadyExists, F, Ref, Resource, indexed, unique
-from emco_store.backends.mongo.sending import FEW
+from emco_store.backends.mongo.sending import FEW_DELETES
 from emco_store.contracts.harness import Bench, Lab, Mode
 from tests.backends.shared import bench_on, url_of
 
@@ -224,7 +224,7 @@ def test_cascade_is_a_read_for_each_level_and_one_write(lab: Lab, wire: Wire, le
     commands = wire(lambda: lab.store.delete(*top))
 
     number = sum(width**level for level in range(levels + 1))
-    write = DELETE_MANY if number > FEW else WRITE
+    write = DELETE_MANY if number > FEW_DELETES else WRITE
     assert READ[kind_of(lab)] * (levels + 1) + write[kind_of(lab)] == commands
     assert number == before - len(lab.records())
 

@@ -9,7 +9,7 @@ import bson
 import pytest
 
 from emco_store.backends.mongo import sending as module
-from emco_store.backends.mongo.sending import FEW, Command, Sending, are_apart, sending
+from emco_store.backends.mongo.sending import FEW, FEW_DELETES, Command, Sending, are_apart, sending
 from emco_store.core.keys import Key
 from emco_store.core.records import Record, Seal, Stamp
 from emco_store.errors import InvalidResource
@@ -116,7 +116,7 @@ def test_where_a_ghost_may_stand_nothing_is_inserted():
     assert {f"App/n{number}" for number in range(MANY)} < {statement["q"]["_id"] for statement in work.updates}
 
 
-@pytest.mark.parametrize(("count", "names"), [(FEW, ["update"]), (MANY, ["delete", "update"])])
+@pytest.mark.parametrize(("count", "names"), [(FEW_DELETES, ["update"]), (MANY, ["delete", "update"])])
 def test_many_deletes_of_one_commit_leave_no_ghosts(count, names):
     """Many records go by a delete command, and what it must find is counted."""
     commands = [*sending([delete(*(f"n{number}" for number in range(count)))], boldly=True).begin()]
@@ -141,7 +141,7 @@ def test_commits_about_one_record_are_not_apart():
 
 def test_commands_are_as_large_as_the_server_takes(monkeypatch):
     """What is too much for one command becomes several; what is too large by itself is refused and named."""
-    monkeypatch.setattr(module, "COMMAND_BYTES", 1200)
+    monkeypatch.setattr(module, "COMMAND_BYTES", 150 * MANY)
     names = [f"n{number}" for number in range(MANY)]
 
     work = sending([create(name) for name in names], boldly=False)
@@ -149,6 +149,6 @@ def test_commands_are_as_large_as_the_server_takes(monkeypatch):
 
     assert ["update", "update", "insert"] == [command.name for command in commands]
     assert 2 * MANY + 1 == sum(command.total for command in commands)
-    large = Commit("t", {Key("App", "x"): None}, puts=(record("x", document=b"x" * 1200),))
+    large = Commit("t", {Key("App", "x"): None}, puts=(record("x", document=b"x" * 150 * MANY),))
     with pytest.raises(InvalidResource, match="Cannot store App/x"):
         list(sending([large], boldly=True).begin())

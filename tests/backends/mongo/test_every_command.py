@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from emco_store import Conflict, Outcome, Store, Transaction, UnknownOutcome, connect
+from emco_store.backends.mongo.commands import FEW
 from tests.backends.mongo.conftest import Thing
 
 FAULTS: dict[str, dict[str, Any]] = {
@@ -56,7 +57,7 @@ def resolved(store: Store, _: str) -> None:
 def imported_and_cleared(store: Store, _: str) -> None:
     """Create many at once, and delete them at once."""
     with store.transaction() as tx:
-        made = [tx.create(Thing(name=f"many-{number}")) for number in range(10)]
+        made = [tx.create(Thing(name=f"many-{number}")) for number in range(2 * FEW)]
     store.delete(*made)
     assert ["a", "b"] == [thing.name for thing in store.list(Thing)]
 

@@ -77,7 +77,7 @@ CALLS: dict[str, tuple[Callable[[Store], object], list[int]]] = {
     "create with few references": (lambda store: store.create(part(FEW)), [2]),
     "create with many references": (lambda store: store.create(part(FEW + 1)), [1, 1]),
     "create of many": (create_many, [1, 1, 1]),
-    "delete": (lambda store: store.delete(store.get(Thing, "t9")), [1, 1, 2]),
+    "delete": (lambda store: store.delete(store.get(Thing, "t1")), [1, 1, 2]),
 }
 """Calls, and how many messages go at once."""
 
@@ -86,7 +86,7 @@ CALLS: dict[str, tuple[Callable[[Store], object], list[int]]] = {
 def test_end_of_a_transaction_goes_behind_its_only_command(store, exchanges, call):
     """Where all of it is one command that fails when it finds too little, the end goes before its reply is there."""
     work, expected = CALLS[call]
-    fill(store, 10)
+    fill(store, FEW + 2)
     exchanges.clear()
 
     work(store)

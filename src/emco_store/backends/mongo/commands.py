@@ -34,8 +34,11 @@ GHOST_TTL = timedelta(hours=1)
 """How long a ghost stays. Only transactions that meet it need it, so any time would do."""
 _MERGED = 1000
 """How many statements at most become one."""
-FEW = 4
-"""Up to so many, statements of their own cost less than what it saves to make one of them, or to spare one command."""
+FEW = 16
+"""Up to so many guards or new records are a statement each, so that one command does all and goes in one message.
+
+What many processes want is locked for a shorter time so, although the server works more.
+"""
 _NEVER_MADE: Document = {"$setOnInsert": {"_id": None}}
 """What an upsert cannot do, so that it fails where it finds nothing: see :func:`_strict`."""
 _FREE: Document = {"k": {"$exists": False}}

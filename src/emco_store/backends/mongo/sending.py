@@ -21,6 +21,8 @@ from emco_store.core.keys import Key
 from emco_store.errors import InvalidResource
 from emco_store.ports import Commit, Outcome
 
+FEW_DELETES = 4
+"""Up to so many deletes leave ghosts, which costs less than one command more."""
 COMMAND_BYTES = 15 * 2**20
 """How large one command may become; the server takes 16 MiB, the frame of the command included."""
 LISTS = {"update": "updates", "delete": "deletes", "insert": "documents"}
@@ -97,7 +99,7 @@ def sending(commits: Sequence[Commit], *, boldly: bool) -> Sending:
     """
     parts = [parts_of(commit) for commit in commits]
     is_alone = len(parts) == 1
-    has_deletes = is_alone and documents_in(parts[0].deletes) > FEW
+    has_deletes = is_alone and documents_in(parts[0].deletes) > FEW_DELETES
     is_free = is_alone or _is_each_once(part.touched for part in parts)
     shared = _shared_guards(parts) if is_free else {}
     updates = [*moves(shared)]
