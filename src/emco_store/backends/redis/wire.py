@@ -189,9 +189,9 @@ class AsyncWire:
 
     async def close(self) -> None:
         """Forget the connection, which the client closes; who waits for a reply is told that it is gone."""
-        self._link = None
         if self._linking is not None:
-            self._linking.cancel()
+            await asyncio.wait({self._linking})
+        self._link = None
 
 
 async def _response_async(connection: Any) -> Any:

@@ -70,6 +70,13 @@ class _Client:
         """Take it back."""
 
 
+class _Writer(asyncio.StreamWriter):
+    """One that may be left behind with its loop, as in a process that dies."""
+
+    def __del__(self, *_: object) -> None:
+        """Warn of nothing."""
+
+
 class _Connection:
     """Stands for a connection of redis-py."""
 
@@ -77,7 +84,7 @@ class _Connection:
 
     def __init__(self, transport: _Transport) -> None:
         loop = asyncio.get_running_loop()
-        self._writer = asyncio.StreamWriter(transport, transport.get_protocol(), None, loop)
+        self._writer = _Writer(transport, transport.get_protocol(), None, loop)
 
     async def disconnect(self) -> None:
         """Close it."""
