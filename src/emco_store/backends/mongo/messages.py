@@ -50,7 +50,7 @@ def milliseconds(seconds: float) -> int:
 
 def decoded(raw: Any) -> Document:
     """Read the document of a reply."""
-    return bson.decode(raw, OURS)
+    return bson.decode(raw, OURS)  # pyright: ignore[reportUnknownMemberType]  # its stub leaves a type of buffers open
 
 
 def answer(raw: Any) -> Document:
