@@ -21,6 +21,8 @@ OURS = CodecOptions[dict[str, Any]](unicode_decode_error_handler="replace")
 _HEAD = struct.Struct("<iiiiI")
 _SIZE = struct.Struct("<i")
 _OP_MSG = 2013
+_OK = b"\x01ok\0" + struct.pack("<d", 1.0)
+_PROBLEMS = (b"errmsg", b"writeErrors", b"writeConcernError")
 _NOT_PRIMARY = frozenset({189, 10058, 10107, 11602, 13435, 13436})
 """Codes after which a client must look for the primary again.
 
@@ -46,6 +48,12 @@ def message(number: int, command: Document, items: Command | None = None) -> byt
 def milliseconds(seconds: float) -> int:
     """Write a time as the server takes it, 1 or more."""
     return max(1, int(1000 * seconds))
+
+
+def is_plain_success(raw: Any) -> bool:
+    """Tell quickly that a reply says that all is well and nothing more; False means that one must read it."""
+    text = bytes(raw)
+    return _OK in text and not any(name in text for name in _PROBLEMS)
 
 
 def decoded(raw: Any) -> Document:

@@ -101,12 +101,13 @@ def sending(commits: Sequence[Commit], *, boldly: bool) -> Sending:
     is_alone = len(parts) == 1
     has_deletes = is_alone and documents_in(parts[0].deletes) > FEW_DELETES
     is_free = is_alone or _is_each_once(part.touched for part in parts)
-    shared = _shared_guards(parts) if is_free else {}
+    shared = dict.fromkeys(parts[0].guards, 1) if is_alone else _shared_guards(parts) if is_free else {}
     updates = [*moves(shared)]
     creates: list[Document] = []
     for part in parts:
-        own = {text: 1 for text in part.guards if text not in shared}
-        updates += (*moves(own), *(() if has_deletes else part.deletes), *part.changes)
+        if own := {text: 1 for text in part.guards if text not in shared}:
+            updates += moves(own)
+        updates += (*(() if has_deletes else part.deletes), *part.changes)
         is_later = is_free and (is_alone or not (part.deletes or part.changes))
         (creates if boldly and is_later else updates).extend(part.creates)
     outcomes = [outcome_id(commit.txid) for commit in commits]

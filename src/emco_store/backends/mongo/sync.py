@@ -141,7 +141,7 @@ class MongoPort:
         """See :meth:`emco_store.ports.Port.commit`."""
         if not commit.size:
             return self._perform(lambda within_s: self._examine(commit, within_s))
-        ticket = Ticket[Commit, Receipt | Refusal](commit, _weight(commit))
+        ticket: Ticket[Commit, Receipt | Refusal] = Ticket(commit, _weight(commit))
         if self._turns.is_first(ticket):
             self._go(self._turns.take(ticket))
         elif not ticket.is_served:

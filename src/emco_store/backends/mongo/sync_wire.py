@@ -30,7 +30,7 @@ from pymongo.write_concern import WriteConcern
 from emco_store.backends.mongo.commands import IMPOSSIBLE
 from emco_store.backends.mongo.documents import Document
 from emco_store.backends.mongo.errors import acknowledged, is_whole, lost, unended
-from emco_store.backends.mongo.messages import OURS, answer, decoded, message, milliseconds
+from emco_store.backends.mongo.messages import OURS, answer, decoded, is_plain_success, message, milliseconds
 from emco_store.backends.mongo.sending import Command, in_commands
 from emco_store.ports import OutcomeLost
 
@@ -41,6 +41,10 @@ KEPT = 16
 """How many connections at most are kept while nobody uses them."""
 FRESH_S = 1.0
 """A connection that was not used for longer is looked at before it is used."""
+_SMALL_BYTES = 1 << 15
+"""What the system takes from us at once, so that to send it does not wait for the server."""
+_PYMONGO_S = 0.5
+"""The time-out that PyMongo sets before it reads; where it is set already, it need not be set and reset each time."""
 _PRIVATE = ("_select_server", "_checkout")
 """What a kept wire uses of a client, beside the methods of connections; PyMongo has no public call for it."""
 
@@ -241,7 +245,7 @@ class _Line:
     def exchange(self, sent: bytes, numbers: tuple[int, ...], within_s: float) -> list[Any]:
         """Send messages at once, and give the reply to each."""
         try:
-            self._connection.set_conn_timeout(within_s)
+            self._connection.set_conn_timeout(within_s if len(sent) > _SMALL_BYTES else _PYMONGO_S)
             with timeout(within_s):
                 self._connection.send_message(sent, 0)
                 replies = [self._connection.receive_message(number) for number in numbers]
@@ -391,6 +395,9 @@ class _KeptBundle:
         if is_all and command.is_strict:
             with lost():
                 told, raw = line.exchange(part + end, (first, last), self._within_s)
+            if is_plain_success(told) and is_plain_success(raw):
+                self._is_open = False
+                return True
             if not self._is_done(line, told, command, raw):
                 return False
         else:

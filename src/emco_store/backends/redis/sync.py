@@ -198,7 +198,7 @@ class RedisPort:
         """Send a command along with those that come while another is on its way."""
         if self._is_cluster or (self._wire is not None and self._wire.is_direct):
             return self._alone(command)
-        ticket = Ticket[Any, Any](command)
+        ticket: Ticket[Any, Any] = Ticket(command)
         turns = next(self._lanes)
         if turns.is_first(ticket):
             group = turns.take(ticket)
