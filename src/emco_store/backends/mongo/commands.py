@@ -140,12 +140,6 @@ def parts_of(commit: Commit) -> Parts:
     )
 
 
-def touched(commit: Commit) -> set[str]:
-    """Give the texts of the keys of all records whose state matters or changes, apart from their guards."""
-    keys = (*commit.expect, *commit.sealed, *commit.deletes, *(record.key for record in commit.puts))
-    return {key.text for key in keys}
-
-
 def moves(counts: Mapping[str, int]) -> Iterator[Document]:
     """Write how guards move, and by how much each, as statements."""
     alike: dict[int, list[str]] = {}

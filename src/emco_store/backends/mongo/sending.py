@@ -15,7 +15,7 @@ from typing import NamedTuple
 import bson
 from bson.raw_bson import RawBSONDocument
 
-from emco_store.backends.mongo.commands import FEW, Parts, documents_in, moves, outcome, parts_of, touched
+from emco_store.backends.mongo.commands import FEW, Parts, documents_in, moves, outcome, parts_of
 from emco_store.backends.mongo.documents import Document, outcome_id
 from emco_store.core.keys import Key
 from emco_store.errors import InvalidResource
@@ -129,7 +129,7 @@ def are_apart(commits: Sequence[Commit]) -> bool:
 
     Where two are, what the one does to the record must stay before or behind what the other does to it.
     """
-    return len(commits) == 1 or _is_each_once(touched(commit) for commit in commits)
+    return len(commits) == 1 or _is_each_once({key.text for key in commit.touched} for commit in commits)
 
 
 def _is_each_once(sets: Iterable[set[str]]) -> bool:
