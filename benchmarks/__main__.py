@@ -16,6 +16,7 @@ from benchmarks.bench import Bench
 from benchmarks.items import Item, every_item
 from benchmarks.machine import describe
 from benchmarks.measure import Effort, measure
+from benchmarks.oplog import read_along
 from benchmarks.scaling import GROWTHS, Growth
 from emco_store.connect import SystemClock
 from tests.servers.mongo import running_mongo
@@ -83,6 +84,8 @@ def servers(names: set[str]) -> Iterator[dict[str, tuple[str, str]]]:
                 print(f"{name} is not measured: {problem}")
             else:
                 found[name] = (server.url, server.version)
+                if name == "mongo":
+                    stack.enter_context(read_along(server.url))
         yield found
 
 

@@ -21,6 +21,9 @@ in one run (A, B, C, A, B, C), client and server on one machine; a figure is the
 one of medians, with its least and greatest in any round behind it. The resource has about 1 KB, and everybody validates
 it with pydantic (MongoEngine: with its own fields). Read the ratios; times depend on the machine.
 
+MongoDB is a replica set of one member whose oplog somebody reads, as secondaries do in every larger set
+(`benchmarks/oplog.py` says why that matters).
+
 The machine, and what ran on it:
 
 {machine}

@@ -28,6 +28,12 @@ def ids(statement: dict[str, Any]) -> list[str]:
     return found["$in"] if isinstance(found, dict) else [found]
 
 
+def counters(statement: dict[str, Any]) -> dict[str, int] | None:
+    """Give the counters that a statement moves, or begins in a new record."""
+    change = statement["u"]
+    return change.get("$inc") or {name: change[name] for name in "gz" if name in change} or None
+
+
 @pytest.mark.parametrize(
     "commit",
     [
@@ -44,7 +50,7 @@ def test_everything_that_a_commit_rests_on_is_changed(commit):
     """Each record that a decision rests on is written with a counter that moves (OCC-1)."""
     statements = commands.updates(commit)
 
-    moved = {text for one in statements if "$inc" in one["u"] for text in ids(one)}
+    moved = {text for one in statements if counters(one) for text in ids(one)}
     assert {key.text for key in (*commit.expect, *commit.require, *commit.sealed)} == moved
 
 
@@ -52,9 +58,9 @@ def test_only_a_new_reference_moves_the_guard():
     """A read of a record does not move what deletes are sealed by (OCC-10)."""
     commit = Commit("t", {A: STAMP, B: None}, require=frozenset({A}), puts=(record(B),))
 
-    counters = {one["q"]["_id"]: one["u"].get("$inc") for one in commands.updates(commit)}
+    moved = {one["q"]["_id"]: counters(one) for one in commands.updates(commit)}
 
-    assert {"App/a": {"g": 1}, "App/b": {"z": 1}, "tx:t": None} == counters
+    assert {"App/a": {"g": 1}, "App/b": {"z": 1}, "tx:t": None} == moved
 
 
 def test_statements_that_differ_only_in_whom_they_are_for_become_one():
@@ -79,7 +85,8 @@ def test_statement_for_a_key_that_must_be_free_stands_alone():
     deletes = commands.parts_of(commit).deletes
 
     assert [["App/k0"], ["App/k1", "App/k2"]] == [*map(ids, deletes)]
-    assert [{"$exists": True}, {"$exists": False}] == [one["q"]["x"] for one in deletes]
+    assert [{"$exists": True}, None] == [one["q"].get("x") for one in deletes]
+    assert ["u0", {"$in": ["u1", "u2"]}] == [one["q"]["u"] for one in deletes]
 
 
 def test_record_that_is_written_and_read_is_the_same():

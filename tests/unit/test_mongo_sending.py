@@ -105,7 +105,7 @@ def test_record_is_the_same_inserted_or_not():
     inserted = sending([create(f"a{number}" if number else "a") for number in range(MANY)], boldly=True).inserts[0]
 
     assert {"p", "z"} < inserted.keys()
-    assert {"_id": "App/a", **statement["u"]["$set"], **statement["u"]["$inc"]} == inserted
+    assert {"_id": "App/a", **statement["u"]} == inserted
 
 
 def test_where_a_ghost_may_stand_nothing_is_inserted():
@@ -123,6 +123,17 @@ def test_many_deletes_of_one_commit_leave_no_ghosts(count, names):
 
     assert names == [command.name for command in commands]
     assert count + 1 == sum(command.total for command in commands)
+
+
+def test_what_others_refer_to_is_deleted_first():
+    """A guard that may have moved is tried before the rest is deleted, which would be in vain (DEL-8)."""
+    keys = [Key("App", f"n{number}") for number in range(MANY)]
+    sealed = {key: Seal("u", 7 if key == keys[-1] else 0) for key in keys}
+
+    first, rest, _ = sending([Commit("t", {}, sealed=sealed, deletes=tuple(keys))], boldly=True).begin()
+
+    assert [("delete", 1), ("delete", MANY - 1)] == [(one.name, one.total) for one in (first, rest)]
+    assert [keys[-1].text] == [item["q"]["_id"] for item in read(first)]
 
 
 def test_deletes_beside_other_commits_stay_in_their_place():

@@ -41,6 +41,8 @@ What many processes want is locked for a shorter time so, although the server wo
 """
 _NEVER_MADE: Document = {"$setOnInsert": {"_id": None}}
 """What an upsert cannot do, so that it fails where it finds nothing: see :func:`_strict`."""
+_BY_ID = "_id_"
+"""The index of the ``_id``; to name it spares the server a look at the others."""
 _FREE: Document = {"k": {"$exists": False}}
 """The filter for what nobody holds."""
 _LAST = "\U0010ffff"
@@ -73,7 +75,7 @@ def _strict(query: Document, change: Document) -> Document:
     A statement that finds less than it should is no failure by itself, so somebody would have to look at the reply
     before the transaction may be committed. As an upsert, it would have to insert the ``_id`` that it is refused.
     """
-    return {"q": query, "u": {**change, **_NEVER_MADE}, "upsert": True}
+    return {"q": query, "u": {**change, **_NEVER_MADE}, "upsert": True, "hint": _BY_ID}
 
 
 IMPOSSIBLE: Document = _strict({"_id": outcome_id(""), "o": ""}, {"$inc": {"z": 1}})
@@ -90,7 +92,7 @@ class Parts(NamedTuple):
         guards: The records of which nothing but the guard moves; see :func:`moves`.
         deletes: What makes ghosts of records.
         changes: Whatever else is done to what is there.
-        creates: New records.
+        creates: New records, as documents.
         touched: The records whose state matters or changes, apart from their guards.
     """
 
@@ -129,13 +131,13 @@ def parts_of(commit: Commit) -> Parts:
     about = {*said.expect, *said.sealed, *said.puts, *said.deletes}
     # Whoever holds records looks for that, too.
     guards = set[str]() if said.holder else said.require - about
-    new = {text for text in said.puts if said.is_free(text)} - said.deletes
+    new = {text for text in said.puts if said.is_free(text)} - said.deletes - said.sealed.keys()
     others = (about | said.require) - guards - said.deletes - new
     return Parts(
         guards=sorted(guards),
         deletes=[*_statements(said.deletes, said._replace(puts={}), is_delete=True)] if said.deletes else [],
         changes=[*_releases(commit), *_statements(others, said, is_delete=False)],
-        creates=[_statement(text, said, is_delete=False) for text in sorted(new)],
+        creates=[_document(text, said) for text in sorted(new)],
         touched=about,
     )
 
@@ -159,19 +161,34 @@ def moves(counts: Mapping[str, int]) -> Iterator[Document]:
 def outcome(text: str) -> Document:
     """Write an outcome as a statement; no outcome has this ``o``, so one that is there makes the insert fail."""
     change = {"$set": {"o": Outcome.COMMITTED.value}, "$currentDate": {"t": True}}
-    return {"q": {"_id": text, "o": ""}, "u": change, "upsert": True}
+    return {"q": {"_id": text, "o": ""}, "u": change, "upsert": True, "hint": _BY_ID}
+
+
+def created(document: Document) -> Document:
+    """Write a new record as a statement, which puts it in the place of a ghost if there is one.
+
+    Where a record is, the statement would have to insert an ``_id`` that is there already, and fails.
+    """
+    whole = {name: value for name, value in document.items() if name != "_id"}
+    return {"q": {"_id": document["_id"], "x": {"$exists": True}}, "u": whole, "upsert": True, "hint": _BY_ID}
 
 
 def updates(commit: Commit) -> list[Document]:
     """Write a commit as the statements of one ``update`` command."""
     guards, deletes, changes, creates, _ = parts_of(commit)
-    return [*moves(dict.fromkeys(guards, 1)), *deletes, *changes, *creates, outcome(outcome_id(commit.txid))]
+    made = map(created, creates)
+    return [*moves(dict.fromkeys(guards, 1)), *deletes, *changes, *made, outcome(outcome_id(commit.txid))]
 
 
 def documents_in(statements: Iterable[Document]) -> int:
     """Count the documents that statements must find."""
     ids: list[Any] = [one["q"]["_id"] for one in statements]
     return sum([1 if type(found) is str else len(found["$in"]) for found in ids])
+
+
+def is_referred_to(statement: Document) -> bool:
+    """Tell whether a statement is for records that others have referred to: their guard has moved."""
+    return isinstance(statement["q"].get("g"), int)
 
 
 def settlement(txid: str) -> tuple[Document, Document]:
@@ -222,20 +239,29 @@ def _releases(commit: Commit) -> Iterator[Document]:
                 yield _strict(query, {"$unset": {"q": 1}})
 
 
+def _document(text: str, said: _Said) -> Document:
+    """Write a new record as its document."""
+    fields, _ = encode(said.puts[text])
+    return {"_id": text, **fields, "g" if text in said.require else "z": 1}
+
+
 def _statement(text: str, said: _Said, *, is_delete: bool) -> Document:
     """Write what a commit does to one record, with all that it expects of it, as one statement."""
     must_be_free, put = said.is_free(text), said.puts.get(text)
     stamp, seal, is_required = said.expect.get(text), said.sealed.get(text), text in said.require
+    known = stamp or seal
     if must_be_free and put is None and is_required:
         # Seen to be free, and yet referred to: both cannot hold, so nothing may match.
         return _strict({"_id": text, "x": {"$in": []}}, {"$inc": {"z": 1}})
     # A put that rests on nothing is written over whatever is there.
-    may_insert = must_be_free or not (stamp or seal or is_required)
+    may_insert = must_be_free or not (known or is_required)
     query: Document = {"_id": text}
     if must_be_free:
         query["x"] = {"$exists": True}
+    elif may_insert or (known is not None and known.uid):  # only a record has a uid
+        query |= _not_held(said.holder)
     else:
-        query |= _not_held(said.holder) if may_insert else {**IS_RECORD, **_not_held(said.holder)}
+        query |= {**IS_RECORD, **_not_held(said.holder)}
     if stamp is not None:
         query |= _state(stamp.uid, v=stamp.version)
     if seal is not None:
@@ -275,9 +301,12 @@ def _portions(keys: Sequence[Key]) -> Iterator[Document]:
         yield {"_id": {"$in": [key.text for key in keys[first : first + 1000]]}}
 
 
-def by_id(keys: Iterable[Key]) -> Document:
-    """Write the filter of a read by key."""
-    return {"_id": {"$in": [key.text for key in keys]}, **IS_RECORD}
+def by_id(keys: Sequence[Key]) -> Document:
+    """Write the filter of a read by key; it may find a ghost, which is no record to whoever reads it.
+
+    For one key alone the server goes to the document without a plan, which takes it a fifth less time.
+    """
+    return {"_id": keys[0].text if len(keys) == 1 else {"$in": [key.text for key in keys]}}
 
 
 def scan(scan: Scan) -> tuple[Document, Document, Document]:

@@ -87,13 +87,15 @@ def unplaced(entry: str) -> str:
 
 
 def decode(document: Mapping[str, Any]) -> Record | None:
-    """Read a record from its document; None where it has no key, so that nothing can address it.
+    """Read a record from its document; None for what is no record, or has no key, so that nothing can address it.
 
     What is left of a record that a hand or a faulty program has spoiled is given without a document, so that it
     appears as unreadable in its place and can be replaced and deleted.
 
     Rules: BAD-8.
     """
+    if "x" in document or "o" in document:
+        return None
     try:
         key = Key.parse(document["_id"])
     except InvalidResource:

@@ -16,7 +16,7 @@ from typing import Any
 import mongomock
 
 from emco_store.backends.mongo import commands, judging
-from emco_store.backends.mongo.documents import decoded
+from emco_store.backends.mongo.documents import Document, decoded
 from emco_store.core.flaws import Flaw, next_place, read_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
@@ -127,8 +127,7 @@ class MongomockPort:
                 return answer
             # All that the filters of the statements say was checked, so the _id is enough.
             for statement in commands.updates(commit) if commit.size else ():
-                update = self._records.update_many if statement.get("multi") else self._records.update_one
-                update({"_id": statement["q"]["_id"]}, statement["u"], upsert=statement.get("upsert", False))
+                self._carry_out({"_id": statement["q"]["_id"]}, statement["u"], statement)
             for key in (*commit.deletes, *(record.key for record in commit.puts)):
                 self._server.holds.pop((self._name, key.text), None)
             return Receipt(commit.txid)
@@ -178,6 +177,14 @@ class MongomockPort:
     def _find(self, query: Any, **options: Any) -> Sequence[Any]:
         with self._server.lock:
             return list(self._records.find(query, **options))
+
+    def _carry_out(self, query: Document, change: Document, options: Document) -> None:
+        if options.get("multi"):
+            self._records.update_many(query, change)
+        elif next(iter(change)).startswith("$"):
+            self._records.update_one(query, change, upsert=options.get("upsert", False))
+        else:
+            self._records.replace_one(query, change, upsert=True)
 
     def _answer(self, commit: Commit) -> Receipt | Refusal | None:
         """Say what the commit has come to already, or what stands in its way."""

@@ -15,7 +15,16 @@ from typing import NamedTuple
 import bson
 from bson.raw_bson import RawBSONDocument
 
-from emco_store.backends.mongo.commands import FEW, Parts, documents_in, moves, outcome, parts_of
+from emco_store.backends.mongo.commands import (
+    FEW,
+    Parts,
+    created,
+    documents_in,
+    is_referred_to,
+    moves,
+    outcome,
+    parts_of,
+)
 from emco_store.backends.mongo.documents import Document, outcome_id
 from emco_store.core.keys import Key
 from emco_store.errors import InvalidResource
@@ -54,13 +63,13 @@ class Sending:
     """One transaction.
 
     Attributes:
-        deletes: Statements of a ``delete`` command.
+        deletes: Statements of ``delete`` commands, in the order in which these go.
         updates: Statements of an ``update`` command, at least one.
         inserts: New documents.
         outcomes: The ids of the outcomes that are inserted as well.
     """
 
-    deletes: list[Document]
+    deletes: list[list[Document]]
     updates: list[Document]
     inserts: list[Document]
     outcomes: list[str]
@@ -76,7 +85,7 @@ class Sending:
         Raises:
             InvalidResource: A statement is larger than what can be sent.
         """
-        deletes = in_commands("delete", self.deletes) if self.deletes else ()
+        deletes = [command for statements in self.deletes for command in in_commands("delete", statements)]
         return [*deletes, *in_commands("update", self.updates)]
 
     def finish(self, now: datetime) -> list[Command]:
@@ -109,17 +118,20 @@ def sending(commits: Sequence[Commit], *, boldly: bool) -> Sending:
             updates += moves(own)
         updates += (*(() if has_deletes else part.deletes), *part.changes)
         is_later = is_free and (is_alone or not (part.deletes or part.changes))
-        (creates if boldly and is_later else updates).extend(part.creates)
+        if boldly and is_later:
+            creates += part.creates
+        else:
+            updates += map(created, part.creates)
     outcomes = [outcome_id(commit.txid) for commit in commits]
     inserted = len(outcomes) - 1 if len(creates) + len(outcomes) - 1 > FEW else 0
     if not inserted and len(creates) <= FEW:
-        updates += creates
+        updates += map(created, creates)
         creates = []
     first = len(outcomes) - inserted
     return Sending(
-        deletes=[{"q": statement["q"], "limit": 0} for statement in parts[0].deletes] if has_deletes else [],
+        deletes=_deletes(parts[0].deletes) if has_deletes else [],
         updates=[*updates, *map(outcome, outcomes[:first])],
-        inserts=[_inserted(statement) for statement in creates],
+        inserts=creates,
         outcomes=outcomes[first:],
     )
 
@@ -147,10 +159,15 @@ def _shared_guards(parts: Sequence[Parts]) -> dict[str, int]:
     return {text: count for text, count in moving.items() if text not in about}
 
 
-def _inserted(statement: Document) -> Document:
-    """Give the document that an upsert makes where there is none."""
-    change = statement["u"]
-    return {"_id": statement["q"]["_id"], **change["$set"], **change["$inc"]}
+def _deletes(statements: Iterable[Document]) -> list[list[Document]]:
+    """Write deletes for commands of their own: what others have referred to goes ahead of the rest.
+
+    A guard that moves may have moved since it was read, and then nothing else is deleted in vain.
+    """
+    halves: tuple[list[Document], list[Document]] = ([], [])
+    for statement in statements:
+        halves[not is_referred_to(statement)].append({"q": statement["q"], "limit": 0})
+    return [half for half in halves if half]
 
 
 def in_commands(name: str, items: Iterable[Document]) -> Iterator[Command]:

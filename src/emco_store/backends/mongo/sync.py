@@ -61,7 +61,7 @@ MEMBERS = 100
 """How many commits may go as one transaction."""
 STATEMENTS = 1000
 """How many statements they may have together; a commit with more goes alone."""
-FIRST_PAUSE_S = 0.005
+FIRST_PAUSE_S = 0.001
 LONGEST_PAUSE_S = 0.05
 
 
