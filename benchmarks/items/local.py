@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -94,6 +95,7 @@ def imports(driver: str, backend: str) -> Callable[[Bench], Iterator[Contender]]
 
     def contenders(_: Bench) -> Iterator[Contender]:
         both = f"import {driver}\nimport emco_store, {backend}"
+        _importing(both)(Effort())  # so that all is compiled, as it is where pip has installed it
         yield Contender("emco_store and driver", "ours", _importing(both))
         yield Contender("driver alone", "base", _importing(f"import {driver}"))
         yield Contender("driver and pydantic", "base", _importing(f"import {driver}\nimport pydantic.main"))
@@ -104,7 +106,8 @@ def imports(driver: str, backend: str) -> Callable[[Bench], Iterator[Contender]]
 def _importing(statements: str) -> Callable[[Effort], Sample]:
     def run(_: Effort) -> Sample:
         command = [sys.executable, "-c", SCRIPT.format(imports=statements)]
-        done = subprocess.run(command, capture_output=True, check=True, text=True)  # noqa: S603 - our own Python
+        environment = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+        done = subprocess.run(command, capture_output=True, check=True, text=True, env=environment)  # noqa: S603 - our own Python
         seconds, mib = json.loads(done.stdout)
         return Sample(1, seconds, 0, [seconds], {"mib": mib})
 
