@@ -33,6 +33,7 @@ PAIRS: Final = (
 
 RENAMES: Final[Mapping[str, str]] = {
     "AsyncBundle": "Bundle",
+    "AsyncChannel": "Channel",
     "AsyncGenerator": "Generator",
     "AsyncKeptWire": "KeptWire",
     "AsyncMongoPort": "MongoPort",

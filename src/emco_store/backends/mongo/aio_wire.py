@@ -29,6 +29,7 @@ from pymongo.write_concern import WriteConcern
 from emco_store.backends.mongo.commands import IMPOSSIBLE
 from emco_store.backends.mongo.documents import Document
 from emco_store.backends.mongo.errors import acknowledged, is_whole, lost, unended
+from emco_store.backends.mongo.kept import AsyncChannel, is_possible
 from emco_store.backends.mongo.messages import OURS, answer, decoded, is_plain_success, message, milliseconds
 from emco_store.backends.mongo.sending import Command, in_commands
 from emco_store.ports import OutcomeLost
@@ -40,12 +41,6 @@ KEPT = 16
 """How many connections at most are kept while nobody uses them."""
 FRESH_S = 1.0
 """A connection that was not used for longer is looked at before it is used."""
-_SMALL_BYTES = 1 << 15
-"""What the system takes from us at once, so that to send it does not wait for the server."""
-_PYMONGO_S = 0.5
-"""The time-out that PyMongo sets before it reads; where it is set already, it need not be set and reset each time."""
-_PRIVATE = ("_select_server", "_checkout")
-"""What a kept wire uses of a client, beside the methods of connections; PyMongo has no public call for it."""
 
 
 class AsyncBundle(Protocol):
@@ -112,7 +107,7 @@ def wire_to(client: Any, database: str, collection: str, *, owned: bool) -> Asyn
         collection: The name of the collection.
         owned: Whether nobody else uses the client. Otherwise no connection is kept from them.
     """
-    if not all(hasattr(client, name) for name in _PRIVATE) or _has_more_to_do(client.options):
+    if not is_possible(client) or _has_more_to_do(client.options):
         return AsyncPlainWire(client, database, collection)
     most = client.options.pool_options.max_pool_size or KEPT
     return AsyncKeptWire(client, database, collection, keep=int(min(KEPT, most // 2)) if owned else 0)
@@ -214,11 +209,12 @@ class _AsyncLine:
         problem: What has broken it.
     """
 
-    __slots__ = ("_checkout", "_connection", "_number", "_server", "problem", "session", "used_s")
+    __slots__ = ("_channel", "_checkout", "_connection", "_number", "_server", "problem", "session", "used_s")
 
     def __init__(self, checkout: Any, connection: Any, server: Any) -> None:
         self._checkout = checkout
         self._connection = connection
+        self._channel = AsyncChannel(connection)
         self._server = server
         self._number = 0
         self.session: Document = {}
@@ -241,19 +237,15 @@ class _AsyncLine:
             return False
         return monotonic() - self.used_s < FRESH_S or not self._connection.conn_closed()
 
-    async def exchange(self, sent: bytes, numbers: tuple[int, ...], within_s: float) -> list[Any]:
-        """Send messages at once, and give the reply to each."""
+    async def exchange(self, sent: bytes, numbers: tuple[int, ...], within_s: float) -> list[bytes]:
+        """Send messages at once, and give the document of the reply to each."""
         try:
-            self._connection.set_conn_timeout(within_s if len(sent) > _SMALL_BYTES else _PYMONGO_S)
-            with timeout(within_s):
-                await self._connection.send_message(sent, 0)
-                replies = [await self._connection.receive_message(number) for number in numbers]
+            return await self._channel.exchange(sent, numbers, within_s)
         except BaseException as problem:
             self.problem = problem
             raise
-        return [reply.raw_command_response() for reply in replies]
 
-    def answer(self, raw: Any) -> Document:
+    def answer(self, raw: bytes) -> Document:
         """Read a reply; see :func:`emco_store.backends.mongo.messages.answer`."""
         try:
             return answer(raw)
@@ -327,8 +319,8 @@ class AsyncKeptWire:
                     return line
                 await line.close()
         with timeout(within_s):
-            server = await self.client._select_server(writable_server_selector, None, "emco_store")  # noqa: SLF001 - see _PRIVATE
-            checkout = self.client._checkout(server, None)  # noqa: SLF001 - see _PRIVATE
+            server = await self.client._select_server(writable_server_selector, None, "emco_store")  # noqa: SLF001 - see USED
+            checkout = self.client._checkout(server, None)  # noqa: SLF001 - see USED
             return _AsyncLine(checkout, await checkout.__aenter__(), server)
 
     async def put_back(self, line: _AsyncLine) -> None:
@@ -410,7 +402,7 @@ class _AsyncKeptBundle:
         self._is_open = False
         return True
 
-    def _is_done(self, line: _AsyncLine, told: Any, command: Command, raw: Any) -> bool:
+    def _is_done(self, line: _AsyncLine, told: bytes, command: Command, raw: bytes) -> bool:
         """Tell whether a part is whole; where it is not, see that the end behind it has found nothing to commit."""
         is_done = False
         try:

@@ -11,17 +11,22 @@ from typing import Any
 
 import bson
 from bson.codec_options import CodecOptions
-from pymongo.errors import NotPrimaryError, OperationFailure, PyMongoError
+from pymongo.errors import NotPrimaryError, OperationFailure, ProtocolError, PyMongoError
 
 from emco_store.backends.mongo.documents import Document
 from emco_store.backends.mongo.sending import LISTS, Command
 
 OURS = CodecOptions[dict[str, Any]](unicode_decode_error_handler="replace")
 """How documents are read, whatever the client says; broken text is for the rules to find."""
+HEAD_BYTES = 16
+"""How long the head of a message is."""
 _HEAD = struct.Struct("<iiiiI")
+_REPLY_HEAD = struct.Struct("<iiii")
 _SIZE = struct.Struct("<i")
 _OP_MSG = 2013
 _OK = b"\x01ok\0" + struct.pack("<d", 1.0)
+_ONE_DOCUMENT = bytes(5)
+"""No flags, and then the kind of the one section: a document."""
 _PROBLEMS = (b"errmsg", b"writeErrors", b"writeConcernError")
 _NOT_PRIMARY = frozenset({189, 10058, 10107, 11602, 13435, 13436})
 """Codes after which a client must look for the primary again.
@@ -50,18 +55,42 @@ def milliseconds(seconds: float) -> int:
     return max(1, int(1000 * seconds))
 
 
-def is_plain_success(raw: Any) -> bool:
+def size_of(head: memoryview, number: int, largest: int) -> int:
+    """Give the size of a reply, its head included.
+
+    Raises:
+        ProtocolError: It is no reply to the message of this number.
+    """
+    size, _, answered, kind = _REPLY_HEAD.unpack_from(head)
+    if answered != number or kind != _OP_MSG or not HEAD_BYTES < size <= largest:
+        message = f"a reply of kind {kind} and {size} bytes to message {answered} came in the place of one to {number}"
+        raise ProtocolError(message)
+    return size  # type: ignore[no-any-return]  # as its format says
+
+
+def document_in(body: memoryview) -> bytes:
+    """Give the document of a reply without its head, as it came.
+
+    Raises:
+        ProtocolError: There is something else in it, which nobody has asked for.
+    """
+    if bytes(body[: len(_ONE_DOCUMENT)]) != _ONE_DOCUMENT:
+        message = "a reply is not one document"
+        raise ProtocolError(message)
+    return bytes(body[len(_ONE_DOCUMENT) :])
+
+
+def is_plain_success(raw: bytes) -> bool:
     """Tell quickly that a reply says that all is well and nothing more; False means that one must read it."""
-    text = bytes(raw)
-    return _OK in text and not any(name in text for name in _PROBLEMS)
+    return _OK in raw and not any(name in raw for name in _PROBLEMS)
 
 
-def decoded(raw: Any) -> Document:
+def decoded(raw: bytes) -> Document:
     """Read the document of a reply."""
     return bson.decode(raw, OURS)  # pyright: ignore[reportUnknownMemberType]  # its stub leaves a type of buffers open
 
 
-def answer(raw: Any) -> Document:
+def answer(raw: bytes) -> Document:
     """Read the document of a reply to a command that has succeeded.
 
     Raises:
