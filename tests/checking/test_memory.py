@@ -46,7 +46,7 @@ PLANTS = {
         {(FlawKind.MISSING_ENTRY, BOX)},
     ),
     "name without a record": (
-        lambda space: space.keys["Box"].append("Box/z/none"),
+        lambda space: space.keys["Box"].add("Box/z/none"),
         {(FlawKind.STRAY_ENTRY, "Box/z/none")},
     ),
     "missing referrer": (
@@ -62,7 +62,7 @@ PLANTS = {
         {(FlawKind.MISSING_ENTRY, BOX)},
     ),
     "index entry with another value": (
-        lambda space: space.index["Box", "colour"].insert(0, ("3blue", BOX)),
+        lambda space: space.index["Box", "colour"].add(("3blue", BOX)),
         {(FlawKind.STRAY_ENTRY, BOX)},
     ),
     "missing unique value": (

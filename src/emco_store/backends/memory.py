@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -14,7 +13,9 @@ from datetime import timedelta
 from heapq import nsmallest
 from itertools import islice
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+from sortedcontainers import SortedList
 
 from emco_store.core.flaws import (
     Flaw,
@@ -58,8 +59,10 @@ Hook = Callable[[str, Moment, object], None]
 
 OUTCOMES_KEPT = timedelta(hours=24)
 """For how long the outcome of a commit is remembered."""
+T = TypeVar("T", str, tuple[str, str])
 _OUTCOMES_KEPT_S = OUTCOMES_KEPT.total_seconds()
 
+_LAST = "\U0010ffff"
 _Entry = tuple[str, ...]
 """One entry of an index: its name, then what it is found by; the key of its record is the last."""
 _STAGES = ("records", "keys", "referrers", "index", "unique", "holds")
@@ -71,10 +74,10 @@ class _Space:
     """The data of one namespace: the records, and four indexes that are kept with them."""
 
     records: dict[str, Record] = field(default_factory=dict)
-    keys: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    keys: dict[str, SortedList[str]] = field(default_factory=lambda: defaultdict(SortedList))
     referrers: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     unique: dict[tuple[str, str, str], Key] = field(default_factory=dict)
-    index: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    index: dict[tuple[str, str], SortedList[tuple[str, str]]] = field(default_factory=lambda: defaultdict(SortedList))
     outcomes: dict[str, tuple[Outcome, float]] = field(default_factory=dict)
     holds: dict[str, tuple[str, float]] = field(default_factory=dict)
 
@@ -93,23 +96,23 @@ class _Space:
     def add(self, record: Record) -> None:
         text, kind = record.key.text, record.key.kind
         self.records[text] = record
-        insort(self.keys[kind], text)
+        self.keys[kind].add(text)
         for edge in record.edges:
             self.referrers[edge.target.text].add(text)
         for name, value in record.unique:
             self.unique[kind, name, value] = record.key
         for name, value in record.index:
-            insort(self.index[kind, name], (value, text))
+            self.index[kind, name].add((value, text))
 
     def has(self, entry: _Entry) -> bool:
         """Tell whether an index has an entry."""
         stage, *rest = entry
         if stage == "keys":
-            return _is_in(self.keys.get(rest[0], []), rest[1])
+            return rest[1] in self.keys.get(rest[0], ())
         if stage == "referrers":
             return rest[1] in self.referrers.get(rest[0], ())
         if stage == "index":
-            return _is_in(self.index.get((rest[0], rest[1]), []), (rest[2], rest[3]))
+            return (rest[2], rest[3]) in self.index.get((rest[0], rest[1]), ())
         owner = self.unique.get((rest[0], rest[1], rest[2]))
         return owner is not None and owner.text == rest[3]
 
@@ -123,8 +126,8 @@ class _Space:
             yield from ((stage, *claim, self.unique[claim].text) for claim in _next(self.unique, [behind[:3]], limit))
         elif stage == "index":
             for at in sorted(at for at in self.index if at >= behind[:2]):
-                first = bisect_right(self.index[at], behind[2:]) if at == behind[:2] else 0
-                yield from ((stage, *at, *pair) for pair in islice(self.index[at], first, None))
+                first = (behind[2], behind[3]) if at == behind[:2] else None
+                yield from ((stage, *at, *pair) for pair in _ranged(self.index[at], None, None, first))
         else:
             found: Mapping[str, Collection[str]] = self.keys if stage == "keys" else self.referrers
             for by in sorted(by for by in found if (by,) >= behind[:1]):
@@ -144,13 +147,13 @@ class _Space:
         record = self.records.pop(key.text, None)
         if record is None:
             return
-        _discard(self.keys[key.kind], key.text)
+        self.keys[key.kind].remove(key.text)
         for edge in record.edges:
             self.referrers[edge.target.text].discard(key.text)
         for name, value in record.unique:
             del self.unique[key.kind, name, value]
         for name, value in record.index:
-            _discard(self.index[key.kind, name], (value, key.text))
+            self.index[key.kind, name].remove((value, key.text))
 
 
 def _next(found: Iterable[Any], after: Sequence[Any], limit: int) -> list[Any]:
@@ -158,13 +161,16 @@ def _next(found: Iterable[Any], after: Sequence[Any], limit: int) -> list[Any]:
     return nsmallest(limit, (one for one in found if one > after[0]) if after and after[0] else found)
 
 
-def _is_in(ordered: list[Any], value: Any) -> bool:
-    at = bisect_left(ordered, value)
-    return at < len(ordered) and bool(ordered[at] == value)
-
-
-def _discard(ordered: list[Any], value: Any) -> None:
-    del ordered[bisect_left(ordered, value)]
+def _ranged(
+    ordered: SortedList[T], low: T | None, high: T | None, after: T | None, *, descending: bool = False
+) -> Iterator[T]:
+    """Yield the values from ``low`` to ``high``, and behind ``after`` on the way; None sets no bound."""
+    holds_low = holds_high = True
+    if after is not None and descending and (high is None or after <= high):
+        high, holds_high = after, False
+    elif after is not None and not descending and (low is None or after >= low):
+        low, holds_low = after, False
+    return ordered.irange(low, high, (holds_low, holds_high), reverse=descending)
 
 
 class MemoryBackend:
@@ -328,29 +334,21 @@ class MemoryPort:
 
 
 def _scan_by_key(space: _Space, scan: Scan) -> Iterator[str]:
-    keys = sorted(space.records) if scan.kind is None else space.keys[scan.kind]
-    low = bisect_left(keys, scan.prefix)
-    high = bisect_left(keys, scan.prefix + "\U0010ffff") if scan.prefix else len(keys)
-    if scan.after is not None:
-        if scan.descending:
-            high = min(high, bisect_left(keys, scan.after[1]))
-        else:
-            low = max(low, bisect_right(keys, scan.after[1]))
-    places = range(high - 1, low - 1, -1) if scan.descending else range(low, high)
-    return (keys[at] for at in places)
+    # Beside its kind a key holds what sorts before all that a kind may hold, so kinds follow each other as keys do.
+    kinds = sorted(space.keys, reverse=scan.descending) if scan.kind is None else [scan.kind]
+    high = scan.prefix + _LAST if scan.prefix else None
+    after = scan.after and scan.after[1]
+    for kind in kinds:
+        yield from _ranged(space.keys[kind], scan.prefix, high, after, descending=scan.descending)
 
 
 def _scan_by_field(space: _Space, scan: Scan) -> Iterator[str]:
+    low = None if scan.low is None else (scan.low, "")
+    high = None if scan.high is None else (scan.high, _LAST)
     entries = space.index[scan.kind or "", scan.field or ""]
-    low = 0 if scan.low is None else bisect_left(entries, (scan.low, ""))
-    high = len(entries) if scan.high is None else bisect_right(entries, (scan.high, "\U0010ffff"))
-    if scan.after is not None:
-        if scan.descending:
-            high = min(high, bisect_left(entries, scan.after))
-        else:
-            low = max(low, bisect_right(entries, scan.after))
-    places = range(high - 1, low - 1, -1) if scan.descending else range(low, high)
-    return (entries[at][1] for at in places if entries[at][1].startswith(scan.prefix))
+    for _, text in _ranged(entries, low, high, scan.after, descending=scan.descending):
+        if text.startswith(scan.prefix):
+            yield text
 
 
 def _failures(space: _Space, commit: Commit, now: float) -> Iterator[Failure]:
@@ -464,11 +462,12 @@ def _mend(space: _Space, entry: _Entry, now: float) -> None:
     if is_wanted == is_there or is_taken:
         return
     if stage == "keys":
-        (insort if is_wanted else _discard)(space.keys[rest[0]], rest[1])
+        (space.keys[rest[0]].add if is_wanted else space.keys[rest[0]].remove)(rest[1])
     elif stage == "referrers":
         (space.referrers[rest[0]].add if is_wanted else space.referrers[rest[0]].discard)(rest[1])
     elif stage == "index":
-        (insort if is_wanted else _discard)(space.index[rest[0], rest[1]], (rest[2], rest[3]))
+        entries = space.index[rest[0], rest[1]]
+        (entries.add if is_wanted else entries.remove)((rest[2], rest[3]))
     elif not is_wanted:
         del space.unique[rest[0], rest[1], rest[2]]
     else:

@@ -111,19 +111,19 @@ class Key:
                 key=None,
                 problems=tuple(found),
             )
-        self._fill(kind, segments)
+        self._fill(kind, segments, _text_of(kind, segments))
 
-    def _fill(self, kind: str, segments: tuple[str, ...]) -> None:
+    def _fill(self, kind: str, segments: tuple[str, ...], text: str) -> None:
         put = object.__setattr__
         put(self, "kind", kind)
         put(self, "segments", segments)
-        put(self, "text", f"{kind}/{'/'.join(map(encode_segment, segments))}")
+        put(self, "text", text)
 
     @classmethod
-    def trusted(cls, kind: str, segments: tuple[str, ...]) -> Key:
-        """Make a key of parts that have been checked before."""
+    def trusted(cls, kind: str, segments: tuple[str, ...], text: str = "") -> Key:
+        """Make a key of parts that have been checked before, and of their text where it is there already."""
         key = object.__new__(cls)
-        key._fill(kind, segments)
+        key._fill(kind, segments, text or _text_of(kind, segments))
         return key
 
     @classmethod
@@ -208,7 +208,11 @@ def _plain_key(text: str) -> Key | None:
     if not _PLAIN_TEXT.fullmatch(text):
         return None
     kind, *segments = text.split("/")
-    return Key.trusted(kind, tuple(segments))
+    return Key.trusted(kind, tuple(segments), text)
+
+
+def _text_of(kind: str, segments: tuple[str, ...]) -> str:
+    return f"{kind}/{'/'.join(map(encode_segment, segments))}"
 
 
 def encode_segment(segment: str) -> str:
