@@ -290,7 +290,7 @@ def _inherited(resource: Resource, spec: ModelSpec, values: dict[str, Any], line
         resource.__pydantic_fields_set__.add("parent")
     if key is None or len(key.segments) != spec.length or (parent is None and values["parent"] is not None):
         return _key_of(spec, values)
-    if tuple([values[name] for name in spec.key_fields]) != key.segments[-len(spec.key_fields) :]:
+    if spec.own_in(values) != spec.own_of(key.segments):
         message = f"the document says that its key is {_key_of(spec, values)}"
         raise ValueError(message)
     return key

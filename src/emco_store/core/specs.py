@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from pydantic.errors import PydanticUndefinedAnnotation
@@ -31,6 +32,8 @@ class ModelSpec:
         chain: For each ancestor and itself, from the root: the kind, and how many names it adds to a key.
         on_parent_delete: What the delete of its parent does to it.
         length: The number of names in a key of this kind.
+        own_in: Gives its own part of the key from the values of its fields.
+        own_of: Gives the same from the names of a key.
         is_complete: Whether the annotations were compiled, which what follows comes from.
         is_flat: Whether every reference is the whole of a field, and no field is a set.
         plain: The fields that hold one reference each, whatever else the resource says.
@@ -53,9 +56,14 @@ class ModelSpec:
     unique: tuple[str, ...] = ()
     indexed: tuple[str, ...] = ()
     length: int = field(init=False)
+    own_in: Callable[[Mapping[str, Any]], Any] = field(init=False)
+    own_of: Callable[[Sequence[str]], Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.length = sum(count for _, count in self.chain)
+        own = len(self.key_fields)
+        self.own_in = itemgetter(*self.key_fields)
+        self.own_of = itemgetter(-1 if own == 1 else slice(-own, None))
 
     @property
     def shape(self) -> dict[str, Node]:
