@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from benchmarks import pieces
 from benchmarks.goals import GOALS
 from benchmarks.items import every_item
 from benchmarks.plots import plot
@@ -35,6 +36,15 @@ def test_quick_run_measures_every_item_without_an_error(mongo_server, redis_serv
     results = json.loads((tmp_path / "performance" / "results.json").read_text("utf-8"))
     assert [] == [item["name"] for item in results["items"] if not _has_figures(item)]
     assert "## Goals" in (tmp_path / "performance.md").read_text("utf-8")
+
+
+def test_pieces_of_an_update_are_timed(mongo_server, monkeypatch, capsys):
+    """Each piece is done on a real server, and a transaction whose end has failed would be noticed."""
+    monkeypatch.setenv(mongo.URL_VARIABLE, mongo_server.url)
+
+    assert 0 == pieces.main(["--rounds", "3"])
+
+    assert 7 == len(capsys.readouterr().out.splitlines())
 
 
 def test_every_goal_belongs_to_an_item():
