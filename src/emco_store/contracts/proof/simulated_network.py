@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 from random import Random
 from typing import Any, Final, TypeVar
 
+from sortedcontainers import SortedList
+
 from emco_store.backends.memory import MemoryBackend
 from emco_store.contracts.faults import ClientDied
 from emco_store.contracts.proof.virtual_time import VirtualLoop
@@ -117,7 +119,7 @@ class Server:
 
 def _copied(index: Any) -> Any:
     """Copy an index: what is in it are values, or collections of values."""
-    copied = {key: value.copy() if isinstance(value, list | set) else value for key, value in index.items()}
+    copied = {key: value.copy() if isinstance(value, SortedList | set) else value for key, value in index.items()}
     return defaultdict(index.default_factory, copied) if isinstance(index, defaultdict) else copied
 
 
