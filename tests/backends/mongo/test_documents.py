@@ -9,6 +9,7 @@ from typing import Annotated
 import pytest
 
 from emco_store import Conflict, DeleteRestricted, InvalidResource, Key, NotFound, Ref, Resource, indexed, unique
+from emco_store.backends.mongo import commands
 from emco_store.backends.mongo.backend import MongoBackend
 from emco_store.ports import Commit, Follow, Receipt, Scan
 from tests.backends.mongo.conftest import Thing
@@ -108,6 +109,22 @@ def test_ghosts_and_outcomes_expire_and_are_in_no_list(store, records):
         if "expireAfterSeconds" in one
     }
     assert {"x": 3600, "t": 86_400} == expiring
+
+
+@pytest.mark.parametrize("load", [(), (Key("Thing", "t"),)], ids=["alone", "with the target"])
+def test_page_of_referrers_is_read_in_its_order_from_the_index(store, records, load):
+    """Who reads ten of many referrers makes the server look at few more than these, and sort nothing (DEL-8)."""
+    with store.transaction() as tx:
+        thing = tx.create(Thing(name="t"))
+        for number in range(2_000):
+            tx.create(Pointing(name=f"p{number:04}", to=None if number % 10 else thing.ref))
+    query, limit = commands.follow(Follow((thing.key,), load, "Pointing/p0100", 10))
+    find = {"find": records.name, "filter": query, "sort": {"_id": 1}, "limit": limit}
+
+    found = records.database.command({"explain": find, "verbosity": "executionStats"})
+
+    assert 2 * limit >= found["executionStats"]["totalDocsExamined"]  # it may try another order first
+    assert "'SORT'" not in str(found["queryPlanner"]["winningPlan"])
 
 
 def test_record_over_a_ghost_does_not_expire(store, records):

@@ -38,7 +38,7 @@ MOST_BYTES = 4 << 20
 """How many bytes of documents one step reads before it ends early."""
 _PLACES = {"r": "referrers", "q": "unique", "i": "index"}
 _PORTION = 5000
-_OPTIONS = ("unique", "sparse", "expireAfterSeconds")
+_OPTIONS = ("unique", "sparse", "partialFilterExpression", "expireAfterSeconds")
 
 
 @dataclass(frozen=True, slots=True)

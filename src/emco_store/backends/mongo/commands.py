@@ -49,7 +49,7 @@ _LAST = "\U0010ffff"
 _SECOND = timedelta(seconds=1)
 
 INDEXES: Sequence[Document] = (
-    {"name": "referrers", "key": {"r": 1}, "sparse": True},
+    {"name": "referrers", "key": {"r": 1, "_id": 1}, "partialFilterExpression": {"r": {"$exists": True}}},
     {"name": "unique", "key": {"q": 1}, "unique": True, "sparse": True},
     {"name": "values", "key": {"i.$**": 1}},
     {"name": "ghosts", "key": {"x": 1}, "expireAfterSeconds": GHOST_TTL // _SECOND, "sparse": True},
