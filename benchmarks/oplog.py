@@ -39,14 +39,12 @@ def main(url: str) -> None:
     """Wait for entries that never come; the server looks at all others, and sends none."""
     client: MongoClient[dict[str, Any]] = MongoClient(url)
     oplog = client.local["oplog.rs"]
-    newest = next(oplog.find().sort("$natural", -1).limit(1))["ts"]
-    print(READY, flush=True)
-    while True:
-        none = {"ts": {"$gt": newest}, "ns": "no.such"}
+    while newest := oplog.find_one(sort=[("$natural", -1)]):
+        print(READY, flush=True)  # each time; it ends seldom, when the server drops the entry at which it stands
+        none = {"ts": {"$gt": newest["ts"]}, "ns": "no.such"}
         cursor = oplog.find(none, cursor_type=CursorType.TAILABLE_AWAIT).max_await_time_ms(WAIT_MS)
         while cursor.alive:
             next(cursor, None)
-        newest = next(oplog.find().sort("$natural", -1).limit(1))["ts"]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.pieces``: what the pieces of one update take a MongoDB server, over a bare socket.
+"""``python -m benchmarks.pieces``: what the pieces of one update take a MongoDB server, over a connection that is kept.
 
 The messages are those that the store sends, made before the clock runs, so nearly all of the time is the server's.
 """
@@ -6,30 +6,27 @@ The messages are those that the store sends, made before the clock runs, so near
 from __future__ import annotations
 
 import argparse
-import os
-import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from statistics import quantiles
 from time import perf_counter
 from typing import Any
 
-from bson.binary import UUID_SUBTYPE, Binary
 from bson.int64 import Int64
 from pymongo import MongoClient
 
 from benchmarks.__main__ import servers
 from benchmarks.model import service
 from emco_store.backends.mongo import commands
-from emco_store.backends.mongo.aio_wire import MAJORITY, SNAPSHOT
-from emco_store.backends.mongo.messages import HEAD_BYTES, answer, document_in, message, size_of
-from emco_store.backends.mongo.sending import in_commands
+from emco_store.backends.mongo.messages import answer, message
+from emco_store.backends.mongo.sending import Command, in_commands
+from emco_store.backends.mongo.sync_wire import MAJORITY, SNAPSHOT, KeptWire
 from emco_store.core.codec import draft
 from emco_store.core.documents import MAX_BYTES
 from emco_store.ports import Commit
 
 DATABASE, NAME = "bench", commands.collection("pieces")
-LARGEST = 48_000_000
+WITHIN_S = 10.0
 PRIMARY: dict[str, Any] = {"w": 1}
 
 
@@ -37,15 +34,13 @@ class Pieces:
     """One record, and messages that change it or are a part of that."""
 
     def __init__(self, client: MongoClient[Any]) -> None:
-        host, port = client.address or ("", 0)
-        self._socket = socket.create_connection((host, port))
-        self._session = {"id": Binary(os.urandom(16), UUID_SUBTYPE)}
+        client.drop_database(DATABASE)
+        client[DATABASE].command({"createIndexes": NAME, "indexes": list(commands.INDEXES)})
+        self._line = KeptWire(client, DATABASE, NAME, keep=1).take(WITHIN_S)
         self._number = 0
         self._made = draft(service("s0", "c0", "n0", "n1"), max_bytes=MAX_BYTES)
         self._record = self._made.record(uid="u", version=1, created_us=1, updated_us=1)
-        client.drop_database(DATABASE)
-        client[DATABASE].command({"createIndexes": NAME, "indexes": list(commands.INDEXES)})
-        self._ask([self._update(commands.updates(Commit("t0", {self._record.key: None}, puts=(self._record,))), {})])
+        self.take([self._update(commands.updates(Commit("t0", {self._record.key: None}, puts=(self._record,))), {})])
 
     def all(self) -> dict[str, Callable[[], list[bytes]]]:
         """Give what is measured: each makes the messages of one exchange."""
@@ -64,20 +59,22 @@ class Pieces:
 
     def take(self, messages: Sequence[bytes]) -> float:
         """Give the seconds for one exchange."""
+        numbers = tuple(range(self._number - len(messages) + 1, self._number + 1))
         begun = perf_counter()
-        self._ask(messages)
-        return perf_counter() - begun
+        replies = self._line.exchange(b"".join(messages), numbers, WITHIN_S)
+        seconds = perf_counter() - begun
+        for reply in map(answer, replies):
+            assert "writeErrors" not in reply, reply
+        return seconds
 
     def _change(self) -> list[dict[str, Any]]:
         """Write the next change of the record as statements: its own, and the outcome."""
-        before, self._record = (
-            self._record,
-            self._made.record(uid="u", version=self._record.version + 1, created_us=1, updated_us=self._number),
-        )
+        before = self._record
+        self._record = self._made.record(uid="u", version=before.version + 1, created_us=1, updated_us=self._number)
         return commands.updates(Commit(f"t{self._number}", {before.key: before.stamp}, puts=(self._record,)))
 
     def _transaction(self, statements: list[dict[str, Any]], concern: Any) -> list[bytes]:
-        said = {"lsid": self._session, "txnNumber": Int64(self._number + 1), "autocommit": False}
+        said = {"lsid": self._line.session, "txnNumber": Int64(self._number + 1), "autocommit": False}
         first = self._update(statements, {**said, "startTransaction": True, "readConcern": SNAPSHOT.document})
         return [first, self._message({"commitTransaction": 1, **said, "writeConcern": concern}, "admin")]
 
@@ -85,22 +82,9 @@ class Pieces:
         (command,) = in_commands("update", statements)
         return self._message({"update": NAME, **said}, DATABASE, command)
 
-    def _message(self, command: dict[str, Any], database: str, items: Any = None) -> bytes:
+    def _message(self, command: dict[str, Any], database: str, items: Command | None = None) -> bytes:
         self._number += 1
         return message(self._number, {**command, "$db": database}, items)
-
-    def _ask(self, messages: Sequence[bytes]) -> None:
-        self._socket.sendall(b"".join(messages))
-        for number in range(self._number - len(messages) + 1, self._number + 1):
-            head = self._read(HEAD_BYTES)
-            reply = answer(document_in(self._read(size_of(head, number, LARGEST) - HEAD_BYTES)))
-            assert "writeErrors" not in reply, reply
-
-    def _read(self, size: int) -> memoryview:
-        found = bytearray()
-        while len(found) < size:
-            found += self._socket.recv(size - len(found))
-        return memoryview(found)
 
 
 def main(arguments: Sequence[str]) -> int:

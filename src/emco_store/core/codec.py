@@ -222,8 +222,7 @@ def meta_of(record: Record) -> Meta:
 
 def with_meta(resource: R, record: Record) -> R:
     """Attach what the store knows to a value that the caller has not seen yet."""
-    meta = Meta(record.uid, record.version, record.created_us, record.updated_us, record.key, record.edges)
-    object.__setattr__(resource, "_meta", meta)
+    object.__setattr__(resource, "_meta", meta_of(record))
     return resource
 
 

@@ -127,7 +127,7 @@ class MongomockPort:
                 return answer
             # All that the filters of the statements say was checked, so the _id is enough.
             for statement in commands.updates(commit) if commit.size else ():
-                self._carry_out({"_id": statement["q"]["_id"]}, statement["u"], statement)
+                self._carry_out(statement)
             for key in (*commit.deletes, *(record.key for record in commit.puts)):
                 self._server.holds.pop((self._name, key.text), None)
             return Receipt(commit.txid)
@@ -178,13 +178,14 @@ class MongomockPort:
         with self._server.lock:
             return list(self._records.find(query, **options))
 
-    def _carry_out(self, query: Document, change: Document, options: Document) -> None:
-        if options.get("multi"):
+    def _carry_out(self, statement: Document) -> None:
+        query, change, upsert = {"_id": statement["q"]["_id"]}, statement["u"], statement.get("upsert", False)
+        if statement.get("multi"):
             self._records.update_many(query, change)
         elif next(iter(change)).startswith("$"):
-            self._records.update_one(query, change, upsert=options.get("upsert", False))
+            self._records.update_one(query, change, upsert=upsert)
         else:
-            self._records.replace_one(query, change, upsert=True)
+            self._records.replace_one(query, change, upsert=upsert)
 
     def _answer(self, commit: Commit) -> Receipt | Refusal | None:
         """Say what the commit has come to already, or what stands in its way."""

@@ -164,10 +164,10 @@ def _deletes(statements: Iterable[Document]) -> list[list[Document]]:
 
     A guard that moves may have moved since it was read, and then nothing else is deleted in vain.
     """
-    halves: tuple[list[Document], list[Document]] = ([], [])
-    for statement in statements:
-        halves[not is_referred_to(statement)].append({"q": statement["q"], "limit": 0})
-    return [half for half in halves if half]
+    deletes: list[Document] = [{"q": statement["q"], "limit": 0} for statement in statements]
+    first = [one for one in deletes if is_referred_to(one)]
+    rest = [one for one in deletes if not is_referred_to(one)]
+    return [part for part in (first, rest) if part]
 
 
 def in_commands(name: str, items: Iterable[Document]) -> Iterator[Command]:
