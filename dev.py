@@ -77,7 +77,7 @@ def check() -> int:
         return 0
     print(f"\n{_red(f'{len(failed)} of {len(CHECKS)} checks failed:')} {', '.join(failed)}.")
     if {"format", "lint"} & set(failed):
-        print("Do: .venv/bin/ruff format . && .venv/bin/ruff check --fix .")
+        print("Hint: .venv/bin/ruff format . && .venv/bin/ruff check --fix .")
     return 1
 
 
@@ -179,7 +179,7 @@ def _make_venv(venv: Path) -> None:
     if any(importlib.util.find_spec(module) is None for module in ("venv", "ensurepip")):
         sys.exit(
             "This Python cannot make a virtual environment: the modules venv and ensurepip are not there.\n"
-            "  Do: install them, with Debian and Ubuntu: sudo apt install python3-venv"
+            "  Hint: install them, with Debian and Ubuntu: sudo apt install python3-venv"
         )
     if venv.exists():
         shutil.rmtree(venv)
@@ -218,7 +218,7 @@ def _coloured(text: str, colour: int) -> str:
 if __name__ == "__main__":
     if sys.version_info < OLDEST_PYTHON:
         sys.exit(
-            "emco_store needs Python {}.{} or newer, and this is {}.\n  Do: run dev.py with a newer one, for example: "
+            "emco_store needs Python {}.{} or newer, and this is {}.\n  Hint: use a newer one, for example: "
             "python3.11 dev.py".format(*OLDEST_PYTHON, sys.version.split()[0])
         )
     sys.exit(main())

@@ -22,8 +22,6 @@ from emco_store.ports import (
     Durability,
     Failure,
     Fenced,
-    Follow,
-    Followed,
     Guarantees,
     Held,
     Hold,
@@ -31,6 +29,8 @@ from emco_store.ports import (
     Moved,
     Outcome,
     Receipt,
+    ReferrerPage,
+    ReferrerQuery,
     Refusal,
     Scan,
     Stale,
@@ -92,12 +92,12 @@ class SqlitePort:
     def open(self) -> None:
         pass
 
-    def referrers(self, follow: Follow) -> Followed:
+    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         every = self._all()
         loaded = {key: every[key] for key in follow.load if key in every}
         found = [one for one in every.values() if not one.targets.isdisjoint(follow.targets)]
         behind = sorted((one for one in found if one.key.text > follow.after), key=lambda record: record.key)
-        return Followed(loaded, tuple(behind[: follow.limit]))
+        return ReferrerPage(loaded, tuple(behind[: follow.limit]))
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         with self._backend.transaction() as sql:
@@ -207,7 +207,7 @@ class AsyncSqlitePort:
     async def open(self) -> None:
         self._port.open()
 
-    async def referrers(self, follow: Follow) -> Followed:
+    async def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         return await asyncio.to_thread(self._port.referrers, follow)
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:

@@ -140,7 +140,7 @@ def inspect(target: Any, *, namespace: str, require: Durability | str | None = N
     wanted = _durability(require)
     backend = _backend(target, wanted)
     if not isinstance(backend, Inspectable):
-        raise NotSupported("This backend cannot look at its server.", do="give it a method report(namespace).")
+        raise NotSupported("This backend cannot look at its server.", hint="give it a method report(namespace).")
     return backend.report(namespace).requiring(wanted)
 
 
@@ -174,7 +174,7 @@ def _check_namespace(namespace: Any) -> None:
         raise InvalidCall(
             f"{namespace!r:.80} cannot name a namespace.",
             why=["the name becomes part of the names on every server"],
-            do="use 1 to 63 ASCII letters, digits, '_' and '-', with a letter or digit first.",
+            hint="use 1 to 63 ASCII letters, digits, '_' and '-', with a letter or digit first.",
         )
 
 
@@ -184,7 +184,7 @@ def _check_limit(name: str, value: Any, most: int | None) -> None:
         raise InvalidCall(
             f"Cannot open a store with {name}={value!r:.40}.",
             why=[f"it is no number of {allowed}"],
-            do=f"use {allowed}.",
+            hint=f"use {allowed}.",
         )
 
 
@@ -199,7 +199,7 @@ def _backend(target: object, require: Durability | None) -> Backend:
         raise InvalidCall(
             "Cannot open this URL of data in memory.",
             why=["the URL of data in memory is just memory://"],
-            do="to share data between stores of one process, give them the same MemoryBackend().",
+            hint="to share data between stores of one process, give them the same MemoryBackend().",
         )
     if origin in {"fakeredis", "mongomock"}:
         return _fake(origin, target)
@@ -214,7 +214,7 @@ def _backend(target: object, require: Durability | None) -> Backend:
     raise NotSupported(
         f"Cannot open {origin!r:.40}.",
         why=["there is no backend for it"],
-        do="use memory://, redis://… or mongodb://…, give a client of redis-py or PyMongo, or a backend object.",
+        hint="use memory://, redis://… or mongodb://…, give a client of redis-py or PyMongo, or a backend object.",
     )
 
 
@@ -224,7 +224,7 @@ def _fake(origin: str, target: object) -> Backend:
         raise InvalidCall(
             f"Cannot open this as data of {origin}.",
             why=["a stand-in is chosen by its URL, and has neither host nor options"],
-            do=f"write {origin}:// for data of its own, {origin}://NAME to share it by a name of letters and digits.",
+            hint=f"write {origin}:// for data of its own, {origin}://NAME to share it by a name of letters and digits.",
         )
     with _extra("fakes", origin):
         if origin == "fakeredis":
@@ -250,7 +250,7 @@ def _extra(name: str, backend: str = "") -> Generator[None]:
         raise NotSupported(
             f"The {backend or name} backend is not installed.",
             why=[f"there is no module {problem.name}"],
-            do=f"pip install 'emco-store[{name}]'",
+            hint=f"pip install 'emco-store[{name}]'",
         ) from problem
 
 
@@ -263,5 +263,5 @@ def _durability(require: object) -> Durability | None:
         raise InvalidCall(
             f"Cannot require the durability {require!r:.40}.",
             why=["there is no such class"],
-            do=f"use one of {', '.join(Durability)}.",
+            hint=f"use one of {', '.join(Durability)}.",
         ) from None

@@ -33,35 +33,35 @@ class StoreError(Exception):
     Args:
         what: What was refused and for which object, as one sentence.
         why: All reasons, not the first one only.
-        do: What the caller can do about it.
+        hint: What the caller can do about it.
         fields: Facts for programs; each is readable as an attribute of the error.
     """
 
     code: ClassVar[str] = "STORE"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, what: str, *, why: Sequence[str] = (), do: str = "", **fields: Any) -> None:
+    def __init__(self, what: str, *, why: Sequence[str] = (), hint: str = "", **fields: Any) -> None:
         super().__init__(what)
         self.what = what
         self.why = tuple(why)
-        self.do = do
+        self.hint = hint
         self.fields: Mapping[str, Any] = fields
         self.__dict__.update(fields)
 
     def __str__(self) -> str:
         lines = [self.what]
         lines += [f"  {reason}" for reason in self.why]
-        if self.do:
-            lines.append(f"  Do: {self.do}")
+        if self.hint:
+            lines.append(f"  Hint: {self.hint}")
         lines[-1] += f"  [{self.code}]"
         return "\n".join(lines)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.what, self.why, self.do, dict(self.fields))
+        return _rebuild, (type(self), self.what, self.why, self.hint, dict(self.fields))
 
 
-def _rebuild(kind: type[StoreError], what: str, why: Sequence[str], do: str, fields: dict[str, Any]) -> StoreError:
-    return kind(what, why=why, do=do, **fields)
+def _rebuild(kind: type[StoreError], what: str, why: Sequence[str], hint: str, fields: dict[str, Any]) -> StoreError:
+    return kind(what, why=why, hint=hint, **fields)
 
 
 class NotFound(StoreError):

@@ -40,18 +40,18 @@ class Finding:
         name: What was looked at.
         value: What was found.
         verdict: How good that is.
-        do: What to do, where something is to be done.
+        hint: What to do, where something is to be done.
     """
 
     name: str
     value: str
     verdict: Verdict = Verdict.FINE
-    do: str = ""
+    hint: str = ""
 
     @classmethod
-    def judged(cls, name: str, value: str, *, bad: bool, do: str, verdict: Verdict = Verdict.WRONG) -> Finding:
+    def judged(cls, name: str, value: str, *, bad: bool, hint: str, verdict: Verdict = Verdict.WRONG) -> Finding:
         """Make a finding that has a verdict and a remedy only where it is bad."""
-        return cls(name, value, verdict, do) if bad else cls(name, value)
+        return cls(name, value, verdict, hint) if bad else cls(name, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class Report:
         if wanted is None or self.durability is None:
             return self
         value = f"{wanted} is required, {self.durability} is given"
-        do = "set the server up for it, or ask for less."
-        finding = Finding.judged("required", value, bad=self.durability.rank < wanted.rank, do=do)
+        hint = "set the server up for it, or ask for less."
+        finding = Finding.judged("required", value, bad=self.durability.rank < wanted.rank, hint=hint)
         return replace(self, findings=(*self.findings, finding))
 
 
@@ -97,10 +97,10 @@ MEANINGS: Mapping[Durability, str] = {
 """What an acknowledged commit survives in each class, for people."""
 
 
-def durability_finding(found: Durability, *, do: str = "") -> Finding:
+def durability_finding(found: Durability, *, hint: str = "") -> Finding:
     """Say what a durability class means."""
     return Finding.judged(
-        "durability", f"{found}: {MEANINGS[found]}", bad=bool(do), do=do, verdict=Verdict.ADVICE
+        "durability", f"{found}: {MEANINGS[found]}", bad=bool(hint), hint=hint, verdict=Verdict.ADVICE
     )  # fmt: skip
 
 
@@ -115,13 +115,13 @@ class Inspectable(Protocol):
 
 def refusal(name: str, problem: StoreError) -> Finding:
     """Tell an error as a finding."""
-    return Finding(name, " ".join((problem.what, *problem.why)), Verdict.WRONG, problem.do)
+    return Finding(name, " ".join((problem.what, *problem.why)), Verdict.WRONG, problem.hint)
 
 
 def unreachable(backend: str, reason: str) -> Report:
     """Report a server that does not answer."""
-    do = "see that the server runs, that the host and the port are right, and that the network lets you through."
-    return Report(backend, (Finding("server", reason, Verdict.WRONG, do),), records=None, is_reachable=False)
+    hint = "see that the server runs, that the host and the port are right, and that the network lets you through."
+    return Report(backend, (Finding("server", reason, Verdict.WRONG, hint),), records=None, is_reachable=False)
 
 
 def latency(name: str, ask: Callable[[], object]) -> Finding:

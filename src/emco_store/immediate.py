@@ -11,13 +11,13 @@ from emco_store.ports import (
     Audit,
     Audited,
     Commit,
-    Follow,
-    Followed,
     Guarantees,
     Hold,
     Outcome,
     Port,
     Receipt,
+    ReferrerPage,
+    ReferrerQuery,
     Refusal,
     Scan,
 )
@@ -49,7 +49,7 @@ class ImmediatePort:
         """See :meth:`emco_store.ports.Port.scan`."""
         return self._port.scan(scan)
 
-    async def referrers(self, follow: Follow) -> Followed:
+    async def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.Port.referrers`."""
         return self._port.referrers(follow)
 

@@ -27,5 +27,5 @@ def other_loop() -> InvalidCall:
     return InvalidCall(
         "This store cannot be used in this event loop.",
         why=["it, or the client that it was given, belongs to another one"],
-        do="open a store in each event loop, by connect_async() with a URL or with a client of that loop.",
+        hint="open a store in each event loop, by connect_async() with a URL or with a client of that loop.",
     )

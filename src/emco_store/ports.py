@@ -48,14 +48,14 @@ class Guarantees:
         backend: The name of the backend.
         isolation: The isolation of transactions.
         durability: The durability class.
-        outcomes_kept: For how long the outcome of a commit is remembered. ``resolve`` refuses a commit that began
+        outcome_retention: For how long the outcome of a commit is remembered. ``resolve`` refuses a commit that began
             longer ago than half of it, so what was forgotten is never taken for what has not happened.
     """
 
     backend: str
     isolation: str
     durability: Durability
-    outcomes_kept: timedelta = timedelta(hours=24)
+    outcome_retention: timedelta = timedelta(hours=24)
 
     def refuse_below(self, wanted: Durability | None) -> None:
         """Refuse a server that promises less than the caller demands.
@@ -67,7 +67,7 @@ class Guarantees:
             raise Misconfigured(
                 f"This {self.backend} store cannot give the durability {wanted!s}.",
                 why=[f"what an acknowledged commit survives here is of the class {self.durability!s}"],
-                do="set the server up for it, use another backend, or ask for less.",
+                hint="set the server up for it, use another backend, or ask for less.",
                 setting="require",
             )
 
@@ -98,7 +98,7 @@ class Scan:
 
 
 @value(frozen=True, slots=True)
-class Follow:
+class ReferrerQuery:
     """One step against the direction of references.
 
     Attributes:
@@ -115,8 +115,8 @@ class Follow:
 
 
 @value(frozen=True, slots=True)
-class Followed:
-    """What a :class:`Follow` found.
+class ReferrerPage:
+    """What a :class:`ReferrerQuery` found.
 
     Attributes:
         records: Those of the records to load that are there.
@@ -300,7 +300,7 @@ class Unreachable(Exception):
 
 def not_open() -> InvalidCall:
     """Make the error for a store that is used before it was opened."""
-    return InvalidCall("This store is not open yet.", do="use it inside `async with connect_async(…) as store`.")
+    return InvalidCall("This store is not open yet.", hint="use it inside `async with connect_async(…) as store`.")
 
 
 class Port(Protocol):
@@ -332,7 +332,7 @@ class Port(Protocol):
         """Give the records that the scan names, in its order, all as of one moment."""
         ...
 
-    def referrers(self, follow: Follow) -> Followed:
+    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         """Give the records with an edge to any of the targets, all as of one moment."""
         ...
 
@@ -408,7 +408,7 @@ class AsyncPort(Protocol):
         """See :meth:`Port.scan`."""
         ...
 
-    async def referrers(self, follow: Follow) -> Followed:
+    async def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         """See :meth:`Port.referrers`."""
         ...
 

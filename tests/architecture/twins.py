@@ -156,7 +156,7 @@ def main(arguments: Sequence[str]) -> int:
         lines = ["usage: python -m tests.architecture.twins check|write"]
     sys.stdout.writelines(f"{line}\n" for line in lines)
     if lines and arguments == ["check"]:
-        sys.stdout.write("Do: change the source, then run `python3 dev.py sync`.\n")
+        sys.stdout.write("Hint: change the source, then run `python3 dev.py sync`.\n")
     return int(bool(lines) and arguments != ["write"])
 
 

@@ -28,7 +28,7 @@ Step = tuple[str, dict[str, Any]]
 
 TEXTS = ("", "a", "a\0", "a\1", "ab", "Z", "é", "\uffff", "\U0001f600", "%2F/", "$ne", "a'b\"")
 """Values that sort differently where text is not compared by code point, or is cut at a separator."""
-GHOST = "Point/ghost"
+ABSENT = "Point/absent"
 
 
 class Point(Resource):
@@ -150,7 +150,7 @@ class Life:
         return {"keys": keys, "missing_ok": self._random.random() < 0.7}
 
     def _key(self, there: list[str]) -> str:
-        return self._random.choice(there if there and self._random.random() < 0.9 else [*KEYS, GHOST])
+        return self._random.choice(there if there and self._random.random() < 0.9 else [*KEYS, ABSENT])
 
     def _calls(self, there: list[str], most: int) -> list[Call]:
         """Draw calls of a program; what it creates is there for the calls behind, and what it deletes is not."""
@@ -191,7 +191,7 @@ class Life:
 
     def _target(self, targets: Collection[str], key: str, there: list[str]) -> str:
         present = [target for target in targets if target in there and target != key]
-        others = [GHOST, *(target for target in targets if target != key)]
+        others = [ABSENT, *(target for target in targets if target != key)]
         return self._random.choice(present if present and self._random.random() < 0.95 else others)
 
     def _question(self) -> dict[str, Any]:

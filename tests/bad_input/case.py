@@ -111,7 +111,7 @@ def check_error(case: Case, error: StoreError) -> None:
     """Prove that an error has its four parts and its fields, and that it can travel between processes."""
     assert case.rule in RULES
     assert case.error is type(error)
-    assert all([error.what, error.why, all(error.why), error.do])
+    assert all([error.what, error.why, all(error.why), error.hint])
     assert dict(case.fields) == {name: getattr(error, name) for name in case.fields}
     if isinstance(error, InvalidResource):
         assert error.problems

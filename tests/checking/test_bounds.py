@@ -15,7 +15,7 @@ from emco_store.ports import Commit, Receipt
 MANY = 100_000
 AT_ONCE = 5000
 LIMIT = 1000
-MOST_BYTES = 16 << 20
+MAX_BYTES = 16 << 20
 MEASURED_EACH = 40
 ON_MANY = ("memory", pytest.param("redis", marks=pytest.mark.redis))
 
@@ -44,7 +44,7 @@ def test_check_of_many_records_is_bounded(lab, monkeypatch):
     assert sum(page.entries for page, _ in pages) >= 3 * MANY  # the records, their references and their values
     assert max(page.entries for page, _ in pages) <= 2 * LIMIT
     assert max(len(step.records) for step in steps) <= LIMIT
-    assert max(peak for _, peak in pages) < MOST_BYTES
+    assert max(peak for _, peak in pages) < MAX_BYTES
     assert {()} == {page.flaws for page, _ in pages}
     assert lab.faults.count("get") == 0
 

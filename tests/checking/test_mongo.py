@@ -97,9 +97,9 @@ PLANTS = {
         lambda raw: raw.insert_one({"_id": "tx:t1", "o": "committed"}),
         {(FlawKind.FORGOTTEN_OUTCOME, "t1")},
     ),
-    "ghost without an end": (
-        lambda raw: raw.insert_one({"_id": "Site/ghost", "x": True}),
-        {(FlawKind.STRAY_ENTRY, "Site/ghost")},
+    "tombstone without an end": (
+        lambda raw: raw.insert_one({"_id": "Site/tombstone", "x": True}),
+        {(FlawKind.STRAY_ENTRY, "Site/tombstone")},
     ),
     "index that is gone": (
         lambda raw: raw.drop_index("values"),

@@ -134,7 +134,7 @@ def test_redis_that_evicts_must_be_changed(look, redis, redis_url):
     code, report = look(redis_url)
 
     assert (Exit.REFUSED, "wrong", None) == (code, verdict(report, "eviction policy"), report["durability"])
-    assert all(finding["do"] for finding in report["findings"] if finding["verdict"] != "fine")
+    assert all(finding["hint"] for finding in report["findings"] if finding["verdict"] != "fine")
 
 
 def test_key_of_somebody_else_must_be_changed(look, redis, redis_url):
@@ -292,4 +292,4 @@ def test_doctor_that_is_badly_called_ends_with_a_message(run, arguments):
     ended = run("doctor", *arguments)
 
     assert Exit.OK != ended.code
-    assert ("", True) == (ended.out, "  Do: " in ended.err)
+    assert ("", True) == (ended.out, "  Hint: " in ended.err)

@@ -109,7 +109,7 @@ def test_mistake_ends_with_a_message_and_its_code(run, mistake):
     ended = run(*arguments)
 
     assert (code, "") == (ended.code, ended.out), ended.err
-    assert "  Do: " in ended.err
+    assert "  Hint: " in ended.err
     assert ended.err.rstrip().endswith("]")
 
 

@@ -36,7 +36,7 @@ def test_full_disk_ends_with_a_message():
         _, err = process.communicate(timeout=60)
 
     assert Exit.REFUSED == process.returncode
-    assert "  Do: " in err
+    assert "  Hint: " in err
     assert "Traceback" not in err
 
 

@@ -16,12 +16,12 @@ from emco_store.immediate import ImmediatePort
 from emco_store.ports import (
     Commit,
     Durability,
-    Follow,
-    Followed,
     Guarantees,
     Missing,
     Outcome,
     Receipt,
+    ReferrerPage,
+    ReferrerQuery,
     Refusal,
     Scan,
 )
@@ -239,7 +239,7 @@ class GetsFromACache(MemoryPort):
             self._cache.setdefault(key, record)
         return {key: self._cache[key] for key in keys if key in self._cache}
 
-    def referrers(self, follow: Follow) -> Followed:
+    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         return replace(super().referrers(follow), records=self.get(follow.load))
 
 
@@ -292,14 +292,14 @@ class IgnoresBounds(MemoryPort):
 class GivesFirstReferrersOnly(MemoryPort):
     """Gives a hundred referrers and no further page."""
 
-    def referrers(self, follow: Follow) -> Followed:
+    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         return super().referrers(replace(follow, limit=min(follow.limit, 100)))
 
 
 class AsksForOneTargetOnly(MemoryPort):
     """Looks for the referrers of the first target."""
 
-    def referrers(self, follow: Follow) -> Followed:
+    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         return super().referrers(replace(follow, targets=follow.targets[:1]))
 
 
@@ -396,7 +396,7 @@ class KeepsOldReferrers(_Space):
 class ReferrersOfRecords(MemoryPort):
     """Gives the referrers that are still there, so that the index above does not stumble over its own leftovers."""
 
-    def referrers(self, follow: Follow) -> Followed:
+    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         with self._backend.request(self._namespace, "referrers", follow) as space:
             for found in space.referrers.values():
                 found.intersection_update(space.records)

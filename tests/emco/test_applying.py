@@ -182,7 +182,7 @@ def test_all_missing_targets_and_parents_are_listed(store):
 ---
 resourceContext: {{anchor: {dig}}}
 metadata: {{name: d}}
-spec: {{compositeProfile: none, logicalCloud: nowhere, overrideValues: [{{app: ghost}}]}}
+spec: {{compositeProfile: none, logicalCloud: nowhere, overrideValues: [{{app: absent}}]}}
 ---
 resourceContext: {{anchor: {dig}/d/intents}}
 metadata: {{name: i}}
@@ -201,7 +201,7 @@ clusterLabel: l
     expected = {
         (3, "spec.compositeProfile", Key("CompositeProfile", "p", "ca", "v1", "none")),
         (3, "spec.logicalCloud", Key("LogicalCloud", "p", "nowhere")),
-        (3, "spec.overrideValues[0].app", Key("App", "p", "ca", "v1", "ghost")),
+        (3, "spec.overrideValues[0].app", Key("App", "p", "ca", "v1", "absent")),
         (4, "spec.intent{Controller/orchestrator/phantom}", Key("Controller", "orchestrator", "phantom")),
         (5, "resourceContext.anchor", Key("ClusterProvider", "absent")),
     }

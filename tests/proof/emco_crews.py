@@ -27,7 +27,7 @@ from tests.proof.emco_races import RACES, Actor, End, Race, Told, broken, judge
 MODELS = [each for each in vars(models).values() if is_model(each)]
 BATCH = 20
 """Rounds that are prepared, run and judged together."""
-MOST_ACTORS = max(len(race.actors) for race in RACES)
+MAX_ACTORS = max(len(race.actors) for race in RACES)
 WAIT_S = 300.0
 """How long anybody waits for the others before the run is given up."""
 
@@ -87,8 +87,8 @@ class Processes:
         """Start as many as any race has actors."""
         spawning = multiprocessing.get_context("spawn")
         # Kept here, because they end with their last user, and the processes are not yet at theirs.
-        self._barriers = {parties: spawning.Barrier(parties) for parties in range(2, MOST_ACTORS + 1)}
-        for _ in range(MOST_ACTORS):
+        self._barriers = {parties: spawning.Barrier(parties) for parties in range(2, MAX_ACTORS + 1)}
+        for _ in range(MAX_ACTORS):
             ours, theirs = spawning.Pipe()
             process = spawning.Process(target=_work, args=(theirs, self.place.url, self._barriers), daemon=True)
             process.start()

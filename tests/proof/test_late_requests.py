@@ -94,7 +94,7 @@ class OnePipe(PipingPort):
 @pytest.mark.parametrize(("design", "then"), [(OnePipe, CALM), (GroupingPort, Weather(late=1.0))])
 def test_commit_that_was_cut_off_with_its_group_is_lost(design, then):
     """ATM-4: whoever went with one that was interrupted is told that its answer is lost: it may still happen."""
-    loop = VirtualLoop(seeded("order"), most_steps=10_000)
+    loop = VirtualLoop(seeded("order"), max_steps=10_000)
     network = Network(loop, seeded("network"), CALM)
     port = design(Site(Server(loop), network, Client("c")))
 

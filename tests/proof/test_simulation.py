@@ -71,7 +71,7 @@ async def _nothing_comes(loop: VirtualLoop) -> None:
 
 def test_loop_in_which_nobody_can_go_on_says_so():
     """Waiting for what never comes is found at once, and not waited for."""
-    loop = VirtualLoop(Random(1), most_steps=100)
+    loop = VirtualLoop(Random(1), max_steps=100)
 
     with pytest.raises(Stuck, match="nobody can go on"):
         run(loop, _nothing_comes(loop))

@@ -44,19 +44,19 @@ def test_codes_are_different():
 @pytest.mark.parametrize("name", FIELDS)
 def test_error_travels_between_processes_with_all_that_it_says(name: str):
     """ATM-3: A pickled or copied error has the same class, text and fields."""
-    error = KINDS[name]("Cannot do it.", why=["one reason", "another"], do="do that.", **FIELDS[name])
+    error = KINDS[name]("Cannot do it.", why=["one reason", "another"], hint="do that.", **FIELDS[name])
 
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301 - pickled here
         assert type(error) is type(twin)
         assert str(error) == str(twin)
-        assert (error.what, error.why, error.do, error.fields) == (twin.what, twin.why, twin.do, twin.fields)
+        assert (error.what, error.why, error.hint, error.fields) == (twin.what, twin.why, twin.hint, twin.fields)
         assert FIELDS[name] == {field: getattr(twin, field) for field in FIELDS[name]}
 
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_text_of_an_error_holds_its_four_parts_and_its_code(name: str):
     """ATM-3: People read what was refused, every reason, and what to do."""
-    text = str(KINDS[name]("<what>", why=["<first>", "<second>"], do="<do>", **FIELDS[name]))
+    text = str(KINDS[name]("<what>", why=["<first>", "<second>"], hint="<do>", **FIELDS[name]))
 
     places = [text.index(part) for part in ("<what>", "<first>", "<second>", "<do>", KINDS[name].code)]
     assert sorted(places) == places

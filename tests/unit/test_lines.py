@@ -21,7 +21,7 @@ A, B, C = (Key("Counter", name) for name in "abc")
 
 def lost(*keys: Key) -> Conflict:
     """Give what an attempt ends with that has lost these."""
-    return Conflict("Lost.", why=["another commit came between"], do="repeat.", keys=keys)
+    return Conflict("Lost.", why=["another commit came between"], hint="repeat.", keys=keys)
 
 
 def record(key: Key, version: int = 1, guard: int = 0) -> Record:
@@ -210,7 +210,7 @@ def test_what_brings_nobody_forward_takes_no_place():
     """Whoever holds what it needs, meets a hold, or failed otherwise, stands in no line."""
     holder = Holding()
     holder.holder = "me"
-    held = Conflict("Held.", why=["somebody is about to delete it"], do="repeat.", keys=(A,), held=True)
+    held = Conflict("Held.", why=["somebody is about to delete it"], hint="repeat.", keys=(A,), held=True)
     for holding, problem in (
         (holder, lost(A)),
         (Holding(), held),

@@ -62,14 +62,14 @@ def read(command: Command) -> list[dict[str, Any]]:
 
 def test_one_commit_is_one_command():
     """A create that moves two guards is one update command, which holds its outcome as well (ATM-1)."""
-    found = named(sending([create("a", require=frozenset({SITE, NETWORK}))], boldly=True))
+    found = named(sending([create("a", require=frozenset({SITE, NETWORK}))], optimistic=True))
 
     assert [("update", ["Network/n", "Site/s", "App/a", "tx:t-a"])] == found
 
 
 def test_guards_that_several_commits_move_move_once():
     """What several commits do to one guard is one statement, which moves it by as much (OCC-10)."""
-    work = sending([create("a"), create("b", require=frozenset({SITE, NETWORK}))], boldly=False)
+    work = sending([create("a"), create("b", require=frozenset({SITE, NETWORK}))], optimistic=False)
 
     assert [({"g": 2}, "Site/s"), ({"g": 1}, "Network/n")] == [
         (statement["u"]["$inc"], statement["q"]["_id"]) for statement in work.updates[:2]
@@ -80,7 +80,7 @@ def test_guard_of_what_another_commit_is_about_stays_in_its_place():
     """A commit that refers to what one before it creates comes behind that, and one that finds it gone fails."""
     child = create("child", require=frozenset({Key("App", "a")}))
 
-    found = [statement["q"]["_id"] for statement in sending([create("a"), child], boldly=True).updates]
+    found = [statement["q"]["_id"] for statement in sending([create("a"), child], optimistic=True).updates]
 
     assert ["Site/s", "App/a", "App/a", "App/child", "tx:t-a", "tx:t-child"] == found
 
@@ -88,7 +88,7 @@ def test_guard_of_what_another_commit_is_about_stays_in_its_place():
 def test_many_new_records_are_inserted():
     """New records and outcomes are inserted; one outcome is updated, because its reply tells the server's time."""
     names = [f"n{number}" for number in range(MANY)]
-    work = sending([create(name) for name in names], boldly=True)
+    work = sending([create(name) for name in names], optimistic=True)
 
     (_, updated), (_, inserted) = named(work)
 
@@ -101,25 +101,25 @@ def test_many_new_records_are_inserted():
 
 def test_record_is_the_same_inserted_or_not():
     """An insert makes what the upsert of a create makes."""
-    (statement,) = [one for one in sending([create("a")], boldly=False).updates if one["q"]["_id"] == "App/a"]
-    inserted = sending([create(f"a{number}" if number else "a") for number in range(MANY)], boldly=True).inserts[0]
+    (statement,) = [one for one in sending([create("a")], optimistic=False).updates if one["q"]["_id"] == "App/a"]
+    inserted = sending([create(f"a{number}" if number else "a") for number in range(MANY)], optimistic=True).inserts[0]
 
     assert {"p", "z"} < inserted.keys()
     assert {"_id": "App/a", **statement["u"]} == inserted
 
 
-def test_where_a_ghost_may_stand_nothing_is_inserted():
-    """After an attempt that failed, a create writes over the ghost that may have been in its way."""
-    work = sending([create(f"n{number}") for number in range(MANY)], boldly=False)
+def test_where_a_tombstone_may_stand_nothing_is_inserted():
+    """After an attempt that failed, a create writes over the tombstone that may have been in its way."""
+    work = sending([create(f"n{number}") for number in range(MANY)], optimistic=False)
 
     assert [] == work.inserts
     assert {f"App/n{number}" for number in range(MANY)} < {statement["q"]["_id"] for statement in work.updates}
 
 
 @pytest.mark.parametrize(("count", "names"), [(FEW_DELETES, ["update"]), (MANY, ["delete", "update"])])
-def test_many_deletes_of_one_commit_leave_no_ghosts(count, names):
+def test_many_deletes_of_one_commit_leave_no_tombstones(count, names):
     """Many records go by a delete command, and what it must find is counted."""
-    commands = [*sending([delete(*(f"n{number}" for number in range(count)))], boldly=True).begin()]
+    commands = [*sending([delete(*(f"n{number}" for number in range(count)))], optimistic=True).begin()]
 
     assert names == [command.name for command in commands]
     assert count + 1 == sum(command.total for command in commands)
@@ -130,7 +130,7 @@ def test_what_others_refer_to_is_deleted_first():
     keys = [Key("App", f"n{number}") for number in range(MANY)]
     sealed = {key: Seal("u", 7 if key == keys[-1] else 0) for key in keys}
 
-    first, rest, _ = sending([Commit("t", {}, sealed=sealed, deletes=tuple(keys))], boldly=True).begin()
+    first, rest, _ = sending([Commit("t", {}, sealed=sealed, deletes=tuple(keys))], optimistic=True).begin()
 
     assert [("delete", 1), ("delete", MANY - 1)] == [(one.name, one.total) for one in (first, rest)]
     assert [keys[-1].text] == [item["q"]["_id"] for item in read(first)]
@@ -138,7 +138,7 @@ def test_what_others_refer_to_is_deleted_first():
 
 def test_deletes_beside_other_commits_stay_in_their_place():
     """In a group, a delete keeps its place among the others: what one frees another may take (ID-6)."""
-    work = sending([delete(*(f"n{number}" for number in range(MANY))), create("a")], boldly=True)
+    work = sending([delete(*(f"n{number}" for number in range(MANY))), create("a")], optimistic=True)
 
     assert [] == work.deletes
 
@@ -155,11 +155,11 @@ def test_commands_are_as_large_as_the_server_takes(monkeypatch):
     monkeypatch.setattr(module, "COMMAND_BYTES", 150 * MANY)
     names = [f"n{number}" for number in range(MANY)]
 
-    work = sending([create(name) for name in names], boldly=False)
+    work = sending([create(name) for name in names], optimistic=False)
     commands = [*work.begin(), *(work.finish(NOW) if work.goes_on else ())]
 
     assert ["update", "update", "insert"] == [command.name for command in commands]
     assert 2 * MANY + 1 == sum(command.total for command in commands)
     large = Commit("t", {Key("App", "x"): None}, puts=(record("x", document=b"x" * 150 * MANY),))
     with pytest.raises(InvalidResource, match="Cannot store App/x"):
-        list(sending([large], boldly=True).begin())
+        list(sending([large], optimistic=True).begin())

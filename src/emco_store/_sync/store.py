@@ -249,7 +249,7 @@ class Store:
 
         Rules: ID-1, REF-1, REF-2, BAD-1 to BAD-6.
         """
-        return self._in_turn(lambda unit: resources.create(unit, resource, if_version=if_version))
+        return self._run_queued(lambda unit: resources.create(unit, resource, if_version=if_version))
 
     def update(self, resource: R, *, if_version: int | None = None) -> R:
         """Replace a resource that was read before, unless it has changed since.
@@ -270,7 +270,7 @@ class Store:
 
         Rules: ID-4, OCC-2, OCC-3.
         """
-        return self._in_turn(lambda unit: resources.update(unit, resource, if_version=if_version))
+        return self._run_queued(lambda unit: resources.update(unit, resource, if_version=if_version))
 
     def put(self, resource: R, *, if_version: int | None = None) -> R:
         """Create the resource, or replace whatever has its key; one that is equal already stays as it is.
@@ -287,7 +287,7 @@ class Store:
 
         Rules: ID-5.
         """
-        return self._again(lambda unit: resources.put(unit, resource, if_version=if_version))
+        return self._run_retried(lambda unit: resources.put(unit, resource, if_version=if_version))
 
     def delete(self, *targets: Target, if_version: int | None = None) -> None:
         """Delete resources, and do to all who refer to them what their rules say; repeated while it loses races.
@@ -305,7 +305,7 @@ class Store:
 
         Rules: DEL-1 to DEL-9.
         """
-        self._again(lambda unit: resources.delete(unit, targets, if_version=if_version))
+        self._run_retried(lambda unit: resources.delete(unit, targets, if_version=if_version))
 
     def plan_delete(self, *targets: Target) -> Plan:
         """Say what a delete would take with it, change, and be blocked by; nothing is written.
@@ -315,7 +315,7 @@ class Store:
 
         Rules: DEL-8.
         """
-        return self._once(lambda unit: resources.plan_delete(unit, targets))
+        return self._run_once(lambda unit: resources.plan_delete(unit, targets))
 
     def apply(self, plan: Plan) -> None:
         """Do what the plan says, all of it.
@@ -374,7 +374,7 @@ class Store:
 
         Rules: ATM-5.
         """
-        now_us, kept = self._context().now_us(), self._port.guarantees.outcomes_kept
+        now_us, kept = self._context().now_us(), self._port.guarantees.outcome_retention
         return drive(outcomes.resolve(txid, now_us=now_us, kept=kept), self._port)
 
     # transactions
@@ -447,18 +447,18 @@ class Store:
             place.leave()
             drive(holding.give_back(), self._port)
 
-    def _once(self, make: Callable[[Unit], Flow[T]]) -> T:
+    def _run_once(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own."""
         return drive(make(Unit(self._context())), self._port)
 
-    def _in_turn(self, make: Callable[[Unit], Flow[T]]) -> T:
+    def _run_queued(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own, again while a delete of what it is about has its turn."""
         return retrying(
             lambda: drive(make(Unit(self._context())), self._port), self._retry, lambda: Place(self._lines),
             worth=outcomes.is_lost_race,
         )  # fmt: skip
 
-    def _again(self, make: Callable[[Unit], Flow[T]]) -> T:
+    def _run_retried(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own, again while it loses races or the backend cannot be asked."""
         holding = Holding()
 
@@ -475,11 +475,11 @@ class Store:
     def _context(self) -> Context:
         """Give the surroundings of a flow, where the store may be used."""
         if self._closed:
-            raise InvalidCall("Cannot use this store.", why=["it is closed"], do="open another one with connect().")
+            raise InvalidCall("Cannot use this store.", why=["it is closed"], hint="open another one with connect().")
         if id(self) in _inside_run.get():
             raise InvalidCall(
                 "The store was used inside run() other than through its tx.",
                 why=["what is done around tx is neither checked with it nor repeated with it"],
-                do="call the same method on tx.",
+                hint="call the same method on tx.",
             )
         return self._surroundings

@@ -172,11 +172,11 @@ class Transaction:
             raise InvalidCall(
                 "Cannot use this transaction.",
                 why=["it has ended: tx is valid inside its block only"],
-                do="begin another one.",
+                hint="begin another one.",
             )
         if not self._busy.acquire(blocking=False):
             raise InvalidCall(
                 "This transaction is being used by another task.",
                 why=["a transaction is one line of reads and writes; two at once have no order"],
-                do="await each call before the next, or give each task a transaction of its own.",
+                hint="await each call before the next, or give each task a transaction of its own.",
             )

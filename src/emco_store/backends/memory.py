@@ -38,8 +38,6 @@ from emco_store.ports import (
     Durability,
     Failure,
     Fenced,
-    Follow,
-    Followed,
     Guarantees,
     Held,
     Hold,
@@ -47,6 +45,8 @@ from emco_store.ports import (
     Moved,
     Outcome,
     Receipt,
+    ReferrerPage,
+    ReferrerQuery,
     Refusal,
     Scan,
     Stale,
@@ -275,13 +275,13 @@ class MemoryPort:
                 found.append(space.records[text])
             return tuple(found)
 
-    def referrers(self, follow: Follow) -> Followed:
+    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.Port.referrers`."""
         with self._backend.request(self._namespace, "referrers", follow) as space:
             loaded = {key: space.records[key.text] for key in follow.load if key.text in space.records}
             texts = {text for target in follow.targets for text in space.referrers.get(target.text, ())}
             behind = sorted(text for text in texts if text > follow.after)[: follow.limit]
-            return Followed(loaded, tuple(space.records[text] for text in behind))
+            return ReferrerPage(loaded, tuple(space.records[text] for text in behind))
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.Port.commit`."""

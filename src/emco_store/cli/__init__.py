@@ -9,7 +9,7 @@ __all__ = ["main"]
 
 _MISSING = """Cannot start the command line: the package {name} is not installed.
   the command line is an extra, so that services which import emco_store do without it
-  Do: pip install 'emco-store[cli]'  [INVALID-CALL]
+  Hint: pip install 'emco-store[cli]'  [INVALID-CALL]
 """
 
 

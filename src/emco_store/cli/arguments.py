@@ -38,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors look like all others."""
 
     def error(self, message: str) -> NoReturn:
-        raise InvalidCall("Cannot read this command.", why=[message], do=f"{self.prog} --help shows how it is written.")
+        raise InvalidCall("Cannot read this command.", why=[message], hint=f"{self.prog} --help shows the syntax.")
 
 
 def read_arguments(argv: Sequence[str] | None) -> Options:
@@ -53,7 +53,7 @@ def read_arguments(argv: Sequence[str] | None) -> Options:
         raise InvalidCall(
             "Cannot tell what to delete.",
             why=["keys and a bundle are given" if options.keys else "neither a key nor a bundle is given"],
-            do="give keys, or a bundle with -f; emco-store delete --help shows examples.",
+            hint="give keys, or a bundle with -f; emco-store delete --help shows examples.",
         )
     return options
 

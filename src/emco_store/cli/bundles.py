@@ -32,7 +32,7 @@ def read_files(names: Sequence[str]) -> list[tuple[str, str]]:
         except (OSError, ValueError) as problem:
             problems.append(f"{name}: {getattr(problem, 'strerror', None) or problem}")
     if problems:
-        raise InvalidCall("Cannot read all files.", why=problems, do="name text files that exist, or - for the input.")
+        raise InvalidCall("Cannot read all files.", why=problems, hint="name existing text files, or - for the input.")
     return texts
 
 

@@ -17,7 +17,7 @@ from emco_store.cli.opening import opened
 from emco_store.cli.screen import Screen, visible
 from emco_store.core.plan import count
 
-MOST_REPAIRED = 10_000
+MAX_REPAIRED = 10_000
 """How many flaws one command repairs; they are kept in memory until the whole plan has been shown."""
 AT_ONCE = 100
 _LOOKS = {Repair.DELETE: "bold red", Repair.DISCARD: "bold red", None: "yellow"}
@@ -61,7 +61,7 @@ class _Check:
 
     def _tell(self, flaw: Flaw) -> None:
         self.flaws += flaw.kind is not FlawKind.UNKNOWN_KIND
-        if flaw.repair is not None and len(self.repairs) < MOST_REPAIRED:
+        if flaw.repair is not None and len(self.repairs) < MAX_REPAIRED:
             self.repairs.append(flaw)
         _show(self._screen, {"flaw": flaw.plain()} if self._as_json else None, *_lines(flaw))
 
@@ -83,7 +83,7 @@ def check(options: Options, screen: Screen) -> Exit:
         raise InvalidCall(
             "Cannot ask whether to repair.",
             why=["the standard input is no terminal"],
-            do="look at the plan without --repair; then give --yes.",
+            hint="look at the plan without --repair; then give --yes.",
         )
     with opened(options, screen) as store:
         found = _begin(options, screen)
@@ -123,7 +123,7 @@ def _lines(flaw: Flaw) -> Iterator[RenderableType]:
     look = _LOOKS.get(flaw.repair, "bold")
     yield Text.assemble((f"{flaw.kind:17}  ", look), visible(f"{flaw.key} {flaw.place}".strip()))
     yield Text(f"{'':19}{visible(flaw.detail)}", style="dim")
-    yield Text(f"{'':19}{'Repair' if flaw.repair else 'Do'}: {visible(flaw.do)}", style=look)
+    yield Text(f"{'':19}{'Repair' if flaw.repair else 'Hint'}: {visible(flaw.hint)}", style=look)
 
 
 def _show(screen: Screen, value: Any, *lines: RenderableType) -> None:

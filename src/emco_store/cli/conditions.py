@@ -38,7 +38,7 @@ def read_condition(text: str, model: type[Resource] | None) -> Condition:
     if match is None:
         raise InvalidCall(
             f"{text!r:.100} is not a condition.",
-            do="write FIELD=VALUE, for example region=eu; other signs are != < <= > >=, to be quoted for the shell.",
+            hint="write FIELD=VALUE, for example region=eu; other signs are != < <= > >=, to be quoted for the shell.",
         )
     path, sign, value = match.groups()
     field = F
@@ -62,7 +62,7 @@ def _operand(path: str, text: str, model: type[Resource] | None) -> Any:
         raise InvalidCall(
             f"Cannot compare the field {path!r} with {text!r:.100}.",
             why=list(reasons),
-            do="give a value of the field's type.",
+            hint="give a value of the field's type.",
         ) from problem
 
 

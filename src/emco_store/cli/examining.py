@@ -44,8 +44,8 @@ def _shown(report: Report, url: str, namespace: str) -> Iterator[RenderableType]
     for finding in report.findings:
         look = _LOOKS[finding.verdict]
         table.add_row(Text(finding.verdict, style=look), Text(finding.name, style="dim"), Text(_safe(finding.value)))
-        if finding.do:
-            table.add_row("", "", Text(f"Do: {_safe(finding.do)}", style=look))
+        if finding.hint:
+            table.add_row("", "", Text(f"Hint: {_safe(finding.hint)}", style=look))
     yield table
     yield ""
     if report.is_reachable:
@@ -94,7 +94,7 @@ def _plain(report: Report, url: str, namespace: str) -> dict[str, Any]:
         "well": report.is_well,
         "durability": None if report.durability is None else str(report.durability),
         "findings": [
-            {"name": one.name, "value": masked(one.value), "verdict": str(one.verdict), "do": masked(one.do)}
+            {"name": one.name, "value": masked(one.value), "verdict": str(one.verdict), "hint": masked(one.hint)}
             for one in report.findings
         ],
         "records": None if report.records is None else dict(report.records),

@@ -30,7 +30,7 @@ def opened(options: Options, screen: Screen) -> Generator[Store, None, None]:
         raise InvalidCall(
             "Cannot load bundles before reading this store.",
             why=[f"--load is for {DEFAULT_STORE}, which starts empty; {masked(options.store)} keeps its data"],
-            do="leave out --load; emco-store apply writes bundles into the store.",
+            hint="leave out --load; emco-store apply writes bundles into the store.",
         )
     with connect(options.store, namespace=options.namespace, models=models(options.models)) as store:
         if load:
@@ -62,7 +62,7 @@ def models(module: str | None) -> tuple[type[Resource], ...]:
         raise InvalidCall(
             f"The module {module} holds no models.",
             why=["none of its names is a subclass of emco_store.Resource that is a kind of its own"],
-            do="name the module in which they are defined.",
+            hint="name the module in which they are defined.",
         )
     return found
 
@@ -79,5 +79,5 @@ def _imported(module: str) -> object:
         raise InvalidCall(
             f"Cannot import the module {module!r:.100}.",
             why=[f"{type(problem).__name__}: {problem}"],
-            do="give its dotted name, as in an import statement, and see that Python can import it from here.",
+            hint="give its dotted name, as in an import statement, and see that Python can import it from here.",
         ) from problem

@@ -50,7 +50,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         return Exit.NO_READER
     except OSError as problem:
         _forget_output()
-        screen.error(InvalidCall("Cannot write the output.", why=[str(problem.strerror)], do="write it elsewhere."))
+        screen.error(InvalidCall("Cannot write the output.", why=[str(problem.strerror)], hint="write it elsewhere."))
         return Exit.REFUSED
     except SystemExit as ended:  # argparse has shown a help text
         return int(ended.code or 0)

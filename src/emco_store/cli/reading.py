@@ -72,7 +72,7 @@ def list_(options: Options, screen: Screen) -> Exit:
 def graph(options: Options, screen: Screen) -> Exit:
     """Draw the models, or the data around one key."""
     if options.depth < 0:
-        raise InvalidCall(f"--depth {options.depth} is less than 0.", do="give the steps from KEY, for example 2.")
+        raise InvalidCall(f"--depth {options.depth} is less than 0.", hint="give the steps from KEY, for example 2.")
     if options.key is None:
         drawn = graph_of_models(Schema(models(options.models)).models())
     else:
@@ -126,7 +126,7 @@ def snapshot(store: Store) -> list[Any]:
     raise Conflict(
         "Cannot export: resources changed while they were read.",
         why=[f"{PASSES + 1} passes did not see the same state twice"],
-        do="run the export again when fewer services write.",
+        hint="run the export again when fewer services write.",
         keys=(),
     )
 
@@ -154,7 +154,7 @@ def _typed(items: list[Any]) -> list[Resource]:
         raise InvalidCall(
             "Cannot write these resources as a bundle.",
             why=[f"no model is known of the kinds {', '.join(strange)}"],
-            do="use --format yaml or json, which need no models.",
+            hint="use --format yaml or json, which need no models.",
         )
     return items
 
@@ -175,7 +175,7 @@ def read_key(text: str) -> Key:
         raise InvalidCall(
             f"{text!r:.200} is not a key.",
             why=problem.why if "/" in text else ["no name follows the kind"],
-            do="write the kind and all names from the root on, for example App/p1/vfw/v1/sink.",
+            hint="write the kind and all names from the root on, for example App/p1/vfw/v1/sink.",
         ) from problem
 
 
@@ -184,5 +184,5 @@ def _unknown_kind(kind: str, store: Store) -> InvalidCall:
     return InvalidCall(
         f"There is no kind {kind!r:.80}.",
         why=["no model has it, and no resource"],
-        do=suggestion(kind, known) or f"name one of: {', '.join(known)}.",
+        hint=suggestion(kind, known) or f"name one of: {', '.join(known)}.",
     )

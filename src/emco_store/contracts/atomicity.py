@@ -65,7 +65,7 @@ class AtomicityRules:
                 for number in range(20):
                     tx.create(Site(name=f"x{number:02}"))
                     if number == at:
-                        tx.create(Rack(name="k", parent="Site/ghost"))
+                        tx.create(Rack(name="k", parent="Site/absent"))
                 if at == 20:
                     tx.create(Site(name="s10"))
             assert before == lab.state()

@@ -44,13 +44,13 @@ class CommitRules:
         lab.store.create(Rack(name="k", parent=a))
         records = lab.records()
         item, site = records["Item/i"], records["Site/a"]
-        ghosts = [Key("Site", name) for name in ("g1", "g2", "g3", "g4")]
+        absent = [Key("Site", name) for name in ("g1", "g2", "g3", "g4")]
         wrong = Stamp(site.uid, 7)
         commit = Commit(
             "refused-1",
-            expect={site.key: wrong, item.key: None, ghosts[0]: wrong},
-            require=frozenset({ghosts[1], ghosts[2], site.key}),
-            sealed={site.key: Seal(site.uid, site.guard + 1), ghosts[3]: Seal("u", 0)},
+            expect={site.key: wrong, item.key: None, absent[0]: wrong},
+            require=frozenset({absent[1], absent[2], site.key}),
+            sealed={site.key: Seal(site.uid, site.guard + 1), absent[3]: Seal("u", 0)},
             puts=(_like(item, "j"), _like(item, "k")),
             deletes=(site.key,),
         )
@@ -65,11 +65,11 @@ class CommitRules:
         assert {
             Stale(site.key, wrong, site.stamp),
             Stale(item.key, None, item.stamp),
-            Stale(ghosts[0], wrong, None),
-            Missing(ghosts[1]),
-            Missing(ghosts[2]),
+            Stale(absent[0], wrong, None),
+            Missing(absent[1]),
+            Missing(absent[2]),
             Moved(site.key),
-            Moved(ghosts[3]),
+            Moved(absent[3]),
         } == set(reply.failures) - set(taken)
         assert records == lab.records()
 

@@ -32,7 +32,7 @@ class CrowdRules:
         item = lab.store.update(old.model_copy(update={"rank": 1}))
         good: list[Call] = [_create(Crate(name=f"c{number}", parent=a)) for number in range(8)]
         bad: list[tuple[Call, type[StoreError]]] = [
-            (_create(Crate(name="orphan", parent="Site/ghost")), MissingReference),
+            (_create(Crate(name="orphan", parent="Site/absent")), MissingReference),
             (_create(Site(name="a")), AlreadyExists),
             (lambda store: store.update(old.model_copy(update={"rank": 9})), Conflict),
         ]

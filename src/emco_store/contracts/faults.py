@@ -17,14 +17,14 @@ from emco_store.ports import (
     Audited,
     Backend,
     Commit,
-    Follow,
-    Followed,
     Guarantees,
     Hold,
     Outcome,
     OutcomeLost,
     Port,
     Receipt,
+    ReferrerPage,
+    ReferrerQuery,
     Refusal,
     Scan,
     Unreachable,
@@ -144,7 +144,7 @@ class FaultyPort:
         """See :meth:`emco_store.ports.Port.open`."""
         self.inner.open()
 
-    def referrers(self, follow: Follow) -> Followed:
+    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.Port.referrers`."""
         return self._around("referrers", follow, lambda: self.inner.referrers(follow))
 
@@ -207,7 +207,7 @@ class FaultyAsyncPort:
         """See :meth:`emco_store.ports.Port.open`."""
         await self.inner.open()
 
-    async def referrers(self, follow: Follow) -> Followed:
+    async def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.Port.referrers`."""
         return await self._around("referrers", follow, lambda: self.inner.referrers(follow))
 

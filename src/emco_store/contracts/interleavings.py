@@ -26,7 +26,7 @@ from emco_store.contracts.scripts import (
 )
 from emco_store.core.refs import Rule
 from emco_store.errors import Conflict, StoreError
-from emco_store.ports import Follow
+from emco_store.ports import ReferrerQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def check_integrity(lab: Lab) -> None:
     }
     for target in targets:
         wanted = sorted(text for text, record in records.items() if target in record.targets)
-        assert wanted == [record.key.text for record in lab.port.referrers(Follow((target,))).referrers]
+        assert wanted == [record.key.text for record in lab.port.referrers(ReferrerQuery((target,))).referrers]
 
 
 def check_pair(bench: Bench, begin: Callable[[Any], None], pair: tuple[Script, Script], alone: Sequence[Result]) -> int:

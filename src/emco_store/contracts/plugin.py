@@ -101,7 +101,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _check_harness(suite: type[Conformance]) -> None:
     if not isinstance(getattr(suite, "harness", None), Harness):
-        raise pytest.UsageError(f"{suite.__name__} has no harness. Do: harness = Harness(name, backend) in the class.")
+        raise pytest.UsageError(f"{suite.__name__} has no harness. Hint: set harness = Harness(name, backend).")
     known = names_by_rule(suite)
     for gap in suite.harness.gaps:
         if gap.rule not in known:
@@ -116,7 +116,7 @@ def _check_harness(suite: type[Conformance]) -> None:
 def _mode_of(item: Any) -> Mode:
     params = item.callspec.params if hasattr(item, "callspec") else {}
     if "contract_mode" not in params:
-        raise pytest.UsageError(f"{item.nodeid} has no mode. Do: let the fixture that replaces lab ask for bench.")
+        raise pytest.UsageError(f"{item.nodeid} has no mode. Hint: let the fixture that replaces lab ask for bench.")
     return Mode(params["contract_mode"])
 
 

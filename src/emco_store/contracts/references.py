@@ -64,7 +64,7 @@ class ReferenceRules:
     @rule("REF-2")
     def test_reference_to_nothing_is_refused(self, lab: Lab) -> None:
         """A reference is committed only if its target exists, in a create, an update and a put (REF-2)."""
-        _refused(lab, {"one": "Site/ghost"}, {"one"})
+        _refused(lab, {"one": "Site/absent"}, {"one"})
 
     @rule("REF-2")
     def test_all_references_to_nothing_are_named_at_once(self, lab: Lab) -> None:
@@ -103,20 +103,20 @@ class ReferenceRules:
     def test_reference_to_nothing_in_a_list_set_or_tuple_is_refused(self, lab: Lab) -> None:
         """Each entry of a list, a set and a tuple must resolve, at any position (REF-3)."""
         for field in ("listed", "chosen", "row"):
-            for sites in (["Site/ghost"], ["Site/a", "Site/ghost"], ["Site/ghost", "Site/a"]):
+            for sites in (["Site/absent"], ["Site/a", "Site/absent"], ["Site/absent", "Site/a"]):
                 _refused(lab, {field: sites}, {field})
 
     @rule("REF-4")
     def test_reference_to_nothing_in_a_map_is_refused(self, lab: Lab) -> None:
         """Each value of a map, and each key of a map, must resolve (REF-4)."""
-        _refused(lab, {"by_name": {"x": "Site/a", "y": "Site/ghost"}}, {"by_name"})
-        _refused(lab, {"by_site": {"Site/a": "x", "Site/ghost": "y"}}, {"by_site"})
+        _refused(lab, {"by_name": {"x": "Site/a", "y": "Site/absent"}}, {"by_name"})
+        _refused(lab, {"by_site": {"Site/a": "x", "Site/absent": "y"}}, {"by_site"})
 
     @rule("REF-5")
     def test_reference_to_nothing_in_a_nested_model_is_refused(self, lab: Lab) -> None:
         """References in nested models, and in lists and maps of them, must resolve (REF-5)."""
-        good, bad = Leg(site=Ref("Site/a")), Leg(site=Ref("Site/a"), spare=[Ref("Site/a"), Ref("Site/ghost")])
-        _refused(lab, {"leg": Leg(site=Ref("Site/ghost"))}, {"leg"})
+        good, bad = Leg(site=Ref("Site/a")), Leg(site=Ref("Site/a"), spare=[Ref("Site/a"), Ref("Site/absent")])
+        _refused(lab, {"leg": Leg(site=Ref("Site/absent"))}, {"leg"})
         _refused(lab, {"leg": bad}, {"leg"})
         _refused(lab, {"trips": {"k": [Trip(legs=[good]), Trip(legs=[good, bad])]}}, {"trips"})
         _refused(lab, {"trips": {"k": [Trip(by_day={"mon": good, "tue": bad})]}}, {"trips"})
@@ -124,8 +124,8 @@ class ReferenceRules:
     @rule("REF-6")
     def test_reference_to_one_of_several_kinds_must_resolve(self, lab: Lab) -> None:
         """A polymorphic reference resolves in the kind that it names, and refuses all other kinds (REF-6)."""
-        _refused(lab, {"either": "Rack/a/ghost"}, {"either"})
-        _refused(lab, {"either": "Site/ghost"}, {"either"})
+        _refused(lab, {"either": "Rack/a/absent"}, {"either"})
+        _refused(lab, {"either": "Site/absent"}, {"either"})
         rack = lab.store.create(Rack(name="r", parent="Site/a"))
         for target in (rack, lab.store.get(Site, "a")):
             made = lab.store.put(Restrict(name="e", either=target))
@@ -200,8 +200,8 @@ class ReferenceRules:
         """A conditional reference must resolve and holds its target only while its condition holds (REF-10)."""
         _bundle(lab, "v1")
         target = lab.store.create(Site(name="t"))
-        made = lab.store.create(Plan(name="x", parent="Bundle/a/b/v1", how="host", to="ghost"))
-        assert "ghost" == str(lab.store.get(made).to)
+        made = lab.store.create(Plan(name="x", parent="Bundle/a/b/v1", how="host", to="absent"))
+        assert "absent" == str(lab.store.get(made).to)
 
         for how in ("site", "both"):
             with pytest.raises(MissingReference):
@@ -209,7 +209,7 @@ class ReferenceRules:
             held = lab.store.update(lab.store.get(made).model_copy(update={"how": how, "to": target.ref}))
             with pytest.raises(DeleteRestricted):
                 lab.store.delete(target)
-            made = lab.store.update(held.model_copy(update={"how": "host", "to": Ref("ghost")}))
+            made = lab.store.update(held.model_copy(update={"how": "host", "to": Ref("absent")}))
 
         lab.store.delete(target)
         assert [] == lab.dangling()
@@ -279,20 +279,20 @@ class ReferenceRules:
 
 
 def _refused(lab: Lab, fields: dict[str, Any], places: set[str]) -> None:
-    """Assert that create, update and put refuse the ghost in ``fields``, and name its place."""
+    """Assert that create, update and put refuse the absent target in ``fields``, and name its place."""
     lab.store.put(Site(name="a"))
     held = lab.store.put(Restrict(name="held"))
     before = lab.state()
-    ghostly = Restrict(name="new", **fields)
+    dangling = Restrict(name="new", **fields)
     write: Callable[[], Any]
     for write in (
-        lambda: lab.store.create(ghostly),
+        lambda: lab.store.create(dangling),
         lambda: lab.store.put(Restrict(name="held", **fields)),
-        lambda: lab.store.update(held.model_copy(update={name: getattr(ghostly, name) for name in fields})),
+        lambda: lab.store.update(held.model_copy(update={name: getattr(dangling, name) for name in fields})),
     ):
         with pytest.raises(MissingReference) as caught:
             write()
-        assert {True} == {"ghost" in target.text for _, target in caught.value.missing}
+        assert {True} == {"absent" in target.text for _, target in caught.value.missing}
         found = {place.split(" ")[1].split("[")[0].split(".")[0].split("{")[0] for place, _ in caught.value.missing}
         assert places == found
     assert before == lab.state()

@@ -100,7 +100,7 @@ class TransactionRules:
         attempts = []
 
         for problem, step in (
-            (NotFound, lambda tx: tx.get(Site, "ghost")),
+            (NotFound, lambda tx: tx.get(Site, "absent")),
             (AlreadyExists, lambda tx: tx.create(Site(name="a"))),
             (Conflict, lambda tx: tx.update(stale.model_copy(update={"title": "stale"}))),
             (ZeroDivisionError, lambda tx: (tx.create(Site(name="b")), 1 // 0)),
@@ -274,7 +274,7 @@ class TransactionRules:
         with lab.store.transaction() as tx:
             tx.create(Rack(name="k", parent=a))
             with pytest.raises(NotFound):
-                tx.get(Site, "ghost")
+                tx.get(Site, "absent")
             with pytest.raises(AlreadyExists):
                 tx.create(Rack(name="k", parent=a))
             tx.create(Restrict(name="r", either="Rack/a/k"))

@@ -101,14 +101,14 @@ def amended(
 def _dangling(record: Record, edge: Edge, absent: AbstractSet[Key]) -> Flaw:
     repair = _repair_of(edge, absent)
     if repair is Repair.EDIT:
-        do = _EDITS[edge.rule]
+        hint = _EDITS[edge.rule]
     elif repair is Repair.DELETE:
-        do = "deletes it, with all that the rules take along"
+        hint = "deletes it, with all that the rules take along"
     else:
-        do = f"create {edge.target} again, or change or delete {record.key}"
+        hint = f"create {edge.target} again, or change or delete {record.key}"
     detail = f"refers to {edge.target}, which is not there ({edge.rule})"
     return Flaw(
-        FlawKind.DANGLING, record.key.text, edge.place, detail, do, repair, record.stamp, (edge.target.text,)
+        FlawKind.DANGLING, record.key.text, edge.place, detail, hint, repair, record.stamp, (edge.target.text,)
     )  # fmt: skip
 
 
@@ -153,10 +153,10 @@ def _differences(record: Record, known: Record) -> Iterator[Flaw]:
 
 def _rewritable(kind: FlawKind, record: Record, place: str, detail: str, known: Record | None) -> Flaw:
     if known is None:
-        do, repair = "check with the model of its kind, or put() it again", None
+        hint, repair = "check with the model of its kind, or put() it again", None
     else:
-        do, repair = "writes it again, with what its document says", Repair.REWRITE
-    return Flaw(kind, record.key.text, place, detail, do, repair, record.stamp)
+        hint, repair = "writes it again, with what its document says", Repair.REWRITE
+    return Flaw(kind, record.key.text, place, detail, hint, repair, record.stamp)
 
 
 def _told(what: str, found: AbstractSet[tuple[Any, ...]]) -> str:

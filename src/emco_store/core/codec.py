@@ -209,7 +209,7 @@ def _refusal(model: type[BaseModel], key: Key | None, problems: list[str]) -> In
     return InvalidResource(
         f"Cannot store the {model.__name__}{f' {key}' if key else ''}.",
         why=problems,
-        do="correct the data.",
+        hint="correct the data.",
         key=key,
         problems=tuple(problems),
     )
@@ -243,7 +243,7 @@ def load(record: Record, model: type[R]) -> R:
         raise InvalidResource(
             f"Cannot read {key}: its stored document does not fit the model {model.__name__}.",
             why=reasons,
-            do="put() a correct one in its place, delete it, or use the model that it was written with.",
+            hint="put() a correct one in its place, delete it, or use the model that it was written with.",
             key=key,
             problems=tuple(reasons),
         ) from problem
@@ -269,7 +269,7 @@ def _unreadable(key: Key, reasons: list[str]) -> InvalidResource:
     return InvalidResource(
         f"Cannot read {key}: its stored document is no resource.",
         why=reasons,
-        do="put() a correct one in its place, or delete it.",
+        hint="put() a correct one in its place, or delete it.",
         key=key,
         problems=tuple(reasons),
     )

@@ -25,7 +25,7 @@ _INT64_DIGITS = b"0" * len(str(_INT64))
 _ALL_DIGITS_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _REFUSED_KEY = re.compile(r"^\$|[.\0]")
 _DOTTED_KEY = re.compile(rb'\.[^"]*+":')
-_MOST_STEPS = 1 << 20
+_MAX_STEPS = 1 << 20
 """Bytes that a search for dotted keys may look at: it looks from each dot to the end of the text that holds it."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -40,7 +40,7 @@ def is_plain(data: bytes) -> bool:
         or (b"$" in data and b'"$' in data)
         or b"NaN" in data
         or b"Infinity" in data
-        or data.count(b".") * len(data) > _MOST_STEPS
+        or data.count(b".") * len(data) > _MAX_STEPS
         or _DOTTED_KEY.search(data)
         or _INT64_DIGITS in data.translate(_ALL_DIGITS_ZERO)
         or data.count(b"{") + data.count(b"[") > MAX_DEPTH

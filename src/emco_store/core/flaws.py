@@ -71,7 +71,7 @@ class Flaw:
         key: The text of the key of the record that it is about; what stands in its place where that is no key.
         place: Where: a reference, a field, or an entry of the backend.
         detail: What was found, for people.
-        do: What a repair does, or else what a person can do.
+        hint: What a repair does, or else what a person can do.
         repair: What ``store.repair`` does about it; None where that is not for a program to decide.
         stamp: The state of the record in which it was found; None where the flaw is the backend's own.
         entry: The backend's own name of what is wrong.
@@ -81,14 +81,14 @@ class Flaw:
     key: str
     place: str
     detail: str
-    do: str
+    hint: str
     repair: Repair | None = None
     stamp: Stamp | None = None
     entry: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         where = f"{self.key} {self.place}".strip()
-        return f"{self.kind} {where}: {self.detail}\n  {'Repair' if self.repair else 'Do'}: {self.do}"
+        return f"{self.kind} {where}: {self.detail}\n  {'Repair' if self.repair else 'Do'}: {self.hint}"
 
     def plain(self) -> dict[str, Any]:
         """Give it as JSON values."""
@@ -98,7 +98,7 @@ class Flaw:
             "place": self.place,
             "detail": self.detail,
             "repair": None if self.repair is None else str(self.repair),
-            "do": self.do,
+            "hint": self.hint,
         }
 
 
@@ -125,7 +125,7 @@ def read_place(text: str, stages: tuple[str, ...]) -> tuple[str, str]:
     raise InvalidCall(
         "Cannot go on with the check after this cursor.",
         why=["it is not page.next of a check of such a store"],
-        do="pass page.next unchanged.",
+        hint="pass page.next unchanged.",
     )
 
 
@@ -151,8 +151,8 @@ def stray_entry(key: str, place: str, entry: tuple[str, ...]) -> Flaw:
 
 def duplicate(key: str, field: str, owner: str) -> Flaw:
     """Make the flaw of a unique value that two resources have."""
-    do = f"change it in one of the two, or delete one; {owner} is the other"
-    return Flaw(FlawKind.DUPLICATE, key, field, f"{owner} has the same {field}, which must be unique", do)
+    hint = f"change it in one of the two, or delete one; {owner} is the other"
+    return Flaw(FlawKind.DUPLICATE, key, field, f"{owner} has the same {field}, which must be unique", hint)
 
 
 def hold_problem(ends_in_s: float) -> str | None:
@@ -175,5 +175,5 @@ def stale_hold(key: str, detail: str, entry: tuple[str, ...]) -> Flaw:
 def forgotten_outcome(txid: str, entry: tuple[str, ...]) -> Flaw:
     """Make the flaw of an outcome that would never be forgotten."""
     detail = "the outcome of this commit is kept without an end"
-    do = "lets it be forgotten after the usual time"
-    return Flaw(FlawKind.FORGOTTEN_OUTCOME, txid, "outcome", detail, do, Repair.MEND, entry=entry)
+    hint = "lets it be forgotten after the usual time"
+    return Flaw(FlawKind.FORGOTTEN_OUTCOME, txid, "outcome", detail, hint, Repair.MEND, entry=entry)

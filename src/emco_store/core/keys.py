@@ -107,7 +107,7 @@ class Key:
             raise InvalidResource(
                 f"Cannot make a key of kind {kind!r:.80}.",
                 why=found,
-                do="use another name.",
+                hint="use another name.",
                 key=None,
                 problems=tuple(found),
             )
@@ -137,7 +137,7 @@ class Key:
             raise InvalidResource(
                 f"Cannot read {text!r:.80} as a key.",
                 why=[f"the text of a key is a string, not {type(text).__name__}"],
-                do="write the key as str(key) gives it.",
+                hint="write the key as str(key) gives it.",
                 key=None,
                 problems=("not a string",),
             )
@@ -151,7 +151,7 @@ class Key:
             raise InvalidResource(
                 f"Cannot read {text!r:.200} as a key.",
                 why=[f"its parts would be written {key.text!r:.200}"],
-                do="write the key as str(key) gives it.",
+                hint="write the key as str(key) gives it.",
                 key=None,
                 problems=("not in canonical form",),
             )
@@ -186,13 +186,13 @@ class Key:
 
 
 @lru_cache(maxsize=10_000)
-def known_key(kind: str, segments: tuple[str, ...]) -> Key:
+def cached_key(kind: str, segments: tuple[str, ...]) -> Key:
     """Give the key of parts that have been checked before; the same few are asked for again and again."""
     return Key.trusted(kind, segments)
 
 
 @lru_cache(maxsize=10_000)
-def asked_key(kind: str, segments: tuple[str, ...]) -> Key:
+def checked_key(kind: str, segments: tuple[str, ...]) -> Key:
     """Check parts and give their key; the same few are asked for again and again.
 
     Raises:

@@ -156,7 +156,7 @@ def _edited(
         raise InvalidResource(
             f"Cannot take references out of {record.key}: its stored document does not hold them.",
             why=[str(problem)],
-            do="put() a correct one in its place, or delete it as well.",
+            hint="put() a correct one in its place, or delete it as well.",
             key=record.key,
             problems=(str(problem),),
         ) from problem

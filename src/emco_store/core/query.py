@@ -65,7 +65,7 @@ class Condition(ABC):
         raise InvalidCall(
             "A condition has no truth value of its own.",
             why=["'and', 'or' and 'not' do not work on conditions, nor does a < F.x < b"],
-            do="join conditions with & and |, and turn one over with ~.",
+            hint="join conditions with & and |, and turn one over with ~.",
         )
 
 
@@ -170,7 +170,7 @@ class FieldPath:
             raise InvalidCall(
                 f"Cannot look for one of {values!r:.40}.",
                 why=["it is not a list or another iterable of values"],
-                do="give the values in a list.",
+                hint="give the values in a list.",
             )
         return OneOf(self._path, tuple(_operand(value) for value in several))
 
@@ -194,13 +194,13 @@ def _operand(value: Any) -> Any:
         problems = problems_in({"value": plain})
         if problems:
             raise InvalidCall(
-                f"Cannot compare a field with {value!r:.80}.", why=problems, do="compare with what a field can hold."
+                f"Cannot compare a field with {value!r:.80}.", why=problems, hint="compare with what a field can hold."
             )
         return plain
     raise InvalidCall(
         f"Cannot compare a field with a {type(value).__name__}.",
         why=["a condition takes text, a number, a boolean, a date, an enum, a UUID, a reference or None"],
-        do="compare with single values; in_([...]) takes several.",
+        hint="compare with single values; in_([...]) takes several.",
     )
 
 
@@ -249,7 +249,7 @@ class Order:
         raise InvalidCall(
             f"Cannot order {spec.kind} by {name!r:.80}.",
             why=[f"lists are ordered by key, or by a field that is indexed: {', '.join(spec.indexed) or 'none here'}"],
-            do="declare the field with indexed(), or order by key; by name, say parent= too.",
+            hint="declare the field with indexed(), or order by key; by name, say parent= too.",
         )
 
     def position(self, resource_index: Mapping[str, str], key: Key) -> tuple[str, str]:
@@ -267,7 +267,7 @@ def check_limit(limit: Any) -> None:
         raise InvalidCall(
             f"Cannot give a page with limit={limit!r:.40}.",
             why=[f"a page has 1 to {MAX_PAGE} resources"],
-            do="read page by page, with after=page.next.",
+            hint="read page by page, with after=page.next.",
         )
 
 
@@ -295,7 +295,7 @@ def _condition(value: Any) -> Condition:
     raise InvalidCall(
         f"Cannot filter by {value!r:.80}.",
         why=["it is no condition"],
-        do="write conditions with F, for example F.region == 'eu'.",
+        hint="write conditions with F, for example F.region == 'eu'.",
     )
 
 
@@ -313,7 +313,7 @@ def check_fields(conditions: Iterable[Condition], model: type[Resource]) -> None
                 raise InvalidCall(
                     f"Cannot filter {model.__emco__.kind} by {path[0]!r:.80}.",
                     why=[f"its fields are: {', '.join(model.model_fields)}"],
-                    do="name one of these fields.",
+                    hint="name one of these fields.",
                 )
 
 
@@ -350,7 +350,7 @@ def read_cursor(text: str, kind: str, order: Order) -> tuple[str, str]:
     raise InvalidCall(
         "Cannot continue after this cursor.",
         why=["it is not page.next of a list with the same kind and order"],
-        do="pass page.next unchanged, with the same order_by.",
+        hint="pass page.next unchanged, with the same order_by.",
     )
 
 

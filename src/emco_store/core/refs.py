@@ -68,7 +68,7 @@ def on_delete(rule: Rule) -> OnDelete:
         raise InvalidModel(
             f"Cannot define a reference with on_delete({rule!r:.40}).",
             why=["there is no such rule"],
-            do=f"use one of {', '.join(Rule)}.",
+            hint=f"use one of {', '.join(Rule)}.",
         ) from None
 
 
@@ -328,7 +328,7 @@ class RefSpec:
             raise InvalidModel(
                 f"Cannot resolve the references of {self.owner.__name__}.",
                 why=["the class is not complete"],
-                do="define its targets first.",
+                hint="define its targets first.",
                 model=self.owner.__name__,
             )
         found: dict[str, Address] = {}
@@ -349,7 +349,7 @@ class RefSpec:
                 raise InvalidModel(
                     f"Cannot define {self.owner.__name__}.",
                     why=problems,
-                    do=f"give names to key fields of the target: {', '.join(spec.key_fields)}.",
+                    hint=f"give names to key fields of the target: {', '.join(spec.key_fields)}.",
                     model=self.owner.__name__,
                 )
             fixed = {start + spec.key_fields.index(name): value for name, value in self.options.fixed.items()}

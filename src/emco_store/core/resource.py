@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeGuard, ca
 
 from pydantic import BaseModel, PydanticUserError, ValidationError, ValidationInfo, model_validator
 
-from emco_store.core.keys import Key, kind_problem, known_key, name_problem
+from emco_store.core.keys import Key, cached_key, kind_problem, name_problem
 from emco_store.core.records import Edge
 from emco_store.core.refs import Ref, Rule
 from emco_store.core.shapes import bind_field
@@ -220,7 +220,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             return _key_of(type(self).__emco__, vars(self))
         except ValueError as problem:
             raise InvalidResource(
-                f"The {type(self).__name__} has no key.", why=[str(problem)], do="correct it.", key=None,
+                f"The {type(self).__name__} has no key.", why=[str(problem)], hint="correct it.", key=None,
                 problems=(str(problem),),
             ) from problem  # fmt: skip
 
@@ -245,7 +245,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             raise InvalidCall(
                 f"Cannot give the meta of this {type(self).__name__}.",
                 why=["it was never stored"],
-                do="take the value that create() gives back.",
+                hint="take the value that create() gives back.",
             )
         return self._meta
 
@@ -267,7 +267,7 @@ def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
         if parent is not None:
             message = f"at parent: a {spec.kind} is a root and has no parent"
             raise ValueError(message)
-        return known_key(spec.kind, own)
+        return cached_key(spec.kind, own)
     above = spec.parent.__emco__
     if parent is None:
         message = f"at parent: a {spec.kind} lies under a {above.kind}; give it as parent="
@@ -279,7 +279,7 @@ def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
     if key.kind != above.kind or len(key.segments) != above.length:
         message = f"at parent: {key} is not the key of a {above.kind}"
         raise ValueError(message)
-    return known_key(spec.kind, (*key.segments, *own))
+    return cached_key(spec.kind, (*key.segments, *own))
 
 
 def _inherited(resource: Resource, spec: ModelSpec, values: dict[str, Any], lineage: Lineage) -> Key:
@@ -299,14 +299,14 @@ def _inherited(resource: Resource, spec: ModelSpec, values: dict[str, Any], line
 @lru_cache(maxsize=10_000)
 def parent_of(kind: str, segments: tuple[str, ...]) -> Ref[Any]:
     """Give the reference to a parent; the same few are asked for again and again."""
-    return Ref(known_key(kind, segments))
+    return Ref(cached_key(kind, segments))
 
 
 def validated_key(resource: Resource) -> Key:
     """Give the key of a resource that was just validated, without looking at its names again."""
     spec, values = type(resource).__emco__, resource.__dict__
     above = () if spec.parent is None else values["parent"].key.segments
-    return known_key(spec.kind, (*above, *[values[name] for name in spec.key_fields]))
+    return cached_key(spec.kind, (*above, *[values[name] for name in spec.key_fields]))
 
 
 def _key_problems(cls: type[Resource], kind: str, key_fields: tuple[str, ...]) -> Iterator[str]:
@@ -352,7 +352,7 @@ def _parent_problems(cls: type[Resource], kind: str, parent: Any, on_parent_dele
 
 def _refused(cls: type, problems: list[str]) -> InvalidModel:
     return InvalidModel(
-        f"Cannot define {cls.__name__}.", why=problems, do="change the class as said.", model=cls.__name__
+        f"Cannot define {cls.__name__}.", why=problems, hint="change the class as said.", model=cls.__name__
     )
 
 
@@ -371,7 +371,7 @@ def invalid_resource(name: str, problem: ValidationError, key: Key | None = None
     return InvalidResource(
         f"Cannot make the {name}{f' {key}' if key else ''}.",
         why=problems,
-        do="correct the data.",
+        hint="correct the data.",
         key=key,
         problems=tuple(problems),
     )

@@ -31,7 +31,7 @@ class Schema:
             raise InvalidCall(
                 f"Cannot learn models from {models!r:.80}.",
                 why=["it is not a list or another iterable"],
-                do="give the classes in a list.",
+                hint="give the classes in a list.",
             ) from None
         for model in given:
             self.learn(model)
@@ -50,7 +50,7 @@ class Schema:
             raise InvalidCall(
                 f"Cannot use {model!r:.100} as a model.",
                 why=["it is not the class of a resource, or an abstract one"],
-                do="use a subclass of Resource.",
+                hint="use a subclass of Resource.",
             )
         for found in connected([model]):
             kind = found.__emco__.kind
@@ -59,7 +59,7 @@ class Schema:
                 raise InvalidModel(
                     f"Cannot use {found.__module__}.{found.__qualname__} in this store.",
                     why=[f"{known.__module__}.{known.__qualname__} is the model of the kind {kind} already"],
-                    do="rename one of them, or give it another kind=.",
+                    hint="rename one of them, or give it another kind=.",
                     model=found.__name__,
                 )
 
@@ -83,5 +83,5 @@ class Schema:
             raise InvalidCall(
                 f"{key} is not the key of a {key.kind}.",
                 why=[f"it has {len(key.segments)} names, the key of a {key.kind} has {model.__emco__.length}"],
-                do=f"give the names of: {', '.join(names)}.",
+                hint=f"give the names of: {', '.join(names)}.",
             )

@@ -202,10 +202,10 @@ class Place:
     siblings: frozenset[str] = frozenset()
     seen: tuple[type, ...] = ()
 
-    def refuse(self, reason: str, do: str) -> InvalidModel:
+    def refuse(self, reason: str, hint: str) -> InvalidModel:
         """Make the error for a model that cannot work."""
         name = self.owner.__name__
-        return InvalidModel(f"Cannot define {name}: field {self.path!r}.", why=[reason], do=do, model=name)
+        return InvalidModel(f"Cannot define {name}: field {self.path!r}.", why=[reason], hint=hint, model=name)
 
     def marked(self, metadata: Sequence[Any]) -> Place:
         """Take over the markers of an ``Annotated``; ``on_delete`` and ``reference`` hold for all that lies within."""

@@ -139,7 +139,7 @@ def _check_markers(model: Model, name: str, info: FieldInfo) -> None:
         raise InvalidModel(
             f"Cannot define {model.__name__}: field {name!r}.",
             why=["unique() and indexed() need a single text, number, boolean, date, enum, UUID or Ref"],
-            do="put the marker on a field of such a type.",
+            hint="put the marker on a field of such a type.",
             model=model.__name__,
         )
 
@@ -166,7 +166,7 @@ def find_model(owner: Model, target: Any) -> Model:
     raise InvalidModel(
         f"Cannot resolve the reference of {owner.__name__} to {target!r}.",
         why=["no resource of that name can be seen from it"],
-        do="define it in the same module, or refer to the class itself.",
+        hint="define it in the same module, or refer to the class itself.",
         model=owner.__name__,
     )
 
@@ -193,6 +193,6 @@ def undefined(cls: type, problem: Exception) -> InvalidModel:
     return InvalidModel(
         f"Cannot use {cls.__name__}.",
         why=[str(problem).splitlines()[0]],
-        do="define what its annotations name, in the same module, before it is used.",
+        hint="define what its annotations name, in the same module, before it is used.",
         model=cls.__name__,
     )

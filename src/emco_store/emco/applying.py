@@ -271,7 +271,7 @@ def _by_document(bundle: Bundle) -> Generator[None]:
         raise MissingReference(
             f"The bundle was not applied: what it refers to is not there, in {count(len(faults), 'place')}.",
             why=[str(fault) for fault in faults],
-            do="state the targets in the bundle, or create them first.",
+            hint="state the targets in the bundle, or create them first.",
             missing=problem.missing,
             faults=faults,
         ) from problem

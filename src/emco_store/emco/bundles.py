@@ -170,7 +170,7 @@ def unreadable(faults: Iterable[Fault]) -> InvalidResource:
     return InvalidResource(
         f"The bundle is not acceptable: {documents} of its documents cannot be used.",
         why=texts,
-        do="correct the documents.",
+        hint="correct the documents.",
         key=None,
         problems=texts,
         faults=found,
@@ -193,7 +193,7 @@ def write_bundle(resources: Iterable[Any]) -> str:
     waiting: dict[Key, Resource] = {}
     for resource in resources:
         if not isinstance(resource, Resource):
-            raise InvalidCall(f"{resource!r:.80} is not a resource of EMCO's catalogue.", do="leave it out.")
+            raise InvalidCall(f"{resource!r:.80} is not a resource of EMCO's catalogue.", hint="leave it out.")
         waiting[resource.key] = resource
     ordered: dict[Key, Resource] = {}
     for key in waiting:
@@ -214,6 +214,6 @@ def _yaml_text() -> ModuleType:
         from emco_store.emco import yaml_text  # noqa: PLC0415 - PyYAML comes with an extra, and only this needs it
     except ModuleNotFoundError as problem:
         raise NotSupported(
-            "Bundles are YAML, and the YAML library is not installed.", do='pip install "emco-store[cli]"'
+            "Bundles are YAML, and the YAML library is not installed.", hint='pip install "emco-store[cli]"'
         ) from problem
     return yaml_text

@@ -181,7 +181,7 @@ def write_document(resource: Resource) -> dict[str, Any]:
     wanted = draft(resource, max_bytes=LARGEST_MAX_BYTES)
     anchor = write_anchor(wanted.key)
     if anchor is None or not isinstance(resource, type(wanted.resource)):
-        raise InvalidCall(f"No emcoctl document can state {wanted.key}.", do="leave it out.")
+        raise InvalidCall(f"No emcoctl document can state {wanted.key}.", hint="leave it out.")
     document = {"version": VERSION, "resourceContext": {"anchor": anchor}, **_body(wanted.resource)}
     try:
         found = read_document(document)
@@ -196,7 +196,7 @@ def _not_writable(key: Key, why: list[str]) -> InvalidCall:
     return InvalidCall(
         f"{key} cannot be written in the form of emcoctl.",
         why=why,
-        do="a reference must lie where EMCO looks for it: an app in the same composite app, for example.",
+        hint="a reference must lie where EMCO looks for it: an app in the same composite app, for example.",
     )
 
 

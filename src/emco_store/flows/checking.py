@@ -96,7 +96,7 @@ def _cursor(after: Any) -> str:
         raise InvalidCall(
             f"Cannot go on with the check after {after!r:.40}.",
             why=["it is no cursor"],
-            do="pass page.next unchanged, or None to begin.",
+            hint="pass page.next unchanged, or None to begin.",
         )
     return after
 
@@ -156,7 +156,7 @@ def _flaws(flaws: Any) -> list[Flaw]:
         given = [flaws]
     for flaw in given:
         if not isinstance(flaw, Flaw):
-            raise InvalidCall(f"Cannot repair {flaw!r:.80}.", why=["it is no flaw"], do="give page.flaws of a check.")
+            raise InvalidCall(f"Cannot repair {flaw!r:.80}.", why=["it is no flaw"], hint="give page.flaws of a check.")
     return list(dict.fromkeys(given))
 
 

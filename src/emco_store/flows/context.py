@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from emco_store.core.codec import Untyped, load, load_untyped
 from emco_store.core.documents import MAX_BYTES
-from emco_store.core.keys import Key, asked_key
+from emco_store.core.keys import Key, checked_key
 from emco_store.core.records import Record
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource, is_model
@@ -62,7 +62,7 @@ class RetryPolicy:
             raise InvalidCall(
                 f"Cannot run with deadline={deadline!r:.40}.",
                 why=["a number alone does not say its unit"],
-                do="give a timedelta.",
+                hint="give a timedelta.",
             )
         return replace(self, deadline_s=deadline.total_seconds())
 
@@ -99,14 +99,14 @@ class Context:
             self.schema.learn(target)
             kind = target.__emco__.kind
             try:
-                key = asked_key(kind, segments)
+                key = checked_key(kind, segments)
             except TypeError:  # what cannot be looked up is no name
                 key = Key(kind, *segments)
         elif segments:
             raise InvalidCall(
                 f"Cannot read {target!r:.80} with names after it.",
                 why=["names make a key only after the class of a resource"],
-                do="give a model and the names of a key.",
+                hint="give a model and the names of a key.",
             )
         elif isinstance(target, Resource):
             self.schema.learn(type(target))
@@ -119,13 +119,13 @@ class Context:
             raise InvalidCall(
                 f"Cannot follow the reference {target.text!r:.80}.",
                 why=["it is short and belongs to no resource"],
-                do="give its whole key.",
+                hint="give its whole key.",
             )
         else:
             raise InvalidCall(
                 f"Cannot find the resource that {target!r:.80} means.",
                 why=["it is no resource, no key and no reference"],
-                do="give a resource, a Key or a Ref; get() also takes a model and the names of a key.",
+                hint="give a resource, a Key or a Ref; get() also takes a model and the names of a key.",
             )
         self.schema.check_key(key)
         return key
@@ -136,7 +136,7 @@ class Context:
             raise InvalidCall(
                 f"Cannot find the resources that {targets!r:.80} means.",
                 why=["several are asked for, and this is not a list or another iterable"],
-                do="give them in a list.",
+                hint="give them in a list.",
             )
         return [self.address(target) for target in cast("Iterable[object]", targets)]
 

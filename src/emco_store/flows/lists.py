@@ -28,7 +28,7 @@ from emco_store.flows.context import Context
 from emco_store.flows.ops import Flow
 from emco_store.flows.unit import Unit
 
-LEAST_BATCH = 100
+MIN_BATCH = 100
 """Records asked for at once where a filter may refuse most of them."""
 
 
@@ -89,7 +89,7 @@ def ask(
             raise InvalidCall(
                 "Cannot order this list, or list the children in it.",
                 why=["order_by= and parent= need a model"],
-                do="list a model; or use under= and the order by key.",
+                hint="list a model; or use under= and the order by key.",
             )
         order = Order()
     else:
@@ -108,7 +108,7 @@ def _kind_of(context: Context, model: Any) -> tuple[str | None, type[Resource] |
     if isinstance(model, str):
         problem = kind_problem(model)
         if problem:
-            raise InvalidCall(f"Cannot list {model!r:.80}.", why=[problem], do="give a model, or the name of a kind.")
+            raise InvalidCall(f"Cannot list {model!r:.80}.", why=[problem], hint="give a model, or the name of a kind.")
         return model, context.schema.model_of(model)
     context.schema.learn(model)
     return model.__emco__.kind, model
@@ -122,13 +122,13 @@ def _prefix(kind: str | None, model: type[Resource] | None, owner: Key | None, u
         raise InvalidCall(
             "Cannot list under two resources at once.",
             why=["parent= and under= were both given"],
-            do="give one of them; under= takes any ancestor, the parent too.",
+            hint="give one of them; under= takes any ancestor, the parent too.",
         )
     if kind is None:
         raise InvalidCall(
             f"Cannot list resources of all kinds under {above}.",
             why=["under= needs a kind"],
-            do="list one model, or all resources without under=.",
+            hint="list one model, or all resources without under=.",
         )
     if model is not None:
         chain = [name for name, _ in model.__emco__.chain[:-1]]
@@ -137,7 +137,7 @@ def _prefix(kind: str | None, model: type[Resource] | None, owner: Key | None, u
             raise InvalidCall(
                 f"No {kind} lies {'directly ' if owner is not None else ''}under a {above.kind}.",
                 why=[f"the ancestors of a {kind} are: {', '.join(chain) or 'none, it is a root'}"],
-                do="name one of them; under= takes any ancestor.",
+                hint="name one of them; under= takes any ancestor.",
             )
     return key_prefix(kind, above.segments)
 
@@ -149,7 +149,7 @@ def read_page(context: Context, listing: Listing) -> Flow[Page[Any]]:
     position = listing.after
     while len(found) <= listing.limit:
         wanted = listing.limit + 1 - len(found)
-        batch = max(wanted, LEAST_BATCH) if listing.where else wanted
+        batch = max(wanted, MIN_BATCH) if listing.where else wanted
         records = yield from ops.Scan(_scan(listing, position, batch)).ask()
         matching, read = _matching(context, listing, records)
         found += matching
@@ -172,7 +172,7 @@ def read_page_in(unit: Unit, listing: Listing, *, stable: bool) -> Flow[Page[Any
         raise InvalidCall(
             "A list without an owner is not stable inside a transaction.",
             why=["resources may join it elsewhere until the commit, and nothing that is locked would tell"],
-            do="list with parent=…; or say stable=False if the transaction does not rely on having seen all.",
+            hint="list with parent=…; or say stable=False if the transaction does not rely on having seen all.",
         )
     whole = stable and (bool(listing.where) or listing.order.field is not None)
     if listing.owner is not None and stable:
@@ -205,7 +205,7 @@ def _read_some(unit: Unit, listing: Listing) -> Flow[list[Record]]:
     found: list[Record] = []
     position, useful = listing.after, 0
     while useful <= listing.limit:
-        batch = max(listing.limit + 1, LEAST_BATCH)
+        batch = max(listing.limit + 1, MIN_BATCH)
         records = yield from ops.Scan(_scan(listing, position, batch)).ask()
         unit.reads += 1
         found += [unit.remember(record) for record in records]

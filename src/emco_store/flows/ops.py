@@ -83,16 +83,16 @@ class Scan(Read[tuple[Record, ...]]):
 
 
 @value(frozen=True, slots=True)
-class Referrers(Read[ports.Followed]):
+class Referrers(Read[ports.ReferrerPage]):
     """Ask who refers to any of the targets."""
 
-    follow: ports.Follow
+    follow: ports.ReferrerQuery
 
-    def on(self, port: Port) -> ports.Followed:
+    def on(self, port: Port) -> ports.ReferrerPage:
         """See :meth:`Op.on`."""
         return port.referrers(self.follow)
 
-    def on_async(self, port: AsyncPort) -> Awaitable[ports.Followed]:
+    def on_async(self, port: AsyncPort) -> Awaitable[ports.ReferrerPage]:
         """See :meth:`Op.on_async`."""
         return port.referrers(self.follow)
 
@@ -190,5 +190,5 @@ class Release(Op[None]):
 def unavailable() -> Unavailable:
     """Make the error for a backend that cannot be reached."""
     return Unavailable(
-        "The backend cannot be asked; nothing was written.", why=["it does not answer"], do="try again later."
+        "The backend cannot be asked; nothing was written.", why=["it does not answer"], hint="try again later."
     )

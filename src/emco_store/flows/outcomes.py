@@ -87,7 +87,7 @@ def _unknown(txid: str) -> UnknownOutcome:
     return UnknownOutcome(
         f"It is not known whether the commit {txid} happened.",
         why=["it was sent, and no answer came"],
-        do="store.resolve(error.txid) settles it; it is safe to ask at any time.",
+        hint="store.resolve(error.txid) settles it; it is safe to ask at any time.",
         txid=txid,
     )
 
@@ -106,14 +106,14 @@ def resolve(txid: Any, *, now_us: int, kept: timedelta) -> Flow[Outcome]:
         raise InvalidCall(
             f"Cannot resolve {txid!r:.40}.",
             why=["it is not the id of a commit"],
-            do="give the txid of an UnknownOutcome.",
+            hint="give the txid of an UnknownOutcome.",
         )
     begun_us = _begun_us(txid)
     if begun_us is not None and now_us - begun_us > kept // timedelta(microseconds=2):
         raise NotSupported(
             f"Cannot resolve {txid}.",
             why=[f"it began more than {kept / 2} ago, and outcomes are forgotten after {kept}"],
-            do="read what the commit would have changed; resolve sooner next time.",
+            hint="read what the commit would have changed; resolve sooner next time.",
         )
     try:
         return (yield from Settle(txid).ask())
@@ -148,7 +148,7 @@ def refused(commit: Commit, refusal: Refusal, read: Collection[Key]) -> StoreErr
             return NotFound(
                 f"Cannot find {failure.key}.",
                 why=["it was deleted since it was read"],
-                do="create() it, if it is to be there again.",
+                hint="create() it, if it is to be there again.",
                 keys=(failure.key,),
             )
     if stale:
@@ -169,7 +169,7 @@ def refused(commit: Commit, refusal: Refusal, read: Collection[Key]) -> StoreErr
     return UniqueViolation(
         f"Cannot store {taken.key}: {taken.field} must be unique.",
         why=[f"{taken.owner} has the same {taken.field}"],
-        do="choose another value.",
+        hint="choose another value.",
         key=taken.key,
         field=taken.field,
         owner=taken.owner,
@@ -181,7 +181,7 @@ def already_exists(key: Key) -> AlreadyExists:
     return AlreadyExists(
         f"Cannot create {key}.",
         why=["it exists"],
-        do="choose another name; update() it, or put() to create or replace.",
+        hint="choose another name; update() it, or put() to create or replace.",
         key=key,
     )
 
@@ -191,7 +191,7 @@ def missing_references(places: Sequence[tuple[str, Key]]) -> MissingReference:
     return MissingReference(
         "A reference resolves nowhere." if len(places) == 1 else f"{len(places)} references resolve nowhere.",
         why=[f"{place} -> {target}" for place, target in places],
-        do="create the targets first, or in the same transaction.",
+        hint="create the targets first, or in the same transaction.",
         missing=tuple(places),
     )
 
@@ -216,7 +216,7 @@ def _conflict(keys: tuple[Key, ...], reason: str = "", *, pinned: bool = False, 
     return Conflict(
         f"Cannot go on with {named}." if reason else f"{named} changed since it was read.",
         why=[reason or "another commit came between"],
-        do="read again and repeat; store.run(fn) does so by itself.",
+        hint="read again and repeat; store.run(fn) does so by itself.",
         keys=keys,
         pinned=pinned,
         held=held,

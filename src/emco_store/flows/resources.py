@@ -16,7 +16,7 @@ from emco_store.flows.context import Context
 from emco_store.flows.ops import Flow, Get, Referrers
 from emco_store.flows.outcomes import submit
 from emco_store.flows.unit import Unit, check_version, not_found, restricted, stale
-from emco_store.ports import Follow
+from emco_store.ports import ReferrerQuery
 
 R = TypeVar("R", bound=Resource)
 
@@ -75,7 +75,7 @@ def _versions(keys: Sequence[Key], wanted: Any) -> Mapping[Key, int]:
         raise InvalidCall(
             f"Cannot read with if_version={wanted!r:.80}.",
             why=["it must map keys that are read here to versions, or else nobody would check them"],
-            do="give a dict with the keys of the call.",
+            hint="give a dict with the keys of the call.",
         )
     for version in versions.values():
         check_version(version)
@@ -121,7 +121,9 @@ def apply_plan(context: Context, plan: Any) -> Flow[None]:
     Rules: DEL-9.
     """
     if not isinstance(plan, Plan):
-        raise InvalidCall(f"Cannot apply {plan!r:.80}.", why=["it is not a plan"], do="apply what plan_delete() gave.")
+        raise InvalidCall(
+            f"Cannot apply {plan!r:.80}.", why=["it is not a plan"], hint="pass what plan_delete() returned."
+        )
     if plan.blockers:
         raise restricted([deletion.key for deletion in plan.deletes if deletion.via is None], plan.blockers)
     yield from submit(replace(plan.commit, txid=context.new_id()), plan.commit.expect.keys())
@@ -135,7 +137,7 @@ def related(
     found: list[Record] = []
     position = _position(target, after)
     while len(found) <= limit:
-        batch = (yield from Referrers(Follow((target,), (), position, limit + 1)).ask()).referrers
+        batch = (yield from Referrers(ReferrerQuery((target,), (), position, limit + 1)).ask()).referrers
         found += [record for record in batch if wanted(record)]
         if len(batch) <= limit:
             break

@@ -23,7 +23,7 @@ from emco_store.flows.context import Context
 from emco_store.flows.holding import Holding
 from emco_store.flows.ops import Flow, Get, Referrers
 from emco_store.flows.outcomes import already_exists, is_worth_repeating, missing_references, submit
-from emco_store.ports import Commit, Follow
+from emco_store.ports import Commit, ReferrerQuery
 
 R = TypeVar("R", bound=Resource)
 
@@ -131,7 +131,7 @@ class Unit:
         """
         unread = tuple(key for key in targets if key not in self.base)
         limit = self.context.limits.max_records + 1
-        answer = yield from Referrers(Follow(tuple(targets), unread, limit=limit)).ask()
+        answer = yield from Referrers(ReferrerQuery(tuple(targets), unread, limit=limit)).ask()
         self._learn(unread, answer.records)
         for target in targets:
             self.seal(target)
@@ -152,7 +152,7 @@ class Unit:
             raise InvalidCall(
                 f"Cannot create a resource with if_version={if_version!r:.40}.",
                 why=["a new resource has no version"],
-                do="leave if_version out, or update().",
+                hint="leave if_version out, or update().",
             )
         return self._add(self._draft(resource))
 
@@ -164,7 +164,7 @@ class Unit:
             raise InvalidCall(
                 f"Cannot update this {type(resource).__name__}.",
                 why=["it was never stored"],
-                do="create() it; or get() the stored one and change that with model_copy(update=…).",
+                hint="create() it; or get() the stored one and change that with model_copy(update=…).",
             )
         meta = resource.meta
         key = made.key
@@ -172,7 +172,7 @@ class Unit:
             raise InvalidResource(
                 f"Cannot update {meta.key}: the fields of its key have changed.",
                 why=[f"its key would become {key}"],
-                do="keep the fields of the key; to rename, create the new one and delete the old one.",
+                hint="keep the fields of the key; to rename, create the new one and delete the old one.",
                 key=meta.key,
                 problems=("key changed",),
             )
@@ -181,7 +181,7 @@ class Unit:
             raise InvalidCall(
                 f"Cannot update {key}.",
                 why=["it was changed earlier in this transaction, and this value is from before"],
-                do="get() it again from tx, or go on with what the earlier call gave back.",
+                hint="get() it again from tx, or go on with what the earlier call gave back.",
             )
         if any(key in known for known in (self.puts, self.gone, self.base) if known):
             self._match(key, self.current(key), stamp)
@@ -219,7 +219,7 @@ class Unit:
         check_version(if_version)
         if not targets:
             raise InvalidCall(
-                "Cannot delete nothing.", why=["no target was given"], do="give resources, keys or references."
+                "Cannot delete nothing.", why=["no target was given"], hint="give resources, keys or references."
             )
         keys = [self.context.address(target) for target in targets]
         referrers = yield from self.referrers_of(keys)
@@ -296,7 +296,7 @@ class Unit:
             raise InvalidCall(
                 f"Cannot store {resource!r:.80}.",
                 why=["it is not a resource"],
-                do="give an instance of a subclass of Resource.",
+                hint="give an instance of a subclass of Resource.",
             )
         self.context.schema.learn(model)
         return draft(resource, max_bytes=self.context.limits.max_bytes)
@@ -421,7 +421,7 @@ class Unit:
             raise InvalidCall(
                 "The commit would be too large.",
                 why=[f"{what} number {size:,} or more, the limit of this store is {limit:,}"],
-                do="delete in stages, children before parents, a page of list(…) at a time; or open the store with a "
+                hint="delete in stages, children before parents, a page of list(…) at a time; or open the store with a "
                 "higher max_records, knowing that a Redis server stands still for about 7 us a record.",
                 size=size,
                 limit=limit,
@@ -438,7 +438,7 @@ def check_version(version: Any) -> None:
         raise InvalidCall(
             f"Cannot compare a version with {version!r:.40}.",
             why=["versions are whole numbers: 0 for what is not there, 1 for what is new"],
-            do="give resource.meta.version.",
+            hint="give resource.meta.version.",
         )
 
 
@@ -455,7 +455,7 @@ def not_found(keys: Sequence[Key]) -> NotFound:
     return NotFound(
         f"Cannot find {', '.join(map(str, keys))}.",
         why=["nothing has this key" if len(keys) == 1 else "nothing has these keys"],
-        do="check the key; list(…) shows what is there.",
+        hint="check the key; list(…) shows what is there.",
         keys=tuple(keys),
     )
 
@@ -464,7 +464,7 @@ def _read_apart(key: Key, *, pinned: bool) -> Conflict:
     return Conflict(
         f"Cannot read {key} as of one moment.",
         why=["it changed between two reads"],
-        do="read again and repeat; store.run(fn) does so by itself.",
+        hint="read again and repeat; store.run(fn) does so by itself.",
         keys=(key,),
         pinned=pinned,
     )
@@ -475,7 +475,7 @@ def stale(keys: Sequence[Key]) -> Conflict:
     return Conflict(
         f"Cannot go on with the version of {', '.join(map(str, keys))} that the call asks for.",
         why=["the store holds another one"],
-        do="get() it again, apply the change to that, and repeat; store.run(fn) does so by itself.",
+        hint="get() it again, apply the change to that, and repeat; store.run(fn) does so by itself.",
         keys=tuple(keys),
         pinned=True,
     )
@@ -486,7 +486,7 @@ def restricted(keys: Sequence[Key], blockers: Sequence[Blocker]) -> DeleteRestri
     return DeleteRestricted(
         f"Cannot delete {', '.join(map(str, keys))}: {count(len(blockers), 'reference')} still in the way.",
         why=[str(blocker) for blocker in blockers],
-        do="delete or re-point the referrers first; store.plan_delete(key) shows the whole plan.",
+        hint="delete or re-point the referrers first; store.plan_delete(key) shows the whole plan.",
         keys=tuple(keys),
         blockers=tuple(blockers),
     )

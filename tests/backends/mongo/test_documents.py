@@ -11,7 +11,7 @@ import pytest
 from emco_store import Conflict, DeleteRestricted, InvalidResource, Key, NotFound, Ref, Resource, indexed, unique
 from emco_store.backends.mongo import commands
 from emco_store.backends.mongo.backend import MongoBackend
-from emco_store.ports import Commit, Follow, Receipt, Scan
+from emco_store.ports import Commit, Receipt, ReferrerQuery, Scan
 from tests.backends.mongo.conftest import Thing
 
 
@@ -95,7 +95,7 @@ def test_unique_value_of_a_deleted_record_is_taken_in_the_same_commit(store):
     assert ["a"] == [one.name for one in store.list(Named)]
 
 
-def test_ghosts_and_outcomes_expire_and_are_in_no_list(store, records):
+def test_tombstones_and_outcomes_expire_and_are_in_no_list(store, records):
     """What is kept for the commits' own sake is never shown, and goes by the server's clock (ID-7)."""
     thing = store.create(Thing(name="a"))
     store.delete(thing)
@@ -118,7 +118,7 @@ def test_page_of_referrers_is_read_in_its_order_from_the_index(store, records, l
         thing = tx.create(Thing(name="t"))
         for number in range(2_000):
             tx.create(Pointing(name=f"p{number:04}", to=None if number % 10 else thing.ref))
-    query, limit = commands.follow(Follow((thing.key,), load, "Pointing/p0100", 10))
+    query, limit = commands.follow(ReferrerQuery((thing.key,), load, "Pointing/p0100", 10))
     find = {"find": records.name, "filter": query, "sort": {"_id": 1}, "limit": limit}
 
     found = records.database.command({"explain": find, "verbosity": "executionStats"})
@@ -127,7 +127,7 @@ def test_page_of_referrers_is_read_in_its_order_from_the_index(store, records, l
     assert "'SORT'" not in str(found["queryPlanner"]["winningPlan"])
 
 
-def test_record_over_a_ghost_does_not_expire(store, records):
+def test_record_over_a_tombstone_does_not_expire(store, records):
     """A key that was free for a while and is used again holds a record like any other (ID-11)."""
     store.delete(store.create(Thing(name="a", note="first")))
 
@@ -216,7 +216,7 @@ def test_records_to_load_come_along_however_many_refer_to_them(store, url):
     port = MongoBackend(url).port(store.namespace)
     port.open()
 
-    found = port.referrers(Follow((thing.key,), (thing.key,), limit=2))
+    found = port.referrers(ReferrerQuery((thing.key,), (thing.key,), limit=2))
     port.close()
 
     assert ([thing.key], 2) == (list(found.records), len(found.referrers))

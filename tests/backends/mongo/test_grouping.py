@@ -133,7 +133,7 @@ def test_commit_that_fails_in_a_group_leaves_the_others_alone(run: Run, fail: Ca
         await asyncio.sleep(0.3)
         replies = await asyncio.gather(
             store.create(Leaf(name="a", parent="Root/r")),
-            store.create(Leaf(name="b", parent="Root/ghost")),
+            store.create(Leaf(name="b", parent="Root/tombstone")),
             store.update(old.model_copy(update={"note": "2"})),
             store.update(new.model_copy(update={"note": "3"})),
             store.create(Leaf(name="c", parent="Root/r")),

@@ -73,7 +73,7 @@ def test_commit_that_no_replica_has_is_unknown_until_one_has_it(open_store, pair
         with pytest.raises(UnknownOutcome) as caught:
             store.create(Site(name="unknown"))
         with pytest.raises(MissingReference):  # what is refused waits for nobody
-            store.create(Child(name="c", parent="Site/ghost"))
+            store.create(Child(name="c", parent="Site/absent"))
 
     assert Outcome.COMMITTED == store.resolve(caught.value.txid)
     assert kept(replica, "Site/unknown")

@@ -155,7 +155,7 @@ def test_requests_of_all_tasks_share_one_connection(empty):
 
 def test_more_tasks_than_may_wait_on_a_connection_take_turns(empty, monkeypatch):
     """What is on its way is bounded, and who waits for room is served or told."""
-    monkeypatch.setattr(kept, "MOST_WAITING", 3)
+    monkeypatch.setattr(kept, "MAX_WAITING", 3)
 
     async def work() -> None:
         async with connect_async(empty.url, namespace=NAMESPACE) as store:

@@ -34,7 +34,7 @@ from emco_store.core.records import Record
 
 STAGES = ("setup", "documents")
 """What is looked at, one after the other."""
-MOST_BYTES = 4 << 20
+MAX_BYTES = 4 << 20
 """How many bytes of documents one step reads before it ends early."""
 _PLACES = {"r": "referrers", "q": "unique", "i": "index"}
 _PORTION = 5000
@@ -103,15 +103,15 @@ def _end_of(hold: object) -> datetime | None:
 
 
 def _unending(document: Document) -> Iterator[Flaw]:
-    """Find an outcome or a ghost that the server would never take away."""
+    """Find an outcome or a tombstone that the server would never take away."""
     name = str(document["_id"])
     entry = (position_of(document),)
     if "o" in document and not isinstance(document.get("t"), datetime):
         yield forgotten_outcome(name.removeprefix("tx:"), ("t", *entry))
     elif "o" not in document and not isinstance(document["x"], datetime):
         detail = "the note that this key is free is kept without an end"
-        do = "lets it be forgotten after the usual time"
-        yield Flaw(FlawKind.STRAY_ENTRY, name, "ghost", detail, do, Repair.MEND, entry=("x", *entry))
+        hint = "lets it be forgotten after the usual time"
+        yield Flaw(FlawKind.STRAY_ENTRY, name, "tombstone", detail, hint, Repair.MEND, entry=("x", *entry))
 
 
 def _unreadable(document: Document, record: Record | None) -> Flaw:
@@ -137,8 +137,8 @@ def _entries(record: Record, document: Document) -> Iterator[Flaw]:
         ):
             if texts:
                 detail = f"{what} {', '.join(sorted(texts))}".replace("\0", " ")
-                do = "writes it again, with what its document says"
-                yield Flaw(kind, record.key.text, place, detail, do, Repair.REWRITE, record.stamp)
+                hint = "writes it again, with what its document says"
+                yield Flaw(kind, record.key.text, place, detail, hint, Repair.REWRITE, record.stamp)
 
 
 def _texts(value: object) -> set[str]:
@@ -190,8 +190,8 @@ def set_up(found: Sequence[Mapping[str, Any]] | None) -> Iterator[Flaw]:
             detail = "the server has no such index"
             yield Flaw(FlawKind.SETUP, name, "index", detail, "makes the index", Repair.MEND, entry=("index", name))
         elif _shape(there[name]) != _shape(wanted):
-            do = "drop the index; it is made again when a store opens"
-            yield Flaw(FlawKind.SETUP, name, "index", "it has other fields or options than it should have", do)
+            hint = "drop the index; it is made again when a store opens"
+            yield Flaw(FlawKind.SETUP, name, "index", "it has other fields or options than it should have", hint)
 
 
 def _shape(index: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -80,7 +80,7 @@ class MongoBackend:
             raise InvalidCall(
                 "Cannot read this URL of a MongoDB server.",
                 why=["PyMongo cannot make a client of it"],
-                do="write mongodb://HOST:PORT/DATABASE?replicaSet=NAME, with %XX for what is special in a password.",
+                hint="write mongodb://HOST:PORT/DATABASE?replicaSet=NAME, with %XX for what is special in a password.",
             ) from None  # the driver's text may hold a part of the password
 
 
@@ -93,7 +93,7 @@ def _not_for(kind: type, target: object) -> InvalidCall:
     return InvalidCall(
         f"{function}() cannot use this {type(target).__name__}.",
         why=[f"it works with a {kind.__name__}"],
-        do="give connect() a MongoClient, connect_async() an AsyncMongoClient or AsyncIOMotorClient; or either a URL.",
+        hint="give connect() a MongoClient, connect_async() an AsyncMongoClient or AsyncIOMotorClient; or a URL.",
     )
 
 
@@ -104,7 +104,7 @@ def _database(client: Any) -> str:
         raise Misconfigured(
             "The MongoDB client asks for less than a majority.",
             why=[f"its write concern is w={concern}"],
-            do="leave w out of the URL and of the client, or say w=majority.",
+            hint="leave w out of the URL and of the client, or say w=majority.",
             setting="w",
         )
     try:

@@ -21,17 +21,17 @@ from emco_store.core.keys import Key
 from emco_store.core.records import Record, Seal, Stamp
 from emco_store.ports import (
     Commit,
-    Follow,
-    Followed,
     Hold,
     Outcome,
+    ReferrerPage,
+    ReferrerQuery,
     Scan,
 )
 
 OUTCOMES_KEPT = timedelta(hours=24)
 """For how long the outcome of a commit is remembered."""
-GHOST_TTL = timedelta(hours=1)
-"""How long a ghost stays. Only transactions that meet it need it, so any time would do."""
+TOMBSTONE_TTL = timedelta(hours=1)
+"""How long a tombstone stays. Only transactions that meet it need it, so any time would do."""
 _MERGED = 1000
 """How many statements at most become one."""
 FEW = 16
@@ -52,7 +52,7 @@ INDEXES: Sequence[Document] = (
     {"name": "referrers", "key": {"r": 1, "_id": 1}, "partialFilterExpression": {"r": {"$exists": True}}},
     {"name": "unique", "key": {"q": 1}, "unique": True, "sparse": True},
     {"name": "values", "key": {"i.$**": 1}},
-    {"name": "ghosts", "key": {"x": 1}, "expireAfterSeconds": GHOST_TTL // _SECOND, "sparse": True},
+    {"name": "tombstones", "key": {"x": 1}, "expireAfterSeconds": TOMBSTONE_TTL // _SECOND, "sparse": True},
     {"name": "outcomes", "key": {"t": 1}, "expireAfterSeconds": OUTCOMES_KEPT // _SECOND, "sparse": True},
 )
 """The indexes of a namespace's collection."""
@@ -90,7 +90,7 @@ class Parts(NamedTuple):
 
     Attributes:
         guards: The records of which nothing but the guard moves; see :func:`moves`.
-        deletes: What makes ghosts of records.
+        deletes: What makes tombstones of records.
         changes: Whatever else is done to what is there.
         creates: New records, as documents.
         touched: The records whose state matters or changes, apart from their guards.
@@ -165,7 +165,7 @@ def outcome(text: str) -> Document:
 
 
 def created(document: Document) -> Document:
-    """Write a new record as a statement, which puts it in the place of a ghost if there is one.
+    """Write a new record as a statement, which puts it in the place of a tombstone if there is one.
 
     Where a record is, the statement would have to insert an ``_id`` that is there already, and fails.
     """
@@ -302,7 +302,7 @@ def _portions(keys: Sequence[Key]) -> Iterator[Document]:
 
 
 def by_id(keys: Sequence[Key]) -> Document:
-    """Write the filter of a read by key; it may find a ghost, which is no record to whoever reads it.
+    """Write the filter of a read by key; it may find a tombstone, which is no record to whoever reads it.
 
     For one key alone the server goes to the document without a plan, which takes it a fifth less time.
     """
@@ -341,7 +341,7 @@ def position(scan: Scan, document: Mapping[str, Any]) -> tuple[str, str]:
     return unplaced(document["i"][f"{scan.kind}:{scan.field}"]), document["_id"]
 
 
-def follow(follow: Follow) -> tuple[Document, int]:
+def follow(follow: ReferrerQuery) -> tuple[Document, int]:
     """Write a step against the references as filter and limit."""
     to: Document = {"r": {"$in": [key.text for key in follow.targets]}}
     if follow.after:
@@ -350,11 +350,13 @@ def follow(follow: Follow) -> tuple[Document, int]:
     return query, follow.limit + len(follow.load)
 
 
-def followed(follow: Follow, documents: Iterable[Mapping[str, Any]]) -> Followed:
+def followed(follow: ReferrerQuery, documents: Iterable[Mapping[str, Any]]) -> ReferrerPage:
     """Tell the records that were loaded from the referrers; one may be both."""
     load, targets = set(follow.load), set(follow.targets)
     records = list({record.key: record for record in decoded(documents)}.values())
     referrers = [
         record for record in records if record.key.text > follow.after and not targets.isdisjoint(record.targets)
     ]
-    return Followed({record.key: record for record in records if record.key in load}, tuple(referrers[: follow.limit]))
+    return ReferrerPage(
+        {record.key: record for record in records if record.key in load}, tuple(referrers[: follow.limit])
+    )

@@ -1,12 +1,12 @@
-"""How records, ghosts and outcomes stand in a collection; pure.
+"""How records, tombstones and outcomes stand in a collection; pure.
 
 One collection holds three kinds of documents, each under an ``_id`` that no other can have: records (the text of a
-key), ghosts (the same, for a key that is free and that somebody has relied on being free, or whose record was deleted)
-and outcomes (``tx:`` and a txid). Ghosts and outcomes expire by themselves, by the clock of the server alone.
+key), tombstones (the same, for a key that is free and that somebody relied on being free, or whose record was deleted)
+and outcomes (``tx:`` and a txid). Tombstones and outcomes expire by themselves, by the clock of the server alone.
 
 Fields: ``u`` uid, ``v`` version, ``g`` guard, ``z`` counts those who only relied on the record, ``d`` document,
 ``e`` edges as JSON text, ``r`` texts of targets, ``p`` unique values, ``q`` the same as claims, ``i`` indexed values,
-``c`` and ``m`` times, ``k`` who holds it (``h``) until when (``t``). A ghost has ``x``, since when it is one; an
+``c`` and ``m`` times, ``k`` who holds it (``h``) until when (``t``). A tombstone has ``x``, since when it is one; an
 outcome has ``o``, and ``t``, since when; a record has neither.
 """
 

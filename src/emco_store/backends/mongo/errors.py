@@ -158,7 +158,7 @@ def unended(reply: Mapping[str, Any]) -> None:
         raise NotSupported(
             "This server commits a transaction of which a part has failed.",
             why=["it is not MongoDB, or a release of it that is not known"],
-            do="use MongoDB 6.0 or newer.",
+            hint="use MongoDB 6.0 or newer.",
         )
 
 
@@ -205,7 +205,7 @@ def _of_code(code: Any, name: str) -> Exception:
         return Unavailable(
             "MongoDB cannot hold this commit in its cache; nothing was written.",
             why=["the commit is large for the cache, and the cache is full at the moment"],
-            do="try again later, commit less at once, or give the server a larger cache (wiredTigerCacheSizeGB).",
+            hint="try again later, commit less at once, or give the server a larger cache (wiredTigerCacheSizeGB).",
         )
     return _told(code, name)
 
@@ -216,7 +216,7 @@ def shared_value(details: Mapping[str, Any] | None) -> StoreError:
     return Misconfigured(
         "Cannot make the unique index of this namespace.",
         why=[f"two records have the same {claim.partition('=')[0].replace(':', '.')}, which must be unique"],
-        do="change or delete one of them with the driver; the index was missing when the second one came.",
+        hint="change or delete one of them with the driver; the index was missing when the second one came.",
         setting="unique",
     )
 
@@ -225,24 +225,24 @@ def _too_large() -> StoreError:
     return InvalidResource(
         "Cannot store this on MongoDB.",
         why=["with all that it refers to a resource has more than the 16 MiB that the server takes"],
-        do="divide it into several resources; its references are stored beside the document and count too.",
+        hint="divide it into several resources; its references are stored beside the document and count too.",
         problems=("too large",),
     )
 
 
 def _misused(problem: errors.InvalidOperation) -> StoreError:
     if "after close" in str(problem):
-        why, do = "it is closed", "close the store first, then the client that was given to it."
+        why, hint = "it is closed", "close the store first, then the client that was given to it."
     else:
-        why, do = str(problem), "use the store outside of the sessions that the program has bound to a client."
-    return InvalidCall("The MongoDB client of this store cannot be used.", why=[why], do=do)
+        why, hint = str(problem), "use the store outside of the sessions that the program has bound to a client."
+    return InvalidCall("The MongoDB client of this store cannot be used.", why=[why], hint=hint)
 
 
 def _untrusted() -> StoreError:
     return Misconfigured(
         "The certificate of the MongoDB server is not trusted; nothing was sent.",
         why=["no certificate authority that the client knows has signed it for this host name"],
-        do="name the file of the authority with tlsCAFile in the URL, and the servers as their certificates do.",
+        hint="name the file of the authority with tlsCAFile in the URL, and the servers as their certificates do.",
         setting="tlsCAFile",
     )
 
@@ -251,6 +251,6 @@ def _told(code: Any, name: str) -> StoreError:
     return Misconfigured(
         "MongoDB refused the request; nothing was written.",
         why=[name if code is None else f"{name}, code {code}"],
-        do="see that the server is a replica set, and that the user may read and write the collection.",
+        hint="see that the server is a replica set, and that the user may read and write the collection.",
         setting="server",
     )

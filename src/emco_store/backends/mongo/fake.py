@@ -27,13 +27,13 @@ from emco_store.ports import (
     Audited,
     Commit,
     Durability,
-    Follow,
-    Followed,
     Guarantees,
     Held,
     Hold,
     Outcome,
     Receipt,
+    ReferrerPage,
+    ReferrerQuery,
     Refusal,
     Scan,
 )
@@ -114,7 +114,7 @@ class MongomockPort:
         # What has no key is left out, so the limit counts what is left.
         return tuple(decoded(self._find(query, sort=list(order.items()))))[: scan.limit]
 
-    def referrers(self, follow: Follow) -> Followed:
+    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.Port.referrers`."""
         query, _ = commands.follow(follow)
         return commands.followed(follow, self._find(query, sort=[("_id", 1)]))

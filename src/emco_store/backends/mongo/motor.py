@@ -9,7 +9,19 @@ from emco_store.backends.mongo.sync import MongoPort
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
-from emco_store.ports import Audit, Audited, Commit, Follow, Followed, Guarantees, Hold, Outcome, Receipt, Refusal, Scan
+from emco_store.ports import (
+    Audit,
+    Audited,
+    Commit,
+    Guarantees,
+    Hold,
+    Outcome,
+    Receipt,
+    ReferrerPage,
+    ReferrerQuery,
+    Refusal,
+    Scan,
+)
 
 
 class MotorPort:
@@ -42,7 +54,7 @@ class MotorPort:
         """See :meth:`emco_store.ports.Port.scan`."""
         return await asyncio.to_thread(self._port.scan, scan)
 
-    async def referrers(self, follow: Follow) -> Followed:
+    async def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.Port.referrers`."""
         return await asyncio.to_thread(self._port.referrers, follow)
 

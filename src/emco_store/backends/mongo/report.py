@@ -69,8 +69,8 @@ def _topology(hello: Mapping[str, Any]) -> Finding:
             "topology", "sharded cluster", Verdict.WRONG, "connect to a replica set: nothing is proven on sharded ones."
         )
     if "setName" not in hello:
-        do = "start it with --replSet NAME and run rs.initiate() once: only a replica set has transactions."
-        return Finding("topology", "standalone", Verdict.WRONG, do)
+        hint = "start it with --replSet NAME and run rs.initiate() once: only a replica set has transactions."
+        return Finding("topology", "standalone", Verdict.WRONG, hint)
     members = [*hello.get("hosts", ()), *hello.get("passives", ())]
     arbiters = hello.get("arbiters", ())
     numbers = f"{count(len(members), 'member')}, {count(len(arbiters), 'arbiter')}"
@@ -78,7 +78,7 @@ def _topology(hello: Mapping[str, Any]) -> Finding:
         "topology",
         f"replica set {hello['setName']}, {numbers}: {', '.join(members)}",
         bad=len(members) < _ENOUGH_MEMBERS,
-        do=f"for production: {_ENOUGH_MEMBERS} members that hold data; what fewer hold is lost with one disk or stops.",
+        hint=f"for production: {_ENOUGH_MEMBERS} members that hold data; fewer lose data, or stop, with one disk.",
         verdict=Verdict.ADVICE,
     )
 
@@ -105,7 +105,7 @@ def _settings(client: Any) -> Iterator[Finding]:
             "write concern",
             f"majority, {'journaled' if journaled else 'not journaled'}; asked for by the store",
             bad=not journaled,
-            do="rs.reconfig() with writeConcernMajorityJournalDefault: true; without it a power failure loses commits.",
+            hint="rs.reconfig() with writeConcernMajorityJournalDefault: true; else a power failure loses commits.",
         )
     name = "transactionLifetimeLimitSeconds"
     try:
@@ -116,7 +116,7 @@ def _settings(client: Any) -> Iterator[Finding]:
         "transaction lifetime",
         f"{limit_s} s",
         bad=limit_s > _LONG_S,
-        do=f"setParameter {name}: 5 on every member: a client that dies in a commit blocks its records for so long.",
+        hint=f"setParameter {name}: 5 on every member: a client that dies in a commit blocks its records for so long.",
         verdict=Verdict.ADVICE,
     )
 
@@ -133,7 +133,7 @@ def _indexes(collection: Any) -> Finding:
         "indexes",
         f"missing: {', '.join(missing)}" if missing else ", ".join(sorted(there)),
         bad=bool(missing),
-        do="open a store once as a user who may create indexes: connect() makes those that are missing.",
+        hint="open a store once as a user who may create indexes: connect() makes those that are missing.",
     )
 
 

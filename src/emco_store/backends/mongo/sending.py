@@ -31,7 +31,7 @@ from emco_store.errors import InvalidResource
 from emco_store.ports import Commit, Outcome
 
 FEW_DELETES = 4
-"""Up to so many deletes leave ghosts, which costs less than one command more."""
+"""Up to so many deletes leave tombstones, which costs less than one command more."""
 COMMAND_BYTES = 15 * 2**20
 """How large one command may become; the server takes 16 MiB, the frame of the command included."""
 LISTS = {"update": "updates", "delete": "deletes", "insert": "documents"}
@@ -98,13 +98,13 @@ class Sending:
         return [*in_commands("insert", [*self.inserts, *outcomes])]
 
 
-def sending(commits: Sequence[Commit], *, boldly: bool) -> Sending:
+def sending(commits: Sequence[Commit], *, optimistic: bool) -> Sending:
     """Write commits as one transaction in which each of them finds what those before it leave.
 
     Args:
         commits: At least one.
-        boldly: Whether to take it that no ghost stands where a record is new, which is nearly always so; where one
-            does, the transaction fails.
+        optimistic: Whether to assume that no tombstone has the key of a new record, which is nearly always so; if one
+            has, the transaction fails.
     """
     parts = [parts_of(commit) for commit in commits]
     is_alone = len(parts) == 1
@@ -118,7 +118,7 @@ def sending(commits: Sequence[Commit], *, boldly: bool) -> Sending:
             updates += moves(own)
         updates += (*(() if has_deletes else part.deletes), *part.changes)
         is_later = is_free and (is_alone or not (part.deletes or part.changes))
-        if boldly and is_later:
+        if optimistic and is_later:
             creates += part.creates
         else:
             updates += map(created, part.creates)
@@ -201,7 +201,7 @@ def _too_large(key: str, size: int) -> InvalidResource:
     return InvalidResource(
         f"Cannot store {key} on MongoDB.",
         why=[f"with all that it refers to it has {size:,} bytes, and at most {COMMAND_BYTES:,} can be sent"],
-        do="divide it into several resources; its references are stored beside the document and count too.",
+        hint="divide it into several resources; its references are stored beside the document and count too.",
         key=Key.parse(key),
         problems=("too large",),
     )

@@ -20,15 +20,15 @@ def guarantees(hello: Mapping[str, Any], version: str) -> Guarantees:
         Misconfigured: It stands alone, so it has no transactions.
     """
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
-        raise NotSupported(f"MongoDB {version} is too old.", do="use MongoDB 6.0 or newer.")
+        raise NotSupported(f"MongoDB {version} is too old.", hint="use MongoDB 6.0 or newer.")
     if hello.get("msg") == "isdbgrid":
         raise NotSupported(
-            "This is a sharded cluster, and the promises are not proven there.", do="connect to a replica set."
+            "This is a sharded cluster, and the promises are not proven there.", hint="connect to a replica set."
         )
     if "setName" not in hello:
         raise Misconfigured(
             "This MongoDB server stands alone, and only a replica set has transactions.",
-            do="start it with --replSet NAME and run rs.initiate(); a set of one server is enough.",
+            hint="start it with --replSet NAME and run rs.initiate(); a set of one server is enough.",
             setting="replSet",
         )
     return Guarantees("mongodb", "strict serializable", Durability.MAJORITY, OUTCOMES_KEPT)

@@ -38,13 +38,13 @@ from emco_store.ports import (
     Audit,
     Audited,
     Commit,
-    Follow,
-    Followed,
     Guarantees,
     Hold,
     Outcome,
     OutcomeLost,
     Receipt,
+    ReferrerPage,
+    ReferrerQuery,
     Refusal,
     Scan,
     Unreachable,
@@ -129,7 +129,7 @@ class MongoPort:
                 return tuple(records)
             scan = replace(scan, after=commands.position(scan, found[-1]), limit=scan.limit - len(read))
 
-    def referrers(self, follow: Follow) -> Followed:
+    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.Port.referrers`."""
         query, limit = commands.follow(follow)
         found = self._ask(query, limit, sort={"_id": 1})
@@ -232,17 +232,17 @@ class MongoPort:
         hinders no other. No reply is given before the transaction has ended, because each is judged by what those
         before it would have done.
         """
-        is_hopeful = are_apart(commits)
+        is_optimistic = are_apart(commits)
 
         def send(within_s: float) -> list[Receipt | Refusal]:
-            nonlocal is_hopeful
-            if is_hopeful:
-                if self._write(commits, within_s, boldly=True):
+            nonlocal is_optimistic
+            if is_optimistic:
+                if self._write(commits, within_s, optimistic=True):
                     return [Receipt(commit.txid) for commit in commits]
-                is_hopeful = False
+                is_optimistic = False
             replies = self._judge(commits, within_s)
             going = [commit for commit, reply in zip(commits, replies, strict=True) if reply is None]
-            if going and not self._write(going, within_s, boldly=False):
+            if going and not self._write(going, within_s, optimistic=False):
                 raise Collided
             return [reply or Receipt(commit.txid) for commit, reply in zip(commits, replies, strict=True)]
 
@@ -332,7 +332,7 @@ class MongoPort:
                         continue
                     documents.append(document)
                     size += auditing.size_of(document)
-                    if len(documents) == limit or size >= auditing.MOST_BYTES:
+                    if len(documents) == limit or size >= auditing.MAX_BYTES:
                         cursor.close()
                         return documents, auditing.position_of(document)
             return documents, None
@@ -366,9 +366,9 @@ class MongoPort:
 
         self._perform(send)
 
-    def _write(self, commits: Sequence[Commit], within_s: float, *, boldly: bool) -> bool:
+    def _write(self, commits: Sequence[Commit], within_s: float, *, optimistic: bool) -> bool:
         """Send one transaction; False when a precondition failed, so that nothing was written."""
-        work = sending(commits, boldly=boldly)
+        work = sending(commits, optimistic=optimistic)
         with self._wire.bundle(within_s) as bundle:
             *before, last = work.begin()
             if work.goes_on:

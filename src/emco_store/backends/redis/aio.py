@@ -21,13 +21,13 @@ from emco_store.ports import (
     Audit,
     Audited,
     Commit,
-    Follow,
-    Followed,
     Guarantees,
     Hold,
     Outcome,
     OutcomeLost,
     Receipt,
+    ReferrerPage,
+    ReferrerQuery,
     Refusal,
     Scan,
     Unreachable,
@@ -119,7 +119,7 @@ class AsyncRedisPort:
         """See :meth:`emco_store.ports.Port.scan`."""
         return commands.found_reply(await self._read(commands.scan_args(scan)))
 
-    async def referrers(self, follow: Follow) -> Followed:
+    async def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.Port.referrers`."""
         return commands.follow_reply(follow, await self._read(commands.follow_args(follow)))
 

@@ -29,7 +29,7 @@ from emco_store.ports import Audit, Audited
 
 STAGES = ("keys", "records", "referrers", "index", "unique", "guards", "holds", "outcomes")
 """What is looked at, one after the other: the six keys of a namespace, its holds, and its outcomes."""
-MOST_BYTES = 4 << 20
+MAX_BYTES = 4 << 20
 """How many bytes of records one step reads before it ends early."""
 _PARTS = ("records", "guards", "keys", "unique", "index", "referrers", "holds", "nothing")
 
@@ -47,7 +47,7 @@ def mend_head(names: Names) -> Head:
 def audit_args(names: Names, audit: Audit) -> list[str | bytes | int]:
     """Write a step as the arguments of ``audit.lua``."""
     stage, position = read_place(audit.after, STAGES)
-    return [stage, _bytes(position), audit.limit, MOST_BYTES, names.outcome("")]
+    return [stage, _bytes(position), audit.limit, MAX_BYTES, names.outcome("")]
 
 
 def mend_args(names: Names, flaws: Sequence[Flaw]) -> list[str | bytes | int]:
@@ -107,9 +107,9 @@ def _flaws(what: bytes, key: bytes, detail: bytes, member: bytes) -> Iterator[Fl
 
 def _unreadable(key: bytes, digest: str) -> Flaw:
     detail = "what is stored under this key is no record: no store can read, replace or delete it"
-    do = "removes it, and what it held is lost; restore a backup instead, if there is one"
+    hint = "removes it, and what it held is lost; restore a backup instead, if there is one"
     return Flaw(
-        FlawKind.UNREADABLE, _text(key), "record", detail, do, Repair.DISCARD, entry=("records", _exact(key), digest)
+        FlawKind.UNREADABLE, _text(key), "record", detail, hint, Repair.DISCARD, entry=("records", _exact(key), digest)
     )  # fmt: skip
 
 
@@ -117,8 +117,8 @@ def _inconsistent(record: Record, value: bytes) -> Iterator[Flaw]:
     """Find a value whose parts, of which the scripts read the first ones, do not say the same."""
     if _head(value) != _head(encode(record)):
         detail = "its value holds its references, unique or indexed values twice, and differently"
-        do = "writes it again, with what its document and its rules say"
-        yield Flaw(FlawKind.VALUES, record.key.text, "record", detail, do, Repair.REWRITE, record.stamp)
+        hint = "writes it again, with what its document and its rules say"
+        yield Flaw(FlawKind.VALUES, record.key.text, "record", detail, hint, Repair.REWRITE, record.stamp)
 
 
 def _head(value: bytes) -> bytes:

@@ -46,7 +46,7 @@ class RedisBackend:
             raise InvalidCall(
                 f"Cannot wait for replicas={replicas!r:.40}.",
                 why=["it is not a number of replicas"],
-                do="give 0 or more.",
+                hint="give 0 or more.",
             )
         self._target = target
         self._replicas = replicas
@@ -86,7 +86,7 @@ class RedisBackend:
                 raise InvalidCall(
                     "Cannot read this URL of a Redis server.",
                     why=["redis-py cannot make a client of it"],
-                    do="write redis://HOST:PORT/DATABASE, with %XX for what is special in a password.",
+                    hint="write redis://HOST:PORT/DATABASE, with %XX for what is special in a password.",
                 ) from None  # the driver's text may hold a part of the password
             _check_files(client.connection_pool.connection_kwargs)
         _check_client(client, kinds)
@@ -100,21 +100,21 @@ def _check_client(client: Any, kinds: tuple[type, ...]) -> None:
         raise InvalidCall(
             f"Cannot use a client of the class {kind.__module__}.{kind.__qualname__} here.",
             why=["connect() needs a blocking client, connect_async() one for asyncio"],
-            do=f"give one of {', '.join(f'{each.__module__}.{each.__qualname__}' for each in kinds)}, or a URL.",
+            hint=f"give one of {', '.join(f'{each.__module__}.{each.__qualname__}' for each in kinds)}, or a URL.",
         )
     repeats = _repeats(client)
     if repeats != 0:
         raise Misconfigured(
             "The Redis client repeats commands by itself.",
             why=[f"its retry allows {repeats} repeats" if repeats > 0 else "its retry repeats without end"],
-            do="make it with retry=Retry(NoBackoff(), 0), or give connect() a URL.",
+            hint="make it with retry=Retry(NoBackoff(), 0), or give connect() a URL.",
             setting="retry",
         )
     if client.get_encoder().decode_responses:
         raise Misconfigured(
             "The Redis client decodes replies.",
             why=["documents are bytes"],
-            do="make it without decode_responses=True.",
+            hint="make it without decode_responses=True.",
             setting="decode_responses",
         )
 
@@ -127,7 +127,7 @@ def _check_files(options: Mapping[str, Any]) -> None:
         raise InvalidCall(
             "Cannot use this URL of a Redis server: it names files that are not there.",
             why=missing,
-            do="write their whole paths, and see that this process may read them.",
+            hint="write their whole paths, and see that this process may read them.",
         )
 
 

@@ -20,14 +20,14 @@ from emco_store.ports import (
     Commit,
     Failure,
     Fenced,
-    Follow,
-    Followed,
     Held,
     Hold,
     Missing,
     Moved,
     Outcome,
     Receipt,
+    ReferrerPage,
+    ReferrerQuery,
     Refusal,
     Scan,
     Stale,
@@ -235,7 +235,7 @@ def decode(key: Key, value: bytes, guard: bytes | None) -> Record:
         raise Misconfigured(
             f"Cannot read the record of {key}.",
             why=["its value is none that a store has written"],
-            do="see that nobody else writes to the keys of this namespace, and restore a backup.",
+            hint="see that nobody else writes to the keys of this namespace, and restore a backup.",
             setting="namespace",
         ) from problem
 
@@ -340,7 +340,7 @@ def _bounds(low: bytes, high_prefix: bytes) -> tuple[bytes, bytes]:
     return (b"[" + low if low else b"-"), (b"(" + high_prefix + b"\xff" if high_prefix else b"+")
 
 
-def follow_args(follow: Follow) -> list[str | int]:
+def follow_args(follow: ReferrerQuery) -> list[str | int]:
     """Write a step against the references as the arguments of ``read.lua``."""
     load = [key.text for key in follow.load]
     targets = [key.text for key in follow.targets]
@@ -359,9 +359,9 @@ def found_reply(reply: Sequence[Any]) -> tuple[Record, ...]:
     return tuple([decode(Key.parse(text.decode()), value, guard) for text, value, guard in found if value is not None])
 
 
-def follow_reply(follow: Follow, reply: Sequence[Any]) -> Followed:
+def follow_reply(follow: ReferrerQuery, reply: Sequence[Any]) -> ReferrerPage:
     """Read what a step against the references found."""
-    return Followed(get_reply(follow.load, reply[:2]), found_reply(reply))
+    return ReferrerPage(get_reply(follow.load, reply[:2]), found_reply(reply))
 
 
 def settle_reply(reply: bytes) -> Outcome:

@@ -18,20 +18,20 @@ class _Refused:
     Attributes:
         why: The reason.
         setting: What to change on the server; empty where waiting may help.
-        do: What to do about it.
+        hint: What to do about it.
         what: What was refused.
     """
 
     why: str
     setting: str = ""
-    do: str = "try again later; INFO on the server tells more."
+    hint: str = "try again later; INFO on the server tells more."
     what: str = "Redis refused the request; nothing was written."
 
     def told(self) -> StoreError:
         """Make the error for the caller."""
         if self.setting:
-            return Misconfigured(self.what, why=[self.why], do=self.do, setting=self.setting)
-        return Unavailable(self.what, why=[self.why], do=self.do)
+            return Misconfigured(self.what, why=[self.why], hint=self.hint, setting=self.setting)
+        return Unavailable(self.what, why=[self.why], hint=self.hint)
 
 
 _FOREIGN = _Refused(
@@ -167,7 +167,7 @@ def _unforeseen(problem: Exception) -> StoreError:
     return Misconfigured(
         "Redis refused the request for a reason that is not foreseen; nothing was written.",
         why=[type(problem).__name__],
-        do="look at the server's log, and report it.",
+        hint="look at the server's log, and report it.",
         setting="server",
     )
 

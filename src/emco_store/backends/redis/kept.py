@@ -12,7 +12,7 @@ from typing import Any
 import hiredis
 from redis import exceptions
 
-MOST_WAITING = 1000
+MAX_WAITING = 1000
 """How many requests may wait for their replies on one connection."""
 _BUFFER_BYTES = 1 << 16
 _NOTHING = object()
@@ -165,7 +165,7 @@ class Link(asyncio.Protocol):
     @property
     def is_full(self) -> bool:
         """Whether as many requests wait as may."""
-        return len(self._waiting) >= MOST_WAITING
+        return len(self._waiting) >= MAX_WAITING
 
     async def room(self) -> None:
         """Wait until one more request may be sent, or the end."""
@@ -225,7 +225,7 @@ class Link(asyncio.Protocol):
         self._former.connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Go on: what waits to be sent is as much as ``MOST_WAITING`` requests."""
+        """Go on: what waits to be sent is as much as ``MAX_WAITING`` requests."""
 
     def resume_writing(self) -> None:
         """Go on."""

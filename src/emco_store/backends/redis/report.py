@@ -68,20 +68,20 @@ def _server(info: Mapping[str, Any]) -> Iterator[Finding]:
     role = info.get("role")
     topology = f"{info.get('redis_mode', 'standalone')}, {'replica' if role == 'slave' else 'primary'}"
     topology += f", {count(int(info.get('connected_slaves', 0)), 'replica')}"
-    yield Finding.judged("topology", topology, bad=role == "slave", do="connect to the primary of this replica.")
+    yield Finding.judged("topology", topology, bad=role == "slave", hint="connect to the primary of this replica.")
     policy = str(info.get("maxmemory_policy"))
     yield Finding.judged(
         "eviction policy",
         policy,
         bad=policy != "noeviction",
-        do="CONFIG SET maxmemory-policy noeviction, and the same in redis.conf: any other may drop records.",
+        hint="CONFIG SET maxmemory-policy noeviction, and the same in redis.conf: any other may drop records.",
     )
     used, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     yield Finding.judged(
         "memory",
         f"{used / 2**20:.1f} MiB of {f'{limit / 2**20:.0f} MiB' if limit else 'what the machine has'}",
         bad=bool(limit) and used > _NEARLY_FULL * limit,
-        do="give it more memory (maxmemory) before commits are refused.",
+        hint="give it more memory (maxmemory) before commits are refused.",
         verdict=Verdict.ADVICE,
     )
 
@@ -95,8 +95,8 @@ def _append_only(info: Mapping[str, Any], fsync: str | None) -> Finding:
 def _disk(info: Mapping[str, Any]) -> Iterator[Finding]:
     failed = [name for name in ("aof_last_write_status", "rdb_last_bgsave_status") if info.get(name, "ok") != "ok"]
     if failed:
-        do = "see the server's log and its disk: Redis may refuse to write until it can save."
-        yield Finding("disk", f"failed: {', '.join(failed)}", Verdict.WRONG, do)
+        hint = "see the server's log and its disk: Redis may refuse to write until it can save."
+        yield Finding("disk", f"failed: {', '.join(failed)}", Verdict.WRONG, hint)
 
 
 def _judged(
@@ -109,7 +109,7 @@ def _judged(
         if any(finding.verdict is Verdict.WRONG for finding in findings):
             return None, []
         return None, [refusal("promises", problem)]
-    return found, [durability_finding(found, do=_SAFER.get(found, ""))]
+    return found, [durability_finding(found, hint=_SAFER.get(found, ""))]
 
 
 def _ping(client: Any) -> Iterator[Finding]:
@@ -129,8 +129,8 @@ def _keys(client: Any, names: Names) -> Finding:
         types = dict(zip(_TYPES, found, strict=True))
         foreign = [part for part, wanted in _TYPES.items() if types[part] not in {wanted, b"none"}]
         if foreign:
-            do = "find out who else writes to these keys, and give each application a user of its own (ACL)."
-            return Finding("keys", f"not written by emco_store: {', '.join(foreign)}", Verdict.WRONG, do)
+            hint = "find out who else writes to these keys, and give each application a user of its own (ACL)."
+            return Finding("keys", f"not written by emco_store: {', '.join(foreign)}", Verdict.WRONG, hint)
         with client.pipeline(transaction=True) as pipe:
             pipe.hlen(names.key("records")).zcard(names.key("keys"))
             records, keys = pipe.execute()
@@ -140,7 +140,7 @@ def _keys(client: Any, names: Names) -> Finding:
         "keys",
         ", ".join(part for part in _TYPES if types[part] != b"none") or "none yet",
         bad=records != keys,
-        do=f"restore a backup: there are {records} records, and the order of keys has {keys}.",
+        hint=f"restore a backup: there are {records} records, and the order of keys has {keys}.",
     )
 
 

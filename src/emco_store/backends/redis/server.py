@@ -51,13 +51,13 @@ def judge(
             raise Misconfigured(
                 "This Redis is a node of a cluster, and the client is one of a single server.",
                 why=["the node has a part of the namespaces only"],
-                do="give connect() a redis.RedisCluster or a redis.asyncio.RedisCluster.",
+                hint="give connect() a redis.RedisCluster or a redis.asyncio.RedisCluster.",
                 setting="cluster-enabled",
             )
     if in_cluster and replicas:
         raise NotSupported(
             "Commits to a cluster cannot wait for replicas.",
-            do="leave replicas out, or use one primary with replicas, by itself or behind Sentinel.",
+            hint="leave replicas out, or use one primary with replicas, by itself or behind Sentinel.",
         )
     found = [guarantees(info, fsync, replicas) for info, fsync in reports]
     weakest = min(found, key=lambda one: one.durability.rank)
@@ -72,15 +72,15 @@ def guarantees(info: Mapping[str, Any], appendfsync: str | None, replicas: int =
         Misconfigured: It would forget what it has acknowledged, or cannot write, or has too few replicas.
     """
     if _version(info) < OLDEST:
-        raise NotSupported(f"Redis {info.get('redis_version')} is too old.", do="use Redis 6.2 or newer, or Valkey.")
+        raise NotSupported(f"Redis {info.get('redis_version')} is too old.", hint="use Redis 6.2 or newer, or Valkey.")
     if info.get("role") not in {"master", None}:
-        raise Misconfigured("This Redis is a replica.", do="connect to its primary.", setting="replicaof")
+        raise Misconfigured("This Redis is a replica.", hint="connect to its primary.", setting="replicaof")
     policy = info.get("maxmemory_policy")
     if policy != "noeviction":
         raise Misconfigured(
             "This Redis may drop data when its memory is full.",
             why=[f"its maxmemory-policy is {policy}"],
-            do="set maxmemory-policy noeviction.",
+            hint="set maxmemory-policy noeviction.",
             setting="maxmemory-policy",
         )
     connected = int(info.get("connected_slaves", 0))
@@ -88,7 +88,7 @@ def guarantees(info: Mapping[str, Any], appendfsync: str | None, replicas: int =
         raise Misconfigured(
             "This Redis has too few replicas.",
             why=[f"each commit is to wait for {replicas}, and {connected} are connected"],
-            do="connect more replicas, or wait for fewer.",
+            hint="connect more replicas, or wait for fewer.",
             setting="replicas",
         )
     durability = Durability.REPLICATED if replicas else _durability(info, appendfsync)

@@ -22,13 +22,13 @@ from emco_store.ports import (
     Audit,
     Audited,
     Commit,
-    Follow,
-    Followed,
     Guarantees,
     Hold,
     Outcome,
     OutcomeLost,
     Receipt,
+    ReferrerPage,
+    ReferrerQuery,
     Refusal,
     Scan,
     Unreachable,
@@ -120,7 +120,7 @@ class RedisPort:
         """See :meth:`emco_store.ports.Port.scan`."""
         return commands.found_reply(self._read(commands.scan_args(scan)))
 
-    def referrers(self, follow: Follow) -> Followed:
+    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.Port.referrers`."""
         return commands.follow_reply(follow, self._read(commands.follow_args(follow)))
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from emco_store.contracts.proof.history import Operation, Result
 
-MOST_CONFIGURATIONS: Final = 100_000
+MAX_CONFIGURATIONS: Final = 100_000
 """Possibilities at one moment, above which a register counts as undecided."""
 _SHOWN: Final = 6
 _DIFFERS: Final = object()
@@ -141,7 +141,7 @@ def _after(
                 if configuration not in known:
                     known.add(configuration)
                     waiting.append(configuration)
-        if len(known) > MOST_CONFIGURATIONS:
+        if len(known) > MAX_CONFIGURATIONS:
             raise _TooMany
     return ended
 

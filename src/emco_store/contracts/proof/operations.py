@@ -16,7 +16,7 @@ from emco_store.ports import Commit, Port, Receipt, Scan
 MODELS: Final[tuple[type[Resource], ...]] = (Site, Rack, Crate, Parcel, Cascade, SetNull, Remove, Item)
 MANY: Final = 25
 """Records that the large transaction creates."""
-_A, _B, _GHOST = Key("Site", "a"), Key("Site", "b"), Key("Site", "ghost")
+_A, _B, _ABSENT = Key("Site", "a"), Key("Site", "b"), Key("Site", "absent")
 
 State = dict[str, tuple[int, bytes, frozenset[Key]]]
 """The version, the document and the targets of every record."""
@@ -72,11 +72,13 @@ def _spoil(port: Port, txid: str) -> None:
     put(
         port,
         f"{txid}-spoil",
-        replace(null, document=null.document.replace(b"Site/a", b"Site/ghost"), edges=(replace(edge, target=_GHOST),)),
+        replace(
+            null, document=null.document.replace(b"Site/a", b"Site/absent"), edges=(replace(edge, target=_ABSENT),),
+        ),
         replace(parcel, index=()),
         replace(
-            cascade, document=cascade.document.replace(b"Site/a", b"Site/ghost"),
-            edges=(replace(along, target=_GHOST),),
+            cascade, document=cascade.document.replace(b"Site/a", b"Site/absent"),
+            edges=(replace(along, target=_ABSENT),),
         ),
     )  # fmt: skip
 

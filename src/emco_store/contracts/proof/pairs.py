@@ -33,7 +33,7 @@ from emco_store.contracts.scripts import (
 from emco_store.core.documents import decode
 from emco_store.core.refs import Rule
 from emco_store.errors import Conflict, StoreError
-from emco_store.ports import AsyncPort, Commit, Follow, Port, Receipt
+from emco_store.ports import AsyncPort, Commit, Port, Receipt, ReferrerQuery
 
 _GATED: Final = frozenset({"get", "scan", "referrers", "commit", "settle", "hold", "release"})
 _WITHIN_S: Final = 120.0
@@ -253,7 +253,7 @@ class Stage:
         problems = dangling(records)
         targets = {record.key for record in records.values()} | {e.target for r in records.values() for e in r.edges}
         if targets:
-            found = self.port.referrers(Follow(tuple(sorted(targets)))).referrers
+            found = self.port.referrers(ReferrerQuery(tuple(sorted(targets)))).referrers
             wanted = sorted(text for text, record in records.items() if record.edges)
             if wanted != [record.key.text for record in found]:
                 problems.append("the look-up of referrers is not what the records say")

@@ -19,7 +19,7 @@ from emco_store.contracts.proof.places import Place
 from emco_store.contracts.proof.running import Load
 
 _ROUND_S: Final = 12.0
-_LEAST_ROUND_S: Final = 2.0
+_MIN_ROUND_S: Final = 2.0
 _KEPT: Final = 20
 
 
@@ -141,7 +141,7 @@ def rounds(
     for number in count():
         load, nemesis = combined[number % len(combined)]
         left_s = None if budget.seconds is None else budget.seconds - (time.monotonic() - begun)
-        if number and (number == len(combined) if left_s is None else left_s < _LEAST_ROUND_S):
+        if number and (number == len(combined) if left_s is None else left_s < _MIN_ROUND_S):
             return
         folder = out / f"round-{number}"
         folder.mkdir(parents=True)

@@ -62,4 +62,4 @@ def at_url(url: str) -> Backend:
         from emco_store.backends.mongo.backend import MongoBackend  # noqa: PLC0415 - its driver may not be there
 
         return MongoBackend(url)
-    raise NotSupported(f"Cannot open {scheme!r:.40} in a proof.", do="use redis://… or mongodb://….")
+    raise NotSupported(f"Cannot open {scheme!r:.40} in a proof.", hint="use redis://… or mongodb://….")

@@ -18,7 +18,7 @@ from emco_store.core.records import Record
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
 from emco_store.errors import DeleteRestricted, StoreError
-from emco_store.ports import Follow, Port, Scan
+from emco_store.ports import Port, ReferrerQuery, Scan
 
 HUBS: Final = 4
 _PAGE: Final = 500
@@ -176,7 +176,9 @@ def _look_up_problems(port: Port, records: Mapping[str, Record]) -> list[str]:
             wanted[target].add(text)
     problems: list[str] = []
     for target, texts in wanted.items():
-        found = {record.key.text for record in port.referrers(Follow((target,), limit=len(records) + 1)).referrers}
+        found = {
+            record.key.text for record in port.referrers(ReferrerQuery((target,), limit=len(records) + 1)).referrers
+        }
         problems += [f"{text} refers to {target}, and the look-up does not say so" for text in sorted(texts - found)]
         problems += [f"{text} does not refer to {target}, as the look-up says" for text in sorted(found - texts)]
     return problems

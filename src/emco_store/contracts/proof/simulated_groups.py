@@ -30,7 +30,7 @@ class GroupingPort(SimulatedReads, TaskMongoPort):
         TaskMongoPort.__init__(self, _NoDatabase(), "simulated", NAMESPACE, owned=False, deadline_s=DEADLINE_S)
         SimulatedReads.__init__(self, site)
 
-    async def _write(self, commits: Sequence[Commit], within_s: float, *, boldly: bool) -> bool:  # noqa: ARG002 - the base's
+    async def _write(self, commits: Sequence[Commit], within_s: float, *, optimistic: bool) -> bool:  # noqa: ARG002 - the base's
         """Send the statements, and then the commit; of a commit that goes alone both at once, as its statements may."""
         told = " ".join(commit.txid for commit in commits)
         server, network, client = self.site.server, self.site.network, self.site.client

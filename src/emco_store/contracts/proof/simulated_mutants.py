@@ -102,12 +102,12 @@ class AnswersInTheWrongOrder(GroupingPort):
 class WritesInHalves(GroupingPort):
     """Writes a group as two transactions."""
 
-    async def _write(self, commits: Sequence[Commit], within_s: float, *, boldly: bool) -> bool:
+    async def _write(self, commits: Sequence[Commit], within_s: float, *, optimistic: bool) -> bool:
         """Write the first half, then the second."""
         half = len(commits) // 2
-        if half and not await super()._write(commits[:half], within_s, boldly=boldly):
+        if half and not await super()._write(commits[:half], within_s, optimistic=optimistic):
             return False
-        await super()._write(commits[half:], within_s, boldly=boldly)
+        await super()._write(commits[half:], within_s, optimistic=optimistic)
         return True
 
 

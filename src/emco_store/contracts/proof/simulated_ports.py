@@ -17,14 +17,14 @@ from emco_store.ports import (
     Audit,
     Audited,
     Commit,
-    Follow,
-    Followed,
     Guarantees,
     Hold,
     Outcome,
     OutcomeLost,
     Port,
     Receipt,
+    ReferrerPage,
+    ReferrerQuery,
     Refusal,
     Scan,
     Unreachable,
@@ -73,7 +73,7 @@ class SimulatedReads:
         """See :meth:`emco_store.ports.Port.scan`."""
         return await self._send("scan", scan.kind, lambda port: port.scan(scan))
 
-    async def referrers(self, follow: Follow) -> Followed:
+    async def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.Port.referrers`."""
         return await self._send("referrers", _texts(follow.targets), lambda port: port.referrers(follow))
 

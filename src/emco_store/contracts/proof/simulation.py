@@ -51,7 +51,7 @@ LONGEST_END_S: Final = 15.0
 """Nor may a client need longer to end when it is cancelled."""
 PROMPT_S: Final = 2.0
 """Nor a call in good weather, when all holds are over."""
-_MOST_STEPS: Final = 3_000_000
+_MAX_STEPS: Final = 3_000_000
 _PATIENCE_S: Final = 3600.0
 _CANCELLED_A_STEP: Final = 0.01
 
@@ -133,7 +133,7 @@ def simulate(wanted: Scenario, out: Path, design: Design | None = None) -> Outco
         design: The port, where it is not the one of the scenario: a broken one.
     """
     seed = wanted.seed
-    loop = VirtualLoop(seeded("order", seed), most_steps=_MOST_STEPS)
+    loop = VirtualLoop(seeded("order", seed), max_steps=_MAX_STEPS)
     result = Outcome(wanted)
     path = out / f"seed-{seed}.jsonl"
     path.unlink(missing_ok=True)

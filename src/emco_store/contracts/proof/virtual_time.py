@@ -37,21 +37,21 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     Args:
         random: Decides what is not asyncio's to say.
-        most_steps: See below.
+        max_steps: See below.
 
     Attributes:
         steps: Callbacks that have run.
-        most_steps: Callbacks after which the run counts as going on for ever.
+        max_steps: Callbacks after which the run counts as going on for ever.
         between: Called before each callback: between any two of them something else may happen.
     """
 
     _ready: deque[asyncio.Handle]
 
-    def __init__(self, random: Random, *, most_steps: int) -> None:
+    def __init__(self, random: Random, *, max_steps: int) -> None:
         super().__init__()
         self.steps = 0
         self._random = random
-        self.most_steps = most_steps
+        self.max_steps = max_steps
         self.between: Callable[[], None] | None = None
         self._now_s = 1.0
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
@@ -99,8 +99,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
             handle = self._ready.popleft()
             if not handle.cancelled():
                 handle._run()  # noqa: SLF001 - what an event loop does
-        if self.steps > self.most_steps:
-            raise Stuck(f"more than {self.most_steps:,} steps: {self._waiting()}")
+        if self.steps > self.max_steps:
+            raise Stuck(f"more than {self.max_steps:,} steps: {self._waiting()}")
 
     def _due(self) -> list[asyncio.TimerHandle]:
         due: list[asyncio.TimerHandle] = []
@@ -188,7 +188,7 @@ def run(loop: VirtualLoop, work: Coroutine[Any, Any, T]) -> T:
 
 def _end(loop: VirtualLoop) -> None:
     """Cancel what a run that failed has left, so that nothing is reported as never awaited."""
-    loop.most_steps = loop.steps + 100_000
+    loop.max_steps = loop.steps + 100_000
     left = sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name())
     for task in left:
         task.cancel()
