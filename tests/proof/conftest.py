@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from emco_store.contracts.proof.places import Place
+from proof.places import Place
 from tests.proof.prove import place_of
 
 ON_EACH = (

@@ -19,9 +19,9 @@ from emco_store.backends.mongo.backend import MongoBackend
 from emco_store.backends.redis.backend import RedisBackend
 from emco_store.contracts.faults import Faults, FaultyBackend
 from emco_store.contracts.harness import CountedIds
-from emco_store.contracts.proof.operations import MODELS, OPERATIONS
-from emco_store.contracts.proof.places import at_url
 from emco_store.ports import Backend
+from proof.operations import MODELS, OPERATIONS
+from proof.places import at_url
 
 Moment = Literal["before", "during", "after"]
 MOMENTS: tuple[Moment, ...] = ("before", "during", "after")

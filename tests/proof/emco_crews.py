@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from emco_store import StoreError, connect, connect_async
-from emco_store.contracts.proof.clients import play, play_async
-from emco_store.contracts.proof.operations import put
-from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
-from emco_store.contracts.proof.places import Place, at_url
+from emco_store.contracts.histories.clients import play, play_async
 from emco_store.core.records import Record
 from emco_store.core.resource import is_model
 from emco_store.ports import Port, Scan
+from proof.operations import put
+from proof.phase import Budget, Phase, PhaseResult
+from proof.places import Place, at_url
 from tests.breakages import models
 from tests.proof.emco_races import RACES, Actor, End, Race, Told, broken, judge
 

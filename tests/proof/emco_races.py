@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from emco_store import F, Key, Ref
-from emco_store.contracts.proof.clients import Ask, Request, Transact
+from emco_store.contracts.histories.clients import Ask, Request, Transact
 from emco_store.core.records import Record
 from tests.breakages.models import (
     Action,

@@ -19,12 +19,12 @@ from redis import Redis, RedisError
 from emco_store import Key, Ref, Resource, StoreError, indexed
 from emco_store.backends.redis.backend import RedisBackend
 from emco_store.backends.redis.server import acl_line
-from emco_store.contracts.proof.nemesis import seeded
-from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
-from emco_store.contracts.proof.places import Place
 from emco_store.core.codec import draft
 from emco_store.core.records import Record
 from emco_store.ports import Commit, Outcome, OutcomeLost, Port, Receipt, Refusal, Scan, Unreachable
+from proof.nemesis import seeded
+from proof.phase import Budget, Phase, PhaseResult
+from proof.places import Place
 from tests.servers.process import HOST, ServerMissing
 from tests.servers.redis_nodes import Node, own_redis
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from emco_store import CASCADE, Key, Ref, Resource, Store, StoreError, connect
-from emco_store.contracts.proof.nemesis import seeded
-from emco_store.contracts.proof.operations import flaws
-from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
-from emco_store.contracts.proof.places import Place, at_url
 from emco_store.core.records import Record
 from emco_store.ports import Scan
+from proof.nemesis import seeded
+from proof.operations import flaws
+from proof.phase import Budget, Phase, PhaseResult
+from proof.places import Place, at_url
 from tests.proof.leftovers import end, short_lives, wait_for_quiet
 
 CLIENTS = 4

@@ -10,7 +10,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from emco_store.contracts.proof.places import Place
+from proof.places import Place
 
 NAME = "transactionLifetimeLimitSeconds"
 SHORT_S = 2

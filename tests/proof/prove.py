@@ -14,12 +14,12 @@ from pathlib import Path
 from emco_store import MemoryBackend
 from emco_store.backends.redis.backend import RedisBackend
 from emco_store.connect import SystemClock
-from emco_store.contracts.proof import crashes, simulation
-from emco_store.contracts.proof.phase import Phase
-from emco_store.contracts.proof.phases import phases
-from emco_store.contracts.proof.places import Place
-from emco_store.contracts.proof.proving import prove
-from emco_store.contracts.proof.report import Report
+from proof import crashes, simulation
+from proof.phase import Phase
+from proof.phases import phases
+from proof.places import Place
+from proof.proving import prove
+from proof.report import Report
 from tests.backends.shared import SharedClients
 from tests.proof import emco_crews, ended_scripts, killed_load, wire_crashes
 from tests.proof.faults import aof, server_faults

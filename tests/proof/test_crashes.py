@@ -11,11 +11,11 @@ import pytest
 from emco_store import MemoryBackend
 from emco_store.contracts.faults import ClientDied
 from emco_store.contracts.harness import Mode
-from emco_store.contracts.proof.crashes import Dying, Point, Scene, crash, crash_points
-from emco_store.contracts.proof.operations import OPERATIONS, state
-from emco_store.contracts.proof.phase import Budget, PhaseResult
-from emco_store.contracts.proof.places import Place
 from emco_store.ports import Commit
+from proof.crashes import Dying, Point, Scene, crash, crash_points
+from proof.operations import OPERATIONS, state
+from proof.phase import Budget, PhaseResult
+from proof.places import Place
 from tests.proof.ended_scripts import ended_scripts
 from tests.proof.killed_load import killed_load
 from tests.proof.prove import place_of

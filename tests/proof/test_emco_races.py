@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from emco_store import Key, MemoryBackend, connect
-from emco_store.contracts.proof.phase import Budget
 from emco_store.ports import Commit, Scan
+from proof.phase import Budget
 from tests.breakages.models import CompositeApp, Project
 from tests.proof.emco_crews import breakages
 from tests.proof.emco_page import NUMBERS, PAGE, page

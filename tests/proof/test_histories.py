@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emco_store.contracts.proof.history import Recorder, Result, read
+from emco_store.contracts.histories.history import Recorder, Result, read
 
 
 def test_operation_is_read_as_it_was_written(tmp_path):

@@ -11,18 +11,18 @@ import pytest
 
 from emco_store import MemoryBackend, connect
 from emco_store.contracts.faults import Faults, FaultyBackend
-from emco_store.contracts.proof.models import Hub, Pin
-from emco_store.contracts.proof.nemesis import seeded
-from emco_store.contracts.proof.simulated_groups import GroupingPort, PipingPort
-from emco_store.contracts.proof.simulated_network import CALM, Client, Network, Server, Weather
-from emco_store.contracts.proof.simulated_ports import Site
-from emco_store.contracts.proof.virtual_time import VirtualLoop, run, virtual_time
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.core.refs import Ref
 from emco_store.errors import MissingReference, UnknownOutcome
 from emco_store.ports import Commit, Fenced, OutcomeLost, Receipt, Refusal
 from emco_store.turns import AsyncTurns
+from proof.models import Hub, Pin
+from proof.nemesis import seeded
+from proof.simulated_groups import GroupingPort, PipingPort
+from proof.simulated_network import CALM, Client, Network, Server, Weather
+from proof.simulated_ports import Site
+from proof.virtual_time import VirtualLoop, run, virtual_time
 
 PIN = Pin(name="p", to=Ref("Hub/h"))
 

@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from emco_store.contracts.proof.history import Operation, Result
-from emco_store.contracts.proof.linearizability import apply, check
+from emco_store.contracts.histories.history import Operation, Result
+from emco_store.contracts.histories.linearizability import apply, check
 from tests.proof.written import transaction
 
 CREATE = ("create", "r", 1)

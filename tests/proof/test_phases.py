@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from emco_store.contracts.proof.phase import Budget
-from emco_store.contracts.proof.phases import (
+from emco_store.flows.context import RetryPolicy
+from proof.phase import Budget
+from proof.phases import (
     guards_taken_out,
     interleavings,
     mutants,
@@ -13,8 +14,7 @@ from emco_store.contracts.proof.phases import (
     registers,
     transactions,
 )
-from emco_store.contracts.proof.running import Load
-from emco_store.flows.context import RetryPolicy
+from proof.running import Load
 
 PAIRS = {"memory": 60, "redis": 12, "mongo": 7}
 """So many pairs are interleaved; the first are those that leave references behind when the guards are taken out."""

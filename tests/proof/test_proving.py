@@ -7,10 +7,10 @@ import json
 import pytest
 
 from emco_store import MemoryBackend
-from emco_store.contracts.proof.phase import Phase, PhaseResult
-from emco_store.contracts.proof.places import Place
-from emco_store.contracts.proof.proving import prove
-from emco_store.contracts.proof.report import Report
+from proof.phase import Phase, PhaseResult
+from proof.places import Place
+from proof.proving import prove
+from proof.report import Report
 
 MEMORY = Place("memory", MemoryBackend())
 

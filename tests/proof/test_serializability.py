@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from emco_store.contracts.proof.history import Operation, Result
-from emco_store.contracts.proof.serializability import check
+from emco_store.contracts.histories.history import Operation, Result
+from emco_store.contracts.histories.serializability import check
 from tests.proof.written import append, read, transaction
 
 TOGETHER = (0, 100)

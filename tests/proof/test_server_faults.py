@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from emco_store.contracts.proof.phase import Budget
-from emco_store.contracts.proof.places import Place
+from proof.phase import Budget
+from proof.places import Place
 from tests.proof.faults import aof, mongo_grounds, redis_grounds
 from tests.proof.faults.server_faults import strike_round
 from tests.proof.faults.striking import Series

@@ -15,13 +15,14 @@ from emco_store import Store, connect
 from emco_store.backends.mongo import sending, sync_wire
 from emco_store.backends.redis import sync as redis_sync
 from emco_store.backends.redis.backend import RedisBackend
-from emco_store.contracts.proof import pairs, serializability
-from emco_store.contracts.proof.clients import play
-from emco_store.contracts.proof.history import Recorder, Result, read
-from emco_store.contracts.proof.models import Journal
-from emco_store.contracts.proof.nemesis import seeded
-from emco_store.contracts.proof.workloads import Attempt, Shift, final_reads
+from emco_store.contracts.histories import serializability
+from emco_store.contracts.histories.clients import play
+from emco_store.contracts.histories.history import Recorder, Result, read
+from emco_store.contracts.histories.models import Journal
+from emco_store.contracts.histories.workloads import Attempt, Shift, final_reads
 from emco_store.errors import StoreError
+from proof import pairs
+from proof.nemesis import seeded
 from tests.proof.faults.careful import count_values
 from tests.proof.faults.redis_grounds import SYNCED, promote
 from tests.proof.faults.wire import wired

@@ -9,10 +9,10 @@ from random import Random
 
 import pytest
 
-from emco_store.contracts.proof.phase import Budget
-from emco_store.contracts.proof.simulated_mutants import MUTANTS, caught
-from emco_store.contracts.proof.simulation import again, scenario, simulate, simulation
-from emco_store.contracts.proof.virtual_time import Stuck, VirtualLoop, run
+from proof.phase import Budget
+from proof.simulated_mutants import MUTANTS, caught
+from proof.simulation import again, scenario, simulate, simulation
+from proof.virtual_time import Stuck, VirtualLoop, run
 
 SEEDS = range(36)
 
@@ -35,7 +35,7 @@ def test_broken_port_is_caught(name, tmp_path):
 
 def test_seed_is_the_same_run_in_every_process():
     """Neither the process nor the hashes of texts in it change what a seed stands for."""
-    command = [sys.executable, "-m", "emco_store.contracts.proof.simulation", "--seed", "0", "--count", "9"]
+    command = [sys.executable, "-m", "proof.simulation", "--seed", "0", "--count", "9"]
 
     first, second = (_printed(command, hashes) for hashes in ("1", "2"))
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from emco_store import Outcome, StoreError, connect
 from emco_store.contracts.harness import Mode
-from emco_store.contracts.proof.crashes import ALREADY, Rehearsal, Scene
-from emco_store.contracts.proof.nemesis import seeded
-from emco_store.contracts.proof.operations import MODELS, OPERATIONS, Operation, State, differences, flaws, state
-from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
-from emco_store.contracts.proof.places import Place
+from proof.crashes import ALREADY, Rehearsal, Scene
+from proof.nemesis import seeded
+from proof.operations import MODELS, OPERATIONS, Operation, State, differences, flaws, state
+from proof.phase import Budget, Phase, PhaseResult
+from proof.places import Place
 from tests.proof.dying_client import MOMENTS, Death, Moment, work
 from tests.proof.leftovers import end, short_lives
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from emco_store.contracts.proof.history import Operation, Result
+from emco_store.contracts.histories.history import Operation, Result
 
 
 def transaction(

@@ -12,13 +12,13 @@ from typing import Any, Final
 from emco_store import Outcome, Store, connect
 from emco_store.backends.redis.backend import RedisBackend
 from emco_store.connect import TimeOrderedIds
-from emco_store.contracts.proof.models import Follower, Hub, Spoke, Watcher
-from emco_store.contracts.proof.nemesis import seeded
-from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
-from emco_store.contracts.proof.places import Place
-from emco_store.contracts.proof.running import MODELS, check_store
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
+from proof.models import Follower, Hub, Spoke, Watcher
+from proof.nemesis import seeded
+from proof.phase import Budget, Phase, PhaseResult
+from proof.places import Place
+from proof.running import MODELS, check_store
 from tests.servers.redis_nodes import Node, own_redis
 
 OPTIONS: Final = ("--appendonly", "yes", "--appendfsync", "always", "--aof-load-truncated", "yes")

@@ -13,14 +13,14 @@ from typing import Any, Protocol
 
 from emco_store._aio.store import AsyncStore
 from emco_store.connect import connect, connect_async
-from emco_store.contracts.proof.clients import Ask, Client, Request, Transact, play, play_async, told
-from emco_store.contracts.proof.history import History, Result
-from emco_store.contracts.proof.races import races
-from emco_store.contracts.proof.running import MODELS
-from emco_store.contracts.proof.workloads import SPAN, Attempt, Shift, list_steps
+from emco_store.contracts.histories.clients import Ask, Client, Request, Transact, play, play_async, told
+from emco_store.contracts.histories.history import History, Result
+from emco_store.contracts.histories.workloads import SPAN, Attempt, Shift, list_steps
 from emco_store.errors import Misconfigured, StoreError, Unavailable, UnknownOutcome
 from emco_store.flows.context import RetryPolicy
 from emco_store.ports import Backend
+from proof.races import races
+from proof.running import MODELS
 from tests.proof.faults.striking import ENOUGH_S
 
 PAUSE_S = 0.02
@@ -45,7 +45,7 @@ class Pause:
     """Ask for nothing, for a moment."""
 
     def on(self, store: Any) -> Any:
-        """See :class:`emco_store.contracts.proof.clients.Request`."""
+        """See :class:`emco_store.contracts.histories.clients.Request`."""
         return asyncio.sleep(PAUSE_S) if isinstance(store, AsyncStore) else threading.Event().wait(PAUSE_S)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from emco_store.contracts.proof.places import Place
 from emco_store.ports import Backend, Durability
+from proof.places import Place
 from tests.proof.faults.striking import Strike
 
 

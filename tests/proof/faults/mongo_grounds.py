@@ -13,8 +13,8 @@ from pymongo.errors import PyMongoError
 
 from emco_store.backends.mongo.backend import MongoBackend
 from emco_store.backends.mongo.sync import MongoPort
-from emco_store.contracts.proof.places import Place
 from emco_store.ports import Durability
+from proof.places import Place
 from tests.backends.mongo.members import ReplicaSet, until
 from tests.proof.faults.grounds import Fault, Ground, pause
 from tests.proof.faults.striking import Strike, Watch

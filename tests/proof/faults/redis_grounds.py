@@ -14,8 +14,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from emco_store.backends.redis.backend import RedisBackend
-from emco_store.contracts.proof.places import Place
 from emco_store.ports import AsyncPort, Durability, Port
+from proof.places import Place
 from tests.proof.faults.grounds import Fault, Ground, pause
 from tests.proof.faults.striking import Watch
 from tests.proof.faults.wire import Wire, dropping, swallowing, wired

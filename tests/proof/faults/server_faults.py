@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Final
 
 from emco_store.connect import connect
-from emco_store.contracts.proof import history, races, serializability
-from emco_store.contracts.proof.history import History, Result
-from emco_store.contracts.proof.nemesis import seeded
-from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
-from emco_store.contracts.proof.places import Place
-from emco_store.contracts.proof.running import MODELS, check_store, read_finally
-from emco_store.contracts.proof.workloads import Shift
+from emco_store.contracts.histories import history, serializability
+from emco_store.contracts.histories.history import History, Result
+from emco_store.contracts.histories.workloads import Shift
 from emco_store.ports import Outcome
+from proof import races
+from proof.nemesis import seeded
+from proof.phase import Budget, Phase, PhaseResult
+from proof.places import Place
+from proof.running import MODELS, check_store, read_finally
 from tests.proof.faults import mongo_grounds, redis_grounds
 from tests.proof.faults.careful import WORKLOADS, Loose, count_values, play_all
 from tests.proof.faults.grounds import Ground

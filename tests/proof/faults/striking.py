@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from emco_store.contracts.proof.history import Recorder
+from emco_store.contracts.histories.history import Recorder
 
 ENOUGH_S = 180.0
 """For how long nothing may happen before a run is given up; a failover on a slow machine takes some of it."""

@@ -14,8 +14,8 @@ from sortedcontainers import SortedList
 
 from emco_store.backends.memory import MemoryBackend
 from emco_store.contracts.faults import ClientDied
-from emco_store.contracts.proof.virtual_time import VirtualLoop
 from emco_store.ports import Commit, Outcome, Receipt, Refusal
+from proof.virtual_time import VirtualLoop
 
 T = TypeVar("T")
 NAMESPACE: Final = "simulated"

@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 from traceback import format_exc
 from typing import Final
 
-from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
-from emco_store.contracts.proof.places import Place
-from emco_store.contracts.proof.report import Report
+from proof.phase import Budget, Phase, PhaseResult
+from proof.places import Place
+from proof.report import Report
 
 HISTORIES: Final = "histories"
 """The folder beside the report for what led to violations."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from emco_store._aio.store import AsyncStore
 from emco_store._sync.store import Store
-from emco_store.contracts.proof.history import Call as Recorded, Result
+from emco_store.contracts.histories.history import Call as Recorded, Result
 from emco_store.errors import StoreError, UnknownOutcome
 from emco_store.ports import Outcome
 

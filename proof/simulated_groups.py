@@ -16,9 +16,9 @@ from emco_store.backends.mongo.errors import Collided
 from emco_store.backends.mongo.task import TaskMongoPort
 from emco_store.backends.redis.errors import lost
 from emco_store.backends.redis.task import TaskRedisPort
-from emco_store.contracts.proof.simulated_network import NAMESPACE, NoAnswer, NotSent, Server
-from emco_store.contracts.proof.simulated_ports import SimulatedReads, Site
 from emco_store.ports import Commit, OutcomeLost, Receipt, Refusal
+from proof.simulated_network import NAMESPACE, NoAnswer, NotSent, Server
+from proof.simulated_ports import SimulatedReads, Site
 
 DEADLINE_S = 3.0
 

@@ -8,9 +8,9 @@ from functools import partial
 from random import Random
 from typing import Any, Final
 
-from emco_store.contracts.proof.clients import Ask, Client, Script, Transact, told
-from emco_store.contracts.proof.history import Recorder
-from emco_store.contracts.proof.models import Journal, Register
+from emco_store.contracts.histories.clients import Ask, Client, Script, Transact, told
+from emco_store.contracts.histories.history import Recorder
+from emco_store.contracts.histories.models import Journal, Register
 from emco_store.core.keys import Key
 from emco_store.errors import AlreadyExists, Conflict, NotFound, StoreError
 

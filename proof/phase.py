@@ -14,9 +14,9 @@ from itertools import count
 from pathlib import Path
 from typing import Final, Protocol
 
-from emco_store.contracts.proof.nemesis import Nemesis
-from emco_store.contracts.proof.places import Place
-from emco_store.contracts.proof.running import Load
+from proof.nemesis import Nemesis
+from proof.places import Place
+from proof.running import Load
 
 _ROUND_S: Final = 12.0
 _MIN_ROUND_S: Final = 2.0

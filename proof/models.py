@@ -1,4 +1,4 @@
-"""The resources of the workloads."""
+"""The resources of the reference races: hot targets, and all kinds of resources that refer to them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,6 @@ from typing import Annotated
 from emco_store.core.indexing import unique
 from emco_store.core.refs import Ref, Rule, on_delete
 from emco_store.core.resource import Resource
-
-
-class Journal(Resource):
-    """A list that transactions read and append to."""
-
-    entries: list[int] = []
-
-
-class Register(Resource):
-    """A value with a version; ``born`` is the value that it was created with, and tells it from its predecessors."""
-
-    born: int
-    value: int
 
 
 class Hub(Resource):

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from emco_store.contracts.proof.graph import Edge, Graph, cycle_through
-from emco_store.contracts.proof.history import Operation, Result
+from emco_store.contracts.histories.graph import Edge, Graph, cycle_through
+from emco_store.contracts.histories.history import Operation, Result
 
 EXAMPLES: Final = 3
 """Counterexamples of each kind that are written out."""

@@ -15,17 +15,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from emco_store.connect import connect, connect_async
-from emco_store.contracts.proof import history
-from emco_store.contracts.proof.clients import Client, play, play_async
-from emco_store.contracts.proof.history import History, Recorder
-from emco_store.contracts.proof.models import Follower, Hub, Journal, Pin, Register, Rim, Spoke, Watcher
-from emco_store.contracts.proof.nemesis import ClientFaults, Nemesis, during, seeded
-from emco_store.contracts.proof.places import Place, at_url
-from emco_store.contracts.proof.races import races
-from emco_store.contracts.proof.workloads import Shift, final_reads, lists, registers
+from emco_store.contracts.histories import history
+from emco_store.contracts.histories.clients import Client, play, play_async
+from emco_store.contracts.histories.history import History, Recorder
+from emco_store.contracts.histories.models import Journal, Register
+from emco_store.contracts.histories.workloads import Shift, final_reads, lists, registers
 from emco_store.core.resource import Resource
 from emco_store.flows.context import RetryPolicy
 from emco_store.ports import Backend
+from proof.models import Follower, Hub, Pin, Rim, Spoke, Watcher
+from proof.nemesis import ClientFaults, Nemesis, during, seeded
+from proof.places import Place, at_url
+from proof.races import races
 
 MODELS: Final[tuple[type[Resource], ...]] = (Journal, Register, Hub, Pin, Spoke, Rim, Follower, Watcher)
 WORKLOADS: Final[dict[str, Callable[[Shift], Client]]] = {"lists": lists, "registers": registers, "races": races}

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from emco_store.contracts.proof.history import Operation, Result
+from emco_store.contracts.histories.history import Operation, Result
 
 MAX_CONFIGURATIONS: Final = 100_000
 """Possibilities at one moment, above which a register counts as undecided."""

@@ -18,8 +18,6 @@ from typing import Any, Final
 from emco_store.connect import connect
 from emco_store.contracts.harness import AT_ONCE, CountedIds, SetClock
 from emco_store.contracts.interleavings import Ending, Result
-from emco_store.contracts.proof.places import Place
-from emco_store.contracts.proof.races import dangling, scan_all
 from emco_store.contracts.scripts import (
     Script,
     begin_with,
@@ -34,6 +32,8 @@ from emco_store.core.documents import decode
 from emco_store.core.refs import Rule
 from emco_store.errors import Conflict, StoreError
 from emco_store.ports import AsyncPort, Commit, Port, Receipt, ReferrerQuery
+from proof.places import Place
+from proof.races import dangling, scan_all
 
 _GATED: Final = frozenset({"get", "scan", "referrers", "commit", "settle", "hold", "release"})
 _WITHIN_S: Final = 120.0

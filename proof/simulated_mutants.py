@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from emco_store.backends.redis.kept import Link
 from emco_store.backends.redis.wire import AsyncWire
-from emco_store.contracts.proof.simulated_groups import GroupingPort, PipingPort
-from emco_store.contracts.proof.simulated_ports import Design, PlainPort, Site
-from emco_store.contracts.proof.simulated_wire import SharingPort
-from emco_store.contracts.proof.simulation import scenario, simulate
 from emco_store.ports import Commit, Hold, Outcome, OutcomeLost, Receipt, Refusal
 from emco_store.turns import AsyncTurns, Ticket
+from proof.simulated_groups import GroupingPort, PipingPort
+from proof.simulated_ports import Design, PlainPort, Site
+from proof.simulated_wire import SharingPort
+from proof.simulation import scenario, simulate
 
 Reply = Receipt | Refusal
 WITHIN: Final = 40

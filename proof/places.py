@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from emco_store.contracts.proof.mutants import broken
 from emco_store.errors import NotSupported
 from emco_store.ports import Backend
+from proof.mutants import broken
 
 
 @dataclass(frozen=True, slots=True)

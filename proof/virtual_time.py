@@ -20,7 +20,7 @@ from uuid import UUID
 
 import tenacity
 
-from emco_store.contracts.proof import history
+from emco_store.contracts.histories import history
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

@@ -14,8 +14,10 @@ from emco_store.connect import connect, connect_async
 from emco_store.contracts.blocking import Loop, blocking, raw
 from emco_store.contracts.faults import ClientDied, Faults, FaultyBackend, Moment, Name
 from emco_store.contracts.harness import AT_ONCE, CountedIds, Mode
-from emco_store.contracts.proof.nemesis import seeded
-from emco_store.contracts.proof.operations import (
+from emco_store.errors import AlreadyExists, Conflict, NotFound
+from emco_store.ports import Commit, Outcome, Port, Receipt
+from proof.nemesis import seeded
+from proof.operations import (
     BLOCKING_ONLY,
     MODELS,
     OPERATIONS,
@@ -27,10 +29,8 @@ from emco_store.contracts.proof.operations import (
     flaws,
     state,
 )
-from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
-from emco_store.contracts.proof.places import Place
-from emco_store.errors import AlreadyExists, Conflict, NotFound
-from emco_store.ports import Commit, Outcome, Port, Receipt
+from proof.phase import Budget, Phase, PhaseResult
+from proof.places import Place
 
 Recovery = Literal["resolve", "repeat"]
 ALREADY: Final = (AlreadyExists, NotFound)

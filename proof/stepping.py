@@ -14,16 +14,16 @@ from random import Random
 from typing import Any
 
 from emco_store.connect import connect
-from emco_store.contracts.proof import history
-from emco_store.contracts.proof.clients import Client, play
-from emco_store.contracts.proof.history import Call, History, Recorder, Result
-from emco_store.contracts.proof.models import Journal, Register
-from emco_store.contracts.proof.mutants import MutantBackend, Pause
-from emco_store.contracts.proof.nemesis import seeded
-from emco_store.contracts.proof.places import Place
-from emco_store.contracts.proof.workloads import Attempt, Shift, final_reads, list_steps, registers
+from emco_store.contracts.histories import history
+from emco_store.contracts.histories.clients import Client, play
+from emco_store.contracts.histories.history import Call, History, Recorder, Result
+from emco_store.contracts.histories.models import Journal, Register
+from emco_store.contracts.histories.workloads import Attempt, Shift, final_reads, list_steps, registers
 from emco_store.errors import StoreError, UnknownOutcome
 from emco_store.flows.context import RetryPolicy
+from proof.mutants import MutantBackend, Pause
+from proof.nemesis import seeded
+from proof.places import Place
 
 CLIENTS = 4
 _COLD = 1

@@ -13,9 +13,9 @@ from redis import exceptions
 
 from emco_store.backends.redis.errors import lost
 from emco_store.backends.redis.task import TaskRedisPort
-from emco_store.contracts.proof.simulated_network import LATEST_S, NAMESPACE, PATIENCE_S
-from emco_store.contracts.proof.simulated_ports import SimulatedReads, Site
 from emco_store.ports import Commit, Receipt, Refusal
+from proof.simulated_network import LATEST_S, NAMESPACE, PATIENCE_S
+from proof.simulated_ports import SimulatedReads, Site
 
 
 class SharingPort(SimulatedReads, TaskRedisPort):

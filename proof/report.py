@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from emco_store.contracts.proof.phase import Phase, PhaseResult
-from emco_store.contracts.proof.plots import bars
+from proof.phase import Phase, PhaseResult
+from proof.plots import bars
 
 NOT_COVERED: Final = (
     "Power loss: what a disk says that it has written is believed.",

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from emco_store.contracts.proof import linearizability, pairs, races, serializability
-from emco_store.contracts.proof.history import History, Result
-from emco_store.contracts.proof.mutants import DEFECTS
-from emco_store.contracts.proof.nemesis import Calm, Lossy, seeded
-from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult, Round, loads, rounds
-from emco_store.contracts.proof.places import Place
-from emco_store.contracts.proof.running import Load, check_store, read_finally, run
-from emco_store.contracts.proof.stepping import run_lists, run_registers
+from emco_store.contracts.histories import linearizability, serializability
+from emco_store.contracts.histories.history import History, Result
+from proof import pairs, races
+from proof.mutants import DEFECTS
+from proof.nemesis import Calm, Lossy, seeded
+from proof.phase import Budget, Phase, PhaseResult, Round, loads, rounds
+from proof.places import Place
+from proof.running import Load, check_store, read_finally, run
+from proof.stepping import run_lists, run_registers
 
 EVERYWHERE: Final = ("memory", "redis", "mongo")
 _SERIES: Final = 500
@@ -127,7 +128,7 @@ def _explored(place: Place, budget: Budget, seed: int, result: PhaseResult) -> p
     begun = time.monotonic()
     todo = [(family, pair) for family in pairs.families() for pair in family.pairs()]
     seeded("pairs", seed).shuffle(todo)
-    todo.sort(key=lambda one: _CLASSIC != {script.name for script in one[1]})
+    todo.sort(key=lambda one: {script.name for script in one[1]} != _CLASSIC)
     tally = pairs.Tally()
     with pairs.stage_at(place) as stage:
         for family, pair in todo[: budget.operations]:

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from emco_store.contracts.proof.clients import Ask, Client, told
-from emco_store.contracts.proof.history import History, Result
-from emco_store.contracts.proof.models import Follower, Hub, Pin, Rim, Spoke, Watcher
-from emco_store.contracts.proof.nemesis import COMMITS
-from emco_store.contracts.proof.workloads import Shift
+from emco_store.contracts.histories.clients import Ask, Client, told
+from emco_store.contracts.histories.history import History, Result
+from emco_store.contracts.histories.workloads import Shift
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
 from emco_store.errors import DeleteRestricted, StoreError
 from emco_store.ports import Port, ReferrerQuery, Scan
+from proof.models import Follower, Hub, Pin, Rim, Spoke, Watcher
+from proof.nemesis import COMMITS
 
 HUBS: Final = 4
 _PAGE: Final = 500

@@ -1,7 +1,7 @@
 """Whole runs in virtual time, by a seed: services, a network that loses and delays, clients that die, a judgement.
 
 A seed decides everything: which port, which workload, what goes wrong and when, who goes first. So a run that found
-something is there again: ``python -m emco_store.contracts.proof.simulation --seed 17``.
+something is there again: ``python -m proof.simulation --seed 17``.
 """
 
 from __future__ import annotations
@@ -22,23 +22,24 @@ from typing import Any, Final
 from emco_store._aio.store import AsyncStore
 from emco_store.connect import connect_async
 from emco_store.contracts.faults import ClientDied
-from emco_store.contracts.proof import linearizability, races, serializability
-from emco_store.contracts.proof.clients import play_async
-from emco_store.contracts.proof.history import History, Recorder, read
-from emco_store.contracts.proof.models import Hub
-from emco_store.contracts.proof.nemesis import seeded
-from emco_store.contracts.proof.phase import Budget, Phase, PhaseResult
-from emco_store.contracts.proof.places import Place
-from emco_store.contracts.proof.running import MODELS, WORKLOADS, check_store, read_finally
-from emco_store.contracts.proof.simulated_network import CALM, LATEST_S, NAMESPACE, Client, Network, Server, Weather
-from emco_store.contracts.proof.simulated_ports import Book, Design, PlainPort, Site, Watched
-from emco_store.contracts.proof.virtual_time import SeededIds, Stuck, VirtualClock, VirtualLoop, run, virtual_time
-from emco_store.contracts.proof.workloads import Shift
+from emco_store.contracts.histories import linearizability, serializability
+from emco_store.contracts.histories.clients import play_async
+from emco_store.contracts.histories.history import History, Recorder, read
+from emco_store.contracts.histories.workloads import Shift
 from emco_store.core.flaws import FlawKind
 from emco_store.core.keys import Key
 from emco_store.errors import StoreError
 from emco_store.flows.context import RetryPolicy
 from emco_store.ports import AsyncPort
+from proof import races
+from proof.models import Hub
+from proof.nemesis import seeded
+from proof.phase import Budget, Phase, PhaseResult
+from proof.places import Place
+from proof.running import MODELS, WORKLOADS, check_store, read_finally
+from proof.simulated_network import CALM, LATEST_S, NAMESPACE, Client, Network, Server, Weather
+from proof.simulated_ports import Book, Design, PlainPort, Site, Watched
+from proof.virtual_time import SeededIds, Stuck, VirtualClock, VirtualLoop, run, virtual_time
 
 STORM: Final = Weather(
     not_sent=0.03, lost_request=0.02, lost_reply=0.03, late=0.05, again=0.02, slow=0.2, collided=0.3, cut=0.3
@@ -110,8 +111,8 @@ class Outcome:
 
 def designs() -> dict[str, Design]:
     """Give the ports by their names: one that commits alone, and those that group or share as on MongoDB and Redis."""
-    from emco_store.contracts.proof.simulated_groups import GroupingPort, PipingPort  # noqa: PLC0415 - their drivers
-    from emco_store.contracts.proof.simulated_wire import SharingPort  # noqa: PLC0415 - its driver
+    from proof.simulated_groups import GroupingPort, PipingPort  # noqa: PLC0415 - their drivers
+    from proof.simulated_wire import SharingPort  # noqa: PLC0415 - its driver
 
     return {"plain": PlainPort, "grouping": GroupingPort, "piping": PipingPort, "sharing": SharingPort}
 
@@ -409,7 +410,7 @@ def _add(result: PhaseResult, one: Outcome) -> None:
 
 def again(seed: int) -> str:
     """Give the command that runs a seed again."""
-    return f"python -m emco_store.contracts.proof.simulation --seed {seed}"
+    return f"python -m proof.simulation --seed {seed}"
 
 
 PHASE: Final = Phase(

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from emco_store.contracts.proof.simulated_network import Client, Network, NoAnswer, NotSent, Server
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
@@ -29,6 +28,7 @@ from emco_store.ports import (
     Scan,
     Unreachable,
 )
+from proof.simulated_network import Client, Network, NoAnswer, NotSent, Server
 
 T = TypeVar("T")
 ASKED: Final = "asked how it ended"
