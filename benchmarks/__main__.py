@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import astuple
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from benchmarks import report
+from benchmarks import against, report
 from benchmarks.bench import Bench
 from benchmarks.items import Item, every_item
 from benchmarks.machine import describe
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str]) -> int:
     effort = QUICK if known.quick else FULL if known.full else USUAL
     effort = Effort(known.rounds or effort.rounds, effort.operations, effort.seconds, effort.scale, effort.sizes)
     with servers({server for one in wanted for server in one.needs}) as found:
+        if known.against:
+            return compare([one for one in wanted if isinstance(one, Item)], Path(known.against), effort, found)
         results = run(wanted, effort, found) | {"is_quick": known.quick}
     print(report.terminal(results))
     if known.out:
@@ -62,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", metavar="NAME", help="items whose name holds this; repeatable")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds, 7 unless it is quick")
     parser.add_argument("--out", metavar="FOLDER", help="write performance.md and performance/ there, e.g. docs")
+    parser.add_argument("--against", metavar="FOLDER", help="compare with another checkout, in alternating rounds")
     parser.add_argument("--list", action="store_true", help="the names of all items")
     return parser
 
@@ -115,6 +119,17 @@ def run(wanted: Sequence[Item | Growth], effort: Effort, found: dict[str, tuple[
             results["problems"].append(f"{one.name}: {type(problem).__name__}: {problem}")
         say(f"done in {perf_counter() - begun:.1f} s", end="\n")
     return results
+
+
+def compare(wanted: Sequence[Item], other: Path, effort: Effort, found: dict[str, tuple[str, str]]) -> int:
+    """Print this checkout's figures beside those of another one; return 0, since a ratio is for people to judge."""
+    urls = {name: url for name, (url, _) in found.items()}
+    print(against.HEAD)
+    for one in wanted:
+        if all(server in found for server in one.needs):
+            for row in against.compare(other.resolve(), one.name, urls, astuple(effort)):
+                print(row, flush=True)
+    return 0
 
 
 def _speaker(name: str) -> Callable[..., None]:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import pieces
+from benchmarks import against, pieces
 from benchmarks.goals import GOALS
 from benchmarks.items import every_item
 from benchmarks.plots import plot
@@ -63,3 +63,14 @@ def test_plot_is_well_formed():
 
 def _has_figures(item):
     return any(one["role"] == "ours" and one["seconds"] for one in item["contenders"])
+
+
+def test_comparison_with_another_checkout_has_a_row_for_each_contender(tmp_path):
+    """Both checkouts do the same rounds; here the other one is a copy of this one under another name."""
+    (tmp_path / "other").symlink_to(ROOT, target_is_directory=True)
+
+    rows = list(against.compare(tmp_path / "other", "memory-get", {}, (2, 20, 0.1, 0.05, (100,))))
+
+    assert [("memory-get", "emco_store")] == [(row.item, row.name) for row in rows]
+    assert 2 == len(rows[0].rounds)
+    assert all(took.wall_s > 0 for pair in rows[0].rounds for took in pair)
