@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from emco_store.core.indexing import unique
-from emco_store.core.refs import Ref, Rule, on_delete
+from emco_store.core.refs import Ref, on_delete
 from emco_store.core.resource import Resource
+from emco_store.core.rules import Rule
 
 
 class Hub(Resource):

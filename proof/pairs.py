@@ -29,7 +29,7 @@ from emco_store.contracts.scripts import (
     scripts_of_values,
 )
 from emco_store.core.documents import decode
-from emco_store.core.refs import Rule
+from emco_store.core.rules import Rule
 from emco_store.errors import Conflict, StoreError
 from emco_store.ports import AsyncPort, Commit, Port, Receipt, ReferrerQuery
 from proof.places import Place

@@ -16,8 +16,9 @@ from emco_store.core.keys import Key
 from emco_store.core.opaque import Opaque
 from emco_store.core.plan import Blocker, Change, Deletion, Plan
 from emco_store.core.query import F, Page
-from emco_store.core.refs import Ref, Rule, on_delete, reference
+from emco_store.core.refs import Ref, on_delete, reference
 from emco_store.core.resource import Meta, Resource
+from emco_store.core.rules import CASCADE, PROTECT, REMOVE, RESTRICT, SET_DEFAULT, SET_NULL, Rule
 from emco_store.errors import (
     AlreadyExists,
     Conflict,
@@ -37,13 +38,6 @@ from emco_store.errors import (
 from emco_store.flows.checking import CheckPage, Repaired
 from emco_store.flows.context import RetryPolicy
 from emco_store.ports import Durability, Guarantees, Outcome
-
-RESTRICT = Rule.RESTRICT
-PROTECT = Rule.PROTECT
-CASCADE = Rule.CASCADE
-SET_NULL = Rule.SET_NULL
-SET_DEFAULT = Rule.SET_DEFAULT
-REMOVE = Rule.REMOVE
 
 __all__ = [
     "CASCADE",

@@ -9,7 +9,7 @@ import pytest
 from emco_store.contracts.faults import FaultyPort
 from emco_store.core.keys import Key
 from emco_store.core.records import PARENT_PATH, Edge, Record
-from emco_store.core.refs import Rule
+from emco_store.core.rules import Rule
 from emco_store.ports import Commit, Receipt
 
 MANY = 100_000

@@ -9,7 +9,7 @@ import pytest
 from emco_store import Key, NotFound, connect
 from emco_store.cli.exits import Exit
 from emco_store.cli.graphs import Arrow, Graph, draw_dot, draw_mermaid, draw_svg, graph_around, graph_of_models, sources
-from emco_store.core.refs import Rule
+from emco_store.core.rules import Rule
 from emco_store.emco import CATALOGUE
 from tests.cli.conftest import EDGE
 from tests.cli.small import Box, Shelf, Tag

@@ -11,7 +11,7 @@ from emco_store.backends.memory import MemoryBackend, MemoryPort, _apply, _Space
 from emco_store.core.documents import decode, encode
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
-from emco_store.core.refs import Rule
+from emco_store.core.rules import Rule
 from emco_store.immediate import ImmediatePort
 from emco_store.ports import (
     Commit,

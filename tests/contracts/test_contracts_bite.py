@@ -13,7 +13,7 @@ from emco_store.contracts.machine import run_machine
 from emco_store.contracts.rules import names_by_rule
 from emco_store.contracts.scripts import begin_with, scripts_for
 from emco_store.contracts.suite import Conformance
-from emco_store.core.refs import Rule
+from emco_store.core.rules import Rule
 from emco_store.errors import StoreError
 from tests.contracts.mutants import MUTANTS
 

@@ -26,7 +26,7 @@ from emco_store.backends.redis.commands import (
 )
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge, Record, Stamp
-from emco_store.core.refs import Rule
+from emco_store.core.rules import Rule
 from emco_store.errors import Misconfigured
 from emco_store.ports import Commit, Fenced, Missing, Moved, Receipt, Refusal, Scan, Stale, Taken
 
@@ -37,7 +37,7 @@ EDGES = st.builds(
     Edge,
     target=KEYS,
     path=st.lists(st.one_of(NAMES, st.integers(0, 9)), min_size=1, max_size=3).map(tuple),
-    rule=st.sampled_from(Rule),
+    rule=st.sampled_from(list(Rule)),
     at_key=st.booleans(),
     default=st.none() | KEYS,
 )

@@ -14,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from emco_store import InvalidResource, Resource, Untyped
-from emco_store.cli.graphs.palette import style_of
 from emco_store.cli.screen import visible
 from emco_store.core.codec import draft
 from emco_store.core.documents import LARGEST_MAX_BYTES, decode
@@ -128,7 +127,7 @@ def card_of(item: Resource | Untyped) -> RenderableType:
     lines: list[RenderableType] = [head, Padding(Text(times, style="dim"), (0, 0, 0, 2), expand=False)]
     lines.append(Padding(Text(write_yaml(_filled(document_of(item))).rstrip()), (0, 0, 0, 2), expand=False))
     for edge in meta.edges:
-        rule = (str(edge.rule), style_of(edge.rule))
+        rule = (str(edge.rule), edge.rule.style)
         line = Text.assemble((visible(edge.place), ""), (" → ", "dim"), edge.target.text, "  ", rule)
         lines.append(Padding(line, (0, 0, 0, 2), expand=False))
     return Group(*lines)

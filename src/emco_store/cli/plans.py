@@ -8,7 +8,6 @@ from rich.text import Text
 from rich.tree import Tree
 
 from emco_store import Deletion, Key, Plan
-from emco_store.cli.graphs.palette import style_of
 from emco_store.cli.screen import visible
 from emco_store.core.plan import count
 
@@ -25,7 +24,7 @@ def plan_tree(plan: Plan) -> Tree:
     for change in plan.updates:
         tree.add(Text.assemble(("~ ", "bold yellow"), visible(str(change))))
     for blocker in plan.blockers:
-        rule = (str(blocker.rule), style_of(blocker.rule))
+        rule = (str(blocker.rule), blocker.rule.style)
         place = visible(blocker.place)
         tree.add(Text.assemble(("! ", "bold red"), f"{blocker.referrer} {place} → {blocker.target}  ", rule))
     return tree
@@ -41,6 +40,6 @@ def _add_deletions(tree: Tree, plan: Plan) -> None:
         line = Text.assemble(("- ", "bold red"), deletion.key.text)
         if deletion.via is not None:
             line.append(f"  {visible(deletion.via.place)} ", style="dim")
-            line.append(str(deletion.via.rule), style=style_of(deletion.via.rule))
+            line.append(str(deletion.via.rule), style=deletion.via.rule.style)
         branch = above.add(line)
         stack.extend((inner, branch) for inner in reversed(below[deletion.key]))

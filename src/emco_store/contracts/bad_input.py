@@ -15,8 +15,9 @@ from emco_store.contracts.rules import rule
 from emco_store.core.indexing import unique
 from emco_store.core.keys import Key
 from emco_store.core.query import F
-from emco_store.core.refs import Ref, Rule, on_delete
+from emco_store.core.refs import Ref, on_delete
 from emco_store.core.resource import Resource
+from emco_store.core.rules import Rule
 from emco_store.errors import InvalidCall, InvalidModel, InvalidResource
 
 NAMES: tuple[Any, ...] = (

@@ -27,7 +27,7 @@ from emco_store.core.documents import decode
 from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
-from emco_store.core.refs import Rule
+from emco_store.core.rules import Rule
 from emco_store.errors import InvalidCall
 from emco_store.ports import Commit, Receipt
 

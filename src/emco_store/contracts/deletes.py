@@ -21,7 +21,7 @@ from emco_store.contracts.models import (
 )
 from emco_store.contracts.rules import rule
 from emco_store.core.query import F
-from emco_store.core.refs import Rule
+from emco_store.core.rules import Rule
 from emco_store.errors import DeleteRestricted, MissingReference, UniqueViolation
 
 

@@ -24,7 +24,7 @@ from emco_store.contracts.scripts import (
     scripts_of_hierarchies,
     scripts_of_values,
 )
-from emco_store.core.refs import Rule
+from emco_store.core.rules import Rule
 from emco_store.errors import Conflict, StoreError
 from emco_store.ports import ReferrerQuery
 

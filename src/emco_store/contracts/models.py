@@ -14,8 +14,9 @@ from pydantic import BaseModel
 
 from emco_store.core.indexing import indexed, unique
 from emco_store.core.opaque import Opaque
-from emco_store.core.refs import Ref, Rule, on_delete, reference
+from emco_store.core.refs import Ref, on_delete, reference
 from emco_store.core.resource import Resource
+from emco_store.core.rules import Rule
 
 
 class Site(Resource):

@@ -12,7 +12,7 @@ from emco_store.contracts.harness import Lab
 from emco_store.contracts.models import Cascade, Crate, Protect, Rack, Remove, Restrict, Safe, SetNull, Site
 from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
-from emco_store.core.refs import Rule
+from emco_store.core.rules import Rule
 from emco_store.errors import Conflict, DeleteRestricted, InvalidCall, NotFound
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from emco_store.contracts.models import REFERRERS, Crate, Item, Parcel, Rack, SetNull, Site
 from emco_store.core.keys import Key
-from emco_store.core.refs import Ref, Rule
+from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
+from emco_store.core.rules import Rule
 
 Step = Callable[[Any, dict[str, Any]], Any]
 """One step of a transaction: given ``tx`` and the notes of the steps before, it gives what it has seen."""

@@ -25,8 +25,9 @@ from emco_store.contracts.models import (
 from emco_store.contracts.rules import rule
 from emco_store.core.codec import Untyped
 from emco_store.core.keys import Key
-from emco_store.core.refs import Ref, Rule, on_delete
+from emco_store.core.refs import Ref, on_delete
 from emco_store.core.resource import Resource
+from emco_store.core.rules import Rule
 from emco_store.errors import DeleteRestricted, NotFound
 
 

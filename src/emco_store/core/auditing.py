@@ -13,16 +13,10 @@ from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.keys import Key
 from emco_store.core.plan import without
 from emco_store.core.records import Edge, Record
-from emco_store.core.refs import Rule
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidResource
 
 Model = type[Resource]
-_EDITS = {
-    Rule.SET_NULL: "puts null in its place, as its rule says",
-    Rule.REMOVE: "takes the entry out, as its rule says",
-    Rule.SET_DEFAULT: "puts the default in its place, as its rule says",
-}
 _Place = tuple[str, str, bool]
 
 
@@ -101,7 +95,7 @@ def amended(
 def _dangling(record: Record, edge: Edge, absent: AbstractSet[Key]) -> Flaw:
     repair = _repair_of(edge, absent)
     if repair is Repair.EDIT:
-        hint = _EDITS[edge.rule]
+        hint = f"{edge.rule.effect}, as its rule says"
     elif repair is Repair.DELETE:
         hint = "deletes it, with all that the rules take along"
     else:
@@ -113,12 +107,10 @@ def _dangling(record: Record, edge: Edge, absent: AbstractSet[Key]) -> Flaw:
 
 
 def _repair_of(edge: Edge, absent: AbstractSet[Key]) -> Repair | None:
-    """Say what a program may do about a reference whose target is not there."""
-    if edge.rule is Rule.CASCADE:
+    """Return what a program may do about a reference whose target is absent."""
+    if edge.rule.cascades:
         return Repair.DELETE
-    if edge.rule is Rule.SET_DEFAULT and (edge.default is None or edge.default in absent):
-        return None
-    return Repair.EDIT if edge.rule in _EDITS else None
+    return Repair.EDIT if edge.rule.can_edit(edge.default, absent) else None
 
 
 def _misplaced(record: Record, known: Record | None) -> Iterator[Flaw]:

@@ -14,7 +14,7 @@ from emco_store.core.documents import decode, encode, is_plain, problems_in
 from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
 from emco_store.core.records import PARENT_PATH, Edge, Record, known_edge
-from emco_store.core.refs import Ref, Rule, as_ref
+from emco_store.core.refs import Ref, as_ref
 from emco_store.core.resource import (
     Lineage,
     Meta,
@@ -188,7 +188,7 @@ def _edges(
         )
         for path, at_key, place, ref in found:
             if ref.key is not None:
-                default = place.default_key(own) if place.rule is Rule.SET_DEFAULT else None
+                default = None if place.fallback is None else place.default_key(own)
                 edges.append(known_edge(ref.text, path, place.rule, at_key, default and default.text))
             if at_key:
                 keys.add(ref.text)

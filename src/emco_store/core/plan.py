@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from emco_store.core.documents import decode, encode
 from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge, Record
-from emco_store.core.refs import Rule
+from emco_store.core.rules import Rule
 from emco_store.errors import InvalidResource
 
 
@@ -56,8 +56,8 @@ class Change:
     edge: Edge
 
     def __str__(self) -> str:
-        becomes = {Rule.SET_NULL: "null", Rule.SET_DEFAULT: str(self.edge.default), Rule.REMOVE: "removed"}
-        return f"{self.key} {self.edge.place} -> {becomes[self.edge.rule]} ({self.edge.rule})"
+        rule = self.edge.rule
+        return f"{self.key} {self.edge.place} -> {rule.becomes(self.edge.default)} ({rule})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def without(record: Record, lost: Sequence[Edge], now_us: int) -> Record:
 
     Args:
         record: The record.
-        lost: Edges of it whose rule is SET_NULL, SET_DEFAULT or REMOVE.
+        lost: Edges of it whose rules edit.
         now_us: The time of the change, in microseconds since 1970, UTC.
 
     Raises:
@@ -119,18 +119,21 @@ def without(record: Record, lost: Sequence[Edge], now_us: int) -> Record:
 
     Rules: DEL-4 to DEL-6, ALL-2, BAD-8.
     """
-    removed = sorted({edge.path for edge in lost if edge.rule is Rule.REMOVE}, reverse=True)
-    replaced = {edge.path: edge for edge in lost if edge.rule is not Rule.REMOVE and not _lies_in(edge.path, removed)}
+    removed = sorted({edge.path for edge in lost if edge.rule.removes}, reverse=True)
+    replaced = {
+        edge.path: edge.rule.replacement(edge.default)
+        for edge in lost if not edge.rule.removes and not _lies_in(edge.path, removed)
+    }  # fmt: skip
     document = _edited(record, replaced, removed)
     edges: list[Edge] = []
     for edge in record.edges:
         if _lies_in(edge.path, removed):
             continue
-        rule = replaced.get(edge.path)
-        if rule is not None and not edge.at_key:
-            if rule.rule is Rule.SET_NULL or edge.default is None:
+        if edge.path in replaced and not edge.at_key:
+            target = replaced[edge.path]
+            if target is None:
                 continue
-            edge = replace(edge, target=edge.default)  # noqa: PLW2901 - the edge as it is from here on
+            edge = replace(edge, target=target)  # noqa: PLW2901 - the edge as it is from here on
         edges.append(replace(edge, path=_shifted(edge.path, removed)))
     return replace(
         record,
@@ -144,12 +147,12 @@ def without(record: Record, lost: Sequence[Edge], now_us: int) -> Record:
 
 
 def _edited(
-    record: Record, replaced: dict[tuple[str | int, ...], Edge], removed: Iterable[tuple[str | int, ...]]
+    record: Record, replaced: Mapping[tuple[str | int, ...], Key | None], removed: Iterable[tuple[str | int, ...]]
 ) -> bytes:
     try:
         document = decode(record.document)
-        for path, edge in replaced.items():
-            _container(document, path)[path[-1]] = edge.default.text if edge.rule is Rule.SET_DEFAULT else None  # type: ignore[union-attr]  # a default is checked when the class is defined
+        for path, target in replaced.items():
+            _container(document, path)[path[-1]] = None if target is None else target.text
         for path in removed:
             del _container(document, path)[path[-1]]
     except (ValueError, LookupError, TypeError) as problem:
@@ -186,13 +189,13 @@ def _shifted(path: tuple[str | int, ...], removed: Iterable[tuple[str | int, ...
 
 
 def _values(
-    pairs: Iterable[tuple[str, str]], replaced: dict[tuple[str | int, ...], Edge], *, keep_null: bool
+    pairs: Iterable[tuple[str, str]], replaced: Mapping[tuple[str | int, ...], Key | None], *, keep_null: bool
 ) -> Iterable[tuple[str, str]]:
     for name, text in pairs:
-        edge = replaced.get((name,))
-        if edge is None:
+        target = replaced.get((name,))
+        if (name,) not in replaced:
             yield name, text
-        elif edge.rule is Rule.SET_DEFAULT and edge.default is not None:
-            yield name, index_text(edge.default.text)
+        elif target is not None:
+            yield name, index_text(target.text)
         elif keep_null:
             yield name, index_text(None)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pydantic_core import from_json, to_json
 
 from emco_store.core.keys import Key
-from emco_store.core.refs import Rule
+from emco_store.core.rules import Rule
 from emco_store.core.values import value
 
 PARENT_PATH = ("parent",)
@@ -40,7 +40,7 @@ class Edge:
         path: Where it stands in the document; ``("parent",)`` for the parent.
         rule: What the delete of the target does to it.
         at_key: True when it stands in the key of a map, the last step of the path.
-        default: The key that SET_DEFAULT puts in its place.
+        default: The key that is stored for the rule; see :meth:`Rule.replacement`.
     """
 
     target: Key
@@ -84,10 +84,7 @@ def known_edge(target: str, path: tuple[str | int, ...], rule: str, at_key: bool
 def write_edges(edges: tuple[Edge, ...]) -> bytes:
     """Write edges as the JSON text in which backends store them; the same few are written again and again."""
     return to_json(
-        [
-            (edge.target.text, edge.path, edge.rule.value, edge.at_key, edge.default and edge.default.text)
-            for edge in edges
-        ]
+        [(edge.target.text, edge.path, edge.rule, edge.at_key, edge.default and edge.default.text) for edge in edges]
     )
 
 

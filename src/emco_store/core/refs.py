@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast, get_args
 from urllib.parse import unquote
@@ -13,29 +12,13 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from emco_store.core.keys import Key, name_problem
+from emco_store.core.rules import Rule
 from emco_store.errors import InvalidModel
 
 T = TypeVar("T")
 
 MAX_REFERENCE_LENGTH = 8192
 """Characters in the text of one reference."""
-
-
-class Rule(StrEnum):
-    """What the delete of a target does to a reference that points to it."""
-
-    RESTRICT = "RESTRICT"
-    """Block the delete, unless the referrer goes in the same commit."""
-    PROTECT = "PROTECT"
-    """Block the delete, unless the referrer was itself named to be deleted."""
-    CASCADE = "CASCADE"
-    """Delete the referrer too."""
-    SET_NULL = "SET_NULL"
-    """Put null in the place of the reference."""
-    SET_DEFAULT = "SET_DEFAULT"
-    """Put the field's default in the place of the reference."""
-    REMOVE = "REMOVE"
-    """Take the entry out of its list, set or map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +234,7 @@ class RefSpec:
     Attributes:
         owner: The model's class, for the lookup of targets that are named by text.
         targets: Classes of resources, or names of kinds.
+        fallback: The reference that the rule needs in order to replace this one; None where it needs none.
         addresses: For each kind of target, how a text is completed; filled when first needed, because a target may be
             defined after its referrer.
         known: References that are right in any referrer, by their text: the same few come again and again.
@@ -260,7 +244,7 @@ class RefSpec:
     targets: tuple[Any, ...]
     rule: Rule
     options: Reference
-    default: Any = None
+    fallback: Any = None
     addresses: dict[str, Address] = field(default_factory=dict)
     known: dict[str, Ref[Any]] = field(default_factory=dict)
     find: Callable[[Any, Any], Any] | None = None
@@ -300,8 +284,8 @@ class RefSpec:
         return ref
 
     def default_key(self, own: Key) -> Key | None:
-        """Give the key that SET_DEFAULT puts in the place of a reference of the resource ``own``."""
-        return self.bind(self.default, own).key if self.rule is Rule.SET_DEFAULT else None
+        """Return the key that is stored for the rule with a reference of ``own``; None without a fallback."""
+        return None if self.fallback is None else self.bind(self.fallback, own).key
 
     def _is_own_line(self, key: Key, own: Key) -> bool:
         return key.kind == own.kind or any(key.kind == kind for kind, _ in self.owner.__emco__.chain)

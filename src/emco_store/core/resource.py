@@ -11,7 +11,8 @@ from pydantic import BaseModel, PydanticUserError, ValidationError, ValidationIn
 
 from emco_store.core.keys import Key, cached_key, kind_problem, name_problem
 from emco_store.core.records import Edge
-from emco_store.core.refs import Ref, Rule
+from emco_store.core.refs import Ref
+from emco_store.core.rules import RESTRICT, Rule
 from emco_store.core.shapes import bind_field
 from emco_store.core.specs import ModelSpec, is_kind, undefined
 from emco_store.errors import InvalidCall, InvalidModel, InvalidResource
@@ -24,7 +25,6 @@ else:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOT_SHOWN = {"key", "edges"}
 _RESERVED = {"key", "ref", "meta", "kind", "is_stored"}
-_PARENT_RULES = {Rule.RESTRICT, Rule.PROTECT, Rule.CASCADE}
 
 
 class Meta(NamedTuple):
@@ -127,7 +127,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         *,
         parent: type[Resource] | None = None,
         key: Any = ("name",),
-        on_parent_delete: Rule = Rule.RESTRICT,
+        on_parent_delete: Rule = RESTRICT,
         kind: str | None = None,
         abstract: bool = False,
         **kwargs: Any,
@@ -334,10 +334,13 @@ def _key_problems(cls: type[Resource], kind: str, key_fields: tuple[str, ...]) -
 def _parent_problems(cls: type[Resource], kind: str, parent: Any, on_parent_delete: Rule) -> Iterator[str]:
     if cls.model_fields["parent"].annotation != Resource.model_fields["parent"].annotation:
         yield "the field 'parent' is declared by the class argument parent="
-    if on_parent_delete not in _PARENT_RULES:
-        yield f"on_parent_delete={on_parent_delete} cannot work: a resource cannot lose its parent"
+    try:
+        if Rule(on_parent_delete).edits:
+            yield f"on_parent_delete={on_parent_delete} cannot work: a resource cannot lose its parent"
+    except ValueError as problem:
+        yield f"on_parent_delete={problem}"
     if parent is None:
-        if on_parent_delete != Rule.RESTRICT:
+        if on_parent_delete != RESTRICT:
             yield f"on_parent_delete={on_parent_delete} says what becomes of it with its parent, and it has none"
         return
     if not is_model(parent):

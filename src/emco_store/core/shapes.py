@@ -18,7 +18,8 @@ from pydantic.fields import FieldInfo
 from emco_store.core.documents import sort_set
 from emco_store.core.indexing import Index, Unique
 from emco_store.core.keys import Key
-from emco_store.core.refs import OnDelete, Ref, Reference, RefSpec, Rule, as_ref, targets_of
+from emco_store.core.refs import OnDelete, Ref, Reference, RefSpec, as_ref, targets_of
+from emco_store.core.rules import RESTRICT, Rule
 from emco_store.errors import InvalidModel
 
 Step = str | int
@@ -48,7 +49,7 @@ class Node(Protocol):
 
 @dataclass(slots=True)
 class Leaf:
-    """A place for one reference."""
+    """One reference."""
 
     spec: RefSpec
 
@@ -187,17 +188,17 @@ def bind_field(name: str, node: Node, value: Any, own: Key, siblings: Mapping[st
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Site:
     """Where the compiler stands: what surrounds the annotation that it looks at."""
 
     owner: Any
     find: Any
     path: str
-    rule: Rule = Rule.RESTRICT
+    rule: Rule = RESTRICT
     options: Reference = field(default_factory=Reference)
     container: str = ""
     nullable: bool = False
-    least: int = 0
+    min_length: int = 0
     default: Any = None
     siblings: frozenset[str] = frozenset()
     seen: tuple[type, ...] = ()
@@ -207,119 +208,99 @@ class Place:
         name = self.owner.__name__
         return InvalidModel(f"Cannot define {name}: field {self.path!r}.", why=[reason], hint=hint, model=name)
 
-    def marked(self, metadata: Sequence[Any]) -> Place:
+    def marked(self, metadata: Sequence[Any]) -> Site:
         """Take over the markers of an ``Annotated``; ``on_delete`` and ``reference`` hold for all that lies within."""
-        place = self
+        site = self
         for mark in metadata:
             if isinstance(mark, OnDelete):
-                place = replace(place, rule=mark.rule)
+                site = replace(site, rule=mark.rule)
             elif isinstance(mark, Reference):
-                place = replace(place, options=mark)
+                site = replace(site, options=mark)
             elif isinstance(mark, FieldInfo):
-                place = place.marked(mark.metadata)
+                site = site.marked(mark.metadata)
             elif isinstance(getattr(mark, "min_length", None), int):  # annotated_types.MinLen and its like
-                place = replace(place, least=mark.min_length)
-        return place
+                site = replace(site, min_length=mark.min_length)
+        return site
 
 
-def compile_field(name: str, info: FieldInfo, place: Place) -> Node | None:
+def compile_field(name: str, info: FieldInfo, site: Site) -> Node | None:
     """Compile one field of a model; None when it holds neither references nor sets.
 
     Raises:
         InvalidModel: A reference stands where it could not be followed, or its rule cannot work there.
     """
     default = None if info.is_required() else info.get_default(call_default_factory=False)
-    path = f"{place.path}.{name}" if place.path else name
-    if place.path:
-        _check_no_index(info.metadata, replace(place, path=path))
-    at = replace(place, path=path, container="", nullable=False, least=0, default=default).marked(info.metadata)
+    path = f"{site.path}.{name}" if site.path else name
+    if site.path:
+        _check_no_index(info.metadata, replace(site, path=path))
+    at = replace(site, path=path, container="", nullable=False, min_length=0, default=default).marked(info.metadata)
     return _compile(info.annotation, at)
 
 
-def _compile(annotation: Any, place: Place) -> Node | None:  # noqa: C901, PLR0911 - one return for each form
+def _compile(annotation: Any, site: Site) -> Node | None:  # noqa: C901, PLR0911 - one return for each form
     origin = get_origin(annotation)
     if hasattr(annotation, "__value__"):  # an alias made by TypeAliasType or a ``type`` statement
-        return _compile(annotation.__value__, place)
+        return _compile(annotation.__value__, site)
     if origin is Annotated:
         inner, *metadata = get_args(annotation)
-        _check_no_index(metadata, place)
-        return _compile(inner, place.marked(metadata))
+        _check_no_index(metadata, site)
+        return _compile(inner, site.marked(metadata))
     if annotation is Ref or origin is Ref:
-        return _leaf(annotation, place)
+        return _leaf(annotation, site)
     if origin is Union or origin is types.UnionType:
-        return _union(get_args(annotation), place)
+        return _union(get_args(annotation), site)
     if isclass(annotation) and issubclass(annotation, BaseModel):
-        return _struct(annotation, place)
+        return _struct(annotation, site)
     container: Any = origin or annotation
     args = get_args(annotation)
     if isclass(container) and not issubclass(container, str | bytes) and not _is_record(container):
         if issubclass(container, tuple):
-            return _tuple(args, place)
+            return _tuple(args, site)
         if issubclass(container, Mapping):
-            return _entries(args, place)
+            return _entries(args, site)
         if issubclass(container, AbstractSet | Sequence):
-            return _items(container, args, place)
+            return _items(container, args, site)
     if _mentions_reference(annotation):
-        raise place.refuse(
+        raise site.refuse(
             f"a reference inside {annotation!r:.120} could not be followed",
             "use a list, set, tuple, dict, or a pydantic model around references",
         )
     return None
 
 
-def _check_no_index(metadata: Sequence[Any], place: Place) -> None:
+def _check_no_index(metadata: Sequence[Any], site: Site) -> None:
     if any(isinstance(mark, Unique | Index) for mark in metadata):
-        raise place.refuse(
+        raise site.refuse(
             "unique() and indexed() would have no effect inside a field",
             "put them around the whole field of a resource",
         )
 
 
-def _leaf(annotation: Any, place: Place) -> Leaf:
+def _leaf(annotation: Any, site: Site) -> Leaf:
     targets = targets_of(annotation)
     if not targets:
-        raise place.refuse("Ref without a target", "write Ref[Target], or Ref[A | B]")
+        raise site.refuse("Ref without a target", "write Ref[Target], or Ref[A | B]")
     for target in targets:
         if not isinstance(target, str) and not hasattr(target, "__emco__"):
-            raise place.refuse(f"{target!r:.100} is not a resource", "name a subclass of Resource")
-    unknown = sorted(set(place.options.when) - place.siblings)
+            raise site.refuse(f"{target!r:.100} is not a resource", "name a subclass of Resource")
+    unknown = sorted(set(site.options.when) - site.siblings)
     if unknown:
-        raise place.refuse(f"when= names {unknown}, which are no fields beside it", "name fields of the same model")
-    _check_rule(place)
+        raise site.refuse(f"when= names {unknown}, which are no fields beside it", "name fields of the same model")
+    refusal = site.rule.refusal(site)
+    if refusal is not None:
+        raise site.refuse(*refusal)
     return Leaf(
         RefSpec(
-            owner=place.owner, targets=targets, rule=place.rule, options=place.options,
-            default=place.default, find=place.find,
+            owner=site.owner, targets=targets, rule=site.rule, options=site.options,
+            fallback=site.rule.fallback(site.default), find=site.find,
         )
     )  # fmt: skip
 
 
-def _check_rule(place: Place) -> None:
-    if place.rule is Rule.SET_NULL and (not place.nullable or place.container in {"key", "set"}):
-        raise place.refuse(
-            "SET_NULL needs a place that may be null, outside a set and the keys of a map",
-            "write Ref[Target] | None, or choose another rule",
-        )
-    if place.rule is Rule.SET_DEFAULT and (place.default is None or place.container):
-        raise place.refuse(
-            "SET_DEFAULT needs a single reference with a default", "give the field a default, or choose another rule"
-        )
-    if place.rule is Rule.REMOVE:
-        if not place.container:
-            raise place.refuse(
-                "REMOVE takes an entry out of a list, set or map, and this reference is no entry of one",
-                "put it directly into a list, set or dict, or choose another rule",
-            )
-        if place.least:
-            raise place.refuse(
-                f"REMOVE may empty what must keep {place.least} entries", "allow it to be empty, or choose another rule"
-            )
-
-
-def _union(args: tuple[Any, ...], place: Place) -> Node | None:
-    nullable = place.nullable or type(None) in args
+def _union(args: tuple[Any, ...], site: Site) -> Node | None:
+    nullable = site.nullable or type(None) in args
     options = [arg for arg in args if arg is not type(None)]
-    inner = replace(place, nullable=nullable)
+    inner = replace(site, nullable=nullable)
     if len(options) == 1:
         return _compile(options[0], inner)
     nodes = [node for node in (_compile(option, inner) for option in options) if node is not None]
@@ -328,52 +309,52 @@ def _union(args: tuple[Any, ...], place: Place) -> Node | None:
     if all(isinstance(node, Struct) for node in nodes):
         return Either(tuple(node for node in nodes if isinstance(node, Struct)))
     if any(_mentions_reference(option) for option in options):
-        raise place.refuse(
+        raise site.refuse(
             "a reference in a union with something else could be read in two ways",
             "use Ref[A | B] for several kinds, reference(ignore=…) for names that are none, or a field for each",
         )
     return None
 
 
-def _items(container: Any, args: tuple[Any, ...], place: Place) -> Node | None:
+def _items(container: Any, args: tuple[Any, ...], site: Site) -> Node | None:
     make = frozenset if issubclass(container, frozenset) else set if issubclass(container, AbstractSet) else list
-    entry = replace(place, container="item" if make is list else "set", nullable=False)
+    entry = replace(site, container="item" if make is list else "set", nullable=False)
     item = _compile(args[0], entry) if args else None
     return Items(item, make) if item is not None or make is not list else None
 
 
-def _tuple(args: tuple[Any, ...], place: Place) -> Node | None:
+def _tuple(args: tuple[Any, ...], site: Site) -> Node | None:
     if args[1:] == (Ellipsis,):
-        item = _compile(args[0], replace(place, container="item", nullable=False))
+        item = _compile(args[0], replace(site, container="item", nullable=False))
         return Items(item, tuple) if item is not None else None
     if any(_mentions_reference(arg) for arg in args):
-        raise place.refuse("a reference in a tuple of fixed length could not be removed or told apart", "use fields")
+        raise site.refuse("a reference in a tuple of fixed length could not be removed or told apart", "use fields")
     return None
 
 
-def _entries(args: tuple[Any, ...], place: Place) -> Node | None:
+def _entries(args: tuple[Any, ...], site: Site) -> Node | None:
     if not args:
         return None
-    key = _compile(args[0], replace(place, container="key", nullable=False))
-    value = _compile(args[1], replace(place, container="value", nullable=False))
+    key = _compile(args[0], replace(site, container="key", nullable=False))
+    value = _compile(args[1], replace(site, container="value", nullable=False))
     if key is not None and not isinstance(key, Leaf):
-        raise place.refuse("the keys of a map are text or references", "use Ref[Target] or str as the key")
+        raise site.refuse("the keys of a map are text or references", "use Ref[Target] or str as the key")
     return Entries(key, value) if key is not None or value is not None else None
 
 
-def _struct(model: type[BaseModel], place: Place) -> Node | None:
+def _struct(model: type[BaseModel], site: Site) -> Node | None:
     if hasattr(model, "__emco__"):
-        raise place.refuse(
+        raise site.refuse(
             f"{model.__name__} is a resource and cannot be part of another one", f"refer to it: Ref[{model.__name__}]"
         )
     if model.model_config.get("extra") not in {"forbid", "allow"}:
-        raise place.refuse(
+        raise site.refuse(
             f"{model.__name__} does not say what becomes of unknown fields; pydantic would drop them in silence",
             f'declare it as class {model.__name__}(BaseModel, extra="forbid"), or extra="allow"',
         )
-    if model in place.seen:
-        raise place.refuse(f"{model.__name__} contains itself", "make it a resource of its own and refer to it")
-    inner = replace(place, seen=(*place.seen, model), container="nested", siblings=frozenset(model.model_fields))
+    if model in site.seen:
+        raise site.refuse(f"{model.__name__} contains itself", "make it a resource of its own and refer to it")
+    inner = replace(site, seen=(*site.seen, model), container="nested", siblings=frozenset(model.model_fields))
     fields = {name: compile_field(name, info, inner) for name, info in model.model_fields.items()}
     found = {name: node for name, node in fields.items() if node is not None}
     return Struct(model, found) if found else None

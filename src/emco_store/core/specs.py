@@ -13,8 +13,9 @@ from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 
 from emco_store.core.indexing import Index, Unique, is_scalar
-from emco_store.core.refs import Ref, RefSpec, Rule
-from emco_store.core.shapes import Leaf, Node, Place, compile_field
+from emco_store.core.refs import Ref, RefSpec
+from emco_store.core.rules import Rule
+from emco_store.core.shapes import Leaf, Node, Site, compile_field
 from emco_store.errors import InvalidModel
 
 Model = Any
@@ -87,11 +88,11 @@ class ModelSpec:
         Raises:
             InvalidModel: A field or a rule cannot work.
         """
-        place = Place(owner=self.model, find=find_model, path="", siblings=frozenset(self.model.model_fields))
+        site = Site(owner=self.model, find=find_model, path="", siblings=frozenset(self.model.model_fields))
         fields = {name: field for name, field in self.model.model_fields.items() if name != "parent"}
         for name, info in fields.items():
             _check_markers(self.model, name, info)
-        nodes = {name: compile_field(name, info, place) for name, info in fields.items()}
+        nodes = {name: compile_field(name, info, site) for name, info in fields.items()}
         shape = {name: node for name, node in nodes.items() if node is not None}
         for spec in _references(shape):
             if not any(isinstance(target, str) for target in spec.targets):

@@ -16,7 +16,6 @@ from emco_store.core.documents import decode
 from emco_store.core.keys import Key
 from emco_store.core.plan import Blocker, Change, Deletion, Plan, count, without
 from emco_store.core.records import Edge, Record, Seal, Stamp
-from emco_store.core.refs import Rule
 from emco_store.core.resource import Resource
 from emco_store.errors import Conflict, DeleteRestricted, InvalidCall, InvalidResource, NotFound
 from emco_store.flows.context import Context
@@ -259,11 +258,11 @@ class Unit:
         is_going = record.key in self.gone and record.key not in self.puts
         reached: Deletion | None = None
         for edge in record.edges_to(level):
-            if edge.rule is Rule.PROTECT or (edge.rule is Rule.RESTRICT and not is_going):
+            if edge.rule.blocks(goes=is_going, is_named=False):
                 self._suspect(record.key, edge)
             elif is_going:
                 continue
-            elif edge.rule is Rule.CASCADE:
+            elif edge.rule.cascades:
                 reached = reached or Deletion(record.key, edge)
             else:
                 lost[record.key].append(edge)
@@ -271,7 +270,7 @@ class Unit:
 
     def _release(self, record: Record, edges: Sequence[Edge]) -> None:
         """Apply the rules of lost references; a default that goes as well cannot take their place and blocks."""
-        stuck = [edge for edge in edges if edge.rule is Rule.SET_DEFAULT and edge.default in self.gone]
+        stuck = [edge for edge in edges if not edge.rule.can_edit(edge.default, self.gone.keys())]
         for edge in stuck:
             self._suspect(record.key, edge)
         lost = [edge for edge in edges if edge not in stuck]
@@ -366,7 +365,7 @@ class Unit:
             if suspect.target in self.puts:
                 continue
             if suspect.referrer in self.gone and suspect.referrer not in self.puts:
-                if suspect.rule is Rule.PROTECT and not self.gone[suspect.referrer]:
+                if suspect.rule.blocks(goes=True, is_named=self.gone[suspect.referrer]):
                     found.append(suspect)
                 continue
             record = self.current(suspect.referrer)

@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge, Record, Seal, Stamp, read_edges, write_edges
-from emco_store.core.refs import Rule
+from emco_store.core.rules import Rule
 from emco_store.errors import InvalidResource
 
 END = "\0\0"

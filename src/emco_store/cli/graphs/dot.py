@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from emco_store.cli.graphs.graph import Arrow, Box, Graph
-from emco_store.cli.graphs.palette import LINE, colour_of
+from emco_store.cli.graphs.palette import LINE
 
 
 def draw_dot(graph: Graph) -> str:
@@ -30,7 +30,7 @@ def _label(box: Box) -> str:
 
 
 def _arrow(arrow: Arrow) -> str:
-    text, look = f"{arrow.place}\n{arrow.rule}", f'color="{colour_of(arrow.rule)}"'
+    text, look = f"{arrow.place}\n{arrow.rule}", f'color="{arrow.rule.colour}"'
     if arrow.is_parent:
         text, look = str(arrow.rule), f'arrowhead=diamond, color="{LINE}", penwidth=2.5'
     return f"{_quoted(arrow.source)} -> {_quoted(arrow.target)} [label={_quoted(text)}, {look}];"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emco_store.core.refs import Rule
+from emco_store.core.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from emco_store.cli.graphs.graph import Arrow, Box, Graph
 from emco_store.cli.graphs.layers import Link, Node, Route, lay_out
-from emco_store.cli.graphs.palette import FAMILIES, INK, LINE, QUIET, colour_of
-from emco_store.core.refs import Rule
+from emco_store.cli.graphs.palette import FAMILIES, INK, LINE, QUIET
+from emco_store.core.rules import Rule
 
 MARGIN = 28
 MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
@@ -173,7 +173,7 @@ def _arrow(picture: _Picture, number: int, arrow: Arrow, route: Route) -> Iterat
     first, *inner, last = route.nodes
     begin = (picture.lefts[first.column] + first.width, picture.ports[number, False])
     end = (picture.lefts[last.column], picture.ports[number, True])
-    colour = LINE if arrow.is_parent else colour_of(arrow.rule)
+    colour = LINE if arrow.is_parent else arrow.rule.colour
     points_left = not route.is_turned
     tip, back = (begin, 1) if points_left else (end, -1)
     if not arrow.is_parent:  # the line ends where the head begins
@@ -228,7 +228,7 @@ def _box(box: Box, picture: _Picture, colour: str) -> Iterator[str]:
 
 
 def _label(arrow: Arrow, x: float, node: Node) -> Iterator[str]:
-    colour, y = colour_of(arrow.rule), node.y
+    colour, y = arrow.rule.colour, node.y
     place = "" if arrow.is_parent else _short(arrow.place)
     yield (
         f'    <rect fill="#f8fafc" stroke="{colour}" stroke-opacity="0.35" x="{x:.1f}" y="{y - node.height / 2:.1f}" '
@@ -245,7 +245,7 @@ def _loop(arrow: Arrow, picture: _Picture, number: int) -> Iterator[str]:
     x, y, wide, high = picture.frame(arrow.source)
     bottom, inset = y + high, 12 + 5 * (len(picture.loops[arrow.source]) - 1 - number)
     left, right, level = x + inset, x + wide - inset, bottom + 18 + number * _LOOP
-    colour = colour_of(arrow.rule)
+    colour = arrow.rule.colour
     path = f"M{left:.1f} {bottom:.1f} V{level - 8:.1f} q0 8 8 8 H{right - 8:.1f} q8 0 8 -8 V{bottom + _HEAD:.1f}"
     head = f"{right:.1f},{bottom:.1f} {right - 4:.1f},{bottom + _HEAD:.1f} {right + 4:.1f},{bottom + _HEAD:.1f}"
     yield f'    <path class="link" stroke="{colour}" d="{path}"/>'
@@ -262,8 +262,8 @@ def _legend(rules: Sequence[Rule], *, has_parents: bool) -> Iterator[str]:
         yield f'    <text class="legend" x="{x + 42}">lies under (RESTRICT unless a label says more)</text>'
         x += 326
     for rule in rules:
-        yield f'    <polygon fill="{colour_of(rule)}" points="{_head((x, -4), 1, is_diamond=False)}"/>'
-        yield f'    <path class="link" stroke="{colour_of(rule)}" d="M{x + 7} -4 h22"/>'
+        yield f'    <polygon fill="{rule.colour}" points="{_head((x, -4), 1, is_diamond=False)}"/>'
+        yield f'    <path class="link" stroke="{rule.colour}" d="M{x + 7} -4 h22"/>'
         yield f'    <text class="legend" x="{x + 36}">{rule}</text>'
         x += 128
 

@@ -8,8 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from emco_store.cli.graphs.graph import Arrow, Box, Graph
-from emco_store.cli.graphs.palette import style_of
-from emco_store.core.refs import Rule
+from emco_store.core.rules import Rule
 
 
 def draw_tree(graph: Graph) -> list[Tree]:
@@ -44,11 +43,11 @@ def _head(box: Box, arrow: Arrow | None) -> Text:
     if box.detail and title == box.title:
         text.append(f"  {box.detail}", style="dim not bold not reverse")
     if arrow is not None and arrow.rule is not Rule.RESTRICT:
-        text.append(f"  {arrow.rule}", style=f"not bold not reverse {style_of(arrow.rule)}")
+        text.append(f"  {arrow.rule}", style=f"not bold not reverse {arrow.rule.style}")
     return text
 
 
 def _reference(arrow: Arrow) -> Text:
     return Text.assemble(
-        (arrow.place, ""), (" → ", "dim"), arrow.target, ("  ", ""), (str(arrow.rule), style_of(arrow.rule))
+        (arrow.place, ""), (" → ", "dim"), arrow.target, ("  ", ""), (str(arrow.rule), arrow.rule.style)
     )
