@@ -1,7 +1,14 @@
 """How Sphinx builds this documentation: plain Markdown, nothing from the network, every warning an error."""
 
-import logging
+from __future__ import annotations
+
 from importlib.metadata import version as installed_version
+
+from sphinx.application import Sphinx
+from sphinx.domains.python import PyObject
+from sphinx.pycode import ModuleAnalyzer
+
+from emco_store import Resource
 
 project = "emco_store"
 author = "The emco_store authors"
@@ -16,19 +23,63 @@ myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 
 nitpicky = True
-# Only names of this package are looked up: the others' inventories would have to come from the network.
-nitpick_ignore_regex = [("py:.*", r"(?!emco_store\b).*")]
+nitpick_ignore_regex = [
+    # Only names of this package are looked up: the others' inventories would have to come from the network.
+    ("py:.*", r"(?!emco_store\b).*"),
+    ("py:.*", r"emco_store\..*\.([A-Z]|_\w+)"),  # type variables and private names in signatures
+    # Signatures name these; a caller passes them on and does not look into them.
+    ("py:class", r"emco_store\.core\.(refs\.(OnDelete|Reference)|indexing\.(Index|Unique)|schema\.Schema)"),
+    ("py:class", r"emco_store\.(health\.Report|immediate\.ImmediatePort|backends\.memory\.MemoryPort)"),
+]
 
+autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
+autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 88
+python_use_unqualified_type_names = True
+toc_object_entries_show_parents = "hide"
 napoleon_numpy_docstring = False
-napoleon_custom_sections = ["Rules", "Source"]
+napoleon_use_ivar = True
+napoleon_custom_sections = [("Class arguments", "params_style"), "Rules", "Source"]
 
 html_theme = "furo"
 html_title = "emco_store"
 html_show_copyright = False
 
-# A section may still be empty. Sphinx gives that warning no type, so `suppress_warnings` cannot name it.
-logging.getLogger("sphinx.sphinx.directives.other").addFilter(
-    lambda record: getattr(record, "subtype", None) != "empty_glob"
-)
+_MADE_BY_THE_LIBRARY = {"Store", "AsyncStore", "Transaction", "AsyncTransaction", "MemoryBackend"}
+_HOMES = {"emco_store.F": "emco_store.core.query"}
+"""Data whose docstring autodoc does not find, because it stands in another module."""
+
+
+def setup(app: Sphinx) -> None:
+    """Make autodoc show what users need, and no more."""
+    app.connect("autodoc-process-signature", _hide_signature)
+    app.connect("autodoc-process-docstring", _amend_docstring, priority=400)  # before napoleon
+    app.connect("autodoc-skip-member", _skip_member)
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"  # Sphinx calls them variables
+
+
+def _hide_signature(_: Sphinx, kind: str, name: str, what: object, *__: object) -> tuple[str, None] | None:
+    """Leave out the arguments of classes that users do not construct, and of EMCO's models: they are long."""
+    is_model = isinstance(what, type) and issubclass(what, Resource) and what is not Resource
+    is_hidden = kind == "class" and (is_model or name.rpartition(".")[2] in _MADE_BY_THE_LIBRARY)
+    return ("", None) if is_hidden else None
+
+
+def _amend_docstring(_: Sphinx, kind: str, name: str, what: object, __: object, lines: list[str]) -> None:
+    if name in _HOMES:
+        lines[:] = ModuleAnalyzer.for_module(_HOMES[name]).find_attr_docs()["", name.rpartition(".")[2]]
+    if kind in {"attribute", "data", "property"}:
+        lines[:0] = ["..", ""]  # an empty comment: else napoleon takes words before a colon for a type
+    if kind == "class" and isinstance(what, type) and issubclass(what, Resource) and what is not Resource:
+        spec = what.__emco__
+        parent = f"Child of :class:`{spec.parent.__name__}`. " if spec.parent else ""
+        lines += ["", f"{parent}Key: {', '.join(f'``{field}``' for field in spec.key_fields)}."]
+
+
+def _skip_member(_: Sphinx, __: str, name: str, member: object, *___: object) -> bool | None:
+    """Leave out pydantic's configuration, and what a named tuple says about its fields: the class describes them."""
+    is_noise = name == "model_config" or (getattr(member, "__doc__", None) or "").startswith("Alias for field number")
+    return True if is_noise else None

@@ -149,7 +149,7 @@ class AsyncTransaction:
         """End the transaction and write everything; ``transaction()`` and ``run`` do this themselves.
 
         Raises:
-            StoreError: See :meth:`emco_store.flows.unit.Unit.commit`; nothing was written.
+            StoreError: One of the errors of ``run``; nothing was written.
         """
         await self._perform(self._unit.commit())
         self._ended = True

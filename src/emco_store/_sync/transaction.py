@@ -150,7 +150,7 @@ class Transaction:
         """End the transaction and write everything; ``transaction()`` and ``run`` do this themselves.
 
         Raises:
-            StoreError: See :meth:`emco_store.flows.unit.Unit.commit`; nothing was written.
+            StoreError: One of the errors of ``run``; nothing was written.
         """
         self._perform(self._unit.commit())
         self._ended = True
