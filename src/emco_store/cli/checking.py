@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +12,7 @@ from rich.text import Text
 from emco_store import Flaw, FlawKind, InvalidCall, Repair, Store, StoreError
 from emco_store.cli.arguments import Options
 from emco_store.cli.exits import Exit
+from emco_store.cli.formats import write_json
 from emco_store.cli.opening import opened
 from emco_store.cli.screen import Screen, visible
 from emco_store.core.plan import count
@@ -129,6 +129,6 @@ def _lines(flaw: Flaw) -> Iterator[RenderableType]:
 def _show(screen: Screen, value: Any, *lines: RenderableType) -> None:
     """Write one line of JSON where programs read, and lines of text where people do."""
     if value is not None:
-        screen.write(json.dumps(value, ensure_ascii=False) + "\n")
+        screen.write(write_json(value, indent=None) + "\n")
     else:
         screen.show(*lines)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from emco_store.cli.arguments import Options
 from emco_store.cli.exits import Exit
-from emco_store.cli.items import write_json, write_yaml
+from emco_store.cli.formats import write_json, write_yaml
 from emco_store.cli.screen import Screen, visible
 from emco_store.cli.secrets import masked
 from emco_store.connect import inspect
@@ -30,7 +30,7 @@ def doctor(options: Options, screen: Screen) -> Exit:
         screen.tell(*_shown(report, url, options.namespace))
     else:
         value = _plain(report, url, options.namespace)
-        screen.write(write_json(value) if options.output == "json" else write_yaml(value))
+        screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
     if not report.is_reachable:
         return Exit.RETRY
     return Exit.OK if report.is_well else Exit.REFUSED

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-import yaml
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from emco_store import InvalidResource, Resource, Untyped
+from emco_store.cli.formats import write_json, write_yaml
 from emco_store.cli.screen import visible
 from emco_store.core.codec import draft
 from emco_store.core.documents import LARGEST_MAX_BYTES, decode
@@ -45,31 +44,6 @@ def plain(item: Any) -> dict[str, Any]:
         },
         "document": document_of(item),
     }
-
-
-def write_json(value: Any) -> str:
-    """Write JSON for programs and people."""
-    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
-
-
-def write_yaml(value: Any, *, sort_keys: bool = False) -> str:
-    """Write YAML for people and programs."""
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=sort_keys, allow_unicode=True, width=120)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes text of several lines as a block, and never an alias."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the same value twice is two values
-        """Write each value out."""
-        return True
-
-
-def _write_text(dumper: Any, text: str) -> Any:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _write_text)
 
 
 def table_of(items: Sequence[Any]) -> Table:
@@ -105,7 +79,7 @@ def _columns(items: Sequence[Any], documents: Iterable[Mapping[str, Any]]) -> li
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
-    text = value if isinstance(value, str) else json.dumps(_filled(value), ensure_ascii=False)
+    text = value if isinstance(value, str) else write_json(_filled(value), indent=None)
     text = visible(text.replace("\n", "⏎"))
     return text if len(text) <= 60 else f"{text[:59]}…"  # noqa: PLR2004 - what one glance takes in
 

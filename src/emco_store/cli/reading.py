@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from emco_store import Conflict, InvalidCall, InvalidResource, Key, Resource, St
 from emco_store.cli.arguments import Options
 from emco_store.cli.conditions import read_condition, suggestion
 from emco_store.cli.exits import Exit
+from emco_store.cli.formats import write_json, write_yaml
 from emco_store.cli.graphs import (
     MAX_BOXES,
     Graph,
@@ -20,7 +20,7 @@ from emco_store.cli.graphs import (
     graph_around,
     graph_of_models,
 )  # fmt: skip
-from emco_store.cli.items import card_of, document_of, plain, table_of, write_json, write_yaml
+from emco_store.cli.items import card_of, document_of, plain, table_of
 from emco_store.cli.opening import models, opened
 from emco_store.cli.screen import Screen
 from emco_store.core.schema import Schema
@@ -99,7 +99,7 @@ def export(options: Options, screen: Screen) -> Exit:
     elif options.format == "yaml":
         screen.write("".join(f"---\n{write_yaml(_exported(item), sort_keys=True)}" for item in items))
     else:
-        lines = (json.dumps(_exported(item), ensure_ascii=False, sort_keys=True) for item in items)
+        lines = (write_json(_exported(item), indent=None, sort_keys=True) for item in items)
         screen.write("[\n" + ",\n".join(lines) + "\n]\n" if items else "[]\n")
     screen.note(f"{len(items)} exported")
     return Exit.OK
@@ -160,7 +160,7 @@ def _typed(items: list[Any]) -> list[Resource]:
 
 
 def _for_programs(output: str, value: Any) -> str:
-    return write_json(value) if output == "json" else write_yaml(value)
+    return write_json(value) + "\n" if output == "json" else write_yaml(value)
 
 
 def read_key(text: str) -> Key:
