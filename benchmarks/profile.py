@@ -30,7 +30,7 @@ from emco_store import Key
 LAYERS: Sequence[tuple[str, Sequence[str]]] = (
     ("the benchmark", ("/benchmarks/",)),
     ("retries (tenacity)", ("tenacity/",)),
-    ("shell", ("emco_store/_sync/", "emco_store/_aio/", "emco_store/connect", "emco_store/lines", "emco_store/turns")),
+    ("shell", ("emco_store/_sync/", "emco_store/_aio/", "emco_store/connect", "emco_store/queueing/")),
     ("flows", ("emco_store/flows/",)),
     ("core: codec", ("emco_store/core/codec", "emco_store/core/documents")),
     ("core: keys and references", ("emco_store/core/keys", "emco_store/core/refs", "emco_store/core/shapes",

@@ -11,10 +11,10 @@ from itertools import count, cycle, islice
 from pathlib import Path
 from typing import Any, Final
 
+from emco_store.backends.batcher import AsyncBatcher, Ticket
 from emco_store.backends.redis.kept import Link
 from emco_store.backends.redis.wire import AsyncWire
 from emco_store.ports import Commit, Hold, Outcome, OutcomeLost, Receipt, Refusal
-from emco_store.turns import AsyncTurns, Ticket
 from proof.simulated_groups import GroupingPort, PipingPort
 from proof.simulated_ports import Design, PlainPort, Site
 from proof.simulated_wire import SharingPort
@@ -25,10 +25,10 @@ WITHIN: Final = 40
 """So many seeds are enough to catch any of them."""
 
 
-class _LosesWaiters(AsyncTurns[Any, Any]):
-    def leave(self, group: Sequence[Ticket[Any, Any]]) -> None:
+class _LosesWaiters(AsyncBatcher[Any, Any]):
+    def finish(self, group: Sequence[Ticket[Any, Any]]) -> None:
         """Wake those only that were served."""
-        super().leave([ticket for at, ticket in enumerate(group) if not at or ticket.is_served])
+        super().finish([ticket for at, ticket in enumerate(group) if not at or ticket.is_served])
 
 
 class LosesWaiters(PipingPort):
@@ -36,10 +36,10 @@ class LosesWaiters(PipingPort):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self._lanes = cycle([_LosesWaiters(members=100, weight=100)])
+        self._batchers = cycle([_LosesWaiters(members=100, weight=100)])
 
 
-class _KeepsTheTurn(AsyncTurns[Any, Any]):
+class _KeepsTheTurn(AsyncBatcher[Any, Any]):
     def _abandon(self, ticket: Ticket[Any, Any]) -> None:
         """Do nothing about the turn that it may have been given."""
         ticket.promise.cancel()
@@ -50,7 +50,7 @@ class KeepsTheTurn(PipingPort):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self._lanes = cycle([_KeepsTheTurn(members=100, weight=100)])
+        self._batchers = cycle([_KeepsTheTurn(members=100, weight=100)])
 
 
 class _Forgets(Link):

@@ -12,13 +12,13 @@ from typing import Any, TypeGuard
 
 from emco_store._aio.store import AsyncStore
 from emco_store._sync.store import Store
+from emco_store.backends.health import Inspectable, Report
 from emco_store.backends.memory import MemoryBackend
 from emco_store.core.documents import LARGEST_MAX_BYTES, MAX_BYTES
 from emco_store.core.resource import Resource
 from emco_store.core.schema import Schema
 from emco_store.errors import InvalidCall, NotSupported
 from emco_store.flows.context import MAX_RECORDS, Limits, RetryPolicy
-from emco_store.health import Inspectable, Report
 from emco_store.ports import Backend, Clock, Durability, IdSource
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")

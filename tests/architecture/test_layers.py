@@ -42,6 +42,7 @@ def test_package_keeps_its_layer_contracts():
         ("flows/outcomes.py", "from emco_store.flows import unit", "Modules of the flows point down"),
         ("_aio/__init__.py", "from emco_store.backends import memory", "Stores do not know backends"),
         ("backends/__init__.py", "from emco_store import flows", "Layers point down"),
+        ("backends/memory.py", "from emco_store.backends import mongo", "Backends do not know each other"),
     ],
 )
 def test_planted_violation_is_caught(copy, module, planted, broken):

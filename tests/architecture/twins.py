@@ -32,19 +32,19 @@ PAIRS: Final = (
 """Source and twin: two folders or two files."""
 
 RENAMES: Final[Mapping[str, str]] = {
+    "AsyncBatcher": "Batcher",
     "AsyncBundle": "Bundle",
     "AsyncChannel": "Channel",
     "AsyncGenerator": "Generator",
     "AsyncKeptWire": "KeptWire",
     "AsyncMongoPort": "MongoPort",
-    "AsyncPlace": "Place",
+    "AsyncWaiter": "Waiter",
     "AsyncPlainWire": "PlainWire",
     "AsyncPort": "Port",
     "AsyncRedisPort": "RedisPort",
     "AsyncRetrying": "Retrying",
     "AsyncStore": "Store",
     "AsyncTransaction": "Transaction",
-    "AsyncTurns": "Turns",
     "AsyncWire": "Wire",
     "_AsyncKeptBundle": "_KeptBundle",
     "_AsyncLine": "_Line",

@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
+from emco_store.backends.immediate import ImmediatePort
 from emco_store.backends.memory import MemoryBackend, MemoryPort, _apply, _Space
 from emco_store.core.documents import decode, encode
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.core.rules import Rule
-from emco_store.immediate import ImmediatePort
 from emco_store.ports import (
     Commit,
     Durability,
@@ -26,7 +26,7 @@ from emco_store.ports import (
     Scan,
 )
 from tests.contracts.broken_audits import BROKEN_AUDITS
-from tests.contracts.broken_turns import (
+from tests.contracts.broken_holds import (
     FailsWithItsNeighbour,
     HoldsBackTheHolder,
     HoldsForEver,

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from emco_store import MemoryBackend, connect
+from emco_store.backends.batcher import AsyncBatcher
 from emco_store.contracts.faults import Faults, FaultyBackend
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.core.refs import Ref
 from emco_store.errors import MissingReference, UnknownOutcome
 from emco_store.ports import Commit, Fenced, OutcomeLost, Receipt, Refusal
-from emco_store.turns import AsyncTurns
 from proof.models import Hub, Pin
 from proof.nemesis import seeded
 from proof.simulated_groups import GroupingPort, PipingPort
@@ -88,7 +88,7 @@ class OnePipe(PipingPort):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self._lanes = cycle([AsyncTurns[Any, Any](members=100, weight=100)])
+        self._batchers = cycle([AsyncBatcher[Any, Any](members=100, weight=100)])
 
 
 @pytest.mark.parametrize(("design", "then"), [(OnePipe, CALM), (GroupingPort, Weather(late=1.0))])

@@ -11,7 +11,7 @@ from typing import Any
 
 from emco_store import AsyncStore, AsyncTransaction, MemoryBackend, Resource, Transaction, connect, connect_async
 from emco_store.contracts.faults import Faults, FaultyBackend
-from tests.unit.test_turns import in_a_loop
+from tests.unit.test_batcher import in_a_loop
 
 TASKS, THREADS, TIMES = 32, 16, 5
 ALWAYS = 10**9
@@ -65,7 +65,7 @@ async def test_tasks_on_one_record_lose_once_and_hand_over_what_they_wrote():
         assert TASKS * TIMES == (await store.get(made)).count
         assert attempts["a"] <= TASKS * TIMES + TASKS
         assert faults.count("get") <= 3 * TASKS
-        assert 0 == len(store._lines)
+        assert 0 == len(store._queues)
 
 
 @in_a_loop
@@ -82,7 +82,7 @@ async def test_tasks_that_put_one_record_lose_once():
 
         assert TASKS * TIMES == (await store.get(Counter, "a")).meta.version
         assert faults.count("commit") <= TASKS * TIMES + TASKS
-        assert 0 == len(store._lines)
+        assert 0 == len(store._queues)
 
 
 @in_a_loop
@@ -96,7 +96,7 @@ async def test_tasks_that_want_two_records_in_opposite_order_end():
 
         assert [TASKS * TIMES] * 2 == [one.count for one in await store.get_many(made)]
         assert attempts.total() <= 3 * TASKS * TIMES
-        assert 0 == len(store._lines)
+        assert 0 == len(store._queues)
 
 
 @in_a_loop
@@ -115,7 +115,7 @@ async def test_tasks_that_are_cancelled_in_line_stop_nobody():
         assert len(done) >= TASKS // 2
         assert all(result is None for result in results[1::2])
         assert len(done) == (await store.get(made)).count
-        assert 0 == len(store._lines)
+        assert 0 == len(store._queues)
 
 
 @in_a_loop
@@ -127,7 +127,7 @@ async def test_deadline_ends_the_wait_in_line():
 
         async def lose_and_stay(tx: AsyncTransaction) -> None:
             found = await tx.get(made)
-            if not len(store._lines):
+            if not len(store._queues):
                 async with connect_async(backend, namespace="n") as other:
                     await other.update(found.model_copy(update={"count": 7}))
             else:
@@ -142,7 +142,7 @@ async def test_deadline_ends_the_wait_in_line():
         await first
 
         assert 9 == (await store.get(made)).count
-        assert 0 == len(store._lines)
+        assert 0 == len(store._queues)
 
 
 def test_threads_on_one_record_lose_once():
@@ -166,4 +166,4 @@ def test_threads_on_one_record_lose_once():
 
         assert THREADS * TIMES == store.get(made).count
         assert attempts["a"] <= 2 * THREADS * TIMES
-        assert 0 == len(store._lines)
+        assert 0 == len(store._queues)

@@ -1,4 +1,4 @@
-"""Run an attempt again while it loses races, in turn with other calls or after jittered pauses, until a deadline."""
+"""Run an attempt again while it loses races, in a queue with other calls or after jittered pauses, until a deadline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from emco_store.errors import StoreError
 from emco_store.flows.context import RetryPolicy
 from emco_store.flows.outcomes import is_worth_repeating
-from emco_store.lines import AsyncPlace
+from emco_store.queueing.waiters import AsyncWaiter
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 async def retrying(
     attempt: Callable[[], Awaitable[T]],
     policy: RetryPolicy,
-    find_place: Callable[[], AsyncPlace],
+    find_waiter: Callable[[], AsyncWaiter],
     *,
     worth: Callable[[BaseException], bool] = is_worth_repeating,
 ) -> T:
@@ -27,8 +27,8 @@ async def retrying(
     Args:
         attempt: What to do.
         policy: How long, and with what pauses.
-        find_place: Says where the call waits for its turn, in place of a pause, when it has lost what others want too;
-            asked after the first failure.
+        find_waiter: Returns the waiter with which the call queues, instead of pausing, after it has lost what others
+            want too. Called after the first failure.
         worth: Tells the errors after which another attempt may succeed.
     """
     try:
@@ -37,7 +37,7 @@ async def retrying(
         if not worth(problem):
             raise
         failed = [problem]
-    place = find_place()
+    waiter = find_waiter()
 
     async def once() -> T:
         if failed:  # the first attempt, which was made without the machinery: most need no second one
@@ -46,13 +46,13 @@ async def retrying(
 
     def longest_pause_s(state: RetryCallState) -> float:
         problem = None if state.outcome is None else state.outcome.exception()
-        if problem is not None and place.enter_after(problem):
+        if problem is not None and waiter.join_after(problem):
             return max(0.0, deadline_s - (state.seconds_since_start or 0.0))
         return pauses(state)
 
-    deadline_s = max(0.0, policy.deadline_s - place.waited_s)
+    deadline_s = max(0.0, policy.deadline_s - waiter.waited_s)
     pauses = wait_random_exponential(multiplier=policy.first_pause_s, max=policy.longest_pause_s)
     return await AsyncRetrying(
-        stop=stop_after_delay(deadline_s), wait=longest_pause_s, sleep=place.pause, retry=retry_if_exception(worth),
+        stop=stop_after_delay(deadline_s), wait=longest_pause_s, sleep=waiter.pause, retry=retry_if_exception(worth),
         reraise=True,
     )(once)  # fmt: skip

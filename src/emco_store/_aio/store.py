@@ -26,8 +26,9 @@ from emco_store.flows.context import Context, Limits, RetryPolicy
 from emco_store.flows.holding import Holding
 from emco_store.flows.ops import Flow, unavailable
 from emco_store.flows.unit import Unit
-from emco_store.lines import AsyncPlace, Lines
 from emco_store.ports import AsyncPort, Clock, Durability, Guarantees, IdSource, Outcome, Unreachable
+from emco_store.queueing.queues import Queues
+from emco_store.queueing.waiters import AsyncWaiter
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
@@ -62,7 +63,7 @@ class AsyncStore:
         self._surroundings = Context(schema, limits, clock, ids.new)
         self._retry = retry
         self._closed = False
-        self._lines = Lines()
+        self._queues = Queues()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -428,22 +429,22 @@ class AsyncStore:
 
         async def attempt() -> T:
             token = _inside_run.set(_inside_run.get() | {id(self)})
-            tx = AsyncTransaction(unit := Unit(self._surroundings, holding), self._port, place)
+            tx = AsyncTransaction(unit := Unit(self._surroundings, holding), self._port, waiter)
             try:
                 result = await fn(tx)
             finally:
                 _inside_run.reset(token)
                 tx.end()
-            await drive(unit.commit(), self._port, place)
+            await drive(unit.commit(), self._port, waiter)
             return result
 
         self._context()
         policy = self._retry.until(deadline)
-        place = AsyncPlace(self._lines, holding.wanted, policy.deadline_s)
+        waiter = AsyncWaiter(self._queues, holding.wanted, policy.deadline_s)
         try:
-            return await retrying(attempt, policy, lambda: place)
+            return await retrying(attempt, policy, lambda: waiter)
         finally:
-            place.leave()
+            waiter.leave()
             await drive(holding.give_back(), self._port)
 
     async def _run_once(self, make: Callable[[Unit], Flow[T]]) -> T:
@@ -453,7 +454,7 @@ class AsyncStore:
     async def _run_queued(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own, again while a delete of what it is about has its turn."""
         return await retrying(
-            lambda: drive(make(Unit(self._context())), self._port), self._retry, lambda: AsyncPlace(self._lines),
+            lambda: drive(make(Unit(self._context())), self._port), self._retry, lambda: AsyncWaiter(self._queues),
             worth=outcomes.is_lost_race,
         )  # fmt: skip
 
@@ -462,13 +463,13 @@ class AsyncStore:
         holding = Holding()
 
         async def attempt() -> T:
-            return await drive(make(Unit(self._context(), holding)), self._port, place)
+            return await drive(make(Unit(self._context(), holding)), self._port, waiter)
 
-        place = AsyncPlace(self._lines, holding.wanted, self._retry.deadline_s)
+        waiter = AsyncWaiter(self._queues, holding.wanted, self._retry.deadline_s)
         try:
-            return await retrying(attempt, self._retry, lambda: place)
+            return await retrying(attempt, self._retry, lambda: waiter)
         finally:
-            place.leave()
+            waiter.leave()
             await drive(holding.give_back(), self._port)
 
     def _context(self) -> Context:

@@ -16,8 +16,8 @@ from emco_store.errors import InvalidCall
 from emco_store.flows import lists, resources
 from emco_store.flows.ops import Flow
 from emco_store.flows.unit import Unit
-from emco_store.lines import AsyncPlace
 from emco_store.ports import AsyncPort
+from emco_store.queueing.waiters import AsyncWaiter
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
@@ -34,10 +34,10 @@ class AsyncTransaction:
     Rules: OCC-1 to OCC-8, ATM-1.
     """
 
-    def __init__(self, unit: Unit, port: AsyncPort, place: AsyncPlace | None = None) -> None:
+    def __init__(self, unit: Unit, port: AsyncPort, waiter: AsyncWaiter | None = None) -> None:
         self._unit = unit
         self._port = port
-        self._place = place
+        self._waiter = waiter
         self._busy = threading.Lock()
         self._ended = False
 
@@ -161,7 +161,7 @@ class AsyncTransaction:
     async def _perform(self, flow: Flow[T]) -> T:
         self._begin()
         try:
-            return await drive(flow, self._port, self._place)
+            return await drive(flow, self._port, self._waiter)
         finally:
             self._busy.release()
 

@@ -1,5 +1,5 @@
 # Generated from src/emco_store/_aio/retry.py by `python3 dev.py sync`: do not edit.
-"""Run an attempt again while it loses races, in turn with other calls or after jittered pauses, until a deadline."""
+"""Run an attempt again while it loses races, in a queue with other calls or after jittered pauses, until a deadline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_de
 from emco_store.errors import StoreError
 from emco_store.flows.context import RetryPolicy
 from emco_store.flows.outcomes import is_worth_repeating
-from emco_store.lines import Place
+from emco_store.queueing.waiters import Waiter
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 def retrying(
     attempt: Callable[[], T],
     policy: RetryPolicy,
-    find_place: Callable[[], Place],
+    find_waiter: Callable[[], Waiter],
     *,
     worth: Callable[[BaseException], bool] = is_worth_repeating,
 ) -> T:
@@ -28,8 +28,8 @@ def retrying(
     Args:
         attempt: What to do.
         policy: How long, and with what pauses.
-        find_place: Says where the call waits for its turn, in place of a pause, when it has lost what others want too;
-            asked after the first failure.
+        find_waiter: Returns the waiter with which the call queues, instead of pausing, after it has lost what others
+            want too. Called after the first failure.
         worth: Tells the errors after which another attempt may succeed.
     """
     try:
@@ -38,7 +38,7 @@ def retrying(
         if not worth(problem):
             raise
         failed = [problem]
-    place = find_place()
+    waiter = find_waiter()
 
     def once() -> T:
         if failed:  # the first attempt, which was made without the machinery: most need no second one
@@ -47,13 +47,13 @@ def retrying(
 
     def longest_pause_s(state: RetryCallState) -> float:
         problem = None if state.outcome is None else state.outcome.exception()
-        if problem is not None and place.enter_after(problem):
+        if problem is not None and waiter.join_after(problem):
             return max(0.0, deadline_s - (state.seconds_since_start or 0.0))
         return pauses(state)
 
-    deadline_s = max(0.0, policy.deadline_s - place.waited_s)
+    deadline_s = max(0.0, policy.deadline_s - waiter.waited_s)
     pauses = wait_random_exponential(multiplier=policy.first_pause_s, max=policy.longest_pause_s)
     return Retrying(
-        stop=stop_after_delay(deadline_s), wait=longest_pause_s, sleep=place.pause, retry=retry_if_exception(worth),
+        stop=stop_after_delay(deadline_s), wait=longest_pause_s, sleep=waiter.pause, retry=retry_if_exception(worth),
         reraise=True,
     )(once)  # fmt: skip

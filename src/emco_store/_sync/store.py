@@ -27,8 +27,9 @@ from emco_store.flows.context import Context, Limits, RetryPolicy
 from emco_store.flows.holding import Holding
 from emco_store.flows.ops import Flow, unavailable
 from emco_store.flows.unit import Unit
-from emco_store.lines import Lines, Place
 from emco_store.ports import Clock, Durability, Guarantees, IdSource, Outcome, Port, Unreachable
+from emco_store.queueing.queues import Queues
+from emco_store.queueing.waiters import Waiter
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
@@ -63,7 +64,7 @@ class Store:
         self._surroundings = Context(schema, limits, clock, ids.new)
         self._retry = retry
         self._closed = False
-        self._lines = Lines()
+        self._queues = Queues()
 
     def __enter__(self) -> Self:
         self.open()
@@ -429,22 +430,22 @@ class Store:
 
         def attempt() -> T:
             token = _inside_run.set(_inside_run.get() | {id(self)})
-            tx = Transaction(unit := Unit(self._surroundings, holding), self._port, place)
+            tx = Transaction(unit := Unit(self._surroundings, holding), self._port, waiter)
             try:
                 result = fn(tx)
             finally:
                 _inside_run.reset(token)
                 tx.end()
-            drive(unit.commit(), self._port, place)
+            drive(unit.commit(), self._port, waiter)
             return result
 
         self._context()
         policy = self._retry.until(deadline)
-        place = Place(self._lines, holding.wanted, policy.deadline_s)
+        waiter = Waiter(self._queues, holding.wanted, policy.deadline_s)
         try:
-            return retrying(attempt, policy, lambda: place)
+            return retrying(attempt, policy, lambda: waiter)
         finally:
-            place.leave()
+            waiter.leave()
             drive(holding.give_back(), self._port)
 
     def _run_once(self, make: Callable[[Unit], Flow[T]]) -> T:
@@ -454,7 +455,7 @@ class Store:
     def _run_queued(self, make: Callable[[Unit], Flow[T]]) -> T:
         """Run a flow in a unit of work of its own, again while a delete of what it is about has its turn."""
         return retrying(
-            lambda: drive(make(Unit(self._context())), self._port), self._retry, lambda: Place(self._lines),
+            lambda: drive(make(Unit(self._context())), self._port), self._retry, lambda: Waiter(self._queues),
             worth=outcomes.is_lost_race,
         )  # fmt: skip
 
@@ -463,13 +464,13 @@ class Store:
         holding = Holding()
 
         def attempt() -> T:
-            return drive(make(Unit(self._context(), holding)), self._port, place)
+            return drive(make(Unit(self._context(), holding)), self._port, waiter)
 
-        place = Place(self._lines, holding.wanted, self._retry.deadline_s)
+        waiter = Waiter(self._queues, holding.wanted, self._retry.deadline_s)
         try:
-            return retrying(attempt, self._retry, lambda: place)
+            return retrying(attempt, self._retry, lambda: waiter)
         finally:
-            place.leave()
+            waiter.leave()
             drive(holding.give_back(), self._port)
 
     def _context(self) -> Context:

@@ -17,8 +17,8 @@ from emco_store.errors import InvalidCall
 from emco_store.flows import lists, resources
 from emco_store.flows.ops import Flow
 from emco_store.flows.unit import Unit
-from emco_store.lines import Place
 from emco_store.ports import Port
+from emco_store.queueing.waiters import Waiter
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
@@ -35,10 +35,10 @@ class Transaction:
     Rules: OCC-1 to OCC-8, ATM-1.
     """
 
-    def __init__(self, unit: Unit, port: Port, place: Place | None = None) -> None:
+    def __init__(self, unit: Unit, port: Port, waiter: Waiter | None = None) -> None:
         self._unit = unit
         self._port = port
-        self._place = place
+        self._waiter = waiter
         self._busy = threading.Lock()
         self._ended = False
 
@@ -162,7 +162,7 @@ class Transaction:
     def _perform(self, flow: Flow[T]) -> T:
         self._begin()
         try:
-            return drive(flow, self._port, self._place)
+            return drive(flow, self._port, self._waiter)
         finally:
             self._busy.release()
 

@@ -17,6 +17,8 @@ from typing import Any, Literal, TypeVar
 
 from sortedcontainers import SortedList
 
+from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
+from emco_store.backends.immediate import ImmediatePort
 from emco_store.core.flaws import (
     Flaw,
     duplicate,
@@ -29,8 +31,6 @@ from emco_store.core.flaws import (
 )  # fmt: skip
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
-from emco_store.health import PROBE, Finding, Report, durability_finding, latency
-from emco_store.immediate import ImmediatePort
 from emco_store.ports import (
     Audit,
     Audited,

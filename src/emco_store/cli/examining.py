@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from emco_store.backends.health import Report, Verdict
 from emco_store.cli.arguments import Options
 from emco_store.cli.exits import Exit
 from emco_store.cli.formats import write_json, write_yaml
@@ -16,7 +17,6 @@ from emco_store.cli.screen import Screen, visible
 from emco_store.cli.secrets import masked
 from emco_store.connect import inspect
 from emco_store.core.plan import count
-from emco_store.health import Report, Verdict
 
 _LOOKS = {Verdict.FINE: "green", Verdict.ADVICE: "yellow", Verdict.WRONG: "bold red"}
 

@@ -132,7 +132,7 @@ def _pair(column: Column) -> tuple[str, str]:
 
 
 class _Gatherer:
-    """Turns pytest's reports into ours; with xdist they arrive at the controller."""
+    """Batcher pytest's reports into ours; with xdist they arrive at the controller."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config

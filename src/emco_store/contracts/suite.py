@@ -13,6 +13,7 @@ from emco_store.contracts.crowds import CrowdRules
 from emco_store.contracts.deletes import DeleteRules
 from emco_store.contracts.durability import DurabilityRules
 from emco_store.contracts.harness import Gap, Harness, Mode
+from emco_store.contracts.holds import HoldRules
 from emco_store.contracts.identity import IdentityRules
 from emco_store.contracts.interleavings import InterleavingRules
 from emco_store.contracts.lists import ListRules
@@ -23,7 +24,6 @@ from emco_store.contracts.references import ReferenceRules
 from emco_store.contracts.removals import RemovalRules
 from emco_store.contracts.stored_rules import StoredRules
 from emco_store.contracts.transactions import TransactionRules
-from emco_store.contracts.turns import TurnRules
 from emco_store.contracts.uniques import UniqueRules
 from emco_store.contracts.unreadable import UnreadableRules
 from emco_store.contracts.values import ValueRules
@@ -44,7 +44,7 @@ class Conformance(
     ConcurrencyRules,
     PhantomRules,
     TransactionRules,
-    TurnRules,
+    HoldRules,
     AtomicityRules,
     CommitRules,
     CrowdRules,

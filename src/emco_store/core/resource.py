@@ -74,7 +74,7 @@ class Lineage(NamedTuple):
 
 
 class _ResourceMeta(ModelMetaclass):
-    """Turns pydantic's error at construction into ours, so that a caller meets one class of error."""
+    """Batcher pydantic's error at construction into ours, so that a caller meets one class of error."""
 
     if not TYPE_CHECKING:
 

@@ -12,10 +12,10 @@ from pymongo import AsyncMongoClient
 from pymongo.monitoring import CommandListener
 
 from emco_store import AsyncStore, Conflict, Key, MissingReference, Resource, connect_async
+from emco_store.backends.batcher import Ticket
 from emco_store.backends.mongo.backend import DATABASE, MongoBackend
 from emco_store.backends.mongo.task import TaskMongoPort
 from emco_store.ports import Commit, Receipt, Refusal
-from emco_store.turns import Ticket
 
 pytestmark = pytest.mark.mongo
 WRITERS = 20

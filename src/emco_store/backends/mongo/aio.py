@@ -14,6 +14,7 @@ from pymongo import timeout
 from pymongo.errors import OperationFailure
 from pymongo.read_preferences import ReadPreference
 
+from emco_store.backends.batcher import AsyncBatcher, Ticket
 from emco_store.backends.mongo import auditing, commands, judging
 from emco_store.backends.mongo.aio_wire import MAJORITY, SNAPSHOT, AsyncBundle, wire_to
 from emco_store.backends.mongo.documents import Document, decoded
@@ -49,7 +50,6 @@ from emco_store.ports import (
     Unreachable,
     not_open,
 )
-from emco_store.turns import AsyncTurns, Ticket
 
 T = TypeVar("T")
 IN_ONE_MOMENT = {"readConcern": {"level": "snapshot"}}
@@ -95,7 +95,7 @@ class AsyncMongoPort:
         self._owned = owned
         self._deadline_s = deadline_s
         self._guarantees: Guarantees | None = None
-        self._turns = AsyncTurns[Commit, Receipt | Refusal](members=MEMBERS, weight=STATEMENTS)
+        self._batcher = AsyncBatcher[Commit, Receipt | Refusal](members=MEMBERS, weight=STATEMENTS)
 
     @property
     def guarantees(self) -> Guarantees:
@@ -141,8 +141,8 @@ class AsyncMongoPort:
         if not commit.size:
             return await self._perform(lambda within_s: self._examine(commit, within_s))
         ticket: Ticket[Commit, Receipt | Refusal] = Ticket(commit, _weight(commit))
-        if await self._turns.is_first(ticket):
-            await self._go(self._turns.take(ticket))
+        if await self._batcher.wait_turn(ticket):
+            await self._go(self._batcher.take(ticket))
         elif not ticket.is_served:
             raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
         return ticket.outcome()
@@ -208,7 +208,7 @@ class AsyncMongoPort:
                 if not ticket.is_served:  # the server refuses what one of them brings: each by itself
                     await self._carry_out([ticket])
         finally:
-            self._turns.leave(group)
+            self._batcher.finish(group)
 
     async def _carry_out(self, group: Sequence[Ticket[Commit, Receipt | Refusal]]) -> None:
         """Carry out commits in one transaction, as if in their order."""

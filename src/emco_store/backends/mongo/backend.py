@@ -7,12 +7,12 @@ from typing import Any
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.errors import ConfigurationError, PyMongoError
 
+from emco_store.backends.health import PROBE, Report
 from emco_store.backends.mongo.motor import MotorPort
 from emco_store.backends.mongo.report import look
 from emco_store.backends.mongo.sync import MongoPort
 from emco_store.backends.mongo.task import TaskMongoPort
 from emco_store.errors import InvalidCall, Misconfigured
-from emco_store.health import PROBE, Report
 
 DATABASE = "emco"
 """The database, unless the URL names one."""

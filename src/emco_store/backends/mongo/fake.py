@@ -15,13 +15,13 @@ from typing import Any
 
 import mongomock
 
+from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
+from emco_store.backends.immediate import ImmediatePort
 from emco_store.backends.mongo import commands, judging
 from emco_store.backends.mongo.documents import Document, decoded
 from emco_store.core.flaws import Flaw, next_place, read_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
-from emco_store.health import PROBE, Finding, Report, durability_finding, latency
-from emco_store.immediate import ImmediatePort
 from emco_store.ports import (
     Audit,
     Audited,

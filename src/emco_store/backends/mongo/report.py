@@ -7,12 +7,12 @@ from typing import Any
 
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
+from emco_store.backends.health import Finding, Report, Verdict, durability_finding, latency, refusal, unreachable
 from emco_store.backends.mongo import commands
 from emco_store.backends.mongo.errors import Collided, translated
 from emco_store.backends.mongo.server import guarantees
 from emco_store.core.plan import count
 from emco_store.errors import StoreError
-from emco_store.health import Finding, Report, Verdict, durability_finding, latency, refusal, unreachable
 from emco_store.ports import Durability, Unreachable
 
 COUNT_WITHIN_MS = 10_000

@@ -15,6 +15,7 @@ from pymongo import timeout
 from pymongo.errors import OperationFailure
 from pymongo.read_preferences import ReadPreference
 
+from emco_store.backends.batcher import Batcher, Ticket
 from emco_store.backends.mongo import auditing, commands, judging
 from emco_store.backends.mongo.documents import Document, decoded
 from emco_store.backends.mongo.errors import (
@@ -50,7 +51,6 @@ from emco_store.ports import (
     Unreachable,
     not_open,
 )
-from emco_store.turns import Ticket, Turns
 
 T = TypeVar("T")
 IN_ONE_MOMENT = {"readConcern": {"level": "snapshot"}}
@@ -96,7 +96,7 @@ class MongoPort:
         self._owned = owned
         self._deadline_s = deadline_s
         self._guarantees: Guarantees | None = None
-        self._turns = Turns[Commit, Receipt | Refusal](members=MEMBERS, weight=STATEMENTS)
+        self._batcher = Batcher[Commit, Receipt | Refusal](members=MEMBERS, weight=STATEMENTS)
 
     @property
     def guarantees(self) -> Guarantees:
@@ -142,8 +142,8 @@ class MongoPort:
         if not commit.size:
             return self._perform(lambda within_s: self._examine(commit, within_s))
         ticket: Ticket[Commit, Receipt | Refusal] = Ticket(commit, _weight(commit))
-        if self._turns.is_first(ticket):
-            self._go(self._turns.take(ticket))
+        if self._batcher.wait_turn(ticket):
+            self._go(self._batcher.take(ticket))
         elif not ticket.is_served:
             raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
         return ticket.outcome()
@@ -209,7 +209,7 @@ class MongoPort:
                 if not ticket.is_served:  # the server refuses what one of them brings: each by itself
                     self._carry_out([ticket])
         finally:
-            self._turns.leave(group)
+            self._batcher.finish(group)
 
     def _carry_out(self, group: Sequence[Ticket[Commit, Receipt | Refusal]]) -> None:
         """Carry out commits in one transaction, as if in their order."""

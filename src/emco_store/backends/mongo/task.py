@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from emco_store.backends.batcher import Ticket
+from emco_store.backends.loops import home_loop, other_loop
 from emco_store.backends.mongo.aio import AsyncMongoPort
-from emco_store.loops import home_loop, other_loop
 from emco_store.ports import Commit, Receipt, Refusal
-from emco_store.turns import Ticket
 
 T = TypeVar("T")
 GRACE_S = 2.0

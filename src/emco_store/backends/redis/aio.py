@@ -9,6 +9,7 @@ from typing import Any
 
 from redis import exceptions
 
+from emco_store.backends.batcher import AsyncBatcher, Ticket
 from emco_store.backends.redis import auditing, commands
 from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Head, Names, Rest, Script
 from emco_store.backends.redis.errors import lost, translated
@@ -33,7 +34,6 @@ from emco_store.ports import (
     Unreachable,
     not_open,
 )
-from emco_store.turns import AsyncTurns, Ticket
 
 MEMBERS = 100
 """How many commits may go to the server at once."""
@@ -64,7 +64,7 @@ class AsyncRedisPort:
         self._wire = AsyncWire(client, is_direct=not replicas) if owned else None
         self._written = commands.packed if owned else commands.words
         lanes = LANES if owned else 1
-        self._lanes = cycle([AsyncTurns[Any, Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
+        self._batchers = cycle([AsyncBatcher[Any, Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
         self._guarantees: Guarantees | None = None
 
     @property
@@ -198,13 +198,13 @@ class AsyncRedisPort:
         if self._is_cluster or (self._wire is not None and self._wire.is_direct):
             return await self._alone(command)
         ticket: Ticket[Any, Any] = Ticket(command)
-        turns = next(self._lanes)
-        if await turns.is_first(ticket):
-            group = turns.take(ticket)
+        batcher = next(self._batchers)
+        if await batcher.wait_turn(ticket):
+            group = batcher.take(ticket)
             try:
                 await self._carry_out(group)
             finally:
-                turns.leave(group)
+                batcher.finish(group)
         elif not ticket.is_served:
             raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
         return ticket.outcome()

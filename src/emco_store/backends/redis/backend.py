@@ -12,11 +12,11 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from emco_store.backends.health import PROBE, Report
 from emco_store.backends.redis.report import look
 from emco_store.backends.redis.sync import RedisPort
 from emco_store.backends.redis.task import TaskRedisPort
 from emco_store.errors import InvalidCall, Misconfigured
-from emco_store.health import PROBE, Report
 
 SOCKET_TIMEOUT_S = 5.0
 """Seconds to wait for a connection or a reply, unless the URL or the client says otherwise."""

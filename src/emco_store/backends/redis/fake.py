@@ -7,10 +7,10 @@ from importlib import import_module
 
 from fakeredis import FakeAsyncRedis, FakeRedis, FakeServer
 
+from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
 from emco_store.backends.redis.commands import OUTCOMES_KEPT, Scripts
 from emco_store.backends.redis.sync import RedisPort
 from emco_store.backends.redis.task import TaskRedisPort
-from emco_store.health import PROBE, Finding, Report, durability_finding, latency
 from emco_store.ports import Durability, Guarantees, Scan
 
 import_module("lupa")  # fakeredis runs scripts with it; without it the first one would be an unknown command

@@ -7,12 +7,12 @@ from typing import Any
 
 from redis.exceptions import NoPermissionError, ResponseError
 
+from emco_store.backends.health import Finding, Report, Verdict, durability_finding, latency, refusal, unreachable
 from emco_store.backends.redis.commands import Names
 from emco_store.backends.redis.errors import translated
 from emco_store.backends.redis.server import judge
 from emco_store.core.plan import count
 from emco_store.errors import StoreError
-from emco_store.health import Finding, Report, Verdict, durability_finding, latency, refusal, unreachable
 from emco_store.ports import Durability, Unreachable
 
 _TYPES = {

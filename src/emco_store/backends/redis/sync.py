@@ -10,6 +10,7 @@ from typing import Any
 
 from redis import exceptions
 
+from emco_store.backends.batcher import Batcher, Ticket
 from emco_store.backends.redis import auditing, commands
 from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Head, Names, Rest, Script
 from emco_store.backends.redis.errors import lost, translated
@@ -34,7 +35,6 @@ from emco_store.ports import (
     Unreachable,
     not_open,
 )
-from emco_store.turns import Ticket, Turns
 
 MEMBERS = 100
 """How many commits may go to the server at once."""
@@ -65,7 +65,7 @@ class RedisPort:
         self._wire = Wire(client, is_direct=not replicas) if owned else None
         self._written = commands.packed if owned else commands.words
         lanes = LANES if owned else 1
-        self._lanes = cycle([Turns[Any, Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
+        self._batchers = cycle([Batcher[Any, Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
         self._guarantees: Guarantees | None = None
 
     @property
@@ -199,13 +199,13 @@ class RedisPort:
         if self._is_cluster or (self._wire is not None and self._wire.is_direct):
             return self._alone(command)
         ticket: Ticket[Any, Any] = Ticket(command)
-        turns = next(self._lanes)
-        if turns.is_first(ticket):
-            group = turns.take(ticket)
+        batcher = next(self._batchers)
+        if batcher.wait_turn(ticket):
+            group = batcher.take(ticket)
             try:
                 self._carry_out(group)
             finally:
-                turns.leave(group)
+                batcher.finish(group)
         elif not ticket.is_served:
             raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
         return ticket.outcome()

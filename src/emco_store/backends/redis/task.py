@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from emco_store.backends.loops import home_loop, other_loop
 from emco_store.backends.redis.aio import AsyncRedisPort, Send
 from emco_store.backends.redis.commands import Head, Rest, Script
-from emco_store.loops import home_loop, other_loop
 from emco_store.ports import Commit, OutcomeLost, Receipt, Refusal
 
 

@@ -1,7 +1,7 @@
-"""Group commit: while one request is on its way, those that come gather, and the first of them goes next with all.
+"""Group commit: requests that arrive while another is on its way gather, and the first of them sends them as one group.
 
-A lone request waits for nothing. Among many, each group costs what one of them would, and the longer a group takes, the
-larger the next one is. Requests keep the order in which they came. Nothing here talks to a server.
+A lone request does not wait. Among many, a group costs what one request would, and the longer a group takes, the larger
+the next one is. Requests keep the order of their arrival. Nothing here talks to a server.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ A = TypeVar("A")
 
 
 class Ticket(Generic[Q, A]):
-    """One request, and what became of it.
+    """One request and its reply.
 
     Args:
         request: The request.
-        weight: How much of a group it takes.
+        weight: Its share of the maximum weight of a group.
     """
 
     __slots__ = ("_problem", "_reply", "is_served", "promise", "request", "weight")
@@ -36,26 +36,26 @@ class Ticket(Generic[Q, A]):
         self._problem: Exception | None = None
 
     def answer(self, reply: A) -> None:
-        """Note the reply."""
+        """Store the reply."""
         self._reply, self.is_served = reply, True
 
     def fail(self, problem: Exception) -> None:
-        """Note that there is none."""
+        """Store the error that takes the reply's place."""
         self._problem, self.is_served = problem, True
 
     def outcome(self) -> A:
-        """Give the reply, or raise why there is none."""
+        """Return the reply, or raise the error."""
         if self._problem is not None:
             raise self._problem
         return self._reply  # type: ignore[return-value]  # it was served, with or without a problem
 
 
-class _Queue(Generic[Q, A]):
-    """What both forms share: who goes, who waits, and who goes next.
+class _BaseBatcher(Generic[Q, A]):
+    """Which request leads a group, which wait, and which is next; what both forms share.
 
     Args:
-        members: How many requests make the largest group.
-        weight: How much they may weigh together; a heavier one goes alone.
+        members: Maximum number of requests in a group.
+        weight: Maximum weight of a group; a heavier request is sent alone.
     """
 
     def __init__(self, *, members: int, weight: int) -> None:
@@ -66,7 +66,7 @@ class _Queue(Generic[Q, A]):
         self._waiting: deque[Ticket[Q, A]] = deque()
 
     def take(self, ticket: Ticket[Q, A]) -> Sequence[Ticket[Q, A]]:
-        """Give the group that goes with a ticket whose turn it is: itself first, then those that wait, in order."""
+        """Return the group that a leading ticket sends: the ticket itself, then those that wait, in order."""
         group = [ticket]
         weight = ticket.weight
         with self._lock:
@@ -78,11 +78,11 @@ class _Queue(Generic[Q, A]):
                     group.append(following)
         return group
 
-    def leave(self, group: Sequence[Ticket[Q, A]]) -> None:
-        """Tell the members of a group that it has ended, and let the next one go.
+    def finish(self, group: Sequence[Ticket[Q, A]]) -> None:
+        """Wake the members of a group that has ended, and start the next one.
 
-        A member that was not served, because the one whose turn it was has been interrupted, is woken as well: what was
-        sent for it may still arrive, so it must not take a later refusal for the answer.
+        Members that were not served, because the leader was interrupted, are woken as well: what was sent for them may
+        still arrive, so they must not take a later refusal for the answer.
         """
         with self._lock:
             for ticket in group[1:]:
@@ -91,7 +91,7 @@ class _Queue(Generic[Q, A]):
             self._pass_on()
 
     def _begin(self, ticket: Ticket[Q, A], promise: Callable[[], Any]) -> bool:
-        """Go at once, or wait in the queue."""
+        """Return True if the ticket leads at once; otherwise append it to the queue."""
         with self._lock:
             if not self._is_busy:
                 self._is_busy = True
@@ -101,7 +101,7 @@ class _Queue(Generic[Q, A]):
             return False
 
     def _abandon(self, ticket: Ticket[Q, A]) -> None:
-        """Forget one that no longer waits; the turn that it may just have been given goes to the next."""
+        """Forget a ticket whose caller no longer waits; if it has just become the leader, the next one leads."""
         with self._lock:
             promise = ticket.promise
             if promise.done() and not promise.cancelled():
@@ -119,11 +119,15 @@ class _Queue(Generic[Q, A]):
         self._is_busy = False
 
 
-class Turns(_Queue[Q, A]):
-    """The queue for threads."""
+class Batcher(_BaseBatcher[Q, A]):
+    """The batcher for threads."""
 
-    def is_first(self, ticket: Ticket[Q, A]) -> bool:
-        """Wait until it is the ticket's turn to go, with a group; False when it went with another's group."""
+    def wait_turn(self, ticket: Ticket[Q, A]) -> bool:
+        """Wait until the ticket leads a group, or until the group that it went with has ended.
+
+        Returns:
+            True if it leads; False if it went with the group of another leader.
+        """
         if self._begin(ticket, Future):
             return True
         try:
@@ -133,11 +137,11 @@ class Turns(_Queue[Q, A]):
             raise
 
 
-class AsyncTurns(_Queue[Q, A]):
-    """The queue for the tasks of one event loop."""
+class AsyncBatcher(_BaseBatcher[Q, A]):
+    """The batcher for the tasks of one event loop."""
 
-    async def is_first(self, ticket: Ticket[Q, A]) -> bool:
-        """See :meth:`Turns.is_first`."""
+    async def wait_turn(self, ticket: Ticket[Q, A]) -> bool:
+        """See :meth:`Batcher.wait_turn`."""
         if self._begin(ticket, asyncio.get_running_loop().create_future):
             return True
         try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from emco_store.turns import AsyncTurns, Ticket, Turns
+from emco_store.backends.batcher import AsyncBatcher, Batcher, Ticket
 
 
 def in_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
@@ -29,26 +29,26 @@ def serve(group: Sequence[Ticket[int, int]]) -> None:
         ticket.answer(2 * ticket.request)
 
 
-async def go(turns: AsyncTurns[int, int], number: int, groups: list[list[int]], gate: asyncio.Event) -> int:
+async def go(batcher: AsyncBatcher[int, int], number: int, groups: list[list[int]], gate: asyncio.Event) -> int:
     """Send one request, in a group that waits at the gate."""
     ticket = Ticket[int, int](number)
     while not ticket.is_served:
-        if await turns.is_first(ticket):
-            group = turns.take(ticket)
+        if await batcher.wait_turn(ticket):
+            group = batcher.take(ticket)
             try:
                 groups.append([member.request for member in group])
                 await gate.wait()
                 serve(group)
             finally:
-                turns.leave(group)
+                batcher.finish(group)
     return ticket.outcome()
 
 
 @in_a_loop
 async def test_those_who_come_meanwhile_go_together_and_in_order():
     """The first goes alone at once, the others as one group in the order in which they came."""
-    turns, groups, gate = AsyncTurns[int, int](members=10, weight=100), list[list[int]](), asyncio.Event()
-    tasks = [asyncio.create_task(go(turns, number, groups, gate)) for number in range(5)]
+    batcher, groups, gate = AsyncBatcher[int, int](members=10, weight=100), list[list[int]](), asyncio.Event()
+    tasks = [asyncio.create_task(go(batcher, number, groups, gate)) for number in range(5)]
     await asyncio.sleep(0)
     assert [[0]] == groups
 
@@ -61,25 +61,25 @@ async def test_those_who_come_meanwhile_go_together_and_in_order():
 @in_a_loop
 async def test_group_ends_at_its_limits():
     """No group has more members or more weight than allowed, and one that is heavier goes alone."""
-    turns, groups, gate = AsyncTurns[int, int](members=3, weight=4), list[list[int]](), asyncio.Event()
-    tasks = [asyncio.create_task(go(turns, number, groups, gate)) for number in range(8)]
+    batcher, groups, gate = AsyncBatcher[int, int](members=3, weight=4), list[list[int]](), asyncio.Event()
+    tasks = [asyncio.create_task(go(batcher, number, groups, gate)) for number in range(8)]
     await asyncio.sleep(0)
     gate.set()
     await asyncio.gather(*tasks)
 
     assert [[0], [1, 2, 3], [4, 5, 6], [7]] == groups
     heavy, light = Ticket[int, int](1, weight=9), Ticket[int, int](2)
-    assert await turns.is_first(heavy)
-    assert [heavy] == turns.take(heavy)
-    turns.leave([heavy])
-    assert await turns.is_first(light)
+    assert await batcher.wait_turn(heavy)
+    assert [heavy] == batcher.take(heavy)
+    batcher.finish([heavy])
+    assert await batcher.wait_turn(light)
 
 
 @in_a_loop
 async def test_cancelled_one_is_left_out():
     """Whoever is cancelled while it waits is not taken into a group, and the others go."""
-    turns, groups, gate = AsyncTurns[int, int](members=10, weight=100), list[list[int]](), asyncio.Event()
-    tasks = [asyncio.create_task(go(turns, number, groups, gate)) for number in range(4)]
+    batcher, groups, gate = AsyncBatcher[int, int](members=10, weight=100), list[list[int]](), asyncio.Event()
+    tasks = [asyncio.create_task(go(batcher, number, groups, gate)) for number in range(4)]
     await asyncio.sleep(0)
     tasks[2].cancel()
     await asyncio.sleep(0)
@@ -95,12 +95,12 @@ async def test_cancelled_one_is_left_out():
 @in_a_loop
 async def test_turn_of_one_that_is_cancelled_goes_to_the_next():
     """Whoever is cancelled when it has been given its turn, and has not taken it yet, stops nobody."""
-    turns = AsyncTurns[int, int](members=10, weight=100)
+    batcher = AsyncBatcher[int, int](members=10, weight=100)
     first, second, third = (Ticket[int, int](number) for number in range(3))
-    assert await turns.is_first(first)
-    waiting = [asyncio.create_task(turns.is_first(ticket)) for ticket in (second, third)]
+    assert await batcher.wait_turn(first)
+    waiting = [asyncio.create_task(batcher.wait_turn(ticket)) for ticket in (second, third)]
     await asyncio.sleep(0)
-    turns.leave([first])
+    batcher.finish([first])
     waiting[0].cancel()
 
     results = await asyncio.gather(*waiting, return_exceptions=True)
@@ -112,8 +112,8 @@ async def test_turn_of_one_that_is_cancelled_goes_to_the_next():
 @in_a_loop
 async def test_members_of_a_group_that_is_interrupted_go_again():
     """When the one whose turn it was is cancelled, the others that would have gone with it go without it."""
-    turns, groups, gate = AsyncTurns[int, int](members=10, weight=100), list[list[int]](), asyncio.Event()
-    tasks = [asyncio.create_task(go(turns, number, groups, gate)) for number in range(3)]
+    batcher, groups, gate = AsyncBatcher[int, int](members=10, weight=100), list[list[int]](), asyncio.Event()
+    tasks = [asyncio.create_task(go(batcher, number, groups, gate)) for number in range(3)]
     await asyncio.sleep(0)
     tasks[0].cancel()
     await asyncio.sleep(0)
@@ -130,18 +130,18 @@ async def test_members_of_a_group_that_is_interrupted_go_again():
 
 def test_threads_share_turns_and_each_gets_its_own_reply():
     """Among threads each request is served once, with its own reply, however they meet."""
-    turns = Turns[int, int](members=4, weight=100)
+    batcher = Batcher[int, int](members=4, weight=100)
     replies: dict[int, int] = {}
     served: list[int] = []
 
     def send(first: int) -> None:
         for number in range(first, first + 200):
             ticket = Ticket[int, int](number)
-            if turns.is_first(ticket):
-                group = turns.take(ticket)
+            if batcher.wait_turn(ticket):
+                group = batcher.take(ticket)
                 served.extend(member.request for member in group)
                 serve(group)
-                turns.leave(group)
+                batcher.finish(group)
             replies[number] = ticket.outcome()
 
     threads = [threading.Thread(target=send, args=(1000 * at,)) for at in range(8)]

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from emco_store import lines
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.errors import Conflict, InvalidCall
 from emco_store.flows.holding import Holding
-from emco_store.lines import AsyncPlace, Lines, Place
-from tests.unit.test_turns import in_a_loop
+from emco_store.queueing import waiters
+from emco_store.queueing.queues import Queues
+from emco_store.queueing.waiters import AsyncWaiter, Waiter
+from tests.unit.test_batcher import in_a_loop
 
 A, B, C = (Key("Counter", name) for name in "abc")
 
@@ -29,9 +30,9 @@ def record(key: Key, version: int = 1, guard: int = 0) -> Record:
     return Record(key, "uid", version, b"{}", (), (), (), 0, 0, guard)
 
 
-def places(all_lines: Lines, number: int) -> list[AsyncPlace]:
+def waiters_in(queues: Queues, number: int) -> list[AsyncWaiter]:
     """Give places of as many calls, which wait for 10 seconds at most."""
-    return [AsyncPlace(all_lines, Holding().wanted, longest_s=10.0) for _ in range(number)]
+    return [AsyncWaiter(queues, Holding().wanted, longest_s=10.0) for _ in range(number)]
 
 
 async def settled() -> None:
@@ -40,10 +41,10 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-def wait_in(place: AsyncPlace, *keys: Key) -> asyncio.Task[None]:
-    """Take a place, and wait there."""
-    assert place.enter_after(lost(*keys))
-    return asyncio.create_task(place.pause(10.0))
+def wait_in(waiter: AsyncWaiter, *keys: Key) -> asyncio.Task[None]:
+    """Take a waiter, and wait there."""
+    assert waiter.join_after(lost(*keys))
+    return asyncio.create_task(waiter.pause(10.0))
 
 
 # places
@@ -52,38 +53,38 @@ def wait_in(place: AsyncPlace, *keys: Key) -> asyncio.Task[None]:
 @in_a_loop
 async def test_calls_go_one_after_the_other_in_the_order_in_which_they_came():
     """The next goes when the one before has left; when all have left, no line remains."""
-    all_lines = Lines()
-    standing = places(all_lines, 3)
-    waiting = [wait_in(place, A) for place in standing]
+    queues = Queues()
+    standing = waiters_in(queues, 3)
+    waiting = [wait_in(waiter, A) for waiter in standing]
 
-    for at, place in enumerate(standing):
+    for at, waiter in enumerate(standing):
         await settled()
         assert [number <= at for number in range(3)] == [task.done() for task in waiting]
-        place.leave()
+        waiter.leave()
 
-    assert 0 == len(all_lines)
+    assert 0 == len(queues)
 
 
 @in_a_loop
 async def test_call_that_wants_two_records_waits_for_both_and_for_nobody_behind_it():
     """Whoever stands longest is first wherever it stands, whatever the order of the records."""
-    all_lines = Lines()
-    first, both, other, last = places(all_lines, 4)
+    queues = Queues()
+    first, both, other, last = waiters_in(queues, 4)
     waiting = [wait_in(first, A), wait_in(both, A, B), wait_in(other, B, A), wait_in(last, B)]
     await settled()
     assert [True, False, False, False] == [task.done() for task in waiting]
 
-    for at, place in enumerate((first, both, other)):
-        place.leave()
+    for at, waiter in enumerate((first, both, other)):
+        waiter.leave()
         await settled()
         assert at + 2 == sum(task.done() for task in waiting)
 
 
 @in_a_loop
 async def test_call_that_loses_another_record_stands_behind_the_others_for_both():
-    """It gives up its place before it takes others, so no two wait for each other."""
-    all_lines = Lines()
-    first, second = places(all_lines, 2)
+    """It gives up its waiter before it takes others, so no two wait for each other."""
+    queues = Queues()
+    first, second = waiters_in(queues, 2)
     await wait_in(first, A)
     await wait_in(second, B)
 
@@ -98,15 +99,15 @@ async def test_call_that_loses_another_record_stands_behind_the_others_for_both(
 
 @in_a_loop
 async def test_first_that_loses_again_stays_and_pauses():
-    """It has lost to somebody elsewhere: its place is its own, and a pause is what helps."""
-    all_lines = Lines()
-    (place,) = places(all_lines, 1)
-    await wait_in(place, A)
+    """It has lost to somebody elsewhere: its waiter is its own, and a pause is what helps."""
+    queues = Queues()
+    (waiter,) = waiters_in(queues, 1)
+    await wait_in(waiter, A)
 
-    assert not place.enter_after(lost(A))
-    await place.pause(0.0)
+    assert not waiter.join_after(lost(A))
+    await waiter.pause(0.0)
 
-    assert place.is_first
+    assert waiter.is_first
 
 
 @pytest.mark.parametrize("is_called", [False, True], ids=["waiting", "called"])
@@ -115,9 +116,9 @@ def test_cancelled_one_passes_its_turn_on(is_called: bool):  # noqa: FBT001 - a 
 
     @in_a_loop
     async def run() -> None:
-        all_lines = Lines()
-        first, second, third = places(all_lines, 3)
-        waiting = [wait_in(place, A) for place in (first, second, third)]
+        queues = Queues()
+        first, second, third = waiters_in(queues, 3)
+        waiting = [wait_in(waiter, A) for waiter in (first, second, third)]
         await settled()
         if is_called:
             first.leave()
@@ -130,7 +131,7 @@ def test_cancelled_one_passes_its_turn_on(is_called: bool):  # noqa: FBT001 - a 
             await waiting[1]
         await waiting[2]
         third.leave()
-        assert 0 == len(all_lines)
+        assert 0 == len(queues)
 
     run()
 
@@ -139,9 +140,9 @@ def test_cancelled_one_passes_its_turn_on(is_called: bool):  # noqa: FBT001 - a 
 async def test_one_that_is_first_for_long_is_passed_over():
     """Whoever does not come to its end, though it is first, holds up those behind it for a bounded time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines, "LONGEST_TURN_S", 0.01)
-        all_lines = Lines()
-        stuck, second, third = places(all_lines, 3)
+        patch.setattr(waiters, "MAX_TURN_S", 0.01)
+        queues = Queues()
+        stuck, second, third = waiters_in(queues, 3)
         await wait_in(stuck, A)
         waiting = [wait_in(second, A), wait_in(third, A)]
 
@@ -152,16 +153,16 @@ async def test_one_that_is_first_for_long_is_passed_over():
         second.leave()
         await waiting[1]
         third.leave()
-        assert 0 == len(all_lines)
+        assert 0 == len(queues)
 
 
 @in_a_loop
 async def test_wait_ends_at_its_time():
     """Whoever has no more time leaves the line, and those behind it move up."""
-    all_lines = Lines()
-    first, second = places(all_lines, 2)
+    queues = Queues()
+    first, second = waiters_in(queues, 2)
     await wait_in(first, A)
-    assert second.enter_after(lost(A))
+    assert second.join_after(lost(A))
 
     await second.pause(0.0)
 
@@ -170,10 +171,10 @@ async def test_wait_ends_at_its_time():
 
 def test_thread_waits_for_its_turn_and_no_longer_than_it_may():
     """Threads stand in lines as tasks do."""
-    all_lines = Lines()
-    first, second, third = (Place(all_lines, Holding().wanted) for _ in range(3))
-    for place in (first, second, third):
-        assert place.enter_after(lost(A))
+    queues = Queues()
+    first, second, third = (Waiter(queues, Holding().wanted) for _ in range(3))
+    for waiter in (first, second, third):
+        assert waiter.join_after(lost(A))
     first.pause(10.0)
     second.pause(0.0)
     assert ((), False) == (second.keys, third.is_first)
@@ -184,20 +185,20 @@ def test_thread_waits_for_its_turn_and_no_longer_than_it_may():
         waiting.result(timeout=60)
 
     third.leave()
-    assert 0 == len(all_lines)
+    assert 0 == len(queues)
 
 
 @in_a_loop
 async def test_call_whose_loop_is_closed_is_passed_over():
     """Whoever waited in an event loop that has ended is passed over like one that is gone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines, "LONGEST_TURN_S", 0.01)
-        all_lines = Lines()
-        first, dead, third = places(all_lines, 3)
+        patch.setattr(waiters, "MAX_TURN_S", 0.01)
+        queues = Queues()
+        first, dead, third = waiters_in(queues, 3)
         await wait_in(first, A)
 
         async def enter() -> None:
-            dead.enter_after(lost(A))
+            dead.join_after(lost(A))
 
         await asyncio.to_thread(lambda: asyncio.run(enter()))
         waiting = wait_in(third, A)
@@ -217,30 +218,30 @@ def test_what_brings_nobody_forward_takes_no_place():
         (Holding(), lost()),
         (Holding(), InvalidCall("No.")),
     ):
-        place = Place(all_lines := Lines(), holding.wanted)
-        assert not place.enter_after(problem)
-        assert 0 == len(all_lines)
+        waiter = Waiter(queues := Queues(), holding.wanted)
+        assert not waiter.join_after(problem)
+        assert 0 == len(queues)
 
 
 # handing over
 
 
-async def reading(place: AsyncPlace, *keys: Key) -> Any:
+async def reading(waiter: AsyncWaiter, *keys: Key) -> Any:
     """Read as a first attempt does, which waits where there is a line."""
-    return await place.before(keys)
+    return await waiter.wait_before(keys)
 
 
 @in_a_loop
 async def test_next_reader_is_given_what_was_written():
     """Whoever waited to read before the commit was sent needs not ask for what it wrote."""
-    all_lines = Lines()
-    writer, reader, other = places(all_lines, 3)
+    queues = Queues()
+    writer, reader, other = waiters_in(queues, 3)
     await wait_in(writer, A)
     writer.note({A: record(A, guard=7)})
     read, more = asyncio.create_task(reading(reader, A)), asyncio.create_task(reading(other, A))
     await settled()
 
-    writer.name_heirs("t")
+    writer.note_successors("t")
     writer.hand_over([record(A, version=2), record(B)])
     writer.leave()
 
@@ -252,14 +253,14 @@ async def test_next_reader_is_given_what_was_written():
 @in_a_loop
 async def test_reader_that_came_after_the_commit_was_sent_reads():
     """What was true at the commit may be over when a later reader begins, so it is given nothing."""
-    all_lines = Lines()
-    writer, reader = places(all_lines, 2)
+    queues = Queues()
+    writer, reader = waiters_in(queues, 2)
     await wait_in(writer, A)
-    writer.name_heirs("t")
+    writer.note_successors("t")
     read = asyncio.create_task(reading(reader, A))
     await settled()
 
-    writer.name_heirs("t")  # sent again, because no answer came
+    writer.note_successors("t")  # sent again, because no answer came
     writer.hand_over([record(A, version=2)])
     writer.leave()
 
@@ -268,14 +269,14 @@ async def test_reader_that_came_after_the_commit_was_sent_reads():
 
 @in_a_loop
 async def test_reader_that_left_meanwhile_and_came_again_reads():
-    """A place that was taken anew is the place of a later reader."""
-    all_lines = Lines()
-    writer, reader = places(all_lines, 2)
+    """A waiter that was taken anew is the waiter of a later reader."""
+    queues = Queues()
+    writer, reader = waiters_in(queues, 2)
     await wait_in(writer, A)
-    assert reader.enter_after(lost(A))
-    writer.name_heirs("t")
+    assert reader.join_after(lost(A))
+    writer.note_successors("t")
     reader.leave()
-    assert reader.enter_after(lost(A))
+    assert reader.join_after(lost(A))
 
     writer.hand_over([record(A, version=2)])
 
@@ -285,13 +286,13 @@ async def test_reader_that_left_meanwhile_and_came_again_reads():
 @in_a_loop
 async def test_reader_of_more_than_was_written_reads():
     """A request shows one moment, so it is answered from one commit or by the backend."""
-    all_lines = Lines()
-    writer, reader = places(all_lines, 2)
+    queues = Queues()
+    writer, reader = waiters_in(queues, 2)
     await wait_in(writer, A)
     read = asyncio.create_task(reading(reader, A, C))
     await settled()
 
-    writer.name_heirs("t")
+    writer.note_successors("t")
     writer.hand_over([record(A, version=2)])
     writer.leave()
 

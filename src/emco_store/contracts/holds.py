@@ -20,7 +20,7 @@ RIVALS = 12
 """How often somebody comes between; more than any delete may need."""
 
 
-class TurnRules:
+class HoldRules:
     """Others commit whenever the delete is about to."""
 
     @rule("OCC-11")
