@@ -30,7 +30,7 @@ from proof.operations import (
     state,
 )
 from proof.phase import Budget, Phase, PhaseResult
-from proof.places import Place
+from proof.rig import Rig
 
 Recovery = Literal["resolve", "repeat"]
 ALREADY: Final = (AlreadyExists, NotFound)
@@ -93,13 +93,13 @@ class Scene:
     """One namespace, in which operations are begun again and again.
 
     Attributes:
-        place: The backend.
+        rig: The backend.
         namespace: Where in it.
         port: A port without faults.
         loop: Where asyncio stores run.
     """
 
-    place: Place
+    rig: Rig
     namespace: str
     port: Port
     loop: Loop = field(default_factory=Loop)
@@ -120,7 +120,7 @@ class Scene:
     def open(self, mode: Mode, ids: str, faults: Faults | None = None) -> Generator[Any]:
         """Open a store whose identifiers begin with a name."""
         # A client for asyncio belongs to its event loop, so each asyncio store has one of its own, and closes it.
-        inner = self.place.backend if mode is Mode.BLOCKING else self.place.fresh()
+        inner = self.rig.backend if mode is Mode.BLOCKING else self.rig.fresh()
         backend = FaultyBackend(inner, faults or Faults())
         options: dict[str, Any] = {
             "namespace": self.namespace, "models": MODELS, "ids": CountedIds(ids), "retry": AT_ONCE,
@@ -150,13 +150,13 @@ class Scene:
         return Rehearsal(states, len(faults.requests), txids)
 
 
-def crash_points(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
+def crash_points(rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
     """Let clients die before and after every request, and settle or repeat what they were doing."""
-    result = PhaseResult("crash points", place.name, seed)
-    begun, namespace = time.monotonic(), place.namespace()
-    port = place.backend.port(namespace)
+    result = PhaseResult("crash points", rig.name, seed)
+    begun, namespace = time.monotonic(), rig.namespace()
+    port = rig.backend.port(namespace)
     port.open()
-    scene = Scene(place, namespace, port)
+    scene = Scene(rig, namespace, port)
     known = {operation.name: scene.rehearse(operation) for operation in OPERATIONS}
     todo = list(_points(known))
     seeded("crash points", seed).shuffle(todo)
@@ -170,7 +170,7 @@ def crash_points(place: Place, budget: Budget, *, seed: int, out: Path) -> Phase
         result.notes.append(f"{result.numbers['crashes']:.0f} of {len(todo)} points, in an order drawn by the seed")
     scene.loop.close()
     port.close()
-    place.forget(namespace)
+    rig.forget(namespace)
     return result
 
 

@@ -32,8 +32,8 @@ from emco_store.core.documents import decode
 from emco_store.core.rules import Rule
 from emco_store.errors import Conflict, StoreError
 from emco_store.ports import AsyncPort, Commit, Port, Receipt, ReferrerQuery
-from proof.places import Place
 from proof.races import dangling, scan_all
+from proof.rig import Rig
 
 _GATED: Final = frozenset({"get", "scan", "referrers", "commit", "settle", "hold", "release"})
 _WITHIN_S: Final = 120.0
@@ -162,18 +162,18 @@ class Stage:
     """Two stores on one namespace, whose requests are put in order.
 
     Args:
-        place: The backend, sound or broken.
+        rig: The backend, sound or broken.
         namespace: Where; everything in it is deleted before each schedule.
     """
 
-    def __init__(self, place: Place, namespace: str) -> None:
+    def __init__(self, rig: Rig, namespace: str) -> None:
         self._settings: dict[str, Any] = {
             "namespace": namespace, "clock": SetClock(), "ids": CountedIds(namespace), "retry": AT_ONCE,
         }  # fmt: skip
-        self.port = place.backend.port(namespace)
+        self.port = rig.backend.port(namespace)
         self.port.open()
-        self.store = connect(place.backend, **self._settings)
-        self._gated = [_GatedPort(place.backend.port(namespace)) for _ in range(2)]
+        self.store = connect(rig.backend, **self._settings)
+        self._gated = [_GatedPort(rig.backend.port(namespace)) for _ in range(2)]
         self._stores = [connect(_GatedBackend(port), **self._settings) for port in self._gated]
         self._wiped = 0
 
@@ -313,12 +313,12 @@ def _next(taken: Sequence[tuple[int, bool]]) -> list[int] | None:
 
 
 @contextmanager
-def stage_at(place: Place) -> Generator[Stage]:
+def stage_at(rig: Rig) -> Generator[Stage]:
     """Make a stage in a namespace of its own."""
-    namespace = place.namespace()
-    stage = Stage(place, namespace)
+    namespace = rig.namespace()
+    stage = Stage(rig, namespace)
     try:
         yield stage
     finally:
         stage.close()
-        place.forget(namespace)
+        rig.forget(namespace)

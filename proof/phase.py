@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from proof.nemesis import Nemesis
-from proof.places import Place
+from proof.rig import Rig
 from proof.running import Load
 
 _ROUND_S: Final = 12.0
@@ -90,11 +90,11 @@ class PhaseResult:
 class Run(Protocol):
     """Does one phase on one backend."""
 
-    def __call__(self, place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:
+    def __call__(self, rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseResult:
         """Do it.
 
         Args:
-            place: The backend.
+            rig: The backend.
             budget: How much to do.
             seed: What repeats it.
             out: An empty folder for histories and whatever else helps to look into a violation.

@@ -13,7 +13,7 @@ from proof import pairs, races
 from proof.mutants import DEFECTS
 from proof.nemesis import Calm, Lossy, seeded
 from proof.phase import Budget, Phase, PhaseResult, Round, loads, rounds
-from proof.places import Place
+from proof.rig import Rig
 from proof.running import Load, check_store, read_finally, run
 from proof.stepping import run_lists, run_registers
 
@@ -21,9 +21,9 @@ EVERYWHERE: Final = ("memory", "redis", "mongo")
 _SERIES: Final = 500
 
 
-def _played(place: Place, one: Round, result: PhaseResult) -> tuple[str, History]:
-    namespace = place.namespace()
-    known = run(place, one.load, one.nemesis, seed=one.seed, out=one.out, namespace=namespace)
+def _played(rig: Rig, one: Round, result: PhaseResult) -> tuple[str, History]:
+    namespace = rig.namespace()
+    known = run(rig, one.load, one.nemesis, seed=one.seed, out=one.out, namespace=namespace)
     result.struck(dict(one.nemesis.counters), known.counts)
     result.add(
         rounds=1,
@@ -38,49 +38,49 @@ def _played(place: Place, one: Round, result: PhaseResult) -> tuple[str, History
 
 
 def transactions(
-    place: Place, budget: Budget, *, seed: int, out: Path, by: tuple[Load, ...] = loads("lists")
+    rig: Rig, budget: Budget, *, seed: int, out: Path, by: tuple[Load, ...] = loads("lists")
 ) -> PhaseResult:
     """Judge transactions on lists for strict serializability."""
-    result = PhaseResult("transactions", place.name, seed)
+    result = PhaseResult("transactions", rig.name, seed)
     for one in rounds(by, (Calm, Lossy), budget, seed, out):
-        namespace, known = _played(place, one, result)
-        verdict = serializability.check(read_finally(place, namespace, known, one.out).operations)
+        namespace, known = _played(rig, one, result)
+        verdict = serializability.check(read_finally(rig, namespace, known, one.out).operations)
         result.add(transactions=verdict.transactions, reads=verdict.reads, appends=verdict.appends, edges=verdict.edges)
         result.add(anomalies=verdict.counts.total())
         result.violated([f"round {one.number}, {each.kind}: {each.text}" for each in verdict.anomalies])
-        place.forget(namespace)
+        rig.forget(namespace)
     return result
 
 
 def registers(
-    place: Place, budget: Budget, *, seed: int, out: Path, by: tuple[Load, ...] = loads("registers")
+    rig: Rig, budget: Budget, *, seed: int, out: Path, by: tuple[Load, ...] = loads("registers")
 ) -> PhaseResult:
     """Judge calls on single resources for linearizability."""
-    result = PhaseResult("registers", place.name, seed)
+    result = PhaseResult("registers", rig.name, seed)
     for one in rounds(by, (Calm, Lossy), budget, seed, out):
-        namespace, known = _played(place, one, result)
+        namespace, known = _played(rig, one, result)
         verdict = linearizability.check(known.operations)
         result.add(judged=verdict.operations, registers=verdict.registers, undecided=len(verdict.undecided))
         result.violated([f"round {one.number}: {text}" for text in verdict.violations])
-        place.forget(namespace)
+        rig.forget(namespace)
     return result
 
 
 def reference_races(
-    place: Place, budget: Budget, *, seed: int, out: Path, by: tuple[Load, ...] = loads("races")
+    rig: Rig, budget: Budget, *, seed: int, out: Path, by: tuple[Load, ...] = loads("races")
 ) -> PhaseResult:
     """Create, re-point and delete around hot targets, and look at everything that is left."""
-    result = PhaseResult("reference races", place.name, seed)
+    result = PhaseResult("reference races", rig.name, seed)
     took_ms: list[float] = []
     for one in rounds(by, (Calm, Lossy), budget, seed, out):
-        namespace, known = _played(place, one, result)
-        port = place.backend.port(namespace)
+        namespace, known = _played(rig, one, result)
+        port = rig.backend.port(namespace)
         port.open()
         found = races.audit(port, known)
         port.close()
         result.add(deletes=len(found.deletes_ms), starved=found.starved, records_left=found.records)
         result.most(most_attempts=found.most_attempts)
-        checked, flaws = check_store(place, namespace)
+        checked, flaws = check_store(rig, namespace)
         result.add(records_checked=checked)
         result.violated([f"round {one.number}: {text}" for text in (*found.violations, *flaws)])
         if found.starved and isinstance(one.nemesis, Calm) and one.nemesis.client_faults is None:
@@ -88,7 +88,7 @@ def reference_races(
         weather = "good_weather" if one.nemesis.client_faults is None else "lossy"
         result.most(**{f"worst_delete_ms_in_{weather}": max(found.deletes_ms, default=0.0)})
         took_ms += found.deletes_ms
-        place.forget(namespace)
+        rig.forget(namespace)
     took_ms.sort()
     if took_ms:
         result.most(worst_delete_ms=took_ms[-1], median_delete_ms=took_ms[len(took_ms) // 2])
@@ -97,21 +97,21 @@ def reference_races(
     return result
 
 
-def interleavings(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
+def interleavings(rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
     """Run pairs of transactions in every order of their requests."""
-    result = PhaseResult("interleavings", place.name, seed)
-    tally = _explored(place, budget, seed, result)
+    result = PhaseResult("interleavings", rig.name, seed)
+    tally = _explored(rig, budget, seed, result)
     result.add(unexplained=tally.unexplained)
     result.violated(tally.examples)
     return result
 
 
-def guards_taken_out(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
+def guards_taken_out(rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
     """Count what the same pairs leave behind without guards: the attack works, so the defence is what holds."""
-    result = PhaseResult("guards taken out", place.name, seed)
+    result = PhaseResult("guards taken out", rig.name, seed)
     halves = Budget(budget.seconds and budget.seconds / 2, budget.operations)
     for defect in ("no guard", "no-op guard"):
-        tally = _explored(place.broken(defect), halves, seed, result)
+        tally = _explored(rig.broken(defect), halves, seed, result)
         result.add(**{f"dangling with {defect}": tally.dangling, f"unexplained with {defect}": tally.unexplained})
         result.notes += [f"{defect}: {example}" for example in tally.examples[:2]]
         if not tally.dangling:
@@ -123,21 +123,21 @@ _CLASSIC: Final = {"create a referrer", "delete the target"}
 """The pair that comes first, under each delete rule: without guards, most of its schedules leave a reference behind."""
 
 
-def _explored(place: Place, budget: Budget, seed: int, result: PhaseResult) -> pairs.Tally:
+def _explored(rig: Rig, budget: Budget, seed: int, result: PhaseResult) -> pairs.Tally:
     """Explore pairs in a seeded order until the budget is used, and one at least."""
     begun = time.monotonic()
     todo = [(family, pair) for family in pairs.families() for pair in family.pairs()]
     seeded("pairs", seed).shuffle(todo)
     todo.sort(key=lambda one: {script.name for script in one[1]} != _CLASSIC)
     tally = pairs.Tally()
-    with pairs.stage_at(place) as stage:
+    with pairs.stage_at(rig) as stage:
         for family, pair in todo[: budget.operations]:
             pairs.explore(stage, family, pair, tally)
             if budget.seconds is not None and time.monotonic() - begun > budget.seconds:
                 break
     result.add(pairs=tally.pairs, schedules=tally.schedules, requests=tally.requests, dangling=tally.dangling)
     if tally.pairs < len(todo):
-        result.notes.append(f"{place.name}: {tally.pairs} of {len(todo)} pairs were run, in an order drawn by the seed")
+        result.notes.append(f"{rig.name}: {tally.pairs} of {len(todo)} pairs were run, in an order drawn by the seed")
     return tally
 
 
@@ -147,24 +147,24 @@ SEEDS: Final = 5
 """Runs within which a mutant must be caught."""
 
 
-def _by_transactions(place: Place, seed: int, operations: int, out: Path) -> list[str]:
-    return sorted(serializability.check(run_lists(place, seed, operations, out).operations).counts)
+def _by_transactions(rig: Rig, seed: int, operations: int, out: Path) -> list[str]:
+    return sorted(serializability.check(run_lists(rig, seed, operations, out).operations).counts)
 
 
-def _by_registers(place: Place, seed: int, operations: int, out: Path) -> list[str]:
-    return linearizability.check(run_registers(place, seed, 3 * operations, out).operations).violations
+def _by_registers(rig: Rig, seed: int, operations: int, out: Path) -> list[str]:
+    return linearizability.check(run_registers(rig, seed, 3 * operations, out).operations).violations
 
 
-def _by_interleavings(place: Place, seed: int, operations: int, out: Path) -> list[str]:  # noqa: ARG001 - one of three
+def _by_interleavings(rig: Rig, seed: int, operations: int, out: Path) -> list[str]:  # noqa: ARG001 - one of three
     family = next(each for each in pairs.families() if each.name == "SET_NULL")
     scripts = {script.name: script for script in family.scripts}
     tally = pairs.Tally()
-    with pairs.stage_at(place) as stage:
+    with pairs.stage_at(rig) as stage:
         pairs.explore(stage, family, (scripts["create a referrer"], scripts["delete the target"]), tally)
     return tally.examples
 
 
-Catcher = Callable[[Place, int, int, Path], list[str]]
+Catcher = Callable[[Rig, int, int, Path], list[str]]
 CATCHERS: Final[dict[str, tuple[str, Catcher]]] = {
     "no guard": ("interleavings", _by_interleavings),
     "no-op guard": ("interleavings", _by_interleavings),
@@ -179,13 +179,13 @@ CATCHERS: Final[dict[str, tuple[str, Catcher]]] = {
 """For each defect, the checker that must catch it."""
 
 
-def mutants(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:
+def mutants(rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseResult:
     """Catch each broken backend with the checker that is named for it, and nothing with the sound one."""
-    result = PhaseResult("mutants", place.name, seed)
+    result = PhaseResult("mutants", rig.name, seed)
     operations = budget.operations or 25
     for defect in DEFECTS:
         checker, catch = CATCHERS[defect]
-        found, runs = _caught(catch, place.broken(defect), seed, operations, out / defect.replace(" ", "-"))
+        found, runs = _caught(catch, rig.broken(defect), seed, operations, out / defect.replace(" ", "-"))
         result.add(mutants=1, caught=bool(found))
         result.notes.append(f"{defect}: caught by {checker} in run {runs}: {found[0].splitlines()[0][:120]}" if found
                             else f"{defect}: not caught")  # fmt: skip
@@ -193,15 +193,15 @@ def mutants(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResul
             result.violated([f"{defect} was not caught by {checker} in {SEEDS} runs"])
     for name, catch in dict(CATCHERS.values()).items():
         (out / f"sound-{name}").mkdir(parents=True)
-        result.violated([f"sound, {name}: {text}" for text in catch(place, seed, operations, out / f"sound-{name}")])
+        result.violated([f"sound, {name}: {text}" for text in catch(rig, seed, operations, out / f"sound-{name}")])
     return result
 
 
-def _caught(catch: Catcher, place: Place, seed: int, operations: int, out: Path) -> tuple[list[str], int]:
+def _caught(catch: Catcher, rig: Rig, seed: int, operations: int, out: Path) -> tuple[list[str], int]:
     for number in range(SEEDS):
         folder = out / str(number)
         folder.mkdir(parents=True)
-        found = catch(place, seed + number, operations, folder)
+        found = catch(rig, seed + number, operations, folder)
         if found:
             return found, number + 1
     return [], SEEDS

@@ -11,8 +11,8 @@ from traceback import format_exc
 from typing import Final
 
 from proof.phase import Budget, Phase, PhaseResult
-from proof.places import Place
 from proof.report import Report
+from proof.rig import Rig
 
 HISTORIES: Final = "histories"
 """The folder beside the report for what led to violations."""
@@ -20,7 +20,7 @@ HISTORIES: Final = "histories"
 
 def prove(
     phases: Sequence[Phase],
-    places: Sequence[Place],
+    rigs: Sequence[Rig],
     report: Report,
     *,
     out: Path,
@@ -33,7 +33,7 @@ def prove(
 
     Args:
         phases: What to run.
-        places: Where.
+        rigs: Where.
         report: What is filled; its ``minutes`` and ``seed`` decide.
         out: Where the report is written.
         show: Called with each line of progress.
@@ -43,22 +43,22 @@ def prove(
         KeyboardInterrupt: Somebody cut it short; what had ended by then is in the report.
     """
     end_s = time.monotonic() + 60 * report.minutes
-    todo = [(phase, place) for phase in phases for place in places if place.name in phase.backends]
+    todo = [(phase, rig) for phase in phases for rig in rigs if rig.name in phase.backends]
     report.describe(phases)
-    for at, (phase, place) in enumerate(todo):
+    for at, (phase, rig) in enumerate(todo):
         left_s = max(end_s - time.monotonic(), 0.0)
         ours_s = left_s * phase.share / sum(each.share for each, _ in todo[at:])
-        title = f"[{at + 1:2}/{len(todo)}] {phase.name} on {place.name}"
+        title = f"[{at + 1:2}/{len(todo)}] {phase.name} on {rig.name}"
         show(f"{title}: {ours_s:.0f} s of {left_s / 60:.1f} min left")
         begun = time.monotonic()
         try:
-            result = _run(phase, place, budget(ours_s), seed=report.seed, out=out)
+            result = _run(phase, rig, budget(ours_s), seed=report.seed, out=out)
         except KeyboardInterrupt:
             report.missing += [f"{one.name} on {there.name}: cut short by hand" for one, there in todo[at:]]
             report.write(out)
             raise
         except Exception:  # noqa: BLE001 - one phase that breaks down must not take the others' results along
-            report.missing.append(f"{phase.name} on {place.name} broke down: {format_exc(limit=-3)}")
+            report.missing.append(f"{phase.name} on {rig.name} broke down: {format_exc(limit=-3)}")
             show(f"{title}: BROKE DOWN\n{format_exc()}")
         else:
             result.seconds = time.monotonic() - begun
@@ -67,12 +67,12 @@ def prove(
         report.write(out)
 
 
-def _run(phase: Phase, place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:
+def _run(phase: Phase, rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseResult:
     """Run a phase in a folder of its own, which is kept where something was found."""
     with TemporaryDirectory(prefix="emco-store-proof-", ignore_cleanup_errors=True) as folder:
-        result = phase.run(place, budget, seed=seed, out=Path(folder))
+        result = phase.run(rig, budget, seed=seed, out=Path(folder))
         if not result.holds:
-            kept = out / HISTORIES / f"{phase.name}-{place.name}".replace(" ", "-")
+            kept = out / HISTORIES / f"{phase.name}-{rig.name}".replace(" ", "-")
             shutil.copytree(folder, kept, dirs_exist_ok=True)
             result.notes.append(f"what was done is kept in {HISTORIES}/{kept.name}")
         return result

@@ -25,8 +25,8 @@ from emco_store.flows.context import RetryPolicy
 from emco_store.ports import Backend
 from proof.models import Follower, Hub, Pin, Rim, Spoke, Watcher
 from proof.nemesis import ClientFaults, Nemesis, during, seeded
-from proof.places import Place, at_url
 from proof.races import races
+from proof.rig import Rig, at_url
 
 MODELS: Final[tuple[type[Resource], ...]] = (Journal, Register, Hub, Pin, Spoke, Rim, Follower, Watcher)
 WORKLOADS: Final[dict[str, Callable[[Shift], Client]]] = {"lists": lists, "registers": registers, "races": races}
@@ -76,11 +76,11 @@ class _Job:
     path: Path
 
 
-def run(place: Place, load: Load, nemesis: Nemesis, *, seed: int, out: Path, namespace: str) -> History:
+def run(rig: Rig, load: Load, nemesis: Nemesis, *, seed: int, out: Path, namespace: str) -> History:
     """Run the load while the nemesis strikes, and give the history of all processes.
 
     Args:
-        place: The backend.
+        rig: The backend.
         load: What to run.
         nemesis: What goes wrong.
         seed: What is done, by each client; when it happens is not ours to say.
@@ -88,8 +88,8 @@ def run(place: Place, load: Load, nemesis: Nemesis, *, seed: int, out: Path, nam
         namespace: Where in the backend.
     """
     end_ns = sys.maxsize if load.seconds is None else time.monotonic_ns() + int(load.seconds * 1e9)
-    count = load.processes if place.url else 0
-    job = _Job(load, place.url, namespace, 1, seed, end_ns, nemesis.client_faults, out / "part-0.jsonl")
+    count = load.processes if rig.url else 0
+    job = _Job(load, rig.url, namespace, 1, seed, end_ns, nemesis.client_faults, out / "part-0.jsonl")
     if load.processes and not count:
         job = replace(job, load=replace(load, threads=load.threads * load.processes))
     each = load.threads + load.tasks
@@ -98,23 +98,23 @@ def run(place: Place, load: Load, nemesis: Nemesis, *, seed: int, out: Path, nam
         if count:
             _run_elsewhere(jobs)
         else:
-            _run_here(job, place.fresh())
+            _run_here(job, rig.fresh())
     return history.read(*(one.path for one in jobs))
 
 
-def read_finally(place: Place, namespace: str, known: History, out: Path) -> History:
+def read_finally(rig: Rig, namespace: str, known: History, out: Path) -> History:
     """Read every list of a history once more, and give the history with those reads in it."""
     path = out / "final.jsonl"
     names = {step[1] for operation in known.operations for step in operation.steps}
-    with Recorder(path) as recorder, connect(place.fresh(), namespace=namespace, models=MODELS) as store:
+    with Recorder(path) as recorder, connect(rig.fresh(), namespace=namespace, models=MODELS) as store:
         play(final_reads(Shift("final", 0, seeded("final"), recorder, lambda _: True), names), store)
     return History([*known.operations, *history.read(path).operations], known.counts)
 
 
-def check_store(place: Place, namespace: str) -> tuple[int, list[str]]:
+def check_store(rig: Rig, namespace: str) -> tuple[int, list[str]]:
     """Let the store itself check all that it holds; give the number of records, and each flaw."""
     records, flaws = 0, list[str]()
-    with connect(place.fresh(), namespace=namespace, models=MODELS) as store:
+    with connect(rig.fresh(), namespace=namespace, models=MODELS) as store:
         after: str | None = None
         while True:
             page = store.check(after=after)

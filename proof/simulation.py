@@ -35,7 +35,7 @@ from proof import races
 from proof.models import Hub
 from proof.nemesis import seeded
 from proof.phase import Budget, Phase, PhaseResult
-from proof.places import Place
+from proof.rig import Rig
 from proof.running import MODELS, WORKLOADS, check_store, read_finally
 from proof.simulated_network import CALM, LATEST_S, NAMESPACE, Client, Network, Server, Weather
 from proof.simulated_ports import Book, Design, PlainPort, Site, Watched
@@ -211,8 +211,8 @@ class _World:
         self._services = [self._start() for _ in range(self.wanted.services)]
         fates = [asyncio.create_task(fate, name=fate.__name__) for fate in self._fates()]
         lives = [
-            asyncio.create_task(self._live(place), name=f"life-{place}")
-            for place in range(self.wanted.services * self.wanted.clients)
+            asyncio.create_task(self._live(slot), name=f"life-{slot}")
+            for slot in range(self.wanted.services * self.wanted.clients)
         ]
         self.loop.between = self._between
         await asyncio.wait(lives, timeout=self._random.uniform(0.5, 5.0))
@@ -243,7 +243,7 @@ class _World:
         self._started += 1
         return _Service(self, self._started)
 
-    async def _live(self, place: int) -> None:
+    async def _live(self, slot: int) -> None:
         """Work as one client after the other: each that dies is followed by another."""
         left = [self.wanted.operations]
 
@@ -253,9 +253,9 @@ class _World:
 
         while left[0] > 0:
             self._shifts += 1
-            number = 4 * self._shifts + place % 4  # its role stays the same
+            number = 4 * self._shifts + slot % 4  # its role stays the same
             shift = Shift(f"c{number}", number, seeded("shift", self.wanted.seed, number), self._recorder, goes_on)
-            store = self._services[place % self.wanted.services].store
+            store = self._services[slot % self.wanted.services].store
             working = play_async(WORKLOADS[self.wanted.workload](shift), store)
             await self._ended(asyncio.create_task(working, name=f"client-{number}"))
 
@@ -286,9 +286,9 @@ class _World:
         while True:
             await asyncio.sleep(self._random.expovariate(2.0))
             if self._random.random() < 0.3:
-                place = self._random.randrange(len(self._services))
-                self._services[place].client.is_dead = True
-                self._services[place] = self._start()
+                slot = self._random.randrange(len(self._services))
+                self._services[slot].client.is_dead = True
+                self._services[slot] = self._start()
                 self.network.struck["processes killed"] += 1
             else:
                 self._cancel_one()
@@ -355,15 +355,15 @@ class _World:
 
     def judge(self, known: History, out: Path) -> list[str]:
         """Look at what was told, at what was read, and at what is left."""
-        place = Place("memory", self.server.backend)
+        rig = Rig("memory", self.server.backend)
         found = self.book.broken(self.server.outcomes())
         surprises = {operation.problem for operation in known.operations if operation.problem.startswith("unexpected")}
         found += sorted(surprises)
         found += [f"a call took too long: {each}" for each in known.operations if each.took_ms > 1e3 * LONGEST_CALL_S]
-        _, flaws = check_store(place, NAMESPACE)
+        _, flaws = check_store(rig, NAMESPACE)
         found += flaws
         if self.wanted.workload == "lists":
-            everything = read_finally(place, NAMESPACE, known, out).operations
+            everything = read_finally(rig, NAMESPACE, known, out).operations
             (out / "final.jsonl").unlink()
             found += [f"{each.kind}: {each.text}" for each in serializability.check(everything).anomalies]
         elif self.wanted.workload == "registers":
@@ -376,7 +376,7 @@ class _World:
 # many runs
 
 
-def simulation(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - in memory always
+def simulation(rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - in memory always
     """Run one seed after the other, until the budget is used."""
     result = PhaseResult("simulation", "memory", seed)
     begun = time.monotonic()

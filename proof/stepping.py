@@ -23,7 +23,7 @@ from emco_store.errors import StoreError, UnknownOutcome
 from emco_store.flows.context import RetryPolicy
 from proof.mutants import MutantBackend, Pause
 from proof.nemesis import seeded
-from proof.places import Place
+from proof.rig import Rig
 
 CLIENTS = 4
 _COLD = 1
@@ -87,46 +87,46 @@ def _transacted(block: AbstractContextManager[Any], attempt: Attempt, recorded: 
     yield True
 
 
-def run_lists(place: Place, seed: int, operations: int, out: Path) -> History:
+def run_lists(rig: Rig, seed: int, operations: int, out: Path) -> History:
     """Let clients take turns with transactions on lists; then read every list once more.
 
     Args:
-        place: The backend, sound or broken.
+        rig: The backend, sound or broken.
         seed: The order of turns, and what is done.
         operations: Transactions of each client.
         out: A folder for the history.
     """
     path = out / f"stepping-{seed}.jsonl"
-    namespace = place.namespace()
+    namespace = rig.namespace()
     random = seeded("turns", seed)
     with ExitStack() as stack:
         recorder = stack.enter_context(Recorder(path))
         turns = [
             _Turn(
-                stack.enter_context(connect(place.backend, namespace=namespace, models=[Journal], retry=_ONE_TRY)),
+                stack.enter_context(connect(rig.backend, namespace=namespace, models=[Journal], retry=_ONE_TRY)),
                 Shift(f"c{number}", number + 1, seeded(seed, number), recorder, lambda at: at < operations),
             )
             for number in range(CLIENTS)
         ]
-        _pause_of(place).action = lambda: _let_others(turns, random)
+        _pause_of(rig).action = lambda: _let_others(turns, random)
         while waiting := [turn for turn in turns if not turn.has_ended]:
             random.choice(waiting).advance()
-        _pause_of(place).action = None
-        _read_all(stack, place, namespace, recorder, path)
-    place.forget(namespace)
+        _pause_of(rig).action = None
+        _read_all(stack, rig, namespace, recorder, path)
+    rig.forget(namespace)
     return history.read(path)
 
 
-def run_registers(place: Place, seed: int, operations: int, out: Path) -> History:
+def run_registers(rig: Rig, seed: int, operations: int, out: Path) -> History:
     """Let clients take turns with calls on registers; arguments as for :func:`run_lists`."""
     path = out / f"registers-{seed}.jsonl"
-    namespace = place.namespace()
+    namespace = rig.namespace()
     random = seeded("turns", seed)
     with ExitStack() as stack:
         recorder = stack.enter_context(Recorder(path))
         clients: list[tuple[Any, Client]] = []
         for number in range(CLIENTS):
-            store = connect(place.backend, namespace=namespace, models=[Register], retry=_ONE_TRY)
+            store = connect(rig.backend, namespace=namespace, models=[Register], retry=_ONE_TRY)
             stack.enter_context(store)
             shift = Shift(f"c{number}", number + 1, seeded(seed, number), recorder, lambda at: at < operations)
             clients.append((store, registers(shift)))
@@ -135,7 +135,7 @@ def run_registers(place: Place, seed: int, operations: int, out: Path) -> Histor
             at = random.randrange(len(clients))
             if not _asked(*clients[at], answers):
                 del clients[at]
-    place.forget(namespace)
+    rig.forget(namespace)
     return history.read(path)
 
 
@@ -153,8 +153,8 @@ def _asked(store: Any, client: Client, answers: dict[int, tuple[Any, Exception |
     return True
 
 
-def _pause_of(place: Place) -> Pause:
-    return place.backend.pause if isinstance(place.backend, MutantBackend) else Pause()
+def _pause_of(rig: Rig) -> Pause:
+    return rig.backend.pause if isinstance(rig.backend, MutantBackend) else Pause()
 
 
 def _let_others(turns: list[_Turn], random: Random) -> None:
@@ -165,9 +165,9 @@ def _let_others(turns: list[_Turn], random: Random) -> None:
             pass
 
 
-def _read_all(stack: ExitStack, place: Place, namespace: str, recorder: Recorder, path: Path) -> None:
+def _read_all(stack: ExitStack, rig: Rig, namespace: str, recorder: Recorder, path: Path) -> None:
     names = lists_in(history.read(path))
-    store = stack.enter_context(connect(place.backend, namespace=namespace, models=[Journal]))
+    store = stack.enter_context(connect(rig.backend, namespace=namespace, models=[Journal]))
     play(final_reads(Shift("final", 0, seeded("final"), recorder, always), names), store)
 
 

@@ -1,4 +1,4 @@
-"""The backends, as places of a proof."""
+"""The backends, as rigs of the proof."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from proof.places import Place
-from tests.proof.prove import place_of
+from proof.rig import Rig
+from tests.proof.prove import rig_of
 
 ON_EACH = (
     "memory",
@@ -17,8 +17,8 @@ ON_EACH = (
 
 
 @pytest.fixture(params=ON_EACH)
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     """Each backend, on the servers of this run."""
     server = None if request.param == "memory" else request.getfixturevalue(f"{request.param}_server")
-    with place_of(request.param, server) as place:
-        yield place
+    with rig_of(request.param, server) as rig:
+        yield rig

@@ -21,7 +21,7 @@ from emco_store.contracts.faults import Faults, FaultyBackend
 from emco_store.contracts.harness import CountedIds
 from emco_store.ports import Backend
 from proof.operations import MODELS, OPERATIONS
-from proof.places import at_url
+from proof.rig import at_url
 
 Moment = Literal["before", "during", "after"]
 MOMENTS: tuple[Moment, ...] = ("before", "during", "after")

@@ -20,7 +20,7 @@ from emco_store.core.resource import is_model
 from emco_store.ports import Port, Scan
 from proof.operations import put
 from proof.phase import Budget, Phase, PhaseResult
-from proof.places import Place, at_url
+from proof.rig import Rig, at_url
 from tests.breakages import models
 from tests.proof.emco_races import RACES, Actor, End, Race, Told, broken, judge
 
@@ -44,13 +44,13 @@ class Crew(Protocol):
 class Threads:
     """Threads that share one blocking store."""
 
-    place: Place
+    rig: Rig
 
     def run(self, race: Race, namespace: str, rounds: Sequence[str]) -> list[list[Told]]:
         """See :class:`Crew`."""
         start = threading.Barrier(len(race.actors))
         with (
-            connect(self.place.backend, namespace=namespace, models=MODELS) as store,
+            connect(self.rig.backend, namespace=namespace, models=MODELS) as store,
             ThreadPoolExecutor(len(race.actors)) as threads,
         ):
             return list(threads.map(lambda actor: _rounds(actor, store, start, rounds), race.actors))
@@ -60,13 +60,13 @@ class Threads:
 class Tasks:
     """Tasks that share one asyncio store."""
 
-    place: Place
+    rig: Rig
 
     def run(self, race: Race, namespace: str, rounds: Sequence[str]) -> list[list[Told]]:
         """See :class:`Crew`."""
 
         async def work() -> list[list[Told]]:
-            backend = self.place.fresh()
+            backend = self.rig.fresh()
             async with connect_async(backend, namespace=namespace, models=MODELS) as store:
                 told = [await asyncio.gather(*(_tell(actor, store, name) for actor in race.actors)) for name in rounds]
             return [list(each) for each in zip(*told, strict=True)]
@@ -78,7 +78,7 @@ class Tasks:
 class Processes:
     """Processes, each with a store of its own; they end with :meth:`close`."""
 
-    place: Place
+    rig: Rig
     _pipes: list[Any] = field(default_factory=list)
     _processes: list[Any] = field(default_factory=list)
     _barriers: dict[int, Any] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class Processes:
         self._barriers = {parties: spawning.Barrier(parties) for parties in range(2, MAX_ACTORS + 1)}
         for _ in range(MAX_ACTORS):
             ours, theirs = spawning.Pipe()
-            process = spawning.Process(target=_work, args=(theirs, self.place.url, self._barriers), daemon=True)
+            process = spawning.Process(target=_work, args=(theirs, self.rig.url, self._barriers), daemon=True)
             process.start()
             theirs.close()
             self._pipes.append(ours)
@@ -149,13 +149,13 @@ def _refusal(problem: Exception) -> Told:
 
 
 @contextmanager
-def crews(place: Place) -> Iterator[dict[str, Crew]]:
-    """Give the crews of a place; processes only where its data can be reached from others."""
-    found: dict[str, Crew] = {"threads": Threads(place), "tasks": Tasks(place)}
-    if not place.url:
+def crews(rig: Rig) -> Iterator[dict[str, Crew]]:
+    """Give the crews of a rig; processes only where its data can be reached from others."""
+    found: dict[str, Crew] = {"threads": Threads(rig), "tasks": Tasks(rig)}
+    if not rig.url:
         yield found
         return
-    processes = Processes(place)
+    processes = Processes(rig)
     processes.start()
     try:
         yield found | {"processes": processes}
@@ -163,22 +163,22 @@ def crews(place: Place) -> Iterator[dict[str, Crew]]:
         processes.close()
 
 
-def run_race(place: Place, race: Race, crew: Crew, rounds: Sequence[str]) -> tuple[int, list[str]]:
+def run_race(rig: Rig, race: Race, crew: Crew, rounds: Sequence[str]) -> tuple[int, list[str]]:
     """Run the rounds of a race; give the number of those after which there was what must not be, and all of it."""
-    namespace = place.namespace()
-    port = place.backend.port(namespace)
+    namespace = rig.namespace()
+    port = rig.backend.port(namespace)
     port.open()
-    _prepare(place, port, race, namespace, rounds)
+    _prepare(rig, port, race, namespace, rounds)
     told = crew.run(race, namespace, rounds)
     records = _records(port)
     ends = [End(name, [one[at] for one in told], _own(records, name)) for at, name in enumerate(rounds)]
     found = {end.name: judge(race, end) for end in ends}
     bad = [f"{race.number} {name}: {text}" for name, texts in found.items() for text in texts]
-    with connect(place.backend, namespace=namespace, models=MODELS) as store:
+    with connect(rig.backend, namespace=namespace, models=MODELS) as store:
         flaws = [flaw for flaw in _flaws(store) if race.plant is None or flaw.kind != "invalid"]
         bad += [f"{race.number}: the store finds {flaw}" for flaw in flaws]
     port.close()
-    place.forget(namespace)
+    rig.forget(namespace)
     return sum(map(bool, found.values())), bad
 
 
@@ -191,8 +191,8 @@ def _own(records: dict[str, Record], name: str) -> dict[str, Record]:
     }
 
 
-def _prepare(place: Place, port: Port, race: Race, namespace: str, rounds: Sequence[str]) -> None:
-    with connect(place.backend, namespace=namespace, models=MODELS) as store:
+def _prepare(rig: Rig, port: Port, race: Race, namespace: str, rounds: Sequence[str]) -> None:
+    with connect(rig.backend, namespace=namespace, models=MODELS) as store:
         with store.transaction() as tx:
             for name in rounds:
                 for made in race.prepare(name):
@@ -222,16 +222,16 @@ def _flaws(store: Any) -> Generator[Any]:
             return
 
 
-def breakages(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
+def breakages(rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
     """Run every race with every crew, again and again, and count what must not be for each."""
-    result = PhaseResult("breakages of EMCO", place.name, seed)
+    result = PhaseResult("breakages of EMCO", rig.name, seed)
     begun, batch = time.monotonic(), 0
-    with crews(place) as found:
+    with crews(rig) as found:
         while not batch or (budget.seconds is not None and time.monotonic() - begun < budget.seconds):
             for race in RACES:
                 for crew in found.values():
                     rounds = [f"r{batch}x{at}" for at in range(budget.operations or BATCH)]
-                    bad, texts = run_race(place, race, crew, rounds)
+                    bad, texts = run_race(rig, race, crew, rounds)
                     name, number = race.number, len(rounds)
                     result.add(**{name: bad, f"rounds of {name}": number, "rounds": number})
                     result.violated(texts)

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.proof.emco_crews import Threads, crews, run_race
 from tests.proof.emco_races import ELSEWHERE, RACES, WITHOUT, Race
-from tests.proof.prove import BACKENDS, place_of
+from tests.proof.prove import BACKENDS, rig_of
 
 FOLDER = Path(__file__).parents[2] / "docs" / "explanation"
 PAGE = FOLDER / "emco-breakages.md"
@@ -63,18 +63,18 @@ def measured(rounds: int) -> dict[str, Any]:
     without: dict[str, tuple[int, int]] = {}
     versions: list[str] = []
     for name in BACKENDS:
-        with place_of(name) as place, crews(place) as at_work:
-            versions.append(place.version)
+        with rig_of(name) as rig, crews(rig) as at_work:
+            versions.append(rig.version)
             names = [f"r{at}" for at in range(rounds // len(at_work))]
             for race in RACES:
-                told = [run_race(place, race, crew, names) for crew in at_work.values()]
+                told = [run_race(rig, race, crew, names) for crew in at_work.values()]
                 found[race.number][name] = (sum(bad for bad, _ in told), len(names) * len(told))
                 sys.stdout.write(
                     f"{name} {race.number}: {found[race.number][name]} {[text for _, text in told if text]}\n"
                 )
             for race in RACES if name == TAKEN_OUT_ON else ():
                 if race.number in WITHOUT:
-                    broken = place.broken(WITHOUT[race.number])
+                    broken = rig.broken(WITHOUT[race.number])
                     names = [f"r{at}" for at in range(rounds)]
                     without[race.number] = (run_race(broken, race, Threads(broken), names)[0], rounds)
     return {"versions": versions, "found": found, "without": without}

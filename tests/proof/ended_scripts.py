@@ -24,7 +24,7 @@ from emco_store.core.records import Record
 from emco_store.ports import Commit, Outcome, OutcomeLost, Port, Receipt, Refusal, Scan, Unreachable
 from proof.nemesis import seeded
 from proof.phase import Budget, Phase, PhaseResult
-from proof.places import Place
+from proof.rig import Rig
 from tests.servers.process import HOST, ServerMissing
 from tests.servers.redis_nodes import Node, own_redis
 
@@ -301,9 +301,9 @@ class _Small:
             yield f"thread {self.number} was told of generation {self.generation}, and {versions} are there"
 
 
-def ended_scripts(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
+def ended_scripts(rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
     """End large commits by every cause on servers of its own, of each version that is here."""
-    result = PhaseResult("ended scripts", place.name, seed)
+    result = PhaseResult("ended scripts", rig.name, seed)
     begun, random = time.monotonic(), seeded("ended scripts", seed)
     for version in (None, "wheel"):
         try:

@@ -17,7 +17,7 @@ from emco_store.ports import Scan
 from proof.nemesis import seeded
 from proof.operations import flaws
 from proof.phase import Budget, Phase, PhaseResult
-from proof.places import Place, at_url
+from proof.rig import Rig, at_url
 from tests.proof.leftovers import end, short_lives, wait_for_quiet
 
 CLIENTS = 4
@@ -96,44 +96,44 @@ def _told(log: int, name: str, number: int, call: Callable[[], Any]) -> None:
     os.write(log, f"done {name} {number}\n".encode())
 
 
-def killed_load(place: Place, budget: Budget, *, seed: int, out: Path, by_hand: bool = False) -> PhaseResult:
+def killed_load(rig: Rig, budget: Budget, *, seed: int, out: Path, by_hand: bool = False) -> PhaseResult:
     """Kill processes under load, again and again, and audit what each has left.
 
     Args:
-        place: The backend.
+        rig: The backend.
         budget: How much to do; ``operations`` is the number of processes.
         seed: How long each lives.
         out: Where they write down what they were told.
         by_hand: End what the dead leave on MongoDB at once, as the server itself does later.
     """
-    result = PhaseResult("killed under load", place.name, seed)
-    begun, namespace, random = time.monotonic(), place.namespace(), seeded("killed under load", seed)
-    with short_lives(place), connect(place.backend, namespace=namespace, models=MODELS) as store:
+    result = PhaseResult("killed under load", rig.name, seed)
+    begun, namespace, random = time.monotonic(), rig.namespace(), seeded("killed under load", seed)
+    with short_lives(rig), connect(rig.backend, namespace=namespace, models=MODELS) as store:
         store.put(Hot(name="h"))
         for number in range(budget.operations or 1_000_000):
             if number and budget.seconds is not None and time.monotonic() - begun > budget.seconds:
                 break
             path = out / f"life-{number}.log"
-            if not _live_and_die(place, namespace, f"l{number}", path, random.uniform(*LIFE_S)):
+            if not _live_and_die(rig, namespace, f"l{number}", path, random.uniform(*LIFE_S)):
                 result.violated([f"life {number} ended by itself: {path.read_text()[-300:]}"])
             result.add(kills=1)
             result.struck({"SIGKILL": 1})
             if by_hand:
-                end(place)
+                end(rig)
             waited_s = _go_on(store)
-            wait_for_quiet(place)
+            wait_for_quiet(rig)
             _go_on(store)  # so that what is read next is of a later moment than whatever the dead had sent
             result.most(worst_wait_s=waited_s)
             result.series.setdefault("wait_s", []).append(round(waited_s, 3))
-            _audited(place, namespace, store, path, result)
-    place.forget(namespace)
+            _audited(rig, namespace, store, path, result)
+    rig.forget(namespace)
     return result
 
 
-def _live_and_die(place: Place, namespace: str, life: str, path: Path, seconds: float) -> bool:
+def _live_and_die(rig: Rig, namespace: str, life: str, path: Path, seconds: float) -> bool:
     """Run a process until it is killed; give whether it lived until then."""
     forking = multiprocessing.get_context("forkserver")
-    process = forking.Process(target=work, args=(place.url, namespace, life, str(path)), daemon=True)
+    process = forking.Process(target=work, args=(rig.url, namespace, life, str(path)), daemon=True)
     process.start()
     until = time.monotonic() + WAIT_S
     while not (path.exists() and "done" in path.read_text()) and process.is_alive() and time.monotonic() < until:
@@ -159,8 +159,8 @@ def _go_on(store: Store) -> float:
             return time.monotonic() - begun
 
 
-def _audited(place: Place, namespace: str, store: Store, path: Path, result: PhaseResult) -> None:
-    records = _records(place, namespace)
+def _audited(rig: Rig, namespace: str, store: Store, path: Path, result: PhaseResult) -> None:
+    records = _records(rig, namespace)
     names = {text.split("/")[1] for text in records if text.startswith("Unit/")}
     heard: dict[str, dict[int, str]] = defaultdict(dict)
     for line in path.read_text().splitlines():
@@ -197,8 +197,8 @@ def _judged(
         yield f"unit {last} was {'counted' if was_counted else 'not counted'}, and is {'there' if is_there else 'not'}"
 
 
-def _records(place: Place, namespace: str) -> dict[str, Record]:
-    port = place.backend.port(namespace)
+def _records(rig: Rig, namespace: str) -> dict[str, Record]:
+    port = rig.backend.port(namespace)
     port.open()
     found: dict[str, Record] = {}
     after: tuple[str, str] | None = None

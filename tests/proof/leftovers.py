@@ -10,7 +10,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from proof.places import Place
+from proof.rig import Rig
 
 NAME = "transactionLifetimeLimitSeconds"
 SHORT_S = 2
@@ -20,12 +20,12 @@ _PAUSE = threading.Event()
 
 
 @contextmanager
-def short_lives(place: Place) -> Generator[None]:
+def short_lives(rig: Rig) -> Generator[None]:
     """Let the server end transactions after two seconds while the block runs; MongoDB alone has any."""
-    if place.name != "mongo":
+    if rig.name != "mongo":
         yield
         return
-    with MongoClient[Any](place.url) as client:
+    with MongoClient[Any](rig.url) as client:
         before = client.admin.command("getParameter", 1, **{NAME: 1})[NAME]
         client.admin.command("setParameter", 1, **{NAME: SHORT_S})
         try:
@@ -34,20 +34,20 @@ def short_lives(place: Place) -> Generator[None]:
             client.admin.command("setParameter", 1, **{NAME: before})
 
 
-def end(place: Place) -> None:
+def end(rig: Rig) -> None:
     """End at once whatever is open, so that a quick run need not wait for the server."""
-    if place.name == "mongo":
-        with MongoClient[Any](place.url) as client:
+    if rig.name == "mongo":
+        with MongoClient[Any](rig.url) as client:
             client.admin.command("killAllSessions", [])
 
 
-def wait_for_quiet(place: Place) -> None:
+def wait_for_quiet(rig: Rig) -> None:
     """Return when nothing that the dead began can still happen."""
-    if place.name != "mongo":
+    if rig.name != "mongo":
         return  # what Redis was sent it has done before it answers what is asked twice, one after the other
     stages = [{"$currentOp": {"idleSessions": True}}, {"$match": {"transaction": {"$exists": True}}}]
     until = time.monotonic() + WAIT_S
-    with MongoClient[Any](place.url) as client:
+    with MongoClient[Any](rig.url) as client:
         while list(client.admin.aggregate(stages)):
             if time.monotonic() > until:
                 message = f"a transaction is open after {WAIT_S:.0f} s"

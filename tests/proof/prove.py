@@ -17,9 +17,9 @@ from emco_store.connect import SystemClock
 from proof import crashes, simulation
 from proof.phase import Phase
 from proof.phases import phases
-from proof.places import Place
 from proof.proving import prove
 from proof.report import Report
+from proof.rig import Rig
 from tests.backends.shared import SharedClients
 from tests.proof import emco_crews, ended_scripts, killed_load, wire_crashes
 from tests.proof.faults import aof, server_faults
@@ -46,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     wanted = [phase for phase in PHASES if not asked.phase or phase.name in asked.phase]
     with ExitStack() as stack:
-        places = [place for name in asked.backend for place in _places(stack, name, report)]
+        rigs = [rig for name in asked.backend for rig in _rigs(stack, name, report)]
         try:
-            prove(wanted, places, report, out=asked.out, show=_show)
+            prove(wanted, rigs, report, out=asked.out, show=_show)
         except KeyboardInterrupt:
             _show(f"Cut short; what was done is in {asked.out / 'report.md'}")
             return 130
@@ -81,31 +81,31 @@ def _backends(text: str) -> tuple[str, ...]:
     return names
 
 
-def _places(stack: ExitStack, name: str, report: Report) -> list[Place]:
+def _rigs(stack: ExitStack, name: str, report: Report) -> list[Rig]:
     try:
-        place = stack.enter_context(place_of(name))
+        rig = stack.enter_context(rig_of(name))
     except (ServerMissing, ServerFailed) as problem:
         report.missing.append(f"{name}: {problem}")
         _show(f"{name}: {problem}")
         return []
-    report.versions[f"backend {name}"] = place.version
-    return [place]
+    report.versions[f"backend {name}"] = rig.version
+    return [rig]
 
 
 @contextmanager
-def place_of(name: str, server: Server | None = None) -> Iterator[Place]:
+def rig_of(name: str, server: Server | None = None) -> Iterator[Rig]:
     """Give a backend by its name, on a server that is there or on one of its own."""
     with ExitStack() as stack:
         if name == "memory":
-            yield Place(name, MemoryBackend(), version="in the memory of one process")
+            yield Rig(name, MemoryBackend(), version="in the memory of one process")
         elif name == "redis":
             server = server or stack.enter_context(running_redis())
-            yield Place(name, RedisBackend(server.url), server.url, f"Redis {server.version}")
+            yield Rig(name, RedisBackend(server.url), server.url, f"Redis {server.version}")
         else:
             server = server or stack.enter_context(running_mongo())
             clients = SharedClients(server.url)
             stack.callback(clients.client.close)
-            yield Place(name, clients, server.url, f"MongoDB {server.version}, one member", clients.drop)
+            yield Rig(name, clients, server.url, f"MongoDB {server.version}, one member", clients.drop)
 
 
 def _show(line: str) -> None:

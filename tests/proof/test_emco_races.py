@@ -21,13 +21,13 @@ LEAST = 300
 """So many rounds on each backend the page must tell of, as EMCO was measured with 200 or 300."""
 
 
-def test_no_breakage_of_emco_leads_anywhere_in_races(place, tmp_path):
+def test_no_breakage_of_emco_leads_anywhere_in_races(rig, tmp_path):
     """B1 to B24: Threads, tasks and processes race as EMCO's handlers do, and nothing of what breaks there is found."""
-    result = breakages(place, Budget(operations=ROUNDS[place.name]), seed=1, out=tmp_path)
+    result = breakages(rig, Budget(operations=ROUNDS[rig.name]), seed=1, out=tmp_path)
 
     assert [] == result.violations
-    crews = 3 if place.url else 2
-    assert len(RACES) * crews * ROUNDS[place.name] == result.numbers["rounds"]
+    crews = 3 if rig.url else 2
+    assert len(RACES) * crews * ROUNDS[rig.name] == result.numbers["rounds"]
 
 
 def judged(number: str, told: list[Told], made: list[Any], *without: Key) -> list[str]:

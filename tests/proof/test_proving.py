@@ -8,25 +8,25 @@ import pytest
 
 from emco_store import MemoryBackend
 from proof.phase import Phase, PhaseResult
-from proof.places import Place
 from proof.proving import prove
 from proof.report import Report
+from proof.rig import Rig
 
-MEMORY = Place("memory", MemoryBackend())
+MEMORY = Rig("memory", MemoryBackend())
 
 
-def sound(place, budget, *, seed, out):
+def sound(rig, budget, *, seed, out):
     """Find nothing."""
-    found = PhaseResult("sound", place.name, seed, {"transactions": 7.0})
+    found = PhaseResult("sound", rig.name, seed, {"transactions": 7.0})
     found.series["delete_ms"] = [1.0, 2.0, 30.0]
     (out / "history").write_text(f"{budget}")
     return found
 
 
-def guilty(place, _, *, seed, out):
+def guilty(rig, _, *, seed, out):
     """Find something."""
     (out / "part-0.jsonl").write_text("who did what")
-    return PhaseResult("guilty", place.name, seed, violations=["a cycle\nof two"])
+    return PhaseResult("guilty", rig.name, seed, violations=["a cycle\nof two"])
 
 
 def breaks(*_, **__):
@@ -109,9 +109,9 @@ def test_time_is_direct_by_what_each_phase_asks_for(tmp_path):
     """A phase of share 3 gets three times as long as one of share 1, and what is not used goes to the next."""
     given = []
 
-    def note(place, budget, *, seed, **_):
+    def note(rig, budget, *, seed, **_):
         given.append(budget.seconds)
-        return PhaseResult("note", place.name, seed)
+        return PhaseResult("note", rig.name, seed)
 
     prove([phase(note), phase(note, share=3.0)], [MEMORY], Report("", 40 / 60, 1), out=tmp_path, show=print)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proof.phase import Budget
-from proof.places import Place
+from proof.rig import Rig
 from tests.proof.faults import aof, mongo_grounds, redis_grounds
 from tests.proof.faults.server_faults import strike_round
 from tests.proof.faults.striking import Series
@@ -111,7 +111,7 @@ def test_fault_on_a_mongodb_of_three_members_costs_no_commit(three_mongos, tmp_p
 def test_file_that_was_cut_off_holds_the_last_commit_whole_or_not_at_all(tmp_path, binary):
     """Wherever the append-only file ends, nothing is half there, and ``resolve`` says what is (ATM-1, ATM-5)."""
     nowhere: Any = None
-    result = aof.cut_files(Place("redis", nowhere), Budget(operations=30), seed=SEED, out=tmp_path, binary=binary)
+    result = aof.cut_files(Rig("redis", nowhere), Budget(operations=30), seed=SEED, out=tmp_path, binary=binary)
 
     assert [] == result.violations
     assert (30, 1) == (result.numbers["cuts"], result.numbers["whole"])

@@ -26,7 +26,7 @@ from proof.nemesis import seeded
 from tests.proof.faults.careful import count_values
 from tests.proof.faults.redis_grounds import SYNCED, promote
 from tests.proof.faults.wire import wired
-from tests.proof.prove import place_of
+from tests.proof.prove import rig_of
 from tests.servers.mongo import MongoProcess, replica_set
 from tests.servers.redis_nodes import own_redis, replica_of, replication
 
@@ -46,7 +46,7 @@ def explored(server) -> Explored:
     family = next(each for each in pairs.families() if each.name == "SET_NULL")
     scripts = {script.name: script for script in family.scripts}
     tally = pairs.Tally()
-    with place_of("mongo", server) as place, pairs.stage_at(place) as stage:
+    with rig_of("mongo", server) as rig, pairs.stage_at(rig) as stage:
         pairs.explore(stage, family, (scripts[CLASSIC[0]], scripts[CLASSIC[1]]), tally)
     return Explored(tally.schedules, tally.dangling)
 

@@ -15,7 +15,7 @@ from proof.crashes import ALREADY, Rehearsal, Scene
 from proof.nemesis import seeded
 from proof.operations import MODELS, OPERATIONS, Operation, State, differences, flaws, state
 from proof.phase import Budget, Phase, PhaseResult
-from proof.places import Place
+from proof.rig import Rig
 from tests.proof.dying_client import MOMENTS, Death, Moment, work
 from tests.proof.leftovers import end, short_lives
 
@@ -37,26 +37,26 @@ class Kill:
         return f"{self.operation.name}, killed {self.moment} command {self.at + 1}, {self.command}"
 
 
-def wire_crashes(place: Place, budget: Budget, *, seed: int, out: Path, by_hand: bool = False) -> PhaseResult:  # noqa: ARG001 - see Run
+def wire_crashes(rig: Rig, budget: Budget, *, seed: int, out: Path, by_hand: bool = False) -> PhaseResult:  # noqa: ARG001 - see Run
     """Kill processes at every command of every operation.
 
     Args:
-        place: The backend.
+        rig: The backend.
         budget: How much to do.
         seed: The order, and the moments that are drawn.
         out: Not used.
         by_hand: End what the dead leave on MongoDB at once, as the server itself does later: saves its time.
     """
-    result = PhaseResult("killed clients", place.name, seed)
-    namespace = place.namespace()
-    port = place.backend.port(namespace)
+    result = PhaseResult("killed clients", rig.name, seed)
+    namespace = rig.namespace()
+    port = rig.backend.port(namespace)
     port.open()
-    scene = Scene(place, namespace, port)
-    with short_lives(place):
+    scene = Scene(rig, namespace, port)
+    with short_lives(rig):
         _kill_all(scene, budget, result, by_hand=by_hand)
     scene.loop.close()
     port.close()
-    place.forget(namespace)
+    rig.forget(namespace)
     return result
 
 
@@ -95,7 +95,7 @@ def _start(scene: Scene, operation: Operation, ids: str, death: Death) -> tuple[
     forking.set_forkserver_preload(["tests.proof.dying_client"])  # so that a process starts in milliseconds
     ours, theirs = forking.Pipe(duplex=False)
     options = {"ids": ids, "operation": operation.name, "death": death, "report": theirs.send}
-    process = forking.Process(target=work, args=(scene.place.url, scene.namespace), kwargs=options, daemon=True)
+    process = forking.Process(target=work, args=(scene.rig.url, scene.namespace), kwargs=options, daemon=True)
     process.start()
     theirs.close()
     return process, ours
@@ -115,7 +115,7 @@ def _struck(
     else:
         result.struck({f"{kill.moment} {kill.command}": 1})
     if by_hand:
-        end(scene.place)
+        end(scene.rig)
     begun = time.monotonic()
     yield from _settled(scene, [f"{ids}{txid}" for txid in rehearsal.txids], milestones, kill)
     yield from _went_on(scene, kill, f"{ids}-next", milestones)
@@ -124,7 +124,7 @@ def _struck(
 
 def _settled(scene: Scene, txids: list[str], milestones: list[State], kill: Kill) -> Iterator[str]:
     """Settle whatever the dead may have sent, even what is still on its way; then all of it is there, or nothing."""
-    with connect(scene.place.backend, namespace=scene.namespace, models=MODELS) as store:
+    with connect(scene.rig.backend, namespace=scene.namespace, models=MODELS) as store:
         outcomes = [_resolved(store, txid) for txid in txids]
         found = state(scene.port)
         again = [_resolved(store, txid) for txid in txids]

@@ -17,7 +17,7 @@ from emco_store.core.resource import Resource
 from proof.models import Follower, Hub, Spoke, Watcher
 from proof.nemesis import seeded
 from proof.phase import Budget, Phase, PhaseResult
-from proof.places import Place
+from proof.rig import Rig
 from proof.running import MODELS, check_store
 from tests.servers.redis_nodes import Node, own_redis
 
@@ -81,7 +81,7 @@ class LastCommit:
             with self._open() as store:
                 found = _state(store)
                 committed = [txid for txid in self._begun if store.resolve(txid) is Outcome.COMMITTED]
-            problems = [str(flaw) for flaw in check_store(self._place, _NAMESPACE)[1]]
+            problems = [str(flaw) for flaw in check_store(self._rig, _NAMESPACE)[1]]
         finally:
             self._node.kill()
         is_there = found == self._after
@@ -92,8 +92,8 @@ class LastCommit:
         return is_there, problems
 
     @property
-    def _place(self) -> Place:
-        return Place("redis", RedisBackend(self._node.url), self._node.url)
+    def _rig(self) -> Rig:
+        return Rig("redis", RedisBackend(self._node.url), self._node.url)
 
     def _open(self) -> Store:
         return connect(self._node.url, namespace=_NAMESPACE, models=MODELS, require="local-sync", ids=self._ids)
@@ -117,7 +117,7 @@ def last_commit(binary: str | None = None) -> Iterator[LastCommit]:
 
 
 def cut_files(
-    place: Place,
+    rig: Rig,
     budget: Budget,
     *,
     seed: int,
@@ -125,7 +125,7 @@ def cut_files(
     binary: str | None = None,
 ) -> PhaseResult:
     """Cut the file at every byte of the last commit, or at as many as the budget allows, and restart the server."""
-    result = PhaseResult("append-only file cut", place.name, seed)
+    result = PhaseResult("append-only file cut", rig.name, seed)
     with last_commit(binary) as last:
         result.add(bytes=last.end - last.first)
         begun = time.monotonic()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 
 from emco_store.ports import Backend, Durability
-from proof.places import Place
+from proof.rig import Rig
 from tests.proof.faults.striking import Strike
 
 
@@ -18,12 +18,12 @@ class Fault:
 
     Attributes:
         strike: What it does.
-        place: Where the clients are.
-        clients: Gives their backend, where it is not that of the place.
+        rig: Where the clients are.
+        clients: Gives their backend, where it is not that of the rig.
     """
 
     strike: Strike
-    place: Place
+    rig: Rig
     clients: Callable[[], Backend] | None = None
 
 

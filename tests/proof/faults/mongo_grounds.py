@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 from emco_store.backends.mongo.backend import MongoBackend
 from emco_store.backends.mongo.sync import MongoPort
 from emco_store.ports import Durability
-from proof.places import Place
+from proof.rig import Rig
 from tests.backends.mongo.members import ReplicaSet, until
 from tests.proof.faults.grounds import Fault, Ground, pause
 from tests.proof.faults.striking import Strike, Watch
@@ -43,8 +43,8 @@ _DURING = 20
 def alone() -> Iterator[Ground]:
     """A set of one member."""
     with replica_set(1) as (url, (member,)), wired(member.port) as wire:
-        direct = _place(f"{url}&{_HEARTBEAT}")
-        through = _place(f"mongodb://{HOST}:{wire.port}/?directConnection=true&{_HEARTBEAT}")
+        direct = _rig(f"{url}&{_HEARTBEAT}")
+        through = _rig(f"mongodb://{HOST}:{wire.port}/?directConnection=true&{_HEARTBEAT}")
 
         def kill(random: Random, _: Watch) -> None:
             member.kill()
@@ -67,15 +67,15 @@ def three() -> Iterator[Ground]:
         known = ReplicaSet(url, members)
         with closing(known.client):
             known.settle()
-            place = _place(f"{url}&{_HEARTBEAT}")
+            rig = _rig(f"{url}&{_HEARTBEAT}")
             faults = {
                 "kill -9 of the primary": _kill_primary,
                 "kill -9 of a secondary": _kill_secondary,
                 "SIGSTOP of the primary": _freeze_primary,
                 "step-down": _step_down,
             }
-            hasty = partial(_Hasty, place.url)
-            found = {name: Fault(_on(known, does), place, hasty) for name, does in faults.items()}
+            hasty = partial(_Hasty, rig.url)
+            found = {name: Fault(_on(known, does), rig, hasty) for name, does in faults.items()}
             yield Ground(Durability.MAJORITY, found)
 
 
@@ -129,8 +129,8 @@ class _Hasty(MongoBackend):
         return port
 
 
-def _place(url: str) -> Place:
-    return Place("mongo", MongoBackend(url), url)
+def _rig(url: str) -> Rig:
+    return Rig("mongo", MongoBackend(url), url)
 
 
 def _sweep(member: MongoProcess, name: str) -> Strike:

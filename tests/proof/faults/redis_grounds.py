@@ -15,7 +15,7 @@ from redis.retry import Retry
 
 from emco_store.backends.redis.backend import RedisBackend
 from emco_store.ports import AsyncPort, Durability, Port
-from proof.places import Place
+from proof.rig import Rig
 from tests.proof.faults.grounds import Fault, Ground, pause
 from tests.proof.faults.striking import Watch
 from tests.proof.faults.wire import Wire, dropping, swallowing, wired
@@ -34,7 +34,7 @@ _REFUSED = 10
 def alone() -> Iterator[Ground]:
     """One server with an append-only file that is synced before each reply."""
     with own_redis(*SYNCED) as node, wired(node.port) as wire:
-        direct, through = (Place("redis", RedisBackend(url + _TIMEOUT), url + _TIMEOUT) for url in (node.url, wire.url))
+        direct, through = (Rig("redis", RedisBackend(url + _TIMEOUT), url + _TIMEOUT) for url in (node.url, wire.url))
 
         def kill(random: Random, _: Watch) -> None:
             node.kill()
@@ -69,7 +69,7 @@ def pair() -> Iterator[Ground]:
     """A primary and its replica, behind an address that leads to the primary."""
     with own_redis(*SYNCED) as first, replica_of(first) as second, wired(first.port) as wire:
         nodes = [first, second]
-        place = Place("redis", RedisBackend(wire.url, replicas=1))
+        rig = Rig("redis", RedisBackend(wire.url, replicas=1))
 
         def fail_over(random: Random, _: Watch) -> None:
             nodes[0].kill()
@@ -79,7 +79,7 @@ def pair() -> Iterator[Ground]:
             nodes[1].begin("--replicaof", HOST, str(nodes[0].port))
             nodes[1].wait_until(partial(_follows, nodes[1], nodes[0]))
 
-        yield Ground(Durability.REPLICATED, {"failover to the replica": Fault(fail_over, place)}, only_reads=False)
+        yield Ground(Durability.REPLICATED, {"failover to the replica": Fault(fail_over, rig)}, only_reads=False)
 
 
 def promote(node: Node, wire: Wire) -> None:
@@ -116,7 +116,7 @@ def guarded() -> Iterator[Ground]:
     """A primary, two replicas and a sentinel."""
     with ExitStack() as stack:
         servers = stack.enter_context(watched(replicas=2))
-        place = Place("redis", _Behind(stack, servers.port))
+        rig = Rig("redis", _Behind(stack, servers.port))
 
         def fail_over(_: Random, __: Watch) -> None:
             old = servers.kill_primary()
@@ -128,7 +128,7 @@ def guarded() -> Iterator[Ground]:
                 if node is not primary:
                     node.wait_until(partial(_follows, node, primary), FAILOVER_WITHIN_S)
 
-        faults = {"failover by Sentinel": Fault(fail_over, place)}
+        faults = {"failover by Sentinel": Fault(fail_over, rig)}
         yield Ground(Durability.REPLICATED, faults, tasks=False, only_reads=False)
 
 

@@ -18,7 +18,7 @@ from emco_store.ports import Outcome
 from proof import races
 from proof.nemesis import seeded
 from proof.phase import Budget, Phase, PhaseResult
-from proof.places import Place
+from proof.rig import Rig
 from proof.running import MODELS, check_store, read_finally
 from tests.proof.faults import mongo_grounds, redis_grounds
 from tests.proof.faults.careful import WORKLOADS, Loose, count_values, play_all
@@ -76,7 +76,7 @@ def strike_round(
     size = size or Size()
     tasks = size.tasks if ground.tasks else 0
     fault = ground.faults[name]
-    place, namespace = fault.place, fault.place.namespace()
+    rig, namespace = fault.rig, fault.rig.namespace()
     loose: list[Loose] = []
     with Watch(out / "part-0.jsonl") as watch:
         striking = Striking(fault.strike, watch, series, seeded("strikes", seed))
@@ -86,12 +86,10 @@ def strike_round(
         ]
         clients = [WORKLOADS[workload](shift, loose, only_reads=ground.only_reads) for shift in shifts]
         threads, rest = clients[: size.threads], clients[size.threads :]
-        striking.during(partial(play_all, fault.clients or place.fresh, namespace, threads, rest), clients=len(clients))
+        striking.during(partial(play_all, fault.clients or rig.fresh, namespace, threads, rest), clients=len(clients))
     known = history.read(out / "part-0.jsonl")
     found = (
-        _judge_lists(place, namespace, known, loose, out)
-        if workload == "lists"
-        else _judge_races(place, namespace, known)
+        _judge_lists(rig, namespace, known, loose, out) if workload == "lists" else _judge_races(rig, namespace, known)
     )
     found.counts |= {
         "rounds": 1,
@@ -101,13 +99,13 @@ def strike_round(
     }
     found.worst_ms = max((operation.took_ms for operation in known.operations), default=0.0)
     found.violations += sorted({one.problem for one in known.operations if one.problem.startswith("unexpected")})
-    found.violations += [f"check: {flaw}" for flaw in check_store(place, namespace)[1]]
-    found.violations += _class_violations(ground, place, namespace)
+    found.violations += [f"check: {flaw}" for flaw in check_store(rig, namespace)[1]]
+    found.violations += _class_violations(ground, rig, namespace)
     return found
 
 
-def _judge_lists(place: Place, namespace: str, known: History, loose: list[Loose], out: Path) -> Found:
-    finally_ = read_finally(place, namespace, known, out)
+def _judge_lists(rig: Rig, namespace: str, known: History, loose: list[Loose], out: Path) -> Found:
+    finally_ = read_finally(rig, namespace, known, out)
     unread = [one for one in finally_.operations if one.process == "final" and one.result is not Result.OK]
     counted = count_values(finally_)
     verdict = serializability.check(finally_.operations)
@@ -115,17 +113,17 @@ def _judge_lists(place: Place, namespace: str, known: History, loose: list[Loose
     violations += [f"{value} is there, and its transaction did not happen" for value in counted.risen]
     violations += [f"{one.kind}: {one.text}" for one in verdict.anomalies]
     violations += [f"a last read failed: {one}" for one in unread]
-    wrong = _settled_wrongly(place, namespace, finally_, loose)
+    wrong = _settled_wrongly(rig, namespace, finally_, loose)
     counts = {"acknowledged": counted.acknowledged, "lost": len(counted.lost), "anomalies": verdict.counts.total()}
     return Found(counts, violations=violations + wrong)
 
 
-def _settled_wrongly(place: Place, namespace: str, known: History, loose: list[Loose]) -> list[str]:
+def _settled_wrongly(rig: Rig, namespace: str, known: History, loose: list[Loose]) -> list[str]:
     """Settle what nobody has settled, now that all is read: what is there must have happened, and nothing else."""
     there = {value for operation in known.operations if operation.process == "final"
              for kind, _, found in operation.steps if kind == "read" for value in found}  # fmt: skip
     wrong: list[str] = []
-    with connect(place.fresh(), namespace=namespace, models=MODELS) as store:
+    with connect(rig.fresh(), namespace=namespace, models=MODELS) as store:
         for one in loose:
             happened = store.resolve(one.txid) is Outcome.COMMITTED
             wrong += [f"{value} of {one.txid} is {'not ' * happened}there, and resolve says that it was "
@@ -134,8 +132,8 @@ def _settled_wrongly(place: Place, namespace: str, known: History, loose: list[L
     return wrong
 
 
-def _judge_races(place: Place, namespace: str, known: History) -> Found:
-    port = place.fresh().port(namespace)
+def _judge_races(rig: Rig, namespace: str, known: History) -> Found:
+    port = rig.fresh().port(namespace)
     port.open()
     try:
         found = races.audit(port, known)
@@ -148,8 +146,8 @@ def _judge_races(place: Place, namespace: str, known: History) -> Found:
     return Found(counts, violations=found.violations + unsettled)
 
 
-def _class_violations(ground: Ground, place: Place, namespace: str) -> list[str]:
-    with connect(place.fresh(), namespace=namespace) as store:
+def _class_violations(ground: Ground, rig: Rig, namespace: str) -> list[str]:
+    with connect(rig.fresh(), namespace=namespace) as store:
         reported = store.guarantees.durability
     return [] if reported is ground.durability else [f"the store reports {reported}, not {ground.durability}"]
 
@@ -157,12 +155,12 @@ def _class_violations(ground: Ground, place: Place, namespace: str) -> list[str]
 # the phase
 
 
-def server_faults(place: Place, budget: Budget, *, seed: int, out: Path) -> PhaseResult:
-    """Strike at servers of the same kind as the place, one round after the other."""
-    result = PhaseResult("server faults", place.name, seed)
+def server_faults(rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseResult:
+    """Strike at servers of the same kind as the rig, one round after the other."""
+    result = PhaseResult("server faults", rig.name, seed)
     sums: dict[str, Found] = {}
     begun = time.monotonic()
-    makers = GROUNDS[place.name]
+    makers = GROUNDS[rig.name]
     for at, make in enumerate(makers):
         left_s = None if budget.seconds is None else budget.seconds - (time.monotonic() - begun)
         end_s = None if left_s is None else time.monotonic() + left_s / (len(makers) - at)

@@ -70,8 +70,8 @@ def list_steps(random: Random, span: int, value: Callable[[int], int], *, cold: 
     """Draw the steps of one transaction: one to four, each of them a read or an append."""
     steps: list[list[Any]] = []
     for number in range(random.choice((1, 2, 2, 3, 4))):
-        place = random.randrange(HOT) if random.random() < 0.5 else random.randrange(HOT, HOT + cold)
-        name = f"l{place}-{span}"
+        chosen = random.randrange(HOT) if random.random() < 0.5 else random.randrange(HOT, HOT + cold)
+        name = f"l{chosen}-{span}"
         steps.append(["append", name, value(number)] if random.random() < 0.6 else ["read", name, None])
     return steps
 
@@ -124,8 +124,8 @@ def registers(shift: Shift) -> Client:
     known: dict[str, Register] = {}
     at = 0
     while shift.goes_on(at):
-        place = shift.random.randrange(HOT) if shift.random.random() < 0.5 else shift.random.randrange(HOT, HOT + COLD)
-        name = f"r{place}"
+        chosen = shift.random.randrange(HOT) if shift.random.random() < 0.5 else shift.random.randrange(HOT, HOT + COLD)
+        name = f"r{chosen}"
         old = known.get(name)
         choice = shift.random.random()
         if old is None or choice < 0.4:

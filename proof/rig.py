@@ -1,4 +1,4 @@
-"""Where a run takes place: a backend, reachable from this process and, where it is a server, from others."""
+"""A backend under attack, reachable from this process and, if it is a server, from others."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from proof.mutants import broken
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Rig:
     """A backend under attack.
 
     Attributes:
         name: ``memory``, ``redis`` or ``mongo``, or that of another backend.
-        backend: The data, for one thread of this process after the other.
-        url: Where other clients and other processes reach the same; empty for data in the memory of this process.
-        version: What the server says that it is, for the report.
-        drop: Called with a namespace that is not needed any more, where many of them are a burden.
+        backend: The backend, used by one thread of this process at a time.
+        url: Where other clients and processes reach the same data; empty for data in the memory of this process.
+        version: The server and its version, for the report.
+        drop: Drops a namespace that is no longer needed, where many of them are a burden.
     """
 
     name: str
@@ -30,28 +30,28 @@ class Place:
     drop: Callable[[str], None] | None = None
 
     def fresh(self) -> Backend:
-        """Give the same data through clients of its own."""
+        """Return a backend for the same data, with clients of its own."""
         return at_url(self.url) if self.url else self.backend
 
     def namespace(self) -> str:
-        """Give a namespace that nobody has used."""
+        """Return a namespace that has not been used."""
         return f"p{secrets.token_hex(8)}"
 
     def forget(self, namespace: str) -> None:
-        """Drop a namespace, where that is of use."""
+        """Drop a namespace, if the backend needs that."""
         if self.drop is not None:
             self.drop(namespace)
 
-    def broken(self, defect: str) -> Place:
-        """Give the same place with a backend that is broken on purpose; for one process only."""
-        return Place(f"{self.name}, {defect}", broken(self.backend, defect), drop=self.drop)
+    def broken(self, defect: str) -> Rig:
+        """Return a rig whose backend is broken on purpose; for this process only."""
+        return Rig(f"{self.name}, {defect}", broken(self.backend, defect), drop=self.drop)
 
 
 def at_url(url: str) -> Backend:
     """Open the backend of a URL.
 
     Raises:
-        NotSupported: There is none for it.
+        NotSupported: The scheme is unknown.
     """
     scheme = url.partition(":")[0]
     if scheme in {"redis", "rediss", "unix"}:
