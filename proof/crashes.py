@@ -12,10 +12,10 @@ from typing import Any, Final, Literal
 
 from emco_store.connect import connect, connect_async
 from emco_store.contracts.blocking import Loop, blocking, raw
-from emco_store.contracts.faults import ClientDied, Faults, FaultyBackend, Moment, Name
+from emco_store.contracts.faults import ClientDied, Faults, FaultyBackend, Moment
 from emco_store.contracts.harness import AT_ONCE, CountedIds, Mode
 from emco_store.errors import AlreadyExists, Conflict, NotFound
-from emco_store.ports import Commit, Outcome, Port, Receipt
+from emco_store.ports import Commit, Mend, Outcome, Port, Receipt, Request, Settle
 from proof.nemesis import seeded
 from proof.operations import (
     BLOCKING_ONLY,
@@ -46,7 +46,7 @@ class Dying(Faults):
         self._moment = moment
         self.is_dead = False
 
-    def strike(self, name: Name, moment: Moment, argument: Any = None) -> Any:
+    def strike(self, request: Request[Any], moment: Moment) -> Any:
         """See the base class."""
         if self.is_dead:
             raise ClientDied
@@ -54,9 +54,9 @@ class Dying(Faults):
         self.is_dead = (number, moment) == (self._at, self._moment)
         if self.is_dead:
             if moment == "before":
-                self.requests.append((name, argument))
+                self.requests.append(request)
             raise ClientDied
-        return super().strike(name, moment, argument)
+        return super().strike(request, moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +133,9 @@ class Scene:
         """Do an operation, with its competitor; ``seen`` is called whenever something may have been written."""
         with self.open(mode, f"{ids}-other") as other, self.open(mode, ids, faults) as store:
             if operation.compete is not None:
-                faults.do("commit", lambda: self._compete(operation, other), times=1)
-            for name in ("commit", "mend"):
-                faults.do(name, seen, moment="after", times=1000)
+                faults.do(Commit, lambda: self._compete(operation, other), times=1)
+            for kind in (Commit, Mend):
+                faults.do(kind, seen, moment="after", times=1000)
             operation.call(store)
 
     def _compete(self, operation: Operation, other: Any) -> Any:
@@ -146,7 +146,7 @@ class Scene:
         ids, faults, states = self.begin(operation), Dying(), list[State]()
         states.append(state(self.port))
         self.play(operation, Mode.BLOCKING, ids, faults, lambda: states.append(state(self.port)))
-        txids = [commit.txid.removeprefix(ids) for name, commit in faults.requests if name == "commit"]
+        txids = [commit.txid.removeprefix(ids) for commit in faults.asked(Commit)]
         return Rehearsal(states, len(faults.requests), txids)
 
 
@@ -191,16 +191,16 @@ def crash(scene: Scene, point: Point, rehearsal: Rehearsal, result: PhaseResult)
     try:
         scene.play(point.operation, point.mode, ids, faults, lambda: None)
     except ClientDied:
-        result.struck({f"died {point.moment} {faults.requests[-1][0]}": 1})
+        result.struck({f"died {point.moment} {faults.requests[-1].verb}": 1})
     else:
         result.violated([f"{point}: the client did not die, so its requests are not the same each time"])
         return
     found = state(scene.port)
     if found not in milestones:
         result.violated([f"{point}: half of it was left: {differences(found, milestones)}"])
-    commits = [argument for name, argument in faults.requests if name == "commit"]
+    commits = faults.asked(Commit)
     if commits:
-        was_sent = point.moment == "after" or faults.requests[-1][0] != "commit"
+        was_sent = point.moment == "after" or not isinstance(faults.requests[-1], Commit)
         texts = _recovered(scene.port, commits[-1], point.recovery, found, was_sent=was_sent)
         result.violated([f"{point}: {text}" for text in texts])
     begun = time.monotonic()
@@ -211,18 +211,18 @@ def crash(scene: Scene, point: Point, rehearsal: Rehearsal, result: PhaseResult)
 def _recovered(port: Port, commit: Commit, recovery: Recovery, found: State, *, was_sent: bool) -> Iterator[str]:
     """Settle the last commit, or send it again; either way its effect is there once, and stays so."""
     if recovery == "resolve":
-        outcome = port.settle(commit.txid)
+        outcome = port.ask(Settle(commit.txid))
         if outcome is Outcome.COMMITTED and not was_sent:
             yield "a commit that was never sent is said to have happened"
-        settled = port.commit(commit)
+        settled = port.ask(commit)
         if isinstance(settled, Receipt) != (outcome is Outcome.COMMITTED):
             yield f"after {outcome} the same commit is answered with {settled}"
         if state(port) != found:
             yield f"settled as {outcome}, and yet it changed: {differences(state(port), [found])}"
         return
-    first = port.commit(commit)
+    first = port.ask(commit)
     once = state(port)
-    again = port.commit(commit)
+    again = port.ask(commit)
     if isinstance(first, Receipt) != isinstance(again, Receipt) or once != state(port):
         yield f"sent twice, it ends as {first} and {again}: {differences(state(port), [once])}"
     if not isinstance(first, Receipt) and once != found:

@@ -6,13 +6,25 @@ its look and its write it lets others go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
-from emco_store.ports import AsyncPort, Backend, Commit, Missing, Port, Receipt, Refusal, Stale
+from emco_store.ports import (
+    AsyncPort,
+    Backend,
+    Commit,
+    Get,
+    Missing,
+    Port,
+    PortWrapper,
+    Receipt,
+    Refusal,
+    Request,
+    Stale,
+)
 
 Reply = Receipt | Refusal
 
@@ -29,7 +41,7 @@ class Pause:
             self.action()
 
 
-class Mutant:
+class Mutant(PortWrapper):
     """A blocking port that hands everything on; a subclass breaks one thing.
 
     Args:
@@ -38,19 +50,16 @@ class Mutant:
     """
 
     def __init__(self, inner: Port, pause: Pause) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._pause = pause
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
-        """See :meth:`emco_store.ports.Port.get`."""
-        return self._inner.get(keys)
+    def ask(self, request: Request[Any]) -> Any:
+        """See :meth:`emco_store.ports.Port.ask`."""
+        return self.commit(request) if isinstance(request, Commit) else super().ask(request)
 
     def commit(self, commit: Commit) -> Reply:
-        """See :meth:`emco_store.ports.Port.commit`."""
-        return self._inner.commit(commit)
+        """Commit."""
+        return self._inner.ask(commit)
 
 
 class NoGuard(Mutant):
@@ -58,7 +67,7 @@ class NoGuard(Mutant):
 
     def commit(self, commit: Commit) -> Reply:
         """Commit without guards."""
-        return self._inner.commit(replace(commit, require=frozenset(), sealed={}))
+        return self._inner.ask(replace(commit, require=frozenset(), sealed={}))
 
 
 class NoOpGuard(Mutant):
@@ -67,10 +76,10 @@ class NoOpGuard(Mutant):
     def commit(self, commit: Commit) -> Reply:
         """Commit with a look in the place of the guard."""
         wanted = commit.require - {record.key for record in commit.puts}
-        absent = wanted - self._inner.get(tuple(wanted)).keys() if wanted else frozenset[Key]()
+        absent = wanted - self._inner.ask(Get(tuple(wanted))).keys() if wanted else frozenset[Key]()
         if absent:
             return Refusal(tuple(Missing(key) for key in sorted(absent)))
-        return self._inner.commit(replace(commit, require=frozenset()))
+        return self._inner.ask(replace(commit, require=frozenset()))
 
 
 class ValidatesByReading(Mutant):
@@ -78,13 +87,13 @@ class ValidatesByReading(Mutant):
 
     def commit(self, commit: Commit) -> Reply:
         """Commit after a look."""
-        found = self._inner.get(tuple(commit.expect))
+        found = self._inner.ask(Get(tuple(commit.expect)))
         there = {key: found[key].stamp if key in found else None for key in commit.expect}
         stale = [Stale(key, stamp, there[key]) for key, stamp in commit.expect.items() if there[key] != stamp]
         if stale:
             return Refusal(tuple(stale))
         self._pause()
-        return self._inner.commit(_resting_on_writes(commit))
+        return self._inner.ask(_resting_on_writes(commit))
 
 
 class WatchesOnlyWrites(Mutant):
@@ -92,7 +101,7 @@ class WatchesOnlyWrites(Mutant):
 
     def commit(self, commit: Commit) -> Reply:
         """Commit without looking at what was only read."""
-        return self._inner.commit(_resting_on_writes(commit))
+        return self._inner.ask(_resting_on_writes(commit))
 
 
 class ForgetsVersions(Mutant):
@@ -100,7 +109,7 @@ class ForgetsVersions(Mutant):
 
     def commit(self, commit: Commit) -> Reply:
         """Commit without expecting anything."""
-        return self._inner.commit(replace(commit, expect={}))
+        return self._inner.ask(replace(commit, expect={}))
 
 
 class RepeatsUnderANewName(Mutant):
@@ -108,8 +117,8 @@ class RepeatsUnderANewName(Mutant):
 
     def commit(self, commit: Commit) -> Reply:
         """Commit, and commit again."""
-        self._inner.commit(commit)
-        return self._inner.commit(replace(commit, txid=f"{commit.txid}-again"))
+        self._inner.ask(commit)
+        return self._inner.ask(replace(commit, txid=f"{commit.txid}-again"))
 
 
 class AcknowledgesTooSoon(Mutant):
@@ -122,7 +131,7 @@ class AcknowledgesTooSoon(Mutant):
     def commit(self, commit: Commit) -> Reply:
         """Commit, or just say so."""
         self._commits += 1
-        return self._inner.commit(commit) if self._commits % 5 else Receipt(commit.txid)
+        return self._inner.ask(commit) if self._commits % 5 else Receipt(commit.txid)
 
 
 class CommitsInHalves(Mutant):
@@ -131,12 +140,12 @@ class CommitsInHalves(Mutant):
     def commit(self, commit: Commit) -> Reply:
         """Commit twice."""
         if len(commit.puts) < 2:
-            return self._inner.commit(commit)
-        reply = self._inner.commit(replace(commit, puts=commit.puts[:1]))
+            return self._inner.ask(commit)
+        reply = self._inner.ask(replace(commit, puts=commit.puts[:1]))
         if isinstance(reply, Refusal):
             return reply
         self._pause()
-        self._inner.commit(Commit(f"{commit.txid}-rest", puts=commit.puts[1:]))
+        self._inner.ask(Commit(f"{commit.txid}-rest", puts=commit.puts[1:]))
         return reply
 
 
@@ -148,9 +157,13 @@ class ReadsFromACache(Mutant):
         self._cache: dict[Key, Record] = {}
         self._reads = 0
 
-    def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
+    def ask(self, request: Request[Any]) -> Any:
+        """See :meth:`emco_store.ports.Port.ask`."""
+        return self._read(request) if isinstance(request, Get) else super().ask(request)
+
+    def _read(self, request: Get) -> dict[Key, Record]:
         """Read, or remember."""
-        found = dict(self._inner.get(keys))
+        found = dict(self._inner.ask(request))
         self._reads += 1
         for key, record in found.items():
             first = self._cache.setdefault(key, record)
@@ -188,8 +201,7 @@ class MutantBackend:
 
     def port(self, namespace: str) -> Port:
         """Open one namespace for blocking use."""
-        port: Any = self.kind(self.inner.port(namespace), self.pause)
-        return port  # type: ignore[no-any-return]  # what the mutant lacks, it hands on
+        return self.kind(self.inner.port(namespace), self.pause)
 
     def async_port(self, namespace: str) -> AsyncPort:
         """Refuse: a mutant is for blocking use."""

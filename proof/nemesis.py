@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, Protocol
 
-from emco_store.contracts.faults import Faults, FaultyBackend, Moment, Name
-from emco_store.ports import Backend, OutcomeLost, Unreachable
+from emco_store.contracts.faults import Faults, FaultyBackend, Moment
+from emco_store.ports import Backend, Commit, OutcomeLost, Request, Unreachable
 
 COMMITS: Final[ContextVar[list[int] | None]] = ContextVar("emco_store_proof_commits", default=None)
 """Counts in its one number the commits that a client sends, while it is set."""
@@ -51,16 +51,16 @@ class _RandomFaults(Faults):
         self._shares = shares
         self._random = random
 
-    def strike(self, name: Name, moment: Moment, argument: Any = None) -> Any:  # noqa: ARG002 - the base class's
+    def strike(self, request: Request[Any], moment: Moment) -> Any:
         """Raise what the chance decides."""
         commits = COMMITS.get()
-        if commits is not None and (name, moment) == ("commit", "before"):
+        if commits is not None and (type(request), moment) == (Commit, "before"):
             commits[0] += 1
         if moment == "before" and self._random.random() < self._shares.unreachable:
             self.struck["unreachable"] += 1
             raise Unreachable("planned")
         share = self._shares.lose_request if moment == "before" else self._shares.lose_reply
-        if name == "commit" and self._random.random() < share:
+        if isinstance(request, Commit) and self._random.random() < share:
             self.struck["lost requests" if moment == "before" else "lost replies"] += 1
             raise OutcomeLost("planned")
 

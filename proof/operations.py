@@ -11,7 +11,7 @@ from emco_store.contracts.models import Cascade, Crate, Item, Parcel, Rack, Remo
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.resource import Resource
-from emco_store.ports import Commit, Port, Receipt, Scan
+from emco_store.ports import Commit, Get, Port, Receipt, Scan
 
 MODELS: Final[tuple[type[Resource], ...]] = (Site, Rack, Crate, Parcel, Cascade, SetNull, Remove, Item)
 MANY: Final = 25
@@ -65,7 +65,7 @@ def _refer_to_b(store: Any) -> Any:
 def _spoil(port: Port, txid: str) -> None:
     """Let a reference lead nowhere, and let what is recorded beside a document differ from it."""
     keys = (Key("SetNull", "n"), Key("Parcel", "a", "c", "q"), Key("Cascade", "k"))
-    found = port.get(keys)
+    found = port.ask(Get(keys))
     null, parcel, cascade = (found[key] for key in keys)
     (edge,) = null.edges
     (along,) = cascade.edges
@@ -113,7 +113,7 @@ def begin(store: Store) -> None:
 
 def clear(port: Port, txid: str) -> None:
     """Empty a namespace."""
-    keys = tuple(record.key for record in port.scan(Scan(kind=None, limit=10_000)))
+    keys = tuple(record.key for record in port.ask(Scan(kind=None, limit=10_000)))
     if keys:
         _commit(port, Commit(f"{txid}-clear", deletes=keys))
 
@@ -139,7 +139,7 @@ def state(port: Port) -> State:
     """Give what is stored."""
     found: State = {}
     after: tuple[str, str] | None = None
-    while batch := port.scan(Scan(kind=None, after=after)):
+    while batch := port.ask(Scan(kind=None, after=after)):
         found |= {record.key.text: (record.version, record.document, record.targets) for record in batch}
         after = ("", batch[-1].key.text)
     return found
@@ -160,7 +160,7 @@ def _short(one: tuple[int, bytes, frozenset[Key]] | None) -> str:
 
 
 def _commit(port: Port, commit: Commit) -> None:
-    reply = port.commit(commit)
+    reply = port.ask(commit)
     if not isinstance(reply, Receipt):
         message = f"the data could not be made: {reply}"
         raise RuntimeError(message)  # noqa: TRY004 - no argument is of a wrong type

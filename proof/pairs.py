@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from emco_store.connect import connect
 from emco_store.contracts.harness import AT_ONCE, CountedIds, SetClock
@@ -31,11 +31,11 @@ from emco_store.contracts.scripts import (
 from emco_store.core.documents import decode
 from emco_store.core.rules import Rule
 from emco_store.errors import Conflict, StoreError
-from emco_store.ports import AsyncPort, Commit, Port, Receipt, ReferrerQuery
+from emco_store.ports import AsyncPort, Commit, Port, PortWrapper, Receipt, ReferrerQuery, Request
 from proof.races import dangling, scan_all
 from proof.rig import Rig
 
-_GATED: Final = frozenset({"get", "scan", "referrers", "commit", "settle", "hold", "release"})
+T = TypeVar("T")
 _WITHIN_S: Final = 120.0
 _EXAMPLES: Final = 10
 _LONGEST: Final = 600
@@ -123,35 +123,29 @@ class _Gate:
         self.settle()
 
 
-class _GatedPort:
+class _GatedPort(PortWrapper):
     """A port whose requests wait for their turn, whenever there is a gate."""
 
     def __init__(self, inner: Port) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self.gate: _Gate | None = None
 
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        if name not in _GATED:
-            return found
-
-        def request(*arguments: Any) -> Any:
-            if self.gate is not None:
-                self.gate.wait()
-            return found(*arguments)
-
-        return request
+    def ask(self, request: Request[T]) -> T:
+        """See :meth:`emco_store.ports.Port.ask`."""
+        if self.gate is not None:
+            self.gate.wait()
+        return super().ask(request)
 
 
 class _GatedBackend:
     """Gives out one gated port."""
 
     def __init__(self, port: _GatedPort) -> None:
-        self._port: Any = port
+        self._port = port
 
     def port(self, namespace: str) -> Port:  # noqa: ARG002 - it was opened there
         """Give the port."""
-        return self._port  # type: ignore[no-any-return]  # what it lacks, it hands on
+        return self._port
 
     def async_port(self, namespace: str) -> AsyncPort:
         """Refuse: turns are taken by threads."""
@@ -188,7 +182,7 @@ class Stage:
         there = tuple(record.key for record in scan_all(self.port).values())
         self._wiped += 1
         if there:
-            reply = self.port.commit(Commit(f"{self._settings['namespace']}-wipe-{self._wiped}", deletes=there))
+            reply = self.port.ask(Commit(f"{self._settings['namespace']}-wipe-{self._wiped}", deletes=there))
             if not isinstance(reply, Receipt):
                 message = f"the stage could not be wiped: {reply}"
                 raise TypeError(message)
@@ -253,7 +247,7 @@ class Stage:
         problems = dangling(records)
         targets = {record.key for record in records.values()} | {e.target for r in records.values() for e in r.edges}
         if targets:
-            found = self.port.referrers(ReferrerQuery(tuple(sorted(targets)))).referrers
+            found = self.port.ask(ReferrerQuery(tuple(sorted(targets)))).referrers
             wanted = sorted(text for text, record in records.items() if record.edges)
             if wanted != [record.key.text for record in found]:
                 problems.append("the look-up of referrers is not what the records say")

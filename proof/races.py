@@ -150,7 +150,7 @@ def scan_all(port: Port) -> dict[str, Record]:
     """Read every record of a namespace."""
     found: dict[str, Record] = {}
     after: tuple[str, str] | None = None
-    while batch := port.scan(Scan(kind=None, after=after, limit=_PAGE)):
+    while batch := port.ask(Scan(kind=None, after=after, limit=_PAGE)):
         found |= {record.key.text: record for record in batch}
         after = ("", batch[-1].key.text)
     return found
@@ -176,9 +176,7 @@ def _look_up_problems(port: Port, records: Mapping[str, Record]) -> list[str]:
             wanted[target].add(text)
     problems: list[str] = []
     for target, texts in wanted.items():
-        found = {
-            record.key.text for record in port.referrers(ReferrerQuery((target,), limit=len(records) + 1)).referrers
-        }
+        found = {record.key.text for record in port.ask(ReferrerQuery((target,), limit=len(records) + 1)).referrers}
         problems += [f"{text} refers to {target}, and the look-up does not say so" for text in sorted(texts - found)]
         problems += [f"{text} does not refer to {target}, as the look-up says" for text in sorted(found - texts)]
     return problems

@@ -133,7 +133,7 @@ class PipingPort(SimulatedReads, TaskRedisPort):
         port, network, client = self.site.server.port, self.site.network, self.site.client
         told = " ".join(commit.txid for commit in commits)
         try:
-            return await network.call(client, "commands", told, lambda: [port.commit(commit) for commit in commits])
+            return await network.call(client, "commands", told, lambda: [port.ask(commit) for commit in commits])
         except NotSent:
             raise exceptions.ConnectionError("Error 111 connecting to a server in memory") from None
         except NoAnswer:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from emco_store.backends.batcher import AsyncBatcher, Ticket
 from emco_store.backends.redis.kept import Link
 from emco_store.backends.redis.wire import AsyncWire
-from emco_store.ports import Commit, Hold, Outcome, OutcomeLost, Receipt, Refusal
+from emco_store.ports import Commit, Hold, Outcome, OutcomeLost, Receipt, Refusal, Request, Settle
 from proof.simulated_groups import GroupingPort, PipingPort
 from proof.simulated_ports import Design, PlainPort, Site
 from proof.simulated_wire import SharingPort
@@ -114,21 +114,25 @@ class WritesInHalves(GroupingPort):
 class RepeatsUnderANewName(PlainPort):
     """Sends a commit again as another one when no answer came."""
 
-    async def commit(self, commit: Commit) -> Reply:
-        """Commit, and perhaps commit again."""
+    async def ask(self, request: Request[Any]) -> Any:
+        """See :meth:`emco_store.ports.Port.ask`."""
         try:
-            return await super().commit(commit)
+            return await super().ask(request)
         except OutcomeLost:
-            return await super().commit(replace(commit, txid=f"{commit.txid}-again"))
+            if not isinstance(request, Commit):
+                raise
+            return await super().ask(replace(request, txid=f"{request.txid}-again"))
 
 
 class ResolvesWithoutAFence(PlainPort):
     """Says that a commit is aborted when it has not happened yet."""
 
-    async def settle(self, txid: str) -> Outcome:
-        """Look, and leave no mark."""
+    async def ask(self, request: Request[Any]) -> Any:
+        """See :meth:`emco_store.ports.Port.ask`."""
+        if not isinstance(request, Settle):
+            return await super().ask(request)
         outcomes = self.site.server.outcomes
-        return await self._send("settle", txid, lambda _: outcomes().get(txid, Outcome.ABORTED))
+        return await self.send(request, lambda _: outcomes().get(request.txid, Outcome.ABORTED))
 
 
 class BelievesALateRefusal(PlainPort):
@@ -138,35 +142,37 @@ class BelievesALateRefusal(PlainPort):
         super().__init__(site)
         self._refused: set[str] = set()
 
-    async def commit(self, commit: Commit) -> Reply:
-        """Commit, and remember refusals."""
-        reply = await super().commit(commit)
-        if isinstance(reply, Refusal):
-            self._refused.add(commit.txid)
+    async def ask(self, request: Request[Any]) -> Any:
+        """See :meth:`emco_store.ports.Port.ask`."""
+        if isinstance(request, Settle) and request.txid in self._refused:
+            return Outcome.ABORTED
+        reply = await super().ask(request)
+        if isinstance(request, Commit) and isinstance(reply, Refusal):
+            self._refused.add(request.txid)
         return reply
-
-    async def settle(self, txid: str) -> Outcome:
-        """Settle what was not refused."""
-        return Outcome.ABORTED if txid in self._refused else await super().settle(txid)
 
 
 class HoldsForEver(PlainPort):
     """Begins holds that do not end by themselves."""
 
-    async def hold(self, hold: Hold) -> None:
-        """Hold for ten years."""
-        await super().hold(replace(hold, lasts=timedelta(days=3650)))
+    async def ask(self, request: Request[Any]) -> Any:
+        """See :meth:`emco_store.ports.Port.ask`."""
+        if isinstance(request, Hold):
+            request = replace(request, lasts=timedelta(days=3650))
+        return await super().ask(request)
 
 
 class GoesOnWhenCancelled(PlainPort):
     """Does not let itself be cancelled in the midst of a commit."""
 
-    async def commit(self, commit: Commit) -> Reply:
-        """Commit, and commit again when it is cancelled."""
+    async def ask(self, request: Request[Any]) -> Any:
+        """See :meth:`emco_store.ports.Port.ask`."""
         try:
-            return await super().commit(commit)
+            return await super().ask(request)
         except asyncio.CancelledError:
-            return await super().commit(commit)
+            if not isinstance(request, Commit):
+                raise
+            return await super().ask(request)
 
 
 MUTANTS: Final[dict[str, tuple[str, Design, int]]] = {

@@ -110,7 +110,7 @@ class Server:
             if any(commit.txid in space.outcomes for commit in commits):
                 return False  # each inserts its outcome, and cannot where there is one
             before = {field.name: _copied(getattr(space, field.name)) for field in fields(space)}
-            done = all(isinstance(self.port.commit(commit), Receipt) for commit in commits)
+            done = all(isinstance(self.port.ask(commit), Receipt) for commit in commits)
             if not (done and keep):
                 for name, value in before.items():
                     setattr(space, name, value)

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from emco_store.core.flaws import Flaw
-from emco_store.core.keys import Key
-from emco_store.core.records import Record
 from emco_store.errors import StoreError
 from emco_store.ports import (
     AsyncPort,
-    Audit,
-    Audited,
+    AsyncPortBase,
+    AsyncPortWrapper,
     Commit,
     Guarantees,
-    Hold,
     Outcome,
     OutcomeLost,
-    Port,
     Receipt,
-    ReferrerPage,
-    ReferrerQuery,
     Refusal,
-    Scan,
+    Request,
+    Settle,
     Unreachable,
 )
 from proof.simulated_network import Client, Network, NoAnswer, NotSent, Server
 
-T = TypeVar("T")
 ASKED: Final = "asked how it ended"
 
 
@@ -47,8 +40,8 @@ Design = Callable[[Site], AsyncPort]
 """Makes the port of a client."""
 
 
-class SimulatedReads:
-    """The requests that do not commit, each of them one message.
+class PlainPort:
+    """A port to the simulated server, each request to which is one message.
 
     Args:
         site: The server, the way there, and the client.
@@ -65,63 +58,42 @@ class SimulatedReads:
     async def open(self) -> None:
         """See :meth:`emco_store.ports.Port.open`."""
 
-    async def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
-        """See :meth:`emco_store.ports.Port.get`."""
-        return await self._send("get", _texts(keys), lambda port: port.get(keys))
+    async def ask(self, request: Request[Any]) -> Any:
+        """See :meth:`emco_store.ports.Port.ask`."""
+        return await self.send(request, self.site.server.port.ask)
 
-    async def scan(self, scan: Scan) -> tuple[Record, ...]:
-        """See :meth:`emco_store.ports.Port.scan`."""
-        return await self._send("scan", scan.kind, lambda port: port.scan(scan))
+    async def send(self, request: Request[Any], execute: Callable[[Any], Any]) -> Any:
+        """Send a request as one message.
 
-    async def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
-        """See :meth:`emco_store.ports.Port.referrers`."""
-        return await self._send("referrers", _texts(follow.targets), lambda port: port.referrers(follow))
-
-    async def settle(self, txid: str) -> Outcome:
-        """See :meth:`emco_store.ports.Port.settle`."""
-        return await self._send("settle", txid, lambda port: port.settle(txid))
-
-    async def hold(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.hold`."""
-        await self._send("hold", _texts(hold.keys), lambda port: port.hold(hold))
-
-    async def release(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.release`."""
-        await self._send("release", _texts(hold.keys), lambda port: port.release(hold))
-
-    async def audit(self, audit: Audit) -> Audited:
-        """See :meth:`emco_store.ports.Port.audit`."""
-        return await self._send("audit", audit.after, lambda port: port.audit(audit))
-
-    async def mend(self, flaws: tuple[Flaw, ...]) -> None:
-        """See :meth:`emco_store.ports.Port.mend`."""
-        await self._send("mend", len(flaws), lambda port: port.mend(flaws))
+        Args:
+            request: What is asked for.
+            execute: What the server does when the request arrives.
+        """
+        call = self.site.network.call
+        try:
+            return await call(self.site.client, request.verb, _told(request), lambda: execute(request))
+        except NotSent:
+            raise Unreachable from None
+        except NoAnswer:
+            raise (OutcomeLost if isinstance(request, Commit) else Unreachable) from None
 
     async def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
 
-    async def _send(self, name: str, told: object, request: Callable[[Port], T]) -> T:
-        server = self.site.server
-        try:
-            return await self.site.network.call(self.site.client, name, told, lambda: request(server.port))
-        except (NotSent, NoAnswer):
-            raise Unreachable from None
+
+class SimulatedReads(PlainPort, AsyncPortBase):
+    """The part of a port that does not commit, for ports whose way to commit is put to the test."""
+
+    async def ask(self, request: Request[Any]) -> Any:
+        """See :meth:`emco_store.ports.Port.ask`."""
+        if isinstance(request, Commit):
+            return await AsyncPortBase.ask(self, request)
+        return await super().ask(request)
 
 
-class PlainPort(SimulatedReads):
-    """A commit is one message."""
-
-    async def commit(self, commit: Commit) -> Receipt | Refusal:
-        """See :meth:`emco_store.ports.Port.commit`."""
-        server = self.site.server
-        try:
-            return await self.site.network.call(
-                self.site.client, "commit", commit.txid, lambda: server.port.commit(commit)
-            )
-        except NotSent:
-            raise Unreachable from None
-        except NoAnswer:
-            raise OutcomeLost from None
+def _told(request: Request[Any]) -> str:
+    """Return what the trace shows of a request."""
+    return request.txid if isinstance(request, Commit | Settle) else repr(request)
 
 
 @dataclass(slots=True)
@@ -167,7 +139,7 @@ class Book:
         return found
 
 
-class Watched:
+class Watched(AsyncPortWrapper):
     """A port that writes every answer down.
 
     Args:
@@ -177,31 +149,28 @@ class Watched:
     """
 
     def __init__(self, inner: AsyncPort, book: Book, time: Callable[[], float]) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._book = book
         self._time = time
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    async def commit(self, commit: Commit) -> Receipt | Refusal:
-        """See :meth:`emco_store.ports.Port.commit`."""
-        self._book.commits[commit.txid] = commit
-        return await self._written(commit.txid, self._inner.commit(commit))
-
-    async def settle(self, txid: str) -> Outcome:
-        """See :meth:`emco_store.ports.Port.settle`."""
-        answers = self._book.told[txid]
+    async def ask(self, request: Request[Any]) -> Any:
+        """See :meth:`emco_store.ports.Port.ask`."""
+        if isinstance(request, Commit):
+            return await self._written(request)
+        if not isinstance(request, Settle):
+            return await super().ask(request)
+        answers = self._book.told[request.txid]
         answers.append(ASKED)
-        answer = await self._inner.settle(txid)
+        answer = await super().ask(request)
         answers.append(answer)
         return answer
 
-    async def _written(self, txid: str, asked: Awaitable[Receipt | Refusal]) -> Receipt | Refusal:
+    async def _written(self, commit: Commit) -> Receipt | Refusal:
+        self._book.commits[commit.txid] = commit
         begun_s = self._time()
-        answers = self._book.told[txid]
+        answers = self._book.told[commit.txid]
         try:
-            answer = await asked
+            answer = await super().ask(commit)
         except BaseException as problem:
             answers.append(problem)
             raise
@@ -221,7 +190,3 @@ def _known(answers: list[object]) -> bool:
 
 def _named(answers: list[object]) -> str:
     return ", ".join(str(answer) if isinstance(answer, str) else type(answer).__name__ for answer in answers)
-
-
-def _texts(keys: tuple[Key, ...]) -> str:
-    return " ".join(key.text for key in keys)

@@ -156,7 +156,7 @@ class _Transport(asyncio.Transport):
             self._loop.call_at(self._answered_s, self._deliver)
 
     def _execute(self, line: str) -> int:
-        reply = self._site.server.port.commit(self._book.commits[line])
+        reply = self._site.server.port.ask(self._book.commits[line])
         self._site.network.trace.note("server", type(reply).__name__)
         self._book.replies.append(reply)
         return len(self._book.replies) - 1

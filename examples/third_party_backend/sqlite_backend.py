@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from emco_store.core.flaws import Flaw, read_place, write_place
+from emco_store.core.flaws import read_place, write_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.ports import (
@@ -22,20 +22,28 @@ from emco_store.ports import (
     Durability,
     Failure,
     Fenced,
+    Get,
     Guarantees,
     Held,
     Hold,
+    Mend,
     Missing,
     Moved,
     Outcome,
+    PortBase,
     Receipt,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
+    Release,
+    Request,
     Scan,
+    Settle,
     Stale,
     Taken,
 )  # fmt: skip
+
+T = TypeVar("T")
 
 
 class SqliteBackend:
@@ -64,7 +72,7 @@ class SqliteBackend:
             yield self._connection.execute
 
 
-class SqlitePort:
+class SqlitePort(PortBase):
     """One namespace, for blocking use."""
 
     guarantees = Guarantees("sqlite", "strict serializable", Durability.VOLATILE)
@@ -72,9 +80,9 @@ class SqlitePort:
     def __init__(self, backend: SqliteBackend, namespace: str) -> None:
         self._backend, self._ns = backend, namespace
 
-    def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
+    def get(self, request: Get) -> Mapping[Key, Record]:
         found = self._all()
-        return {key: found[key] for key in keys if key in found}
+        return {key: found[key] for key in request.keys if key in found}
 
     def scan(self, scan: Scan) -> tuple[Record, ...]:
         found: list[tuple[tuple[str, str], Record]] = []
@@ -92,12 +100,12 @@ class SqlitePort:
     def open(self) -> None:
         pass
 
-    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
+    def referrers(self, query: ReferrerQuery) -> ReferrerPage:
         every = self._all()
-        loaded = {key: every[key] for key in follow.load if key in every}
-        found = [one for one in every.values() if not one.targets.isdisjoint(follow.targets)]
-        behind = sorted((one for one in found if one.key.text > follow.after), key=lambda record: record.key)
-        return ReferrerPage(loaded, tuple(behind[: follow.limit]))
+        loaded = {key: every[key] for key in query.load if key in every}
+        found = [one for one in every.values() if not one.targets.isdisjoint(query.targets)]
+        behind = sorted((one for one in found if one.key.text > query.after), key=lambda record: record.key)
+        return ReferrerPage(loaded, tuple(behind[: query.limit]))
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         with self._backend.transaction() as sql:
@@ -122,10 +130,12 @@ class SqlitePort:
                 sql("INSERT INTO outcomes VALUES (?, ?, ?)", (self._ns, commit.txid, Outcome.COMMITTED.value))
             return Receipt(commit.txid)
 
-    def settle(self, txid: str) -> Outcome:
+    def settle(self, request: Settle) -> Outcome:
         with self._backend.transaction() as sql:
-            sql("INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", (self._ns, txid, Outcome.ABORTED.value))
-            return Outcome(sql("SELECT value FROM outcomes WHERE ns = ? AND id = ?", (self._ns, txid)).fetchone()[0])
+            sql("INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", (self._ns, request.txid, Outcome.ABORTED.value))
+            return Outcome(
+                sql("SELECT value FROM outcomes WHERE ns = ? AND id = ?", (self._ns, request.txid)).fetchone()[0]
+            )
 
     def hold(self, hold: Hold) -> None:
         with self._backend.transaction() as sql:
@@ -136,10 +146,10 @@ class SqlitePort:
             for key in free & self._read(sql).keys():
                 sql("INSERT OR REPLACE INTO holds VALUES (?, ?, ?, ?)", (self._ns, key.text, hold.holder, until))
 
-    def release(self, hold: Hold) -> None:
+    def release(self, release: Release) -> None:
         with self._backend.transaction() as sql:
-            for key in hold.keys:
-                sql("DELETE FROM holds WHERE ns = ? AND id = ? AND holder = ?", (self._ns, key.text, hold.holder))
+            for key in release.keys:
+                sql("DELETE FROM holds WHERE ns = ? AND id = ? AND holder = ?", (self._ns, key.text, release.holder))
 
     def audit(self, audit: Audit) -> Audited:
         every = self._all()  # beside the records nothing is kept, so only they can be wrong
@@ -150,7 +160,7 @@ class SqlitePort:
         place = write_place("records", page[-1].key.text) if len(records) > audit.limit else None
         return Audited(page, absent, entries=len(page), next=place)
 
-    def mend(self, flaws: tuple[Flaw, ...]) -> None:
+    def mend(self, mend: Mend) -> None:
         """Do nothing: an audit finds nothing of the backend's own."""
 
     def close(self) -> None:
@@ -198,35 +208,11 @@ class AsyncSqlitePort:
     def __init__(self, port: SqlitePort) -> None:
         self._port = port
 
-    async def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
-        return await asyncio.to_thread(self._port.get, keys)
-
-    async def scan(self, scan: Scan) -> tuple[Record, ...]:
-        return await asyncio.to_thread(self._port.scan, scan)
-
     async def open(self) -> None:
         self._port.open()
 
-    async def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
-        return await asyncio.to_thread(self._port.referrers, follow)
-
-    async def commit(self, commit: Commit) -> Receipt | Refusal:
-        return await asyncio.to_thread(self._port.commit, commit)
-
-    async def settle(self, txid: str) -> Outcome:
-        return await asyncio.to_thread(self._port.settle, txid)
-
-    async def hold(self, hold: Hold) -> None:
-        await asyncio.to_thread(self._port.hold, hold)
-
-    async def release(self, hold: Hold) -> None:
-        await asyncio.to_thread(self._port.release, hold)
-
-    async def audit(self, audit: Audit) -> Audited:
-        return await asyncio.to_thread(self._port.audit, audit)
-
-    async def mend(self, flaws: tuple[Flaw, ...]) -> None:
-        await asyncio.to_thread(self._port.mend, flaws)
+    async def ask(self, request: Request[T]) -> T:
+        return await asyncio.to_thread(self._port.ask, request)
 
     async def close(self) -> None:
         self._port.close()

@@ -25,6 +25,7 @@ ROOT: Final = Path(__file__).parents[2]
 
 PAIRS: Final = (
     ("src/emco_store/_aio", "src/emco_store/_sync"),
+    ("src/emco_store/ports/aio.py", "src/emco_store/ports/sync.py"),
     ("src/emco_store/backends/mongo/aio.py", "src/emco_store/backends/mongo/sync.py"),
     ("src/emco_store/backends/mongo/aio_wire.py", "src/emco_store/backends/mongo/sync_wire.py"),
     ("src/emco_store/backends/redis/aio.py", "src/emco_store/backends/redis/sync.py"),
@@ -41,6 +42,8 @@ RENAMES: Final[Mapping[str, str]] = {
     "AsyncWaiter": "Waiter",
     "AsyncPlainWire": "PlainWire",
     "AsyncPort": "Port",
+    "AsyncPortBase": "PortBase",
+    "AsyncPortWrapper": "PortWrapper",
     "AsyncRedisPort": "RedisPort",
     "AsyncRetrying": "Retrying",
     "AsyncStore": "Store",
@@ -57,7 +60,6 @@ RENAMES: Final[Mapping[str, str]] = {
     "asynccontextmanager": "contextmanager",
     "asyncio": "time",
     "connect_async": "connect",
-    "on_async": "on",
 }
 """Every name that differs between a source and its twin. One that no source uses is reported."""
 

@@ -12,6 +12,7 @@ from redis import Redis
 from emco_store import CASCADE, AlreadyExists, InvalidCall, Ref, Resource, Store, on_delete
 from emco_store.contracts.harness import Lab, Mode
 from emco_store.flows.context import MAX_RECORDS
+from emco_store.ports import Commit, ReferrerQuery
 from tests.backends.shared import ON_EACH, bench_on, url_of
 
 LEVELS = (1, 9, 90, 900, 9000)
@@ -109,7 +110,7 @@ def test_cascade_of_the_most_records_is_one_commit(lab: Lab, request: pytest.Fix
 
     watch.time(lambda: lab.store.delete(trunk))
 
-    assert ["referrers"] * len(LEVELS) + ["commit"] == [name for name, _ in lab.faults.requests]
+    assert [ReferrerQuery] * len(LEVELS) + [Commit] == [type(request) for request in lab.faults.requests]
     assert {} == lab.records()
     request.node.user_properties += [("seconds", round(watch.seconds, 2)), ("blocked_ms", round(watch.blocked_ms))]
 
@@ -125,7 +126,7 @@ def test_cascade_of_one_record_more_is_refused_and_writes_nothing(lab: Lab):
         lab.store.delete(trunk)
 
     assert (MAX_RECORDS + 1, MAX_RECORDS) == (caught.value.size, caught.value.limit)
-    assert 0 == lab.faults.count("commit")
+    assert 0 == lab.faults.count(Commit)
     assert before == lab.records()
     lab.store.delete(more)
     lab.store.delete(trunk)
@@ -149,7 +150,7 @@ def test_commit_of_many_megabytes_is_one_commit(lab: Lab):
 
     _created(lab.store, texts)
 
-    assert ["commit"] == [name for name, _ in lab.faults.requests]
+    assert [Commit] == [type(request) for request in lab.faults.requests]
     assert [one.text for one in texts] == [found.text for found in lab.store.get_many(texts)]
 
 

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from emco_store import Store, StoreError
-from emco_store.contracts.faults import Moment, Name
+from emco_store.contracts.faults import Kind, Moment
 from emco_store.contracts.harness import Bench, Lab
 
 Script = Callable[[Store], Iterator[None]]
@@ -63,8 +63,8 @@ def _take(order: tuple[int, ...], *callers: Iterator[None]) -> tuple[StoreError 
     return errors[0], errors[1]
 
 
-def meanwhile(lab: Lab, request: Name, moment: Moment, call: Callable[[Any], Any]) -> list[StoreError]:
-    """Let another store do something in the midst of the next request of that name, and give the error that it met."""
+def meanwhile(lab: Lab, kind: Kind, moment: Moment, call: Callable[[Any], Any]) -> list[StoreError]:
+    """Let another store do something in the midst of the next request of that class, and give the error that it met."""
     other = lab.inside(lab.open())
     errors: list[StoreError] = []
 
@@ -76,7 +76,7 @@ def meanwhile(lab: Lab, request: Name, moment: Moment, call: Callable[[Any], Any
             return None
         return _awaited(result, errors) if inspect.isawaitable(result) else result
 
-    lab.faults.do(request, act, moment=moment)
+    lab.faults.do(kind, act, moment=moment)
     return errors
 
 

@@ -20,6 +20,7 @@ from emco_store import (
 )
 from emco_store.contracts.faults import ClientDied
 from emco_store.contracts.harness import Lab
+from emco_store.ports import Commit, Get, ReferrerQuery
 from tests.breakages.models import App, AppProfile, Cluster, Group, Intent, Kubeconfig, furnish
 
 ONE_TRY = RetryPolicy(deadline_s=0.0, first_pause_s=0.0, longest_pause_s=0.0)
@@ -61,16 +62,16 @@ WORK: dict[str, tuple[Callable[[Store], None], frozenset[str]]] = {
     "delete-a-group": (delete_group_with_its_intents, frozenset({"Group/p/shop/v1/g", "Intent/p/shop/v1/g/i0"})),
 }
 FAULTS: dict[str, Callable[[Lab], None]] = {
-    "read-not-answered": lambda lab: lab.faults.unreachable("get"),
-    "referrers-not-answered": lambda lab: lab.faults.unreachable("referrers"),
-    "commit-not-reached": lambda lab: lab.faults.unreachable("commit"),
-    "commit-never-reached": lambda lab: lab.faults.unreachable("commit", times=100),
+    "read-not-answered": lambda lab: lab.faults.unreachable(Get),
+    "referrers-not-answered": lambda lab: lab.faults.unreachable(ReferrerQuery),
+    "commit-not-reached": lambda lab: lab.faults.unreachable(Commit),
+    "commit-never-reached": lambda lab: lab.faults.unreachable(Commit, times=100),
     "request-lost": lambda lab: lab.faults.lose_request(),
     "reply-lost": lambda lab: lab.faults.lose_reply(),
     "every-request-lost": lambda lab: lab.faults.lose_request(times=100),
     "every-reply-lost": lambda lab: lab.faults.lose_reply(times=100),
-    "client-dies-before-the-commit": lambda lab: lab.faults.do("commit", _die),
-    "client-dies-after-the-commit": lambda lab: lab.faults.do("commit", _die, moment="after"),
+    "client-dies-before-the-commit": lambda lab: lab.faults.do(Commit, _die),
+    "client-dies-after-the-commit": lambda lab: lab.faults.do(Commit, _die, moment="after"),
 }
 
 

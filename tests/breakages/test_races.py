@@ -8,6 +8,7 @@ import pytest
 
 from emco_store import AlreadyExists, Conflict, DeleteRestricted, Key, MissingReference, NotFound, Store
 from emco_store.contracts.harness import Bench, Lab
+from emco_store.ports import Commit, ReferrerQuery
 from tests.breakages.interleaving import Script, interleave, meanwhile
 from tests.breakages.models import (
     Action,
@@ -91,13 +92,13 @@ def blockers_of_delete(store: Store, target: Key) -> set[Key]:
     return set()
 
 
-@pytest.mark.parametrize("request_name", ["referrers", "commit"])
+@pytest.mark.parametrize("kind", [ReferrerQuery, Commit])
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_b3_child_created_in_the_midst_of_a_delete_blocks_it_or_comes_too_late(lab: Lab, request_name, moment):
+def test_b3_child_created_in_the_midst_of_a_delete_blocks_it_or_comes_too_late(lab: Lab, kind, moment):
     """B3, OCC-10: Whatever request of a delete a create comes next to, no orphan is left."""
     only_a_project(lab.store)
     child = CompositeApp(parent=PROJECT, name="shop", version="v1")
-    late = meanwhile(lab, request_name, moment, lambda other: other.create(child))
+    late = meanwhile(lab, kind, moment, lambda other: other.create(child))
 
     blockers = blockers_of_delete(lab.store, PROJECT)
 
@@ -143,7 +144,7 @@ def test_b7_puts_of_one_new_project_make_one(bench: Bench):
 def test_b7_four_puts_at_once_make_one(lab: Lab):
     """B7, ID-5: Four puts of which each commits in the midst of the one before leave one resource."""
     for _ in range(3):
-        meanwhile(lab, "commit", "before", lambda other: other.put(Project(name="new", description="one of four")))
+        meanwhile(lab, Commit, "before", lambda other: other.put(Project(name="new", description="one of four")))
 
     lab.store.put(Project(name="new", description="one of four"))
 
@@ -285,13 +286,13 @@ def test_b16_reference_made_while_its_target_is_deleted_never_dangles(bench: Ben
     assert {True, False} == ends
 
 
-@pytest.mark.parametrize("request_name", ["referrers", "commit"])
+@pytest.mark.parametrize("kind", [ReferrerQuery, Commit])
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_b16_reference_made_in_the_midst_of_a_delete_never_dangles(lab: Lab, request_name, moment):
+def test_b16_reference_made_in_the_midst_of_a_delete_never_dangles(lab: Lab, kind, moment):
     """B16, OCC-10: Whatever request of a delete a new reference comes next to, it blocks it or comes too late."""
     furnish(lab.store)
     new = ClusterReference(parent="LogicalCloud/p/lc", name="r", cluster=CLUSTER)
-    late = meanwhile(lab, request_name, moment, lambda other: other.create(new))
+    late = meanwhile(lab, kind, moment, lambda other: other.create(new))
 
     blockers = blockers_of_delete(lab.store, CLUSTER)
 

@@ -41,7 +41,7 @@ def test_repair_on_a_busy_store_mends_what_is_wrong_and_nothing_else(lab):
         store.create(Site(name=name))
     routes = [store.create(Route(name=f"hurt{number}", stops=["Site/gone", "Site/main"])) for number in range(5)]
     gone = store.get(Site, "gone").key
-    assert isinstance(lab.port.commit(Commit(f"{lab.namespace}-plant", deletes=(gone,))), Receipt)
+    assert isinstance(lab.port.ask(Commit(f"{lab.namespace}-plant", deletes=(gone,))), Receipt)
     flaws = []
 
     with Writers(lab) as writers:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from emco_store.backends.memory import MemoryPort, _apply, _failures, _Space
 from emco_store.core.records import Record
-from emco_store.ports import Commit, Hold, Receipt, Refusal
+from emco_store.ports import Commit, Hold, Receipt, Refusal, Release
 
 # holds
 
@@ -47,7 +47,7 @@ class TakesHoldsAway(MemoryPort):
 class KeepsHolds(MemoryPort):
     """Never gives a hold back."""
 
-    def release(self, hold: Hold) -> None:
+    def release(self, release: Release) -> None:
         pass
 
 

@@ -16,6 +16,7 @@ from emco_store.core.rules import Rule
 from emco_store.ports import (
     Commit,
     Durability,
+    Get,
     Guarantees,
     Missing,
     Outcome,
@@ -24,6 +25,7 @@ from emco_store.ports import (
     ReferrerQuery,
     Refusal,
     Scan,
+    Settle,
 )
 from tests.contracts.broken_audits import BROKEN_AUDITS
 from tests.contracts.broken_holds import (
@@ -84,7 +86,7 @@ class ComparesNumbersOnly(MemoryPort):
     """Takes a resource that was created again for the one that was read, when the version is the same."""
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
-        found = self.get(tuple(commit.expect))
+        found = self.get(Get(tuple(commit.expect)))
         expect = {
             key: found[key].stamp if stamp and key in found and found[key].version == stamp.version else stamp
             for key, stamp in commit.expect.items()
@@ -114,7 +116,7 @@ class LeavesGuards(MemoryPort):
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         made = {record.key for record in commit.puts}
-        missing = [Missing(key) for key in sorted(commit.require) if key not in made and not self.get((key,))]
+        missing = [Missing(key) for key in sorted(commit.require) if key not in made and not self.get(Get((key,)))]
         if missing:
             return Refusal(tuple(missing))
         return super().commit(replace(commit, require=frozenset()))
@@ -201,15 +203,15 @@ class IgnoresFences(ChecksAfterWriting):
 class GuessesOutcomes(MemoryPort):
     """Says committed without having looked."""
 
-    def settle(self, txid: str) -> Outcome:  # noqa: ARG002 - it does not look
+    def settle(self, request: Settle) -> Outcome:  # noqa: ARG002 - it does not look
         return Outcome.COMMITTED
 
 
 class SettlesWithoutFencing(ChecksAfterWriting):
     """Says aborted, and forgets that it did."""
 
-    def settle(self, txid: str) -> Outcome:
-        return self._space().settled(txid, self._backend.clock()) or Outcome.ABORTED
+    def settle(self, request: Settle) -> Outcome:
+        return self._space().settled(request.txid, self._backend.clock()) or Outcome.ABORTED
 
 
 # reads
@@ -218,9 +220,9 @@ class SettlesWithoutFencing(ChecksAfterWriting):
 class GetsByPrefix(MemoryPort):
     """Takes a key for the beginning of one."""
 
-    def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
-        found = dict(super().get(keys))
-        for key in keys:
+    def get(self, request: Get) -> Mapping[Key, Record]:
+        found = dict(super().get(request))
+        for key in request.keys:
             first = super().scan(Scan(kind=None, prefix=key.text, limit=1))
             if key not in found and first:
                 found[key] = first[0]
@@ -234,13 +236,13 @@ class GetsFromACache(MemoryPort):
         super().__init__(backend, namespace)
         self._cache: dict[Key, Record] = {}
 
-    def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
-        for key, record in super().get(keys).items():
+    def get(self, request: Get) -> Mapping[Key, Record]:
+        for key, record in super().get(request).items():
             self._cache.setdefault(key, record)
-        return {key: self._cache[key] for key in keys if key in self._cache}
+        return {key: self._cache[key] for key in request.keys if key in self._cache}
 
-    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
-        return replace(super().referrers(follow), records=self.get(follow.load))
+    def referrers(self, query: ReferrerQuery) -> ReferrerPage:
+        return replace(super().referrers(query), records=self.get(Get(query.load)))
 
 
 class ScansByText(MemoryPort):
@@ -263,7 +265,7 @@ class RepeatsTheCursor(MemoryPort):
 
     def scan(self, scan: Scan) -> tuple[Record, ...]:
         found = super().scan(scan)
-        last = super().get((Key.parse(scan.after[1]),)) if scan.after is not None else {}
+        last = super().get(Get((Key.parse(scan.after[1]),))) if scan.after is not None else {}
         return (*last.values(), *found)[: scan.limit]
 
 
@@ -292,15 +294,15 @@ class IgnoresBounds(MemoryPort):
 class GivesFirstReferrersOnly(MemoryPort):
     """Gives a hundred referrers and no further page."""
 
-    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
-        return super().referrers(replace(follow, limit=min(follow.limit, 100)))
+    def referrers(self, query: ReferrerQuery) -> ReferrerPage:
+        return super().referrers(replace(query, limit=min(query.limit, 100)))
 
 
 class AsksForOneTargetOnly(MemoryPort):
     """Looks for the referrers of the first target."""
 
-    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
-        return super().referrers(replace(follow, targets=follow.targets[:1]))
+    def referrers(self, query: ReferrerQuery) -> ReferrerPage:
+        return super().referrers(replace(query, targets=query.targets[:1]))
 
 
 # records that change on their way
@@ -396,11 +398,11 @@ class KeepsOldReferrers(_Space):
 class ReferrersOfRecords(MemoryPort):
     """Gives the referrers that are still there, so that the index above does not stumble over its own leftovers."""
 
-    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
-        with self._backend.request(self._namespace, "referrers", follow) as space:
+    def referrers(self, query: ReferrerQuery) -> ReferrerPage:
+        with self._backend.request(self._namespace, "referrers", query) as space:
             for found in space.referrers.values():
                 found.intersection_update(space.records)
-        return super().referrers(follow)
+        return super().referrers(query)
 
 
 class FindsFirstReferenceOnly(_Space):

@@ -19,7 +19,7 @@ from emco_store.backends.mongo.backend import MongoBackend
 from emco_store.backends.redis.backend import RedisBackend
 from emco_store.contracts.faults import Faults, FaultyBackend
 from emco_store.contracts.harness import CountedIds
-from emco_store.ports import Backend
+from emco_store.ports import Backend, Commit
 from proof.operations import MODELS, OPERATIONS
 from proof.rig import at_url
 
@@ -123,7 +123,7 @@ def work(
         connect(FaultyBackend(backend_of(url, death), faults), ids=CountedIds(ids), **options) as store,
     ):
         if doing.compete is not None:
-            faults.do("commit", lambda: doing.compete and doing.compete(other) and None)
+            faults.do(Commit, lambda: doing.compete and doing.compete(other) and None)
         death.is_armed = True
         doing.call(store)
         death.is_armed = False

@@ -17,7 +17,7 @@ from emco_store import StoreError, connect, connect_async
 from emco_store.contracts.histories.clients import play, play_async
 from emco_store.core.records import Record
 from emco_store.core.resource import is_model
-from emco_store.ports import Port, Scan
+from emco_store.ports import Get, Port, Scan
 from proof.operations import put
 from proof.phase import Budget, Phase, PhaseResult
 from proof.rig import Rig, at_url
@@ -200,13 +200,13 @@ def _prepare(rig: Rig, port: Port, race: Race, namespace: str, rounds: Sequence[
         for name in rounds if race.plant else ():
             key, document = race.plant(name) if race.plant else (None, b"")
             assert key is not None
-            put(port, f"{namespace}-{name}", broken(port.get((key,))[key], document))
+            put(port, f"{namespace}-{name}", broken(port.ask(Get((key,)))[key], document))
 
 
 def _records(port: Port) -> dict[str, Record]:
     found: dict[str, Record] = {}
     after: tuple[str, str] | None = None
-    while batch := port.scan(Scan(kind=None, after=after)):
+    while batch := port.ask(Scan(kind=None, after=after)):
         found |= {record.key.text: record for record in batch}
         after = ("", batch[-1].key.text)
     return found

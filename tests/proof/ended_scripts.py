@@ -21,7 +21,7 @@ from emco_store.backends.redis.backend import RedisBackend
 from emco_store.backends.redis.server import acl_line
 from emco_store.core.codec import draft
 from emco_store.core.records import Record
-from emco_store.ports import Commit, Outcome, OutcomeLost, Port, Receipt, Refusal, Scan, Unreachable
+from emco_store.ports import Commit, Get, Outcome, OutcomeLost, Port, Receipt, Refusal, Scan, Settle, Unreachable
 from proof.nemesis import seeded
 from proof.phase import Budget, Phase, PhaseResult
 from proof.rig import Rig
@@ -68,8 +68,8 @@ class Large:
         """Write the first generation."""
         target = draft(Target(name="t"), max_bytes=1000).record(uid="t", version=1, created_us=0, updated_us=0)
         with opened(self.node.url) as port:
-            assert isinstance(port.commit(Commit("target", puts=(target,))), Receipt)
-            assert isinstance(port.commit(self.next("")), Receipt)
+            assert isinstance(port.ask(Commit("target", puts=(target,))), Receipt)
+            assert isinstance(port.ask(self.next("")), Receipt)
         self.generation = 1
 
     def next(self, text: str) -> Commit:
@@ -84,7 +84,7 @@ class Large:
     def judge(self, said: object, commit: Commit) -> Iterator[str]:
         """Compare what is stored with what was said; settle what is not known."""
         with opened(self.node.url) as port:
-            outcome = port.settle(commit.txid)
+            outcome = port.ask(Settle(commit.txid))
             found = {record.version for record in stored(port, "Thing")}
             sizes = len(list(stored(port, "Thing")))
         wanted = self.generation + (outcome is Outcome.COMMITTED)
@@ -114,7 +114,7 @@ def opened(url: str, **options: Any) -> Generator[Port]:
 def stored(port: Port, kind: str) -> Iterator[Record]:
     """Give all records of a kind."""
     after: tuple[str, str] | None = None
-    while batch := port.scan(Scan(kind=kind, after=after)):
+    while batch := port.ask(Scan(kind=kind, after=after)):
         yield from batch
         after = ("", batch[-1].key.text)
 
@@ -125,7 +125,7 @@ Cause = Callable[[Large, Commit, Random], tuple[str, object]]
 
 def _send(port: Port, commit: Commit) -> object:
     try:
-        return port.commit(commit)
+        return port.ask(commit)
     except (StoreError, OutcomeLost, Unreachable) as problem:
         return problem
 
@@ -295,7 +295,7 @@ class _Small:
         return made.record(uid=f"s{self.number}-{at}", version=generation, created_us=0, updated_us=0)
 
     def judge(self, port: Port) -> Iterator[str]:
-        found = port.get(tuple(self._thing(at, 1).key for at in range(5)))
+        found = port.ask(Get(tuple(self._thing(at, 1).key for at in range(5))))
         versions = sorted(record.version for record in found.values())
         if versions != [self.generation] * (5 if self.generation else 0):
             yield f"thread {self.number} was told of generation {self.generation}, and {versions} are there"

@@ -202,7 +202,7 @@ def _records(rig: Rig, namespace: str) -> dict[str, Record]:
     port.open()
     found: dict[str, Record] = {}
     after: tuple[str, str] | None = None
-    while batch := port.scan(Scan(kind=None, after=after)):
+    while batch := port.ask(Scan(kind=None, after=after)):
         found |= {record.key.text: record for record in batch}
         after = ("", batch[-1].key.text)
     port.close()

@@ -37,8 +37,8 @@ def judged(number: str, told: list[Told], made: list[Any], *without: Key) -> lis
         for one in made:
             tx.create(one)
     port = backend.port("n")
-    port.commit(Commit("without", deletes=without))
-    return judge(race_of(number), End("r", told, {record.key.text: record for record in port.scan(Scan(kind=None))}))
+    port.ask(Commit("without", deletes=without))
+    return judge(race_of(number), End("r", told, {record.key.text: record for record in port.ask(Scan(kind=None))}))
 
 
 def test_orphan_is_seen():

@@ -16,7 +16,7 @@ from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.core.refs import Ref
 from emco_store.errors import MissingReference, UnknownOutcome
-from emco_store.ports import Commit, Fenced, OutcomeLost, Receipt, Refusal
+from emco_store.ports import Commit, Fenced, Get, OutcomeLost, Receipt, Refusal, Settle
 from proof.models import Hub, Pin
 from proof.nemesis import seeded
 from proof.simulated_groups import GroupingPort, PipingPort
@@ -39,10 +39,10 @@ def test_refusal_after_a_lost_answer_is_final(backend):
     with connect(backend, namespace="n") as store:
         with pytest.raises(MissingReference):
             store.create(PIN)
-        first = next(argument for name, argument in backend.faults.requests if name == "commit")
+        first = backend.faults.asked(Commit)[0]
         store.create(Hub(name="h"))
 
-        late = backend.inner.port("n").commit(first)
+        late = backend.inner.port("n").ask(first)
 
         assert Refusal((Fenced(first.txid),)) == late
         assert [] == list(store.list(Pin))
@@ -55,12 +55,12 @@ def test_commit_that_arrives_between_refusal_and_settlement_has_happened(backend
         port = backend.inner.port("n")
 
         def arrive() -> None:
-            port.commit(replace(commits(backend)[0], txid="hub", require=frozenset(), puts=(hub,)))
-            assert isinstance(port.commit(commits(backend)[0]), Receipt)
+            port.ask(replace(commits(backend)[0], txid="hub", require=frozenset(), puts=(hub,)))
+            assert isinstance(port.ask(commits(backend)[0]), Receipt)
 
         with connect(backend.inner, namespace="other") as other:
-            hub = backend.inner.port("other").get((other.create(Hub(name="h")).key,))[Key("Hub", "h")]
-        backend.faults.do("settle", arrive)
+            hub = backend.inner.port("other").ask(Get((other.create(Hub(name="h")).key,)))[Key("Hub", "h")]
+        backend.faults.do(Settle, arrive)
 
         store.create(PIN)
 
@@ -70,7 +70,7 @@ def test_commit_that_arrives_between_refusal_and_settlement_has_happened(backend
 def test_refusal_that_cannot_be_settled_is_unknown(backend):
     """ATM-4: a refusal after a lost answer is not told as one while the first request may still arrive."""
     backend.faults.lose_request()
-    backend.faults.unreachable("settle")
+    backend.faults.unreachable(Settle)
     with connect(backend, namespace="n") as store:
         with pytest.raises(UnknownOutcome) as caught:
             store.create(PIN)
@@ -80,7 +80,7 @@ def test_refusal_that_cannot_be_settled_is_unknown(backend):
 
 def commits(backend: FaultyBackend) -> list[Commit]:
     """Give the commits that were sent."""
-    return [argument for name, argument in backend.faults.requests if name == "commit"]
+    return backend.faults.asked(Commit)
 
 
 class OnePipe(PipingPort):
@@ -110,7 +110,7 @@ async def _cut_off(port: Any, network: Network, then: Weather) -> list[Any]:
     """Let one commit go, and two together after it, the first of which is cancelled before anything is answered."""
     network.weather = Weather(slow=1.0)
     names = ("first", "leader", "member")
-    tasks = [asyncio.create_task(port.commit(Commit(name, puts=(_record(name),)))) for name in names]
+    tasks = [asyncio.create_task(port.ask(Commit(name, puts=(_record(name),)))) for name in names]
     await tasks[0]
     await asyncio.sleep(0.001)
     network.weather = then

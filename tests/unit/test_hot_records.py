@@ -11,6 +11,7 @@ from typing import Any
 
 from emco_store import AsyncStore, AsyncTransaction, MemoryBackend, Resource, Transaction, connect, connect_async
 from emco_store.contracts.faults import Faults, FaultyBackend
+from emco_store.ports import Commit, Get
 from tests.unit.test_batcher import in_a_loop
 
 TASKS, THREADS, TIMES = 32, 16, 5
@@ -25,8 +26,8 @@ class Counter(Resource):
 
 def busy(faults: Faults) -> FaultyBackend:
     """Give a backend at whose every request other tasks go on."""
-    for name in ("get", "commit"):
-        faults.do(name, lambda: asyncio.sleep(0), times=ALWAYS)
+    for kind in (Get, Commit):
+        faults.do(kind, lambda: asyncio.sleep(0), times=ALWAYS)
     return FaultyBackend(MemoryBackend(), faults)
 
 
@@ -64,7 +65,7 @@ async def test_tasks_on_one_record_lose_once_and_hand_over_what_they_wrote():
 
         assert TASKS * TIMES == (await store.get(made)).count
         assert attempts["a"] <= TASKS * TIMES + TASKS
-        assert faults.count("get") <= 3 * TASKS
+        assert faults.count(Get) <= 3 * TASKS
         assert 0 == len(store._queues)
 
 
@@ -81,7 +82,7 @@ async def test_tasks_that_put_one_record_lose_once():
         await asyncio.gather(*(work(number) for number in range(TASKS)))
 
         assert TASKS * TIMES == (await store.get(Counter, "a")).meta.version
-        assert faults.count("commit") <= TASKS * TIMES + TASKS
+        assert faults.count(Commit) <= TASKS * TIMES + TASKS
         assert 0 == len(store._queues)
 
 
@@ -150,7 +151,7 @@ def test_threads_on_one_record_lose_once():
     faults, attempts, start = Faults(), Tally[str](), threading.Barrier(THREADS)
     with connect(FaultyBackend(MemoryBackend(), faults), namespace="n") as store:
         made = store.create(Counter(name="a"))
-        faults.do("get", lambda: start.wait(timeout=60), moment="after", times=THREADS)
+        faults.do(Get, lambda: start.wait(timeout=60), moment="after", times=THREADS)
 
         def add(tx: Transaction) -> None:
             attempts["a"] += 1

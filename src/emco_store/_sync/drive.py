@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from emco_store.flows.ops import Flow, Get, Op, Submit
-from emco_store.ports import Port, Receipt
+from emco_store.flows.asking import Flow
+from emco_store.ports import Commit, Get, Port, Receipt, Request
 from emco_store.queueing.waiters import Waiter
 
 T = TypeVar("T")
@@ -21,26 +21,26 @@ def drive(flow: Flow[T], port: Port, waiter: Waiter | None = None) -> T:
         waiter: The call in the queues of the store, if it keeps to them.
     """
     try:
-        op = next(flow)
+        request = next(flow)
         while True:
             try:
-                reply = op.on(port) if waiter is None else _answer(op, port, waiter)
+                reply = port.ask(request) if waiter is None else _answer(request, port, waiter)
             except BaseException as problem:  # noqa: BLE001 - the flow decides what a failure or a cancellation means
-                op = flow.throw(problem)
+                request = flow.throw(problem)
             else:
-                op = flow.send(reply)
+                request = flow.send(reply)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]  # what the generator returned
 
 
-def _answer(op: Op[Any], port: Port, waiter: Waiter) -> Any:
+def _answer(request: Request[Any], port: Port, waiter: Waiter) -> Any:
     """Answer one request; wait before what others wait for is read, and hand them what was written."""
-    if isinstance(op, Get):
-        return waiter.wait_before(op.keys) or waiter.note(op.on(port))
-    if isinstance(op, Submit):
-        waiter.note_successors(op.commit.txid)
-        reply = op.on(port)
+    if isinstance(request, Get):
+        return waiter.wait_before(request.keys) or waiter.note(port.ask(request))
+    if isinstance(request, Commit):
+        waiter.note_successors(request.txid)
+        reply = port.ask(request)
         if isinstance(reply, Receipt):
-            waiter.hand_over(op.commit.puts)
+            waiter.hand_over(request.puts)
         return reply
-    return op.on(port)
+    return port.ask(request)

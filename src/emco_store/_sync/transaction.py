@@ -15,7 +15,7 @@ from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidCall
 from emco_store.flows import lists, resources
-from emco_store.flows.ops import Flow
+from emco_store.flows.asking import Flow
 from emco_store.flows.unit import Unit
 from emco_store.ports import Port
 from emco_store.queueing.waiters import Waiter

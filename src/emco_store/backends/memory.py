@@ -38,17 +38,22 @@ from emco_store.ports import (
     Durability,
     Failure,
     Fenced,
+    Get,
     Guarantees,
     Held,
     Hold,
+    Mend,
     Missing,
     Moved,
     Outcome,
+    PortBase,
     Receipt,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
+    Release,
     Scan,
+    Settle,
     Stale,
     Taken,
 )
@@ -203,7 +208,7 @@ class MemoryBackend:
         findings = (
             Finding("server", "none: the data is in the memory of this process"),
             durability_finding(port.guarantees.durability),
-            latency("read", lambda: port.get((PROBE,))),
+            latency("read", lambda: port.ask(Get((PROBE,)))),
         )
         return Report("memory", findings, records, durability=port.guarantees.durability)
 
@@ -245,7 +250,7 @@ class _Request(AbstractContextManager[_Space]):
             self._backend.hook(self._name, "after", self._argument)
 
 
-class MemoryPort:
+class MemoryPort(PortBase):
     """One namespace of a :class:`MemoryBackend`; see :class:`emco_store.ports.Port`."""
 
     def __init__(self, backend: MemoryBackend, namespace: str) -> None:
@@ -260,13 +265,13 @@ class MemoryPort:
     def open(self) -> None:
         """Do nothing: there is no server."""
 
-    def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
-        """See :meth:`emco_store.ports.Port.get`."""
-        with self._backend.request(self._namespace, "get", keys) as space:
-            return {key: space.records[key.text] for key in keys if key.text in space.records}
+    def get(self, request: Get) -> Mapping[Key, Record]:
+        """See :meth:`emco_store.ports.PortBase.get`."""
+        with self._backend.request(self._namespace, "get", request) as space:
+            return {key: space.records[key.text] for key in request.keys if key.text in space.records}
 
     def scan(self, scan: Scan) -> tuple[Record, ...]:
-        """See :meth:`emco_store.ports.Port.scan`."""
+        """See :meth:`emco_store.ports.PortBase.scan`."""
         with self._backend.request(self._namespace, "scan", scan) as space:
             found: list[Record] = []
             for text in _scan_by_key(space, scan) if scan.field is None else _scan_by_field(space, scan):
@@ -275,16 +280,16 @@ class MemoryPort:
                 found.append(space.records[text])
             return tuple(found)
 
-    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
-        """See :meth:`emco_store.ports.Port.referrers`."""
-        with self._backend.request(self._namespace, "referrers", follow) as space:
-            loaded = {key: space.records[key.text] for key in follow.load if key.text in space.records}
-            texts = {text for target in follow.targets for text in space.referrers.get(target.text, ())}
-            behind = sorted(text for text in texts if text > follow.after)[: follow.limit]
+    def referrers(self, query: ReferrerQuery) -> ReferrerPage:
+        """See :meth:`emco_store.ports.PortBase.referrers`."""
+        with self._backend.request(self._namespace, "referrers", query) as space:
+            loaded = {key: space.records[key.text] for key in query.load if key.text in space.records}
+            texts = {text for target in query.targets for text in space.referrers.get(target.text, ())}
+            behind = sorted(text for text in texts if text > query.after)[: query.limit]
             return ReferrerPage(loaded, tuple(space.records[text] for text in behind))
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
-        """See :meth:`emco_store.ports.Port.commit`."""
+        """See :meth:`emco_store.ports.PortBase.commit`."""
         with self._backend.request(self._namespace, "commit", commit) as space:
             now = self._backend.clock()
             outcome, _ = space.outcomes.get(commit.txid, (None, now))
@@ -298,35 +303,35 @@ class MemoryPort:
                 space.settled(commit.txid, now, Outcome.COMMITTED)
             return Receipt(commit.txid)
 
-    def settle(self, txid: str) -> Outcome:
-        """See :meth:`emco_store.ports.Port.settle`."""
-        with self._backend.request(self._namespace, "settle", txid) as space:
-            return space.settled(txid, self._backend.clock(), Outcome.ABORTED) or Outcome.ABORTED
+    def settle(self, request: Settle) -> Outcome:
+        """See :meth:`emco_store.ports.PortBase.settle`."""
+        with self._backend.request(self._namespace, "settle", request) as space:
+            return space.settled(request.txid, self._backend.clock(), Outcome.ABORTED) or Outcome.ABORTED
 
     def hold(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.hold`."""
+        """See :meth:`emco_store.ports.PortBase.hold`."""
         with self._backend.request(self._namespace, "hold", hold) as space:
             now = self._backend.clock()
             until = now + hold.lasts.total_seconds()
             free = [key.text for key in hold.keys if not space.is_held(key.text, hold.holder, now)]
             space.holds |= {text: (hold.holder, until) for text in free if text in space.records}
 
-    def release(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.release`."""
-        with self._backend.request(self._namespace, "release", hold) as space:
-            for key in hold.keys:
-                if space.holds.get(key.text, ("",))[0] == hold.holder:
+    def release(self, release: Release) -> None:
+        """See :meth:`emco_store.ports.PortBase.release`."""
+        with self._backend.request(self._namespace, "release", release) as space:
+            for key in release.keys:
+                if space.holds.get(key.text, ("",))[0] == release.holder:
                     del space.holds[key.text]
 
     def audit(self, audit: Audit) -> Audited:
-        """See :meth:`emco_store.ports.Port.audit`."""
+        """See :meth:`emco_store.ports.PortBase.audit`."""
         with self._backend.request(self._namespace, "audit", audit) as space:
             return _audited(space, audit, self._backend.clock())
 
-    def mend(self, flaws: tuple[Flaw, ...]) -> None:
-        """See :meth:`emco_store.ports.Port.mend`."""
-        with self._backend.request(self._namespace, "mend", flaws) as space:
-            for flaw in flaws:
+    def mend(self, mend: Mend) -> None:
+        """See :meth:`emco_store.ports.PortBase.mend`."""
+        with self._backend.request(self._namespace, "mend", mend) as space:
+            for flaw in mend.flaws:
                 _mend(space, flaw.entry, self._backend.clock())
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from emco_store.contracts.models import Crate, Item, Rack, Restrict, SetNull, Si
 from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
 from emco_store.errors import AlreadyExists, MissingReference, Unavailable, UnknownOutcome
-from emco_store.ports import Commit, Fenced, Outcome, Refusal
+from emco_store.ports import Commit, Fenced, Get, Outcome, ReferrerQuery, Refusal, Scan, Settle
 
 
 class AtomicityRules:
@@ -50,7 +50,7 @@ class AtomicityRules:
                 with pytest.raises(ClientDied):
                     call()
                 lab.faults.clear()
-                is_committed = (requests[at], moment) == ("commit", "after")
+                is_committed = (requests[at], moment) == (Commit, "after")
                 assert is_committed == (before != lab.state()), (name, at, moment)
                 assert [] == lab.dangling()
 
@@ -83,7 +83,7 @@ class AtomicityRules:
                     lose(times=times)
                     call()
                     assert wanted == lab.state(), name
-                    assert times + 1 == lab.faults.count("commit")
+                    assert times + 1 == lab.faults.count(Commit)
                     assert 1 == len({commit.txid for commit in _commits(lab)})
                     lab.faults.clear()
 
@@ -93,10 +93,10 @@ class AtomicityRules:
         lab.faults.lose_request()
         with pytest.raises(MissingReference):
             lab.store.create(Rack(name="k", parent="Site/late"))
-        first = next(argument for name, argument in lab.faults.requests if name == "commit")
+        first = lab.faults.asked(Commit)[0]
         lab.store.create(Site(name="late"))
 
-        assert Refusal((Fenced(first.txid),)) == lab.port.commit(first)
+        assert Refusal((Fenced(first.txid),)) == lab.port.ask(first)
         assert ["Site/late"] == list(lab.state())
 
     @rule("ATM-4")
@@ -117,9 +117,9 @@ class AtomicityRules:
     @rule("ATM-4")
     def test_lost_answer_followed_by_silence_is_unknown(self, lab: Lab) -> None:
         """Once an answer was lost, a backend that is then out of reach does not make the outcome known (ATM-4)."""
-        lab.faults.do("commit", lambda: None)
+        lab.faults.do(Commit, lambda: None)
         lab.faults.lose_reply()
-        lab.faults.unreachable("commit", times=1000)
+        lab.faults.unreachable(Commit, times=1000)
 
         with pytest.raises(UnknownOutcome):
             lab.store.create(Site(name="a"))
@@ -129,17 +129,17 @@ class AtomicityRules:
     @rule("ATM-4")
     def test_request_that_never_left_is_unavailable(self, lab: Lab) -> None:
         """When nothing was sent, the outcome is known: nothing was written, and a later try may succeed (ATM-4)."""
-        for name in ("get", "commit"):
-            lab.faults.unreachable(name)
+        for kind in (Get, Commit):
+            lab.faults.unreachable(kind)
             with pytest.raises(Unavailable) as caught:
-                lab.store.get(Site, "a") if name == "get" else lab.store.create(Site(name="a"))
+                lab.store.get(Site, "a") if kind is Get else lab.store.create(Site(name="a"))
             assert caught.value.retryable
         assert {} == lab.state()
 
-        lab.faults.unreachable("scan")
+        lab.faults.unreachable(Scan)
         with pytest.raises(Unavailable):
             lab.store.list(Site)
-        lab.faults.unreachable("referrers")
+        lab.faults.unreachable(ReferrerQuery)
         with pytest.raises(Unavailable):
             lab.store.children(lab.store.create(Site(name="a")))
 
@@ -159,7 +159,7 @@ class AtomicityRules:
     @rule("ATM-5")
     def test_resolve_that_cannot_ask_says_so(self, lab: Lab) -> None:
         """A backend out of reach is ``Unavailable`` and no outcome (ATM-5)."""
-        lab.faults.unreachable("settle")
+        lab.faults.unreachable(Settle)
 
         with pytest.raises(Unavailable):
             lab.store.resolve("some-1")
@@ -220,16 +220,16 @@ def _calls(lab: Lab) -> dict[str, Callable[[], Any]]:
 def _requests_of(lab: Lab, call: Callable[[], Any]) -> list[Any]:
     _begin(lab)
     call()
-    return [name for name, _ in lab.faults.requests]
+    return [type(request) for request in lab.faults.requests]
 
 
 def _die_at(lab: Lab, at: int, requests: list[Any], moment: Any) -> None:
-    name = requests[at]
-    earlier = requests[:at].count(name)
+    kind = requests[at]
+    earlier = requests[:at].count(kind)
     if earlier:
-        lab.faults.do(name, lambda: None, moment=moment, times=earlier)
-    lab.faults.do(name, lambda: _raise(ClientDied), moment=moment)
+        lab.faults.do(kind, lambda: None, moment=moment, times=earlier)
+    lab.faults.do(kind, lambda: _raise(ClientDied), moment=moment)
 
 
 def _commits(lab: Lab) -> list[Commit]:
-    return [argument for name, argument in lab.faults.requests if name == "commit"]
+    return lab.faults.asked(Commit)

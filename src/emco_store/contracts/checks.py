@@ -29,7 +29,7 @@ from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.core.rules import Rule
 from emco_store.errors import InvalidCall
-from emco_store.ports import Commit, Receipt
+from emco_store.ports import Audit, Commit, Get, Mend, Receipt
 
 SIZES = (1, 3, 1000)
 
@@ -159,7 +159,7 @@ class CheckRules:
         assert checked(lab.store)
 
         assert before == lab.records()
-        assert 0 == lab.faults.count("commit") + lab.faults.count("mend")
+        assert 0 == lab.faults.count(Commit) + lab.faults.count(Mend)
 
     @rule("CHK-5")
     def test_page_goes_on_where_the_page_before_ended(self, lab: Lab) -> None:
@@ -198,7 +198,7 @@ class CheckRules:
         a, _ = fill(lab)
         take_away(lab, a.key)
         other = lab.inside(lab.open())
-        lab.faults.do("get", lambda: other.put(Site(name="a")))
+        lab.faults.do(Get, lambda: other.put(Site(name="a")))
 
         assert [] == checked(lab.store, 1000)
 
@@ -211,8 +211,8 @@ class CheckRules:
         second = lab.store.create(Restrict(name="second", one=a))
         take_away(lab, a.key)
         other = lab.inside(lab.open())
-        lab.faults.do("audit", lambda: other.delete(second), moment="after")
-        lab.faults.do("get", lambda: other.put(Restrict(name="r", one=b)))
+        lab.faults.do(Audit, lambda: other.delete(second), moment="after")
+        lab.faults.do(Get, lambda: other.put(Restrict(name="r", one=b)))
 
         assert [] == checked(lab.store, 1000)
 
@@ -296,7 +296,7 @@ class CheckRules:
         take_away(lab, a.key)
         flaws = [flaw for flaw in checked(lab.store) if flaw.key == "SetNull/n"]
         other = lab.inside(lab.open())
-        lab.faults.do("commit", lambda: other.put(SetNull(name="n", note="mine")))
+        lab.faults.do(Commit, lambda: other.put(SetNull(name="n", note="mine")))
 
         repaired = lab.store.repair(flaws)
 
@@ -310,7 +310,7 @@ class CheckRules:
         take_away(lab, a.key)
         flaws = [flaw for flaw in checked(lab.store) if flaw.key == "SetNull/n"]
         other = lab.inside(lab.open())
-        lab.faults.do("commit", lambda: other.put(Site(name="a")))
+        lab.faults.do(Commit, lambda: other.put(Site(name="a")))
 
         repaired = lab.store.repair(flaws)
 
@@ -347,15 +347,15 @@ def checked(store: Any, size: int = 4, *, unknown_kinds: bool = False) -> list[F
 
 def take_away(lab: Lab, *keys: Key) -> None:
     """Delete records without a look at who refers to them, as a hand or a faulty program would."""
-    reply = lab.port.commit(Commit(f"{lab.namespace}-away-{keys[0]}", deletes=keys))
+    reply = lab.port.ask(Commit(f"{lab.namespace}-away-{keys[0]}", deletes=keys))
     assert isinstance(reply, Receipt)
 
 
 def change(lab: Lab, key: Key, fields: Any) -> None:
     """Write a record with other references or values than those of its document."""
-    record: Record = lab.port.get((key,))[key]
+    record: Record = lab.port.ask(Get((key,)))[key]
     broken = replace(record, version=record.version + 1, **fields(record))
-    reply = lab.port.commit(Commit(f"{lab.namespace}-change-{key}", {key: record.stamp}, puts=(broken,)))
+    reply = lab.port.ask(Commit(f"{lab.namespace}-change-{key}", {key: record.stamp}, puts=(broken,)))
     assert isinstance(reply, Receipt)
 
 

@@ -30,9 +30,9 @@ class CommitRules:
             puts=(replace(record, version=2, document=b'{"name":"a","title":"x"}'),),
         )
 
-        assert Receipt("again-1") == lab.port.commit(commit) == lab.port.commit(commit)
+        assert Receipt("again-1") == lab.port.ask(commit) == lab.port.ask(commit)
         lab.store.update(lab.store.get(a).model_copy(update={"title": "y"}))
-        assert Receipt("again-1") == lab.port.commit(commit)
+        assert Receipt("again-1") == lab.port.ask(commit)
 
         assert (3, "y") == (lab.store.get(a).meta.version, lab.store.get(a).title)
 
@@ -55,7 +55,7 @@ class CommitRules:
             deletes=(site.key,),
         )
 
-        reply = lab.port.commit(commit)
+        reply = lab.port.ask(commit)
 
         assert isinstance(reply, Refusal)
         taken = [failure for failure in reply.failures if isinstance(failure, Taken)]
@@ -80,8 +80,8 @@ class CommitRules:
         record = lab.records()["Site/a"]
         changed = replace(record, version=2)
 
-        refused = lab.port.commit(Commit("retry-1", {record.key: Stamp(record.uid, 9)}, puts=(changed,)))
-        again = lab.port.commit(Commit("retry-1", {record.key: record.stamp}, puts=(changed,)))
+        refused = lab.port.ask(Commit("retry-1", {record.key: Stamp(record.uid, 9)}, puts=(changed,)))
+        again = lab.port.ask(Commit("retry-1", {record.key: record.stamp}, puts=(changed,)))
 
         assert (True, Receipt("retry-1")) == (isinstance(refused, Refusal), again)
 
@@ -94,10 +94,10 @@ class CommitRules:
         assert {} == lab.state()
 
         lab.store.create(Site(name="b"))
-        late = lab.faults.requests[-1][1]
+        late = lab.faults.asked(Commit)[-1]
         fenced = replace(late, txid="late-1")
         assert Outcome.ABORTED == lab.store.resolve("late-1")
-        assert Refusal((Fenced("late-1"),)) == lab.port.commit(fenced)
+        assert Refusal((Fenced("late-1"),)) == lab.port.ask(fenced)
         assert Outcome.ABORTED == lab.store.resolve("late-1")
 
 

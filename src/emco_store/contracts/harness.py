@@ -21,7 +21,7 @@ from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.errors import StoreError
 from emco_store.flows.context import RetryPolicy
-from emco_store.ports import Backend, Commit, Port, Receipt, Scan
+from emco_store.ports import Backend, Commit, Get, Port, Receipt, Scan
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 """Where the clock of each test begins."""
@@ -217,7 +217,7 @@ class Lab:
         """Give all records as they are stored, by the text of their keys."""
         found: dict[str, Record] = {}
         after: tuple[str, str] | None = None
-        while batch := self.port.scan(Scan(kind=None, after=after)):
+        while batch := self.port.ask(Scan(kind=None, after=after)):
             assert found.keys().isdisjoint(record.key.text for record in batch), "a scan repeats itself"
             found |= {record.key.text: record for record in batch}
             after = ("", batch[-1].key.text)
@@ -239,7 +239,7 @@ class Lab:
 
     def tamper(self, key: Key, document: bytes) -> None:
         """Put bytes in the place of a document, as a hand or a faulty program would."""
-        record = self.port.get((key,))[key]
+        record = self.port.ask(Get((key,)))[key]
         broken = replace(record, version=record.version + 1, document=document)
-        reply = self.port.commit(Commit(f"{self._ids.new()}-tamper", {key: record.stamp}, puts=(broken,)))
+        reply = self.port.ask(Commit(f"{self._ids.new()}-tamper", {key: record.stamp}, puts=(broken,)))
         assert isinstance(reply, Receipt)

@@ -14,7 +14,7 @@ from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
 from emco_store.errors import Conflict, DeleteRestricted, MissingReference
 from emco_store.flows.context import RetryPolicy
-from emco_store.ports import Commit, Held, Hold, Receipt, Refusal
+from emco_store.ports import Commit, Get, Held, Hold, Receipt, Refusal, Release
 
 RIVALS = 12
 """How often somebody comes between; more than any delete may need."""
@@ -28,15 +28,15 @@ class HoldRules:
         """A delete loses to one creator, and the creators after that wait until it is done (OCC-11)."""
         (a,) = sites(lab, "a")
         key = lab.store.create(Crate(name="c", parent=a)).key
-        first = lab.port.get((key,))[key]
+        first = lab.port.ask(Get((key,)))[key]
         replies: list[Receipt | Refusal] = []
 
         def create() -> None:
             new = replace(first, key=Key("Crate", "a", f"c{len(replies)}"))
             commit = Commit(f"rival-{len(replies)}", {new.key: None}, require=frozenset({a.key}), puts=(new,))
-            replies.append(lab.port.commit(commit))
+            replies.append(lab.port.ask(commit))
 
-        lab.faults.do("commit", create, times=RIVALS)
+        lab.faults.do(Commit, create, times=RIVALS)
         lab.store.delete(a)
 
         assert [Receipt("rival-0"), Refusal((Held(a.key),))] == replies
@@ -50,11 +50,11 @@ class HoldRules:
         replies: list[Receipt | Refusal] = []
 
         def update() -> None:
-            old = lab.port.get((key,))[key]
+            old = lab.port.ask(Get((key,)))[key]
             new = replace(old, version=old.version + 1)
-            replies.append(lab.port.commit(Commit(f"rival-{len(replies)}", {key: old.stamp}, puts=(new,))))
+            replies.append(lab.port.ask(Commit(f"rival-{len(replies)}", {key: old.stamp}, puts=(new,))))
 
-        lab.faults.do("commit", update, times=RIVALS)
+        lab.faults.do(Commit, update, times=RIVALS)
         lab.store.delete(a)
 
         assert [Receipt("rival-0"), Refusal((Held(key),))] == replies
@@ -67,7 +67,7 @@ class HoldRules:
         """What is held refuses every commit that rests on it or changes it, but those of its holder (OCC-11)."""
         a, b = sites(lab, "a", "b")
         record = lab.records()["Site/a"]
-        lab.port.hold(Hold("me", (a.key, b.key), lasts=timedelta(minutes=10)))
+        lab.port.ask(Hold("me", (a.key, b.key), lasts=timedelta(minutes=10)))
         others = (
             Commit("h-1", {a.key: record.stamp}, puts=(record,)),
             Commit("h-2", {a.key: record.stamp}, deletes=(a.key,)),
@@ -75,24 +75,24 @@ class HoldRules:
         )
 
         for commit in others:
-            assert Refusal((Held(a.key),)) == lab.port.commit(commit)
+            assert Refusal((Held(a.key),)) == lab.port.ask(commit)
         with pytest.raises(Conflict) as caught, lab.store.transaction() as tx:
             tx.create(Crate(name="c", parent=a))
         assert caught.value.retryable
         assert caught.value.keys == (a.key,)
 
-        assert Receipt("h-4") == lab.port.commit(Commit("h-4", {a.key: record.stamp}, deletes=(a.key,), holder="me"))
-        lab.port.release(Hold("you", (b.key,)))
+        assert Receipt("h-4") == lab.port.ask(Commit("h-4", {a.key: record.stamp}, deletes=(a.key,), holder="me"))
+        lab.port.ask(Release("you", (b.key,)))
         with pytest.raises(Conflict), lab.store.transaction() as tx:
             tx.create(Crate(name="c", parent=b))
-        lab.port.release(Hold("me", (a.key, b.key)))
+        lab.port.ask(Release("me", (a.key, b.key)))
         lab.store.create(Crate(name="c", parent=b))
 
     @rule("OCC-11")
     def test_hold_disturbs_no_reader_and_nobody_else(self, lab: Lab) -> None:
         """What is held can be read, also in a transaction, and what is beside it can be written (OCC-11)."""
         a, b = sites(lab, "a", "b")
-        lab.port.hold(Hold("me", (a.key,), lasts=timedelta(minutes=10)))
+        lab.port.ask(Hold("me", (a.key,), lasts=timedelta(minutes=10)))
 
         with lab.store.transaction() as tx:
             assert a == tx.get(a)
@@ -105,12 +105,12 @@ class HoldRules:
     def test_hold_of_somebody_who_died_ends_by_itself(self, lab: Lab) -> None:
         """A creator waits for a hold that nobody gives back, and goes on when it ends (OCC-11)."""
         (a,) = sites(lab, "a")
-        lab.port.hold(Hold("dead", (a.key,), lasts=timedelta(milliseconds=100)))
+        lab.port.ask(Hold("dead", (a.key,), lasts=timedelta(milliseconds=100)))
 
         lab.open(retry=RetryPolicy()).create(Crate(name="c", parent=a))
 
         assert 2 == len(lab.state())
-        lab.port.hold(Hold("next", (a.key,), lasts=timedelta(minutes=10)))
+        lab.port.ask(Hold("next", (a.key,), lasts=timedelta(minutes=10)))
         with pytest.raises(Conflict), lab.store.transaction() as tx:
             tx.create(Crate(name="d", parent=a))
 
@@ -118,14 +118,14 @@ class HoldRules:
     def test_hold_passes_over_what_others_hold_and_what_is_not_there(self, lab: Lab) -> None:
         """Of two holders the first keeps its hold; nothing is made where nothing was (OCC-11)."""
         a, b = sites(lab, "a", "b")
-        lab.port.hold(Hold("me", (a.key,), lasts=timedelta(minutes=10)))
+        lab.port.ask(Hold("me", (a.key,), lasts=timedelta(minutes=10)))
         lab.store.delete(b)
-        lab.port.hold(Hold("you", (a.key, b.key), lasts=timedelta(minutes=10)))
+        lab.port.ask(Hold("you", (a.key, b.key), lasts=timedelta(minutes=10)))
 
         assert ["Site/a"] == list(lab.state())
         lab.store.create(Site(name="b"))
         record = lab.records()["Site/a"]
-        assert Refusal((Held(a.key),)) == lab.port.commit(
+        assert Refusal((Held(a.key),)) == lab.port.ask(
             Commit("p-1", {a.key: record.stamp}, deletes=(a.key,), holder="you")
         )
 
@@ -134,24 +134,24 @@ class HoldRules:
         """A delete that needs what another holds lets go of its own before it waits, or both would wait (OCC-11)."""
         a, b = sites(lab, "a", "b")
         key = lab.store.create(Crate(name="c", parent=a)).key
-        first = lab.port.get((key,))[key]
+        first = lab.port.ask(Get((key,)))[key]
         replies: list[Receipt | Refusal] = []
 
         def create() -> None:
             new = replace(first, key=Key("Crate", "a", f"c{len(replies)}"))
             commit = Commit(f"rival-{len(replies)}", {new.key: None}, require=frozenset({a.key}), puts=(new,))
-            replies.append(lab.port.commit(commit))
+            replies.append(lab.port.ask(commit))
 
         def create_and_hold() -> None:
             create()
-            lab.port.hold(Hold("you", (b.key,), lasts=timedelta(minutes=10)))
+            lab.port.ask(Hold("you", (b.key,), lasts=timedelta(minutes=10)))
 
         def create_and_release() -> None:
             create()
-            lab.port.release(Hold("you", (b.key,)))
+            lab.port.ask(Release("you", (b.key,)))
 
         for action in (create_and_hold, create, create_and_release):
-            lab.faults.do("commit", action)
+            lab.faults.do(Commit, action)
         lab.store.delete(a, b)
 
         assert [Receipt("rival-0"), Refusal((Held(a.key),)), Receipt("rival-2")] == replies
@@ -162,12 +162,12 @@ class HoldRules:
         """A delete that loses, and then finds a blocker, leaves nobody waiting (OCC-11)."""
         (a,) = sites(lab, "a")
         rival = lab.inside(lab.open())
-        lab.faults.do("commit", lambda: rival.create(Rack(name="k", parent=a)))
+        lab.faults.do(Commit, lambda: rival.create(Rack(name="k", parent=a)))
 
         with pytest.raises(DeleteRestricted):
             lab.store.delete(a)
 
-        assert 1 == lab.faults.count("hold") == lab.faults.count("release")
+        assert 1 == lab.faults.count(Hold) == lab.faults.count(Release)
         with lab.store.transaction() as tx:
             tx.create(Rack(name="l", parent=a))
 
@@ -175,15 +175,15 @@ class HoldRules:
     def test_creator_that_waited_is_told_that_its_parent_is_gone(self, lab: Lab) -> None:
         """What a creator that waited gets in the end is the answer to the state after the delete (OCC-11)."""
         (a,) = sites(lab, "a")
-        lab.port.hold(Hold("me", (a.key,), lasts=timedelta(minutes=10)))
+        lab.port.ask(Hold("me", (a.key,), lasts=timedelta(minutes=10)))
         record = lab.records()["Site/a"]
         commit = Commit("w-1", {a.key: record.stamp}, deletes=(a.key,), holder="me")
 
         def finish() -> None:
-            lab.port.commit(commit)
+            lab.port.ask(commit)
 
-        lab.faults.do("commit", lambda: None)
-        lab.faults.do("commit", finish)
+        lab.faults.do(Commit, lambda: None)
+        lab.faults.do(Commit, finish)
 
         with pytest.raises(MissingReference):
             lab.store.create(Crate(name="c", parent=a))

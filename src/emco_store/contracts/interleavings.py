@@ -116,7 +116,7 @@ def check_integrity(lab: Lab) -> None:
     }
     for target in targets:
         wanted = sorted(text for text, record in records.items() if target in record.targets)
-        assert wanted == [record.key.text for record in lab.port.referrers(ReferrerQuery((target,))).referrers]
+        assert wanted == [record.key.text for record in lab.port.ask(ReferrerQuery((target,))).referrers]
 
 
 def check_pair(bench: Bench, begin: Callable[[Any], None], pair: tuple[Script, Script], alone: Sequence[Result]) -> int:

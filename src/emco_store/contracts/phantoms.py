@@ -15,6 +15,7 @@ from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
 from emco_store.core.query import F
 from emco_store.errors import Conflict, DeleteRestricted, MissingReference, NotFound
+from emco_store.ports import Commit
 
 
 class PhantomRules:
@@ -145,7 +146,7 @@ def _exclude(lab: Lab, make: Callable[[Any], Any], *, does_read: bool) -> None:
 
 def _between(lab: Lab, action: Callable[[Any], Any], other: Any) -> None:
     """Let another store act after the next call has read and before it commits."""
-    lab.faults.do("commit", lambda: action(lab.inside(other)))
+    lab.faults.do(Commit, lambda: action(lab.inside(other)))
 
 
 def _overtaken(lab: Lab, read: Callable[[Any], Any], move: Callable[[], Any]) -> None:

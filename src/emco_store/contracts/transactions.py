@@ -15,6 +15,7 @@ from emco_store.contracts.models import Cascade, Crate, Item, Parcel, Rack, Remo
 from emco_store.contracts.rules import rule
 from emco_store.core.query import F
 from emco_store.errors import AlreadyExists, Conflict, InvalidCall, MissingReference, NotFound, UniqueViolation
+from emco_store.ports import Commit, Get
 
 
 class TransactionRules:
@@ -63,7 +64,7 @@ class TransactionRules:
             attempts.append(found.rank)
             if len(attempts) < 4:
                 lab.faults.do(
-                    "commit", lambda: lab.inside(other).update(found.model_copy(update={"rank": found.rank + 1}))
+                    Commit, lambda: lab.inside(other).update(found.model_copy(update={"rank": found.rank + 1}))
                 )
             tx.update(found.model_copy(update={"rank": found.rank + 100}))
             return found.rank
@@ -82,7 +83,7 @@ class TransactionRules:
         def lose(tx: Any) -> None:
             found = tx.get(made)
             attempts.append(found.rank)
-            lab.faults.do("commit", lambda: lab.inside(other).update(found.model_copy(update={"rank": found.rank + 1})))
+            lab.faults.do(Commit, lambda: lab.inside(other).update(found.model_copy(update={"rank": found.rank + 1})))
             tx.update(found.model_copy(update={"rank": 100}))
 
         with pytest.raises(Conflict):
@@ -140,7 +141,7 @@ class TransactionRules:
     def test_put_repeats_until_it_wins(self, lab: Lab) -> None:
         """A put that is overtaken replaces what the other has put (OCC-6, ID-5)."""
         other = lab.open()
-        lab.faults.do("commit", lambda: lab.inside(other).put(Site(name="a", title="theirs")))
+        lab.faults.do(Commit, lambda: lab.inside(other).put(Site(name="a", title="theirs")))
 
         mine = lab.store.put(Site(name="a", title="mine"))
 
@@ -242,7 +243,7 @@ class TransactionRules:
             lambda tx: lab.inside(tx).delete(a),
         ):
             with lab.store.transaction() as tx:
-                lab.faults.do("get", partial(second, tx))
+                lab.faults.do(Get, partial(second, tx))
                 with pytest.raises(InvalidCall):
                     tx.get(a)
 

@@ -14,7 +14,7 @@ from emco_store.contracts.rules import rule
 from emco_store.errors import (
     InvalidResource,
 )
-from emco_store.ports import Outcome
+from emco_store.ports import Commit, Outcome
 
 
 class ValueRules:
@@ -131,5 +131,5 @@ class ValueRules:
             assert ({}, 3) == (lab.state(), len(other.state()))
             assert ["Parcel/a/b/c"] == [item.key.text for item in other.store.list(Parcel, parent=some_crate(other))]
             assert [] == list(lab.store.list(Parcel))
-            txid = next(commit.txid for name, commit in other.faults.requests if name == "commit")
+            txid = other.faults.asked(Commit)[0].txid
             assert (Outcome.ABORTED, Outcome.COMMITTED) == (lab.store.resolve(txid), other.store.resolve(txid))

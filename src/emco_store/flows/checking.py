@@ -14,11 +14,11 @@ from emco_store.core.plan import count
 from emco_store.core.query import check_limit
 from emco_store.core.records import Record, Stamp
 from emco_store.errors import InvalidCall, StoreError, Unavailable, UnknownOutcome
+from emco_store.flows.asking import Flow, ask, read, unavailable
 from emco_store.flows.context import Context
-from emco_store.flows.ops import Flow, Get, Look, Mend, unavailable
 from emco_store.flows.outcomes import submit
 from emco_store.flows.unit import Unit, stale
-from emco_store.ports import Audit, Commit, Unreachable
+from emco_store.ports import Audit, Commit, Get, Mend, Unreachable
 
 STEP = 100
 """Records that are looked at again, or entries that are mended, in one request."""
@@ -64,7 +64,7 @@ def check(context: Context, *, after: Any, limit: int, unknown_kinds: bool) -> F
     Rules: CHK-1 to CHK-6.
     """
     check_limit(limit)
-    audited = yield from Look(Audit(_cursor(after), limit)).ask()
+    audited = yield from read(Audit(_cursor(after), limit))
     suspects = [record for record in audited.records if not record.targets.isdisjoint(audited.absent)]
     confirmed: list[tuple[Record, frozenset[Key]]] = []
     for group in _groups(suspects):
@@ -84,7 +84,7 @@ def _look_again(
     suspects: Sequence[Record], absent: frozenset[Key]
 ) -> Flow[list[tuple[Record, frozenset[Key]]]]:  # fmt: skip
     targets = {target for record in suspects for target in record.targets & absent}
-    found = yield from Get(tuple(sorted({*targets, *(record.key for record in suspects)}))).ask()
+    found = yield from read(Get(tuple(sorted({*targets, *(record.key for record in suspects)}))))
     gone = frozenset(target for target in targets if target not in found)
     return [(found[record.key], gone) for record in suspects if record.key in found]
 
@@ -123,7 +123,7 @@ def repair(context: Context, flaws: Any) -> Flow[Repaired]:
     entries = [flaw for flaw in of_backend if flaw.kind is not FlawKind.SETUP]
     for group in (*_groups(entries), *_groups([flaw for flaw in of_backend if flaw.kind is FlawKind.SETUP])):
         try:
-            yield from Mend(tuple(group)).ask()
+            yield from ask(Mend(tuple(group)))
         except Unreachable as problem:
             raise unavailable() from problem
         except Unavailable:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 
-from emco_store import ports
 from emco_store.core.keys import Key
 from emco_store.errors import Conflict, StoreError
-from emco_store.flows.ops import Flow, Hold, Release
-from emco_store.ports import Commit
+from emco_store.flows.asking import Flow, ask
+from emco_store.ports import Commit, Hold, Release, Unreachable
 
 
 class Holding:
@@ -30,8 +29,8 @@ class Holding:
         """Hold all that a lost commit would delete, all that it was sealed for, and all that it would change."""
         self.holder = self.holder or commit.txid
         self._keys |= commit.sealed.keys() | {put.key for put in commit.puts} | set(commit.deletes)
-        with suppress(ports.Unreachable, StoreError):
-            yield from Hold(ports.Hold(self.holder, tuple(sorted(self._keys)))).ask()
+        with suppress(Unreachable, StoreError):
+            yield from ask(Hold(self.holder, tuple(sorted(self._keys))))
 
     def wanted(self, problem: BaseException) -> tuple[Key, ...]:
         """Give the records for which a call that lost them waits in line with others.
@@ -50,6 +49,6 @@ class Holding:
     def give_back(self) -> Flow[None]:
         """Let others go on with what is still held."""
         if self._keys:
-            with suppress(ports.Unreachable, StoreError):
-                yield from Release(ports.Hold(self.holder, tuple(sorted(self._keys)))).ask()
+            with suppress(Unreachable, StoreError):
+                yield from ask(Release(self.holder, tuple(sorted(self._keys))))
             self._keys.clear()

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emco_store import ports
 from emco_store.core.keys import Key, key_prefix, kind_problem
 from emco_store.core.query import (
     MAX_PAGE,
@@ -23,10 +22,10 @@ from emco_store.core.query import (
 from emco_store.core.records import Record
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidCall, InvalidResource
-from emco_store.flows import ops
+from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
-from emco_store.flows.ops import Flow
 from emco_store.flows.unit import Unit
+from emco_store.ports import Scan
 
 MIN_BATCH = 100
 """Records asked for at once where a filter may refuse most of them."""
@@ -150,10 +149,10 @@ def read_page(context: Context, listing: Listing) -> Flow[Page[Any]]:
     while len(found) <= listing.limit:
         wanted = listing.limit + 1 - len(found)
         batch = max(wanted, MIN_BATCH) if listing.where else wanted
-        records = yield from ops.Scan(_scan(listing, position, batch)).ask()
-        matching, read = _matching(context, listing, records)
+        records = yield from read(_scan(listing, position, batch))
+        matching, shown = _matching(context, listing, records)
         found += matching
-        values += read
+        values += shown
         if len(records) < batch:
             break
         position = _scan_position(listing, records[-1])
@@ -192,7 +191,7 @@ def _read_all(unit: Unit, listing: Listing) -> Flow[list[Record]]:
     found: list[Record] = []
     position = None
     while True:
-        records = yield from ops.Scan(_scan(plain, position, MAX_PAGE)).ask()
+        records = yield from read(_scan(plain, position, MAX_PAGE))
         unit.reads += 1
         found += [unit.remember(record) for record in records]
         if len(records) < MAX_PAGE:
@@ -206,7 +205,7 @@ def _read_some(unit: Unit, listing: Listing) -> Flow[list[Record]]:
     position, useful = listing.after, 0
     while useful <= listing.limit:
         batch = max(listing.limit + 1, MIN_BATCH)
-        records = yield from ops.Scan(_scan(listing, position, batch)).ask()
+        records = yield from read(_scan(listing, position, batch))
         unit.reads += 1
         found += [unit.remember(record) for record in records]
         fresh = [record for record in records if record.key not in unit.puts and record.key not in unit.gone]
@@ -217,10 +216,10 @@ def _read_some(unit: Unit, listing: Listing) -> Flow[list[Record]]:
     return found
 
 
-def _scan(listing: Listing, position: tuple[str, str] | None, limit: int) -> ports.Scan:
+def _scan(listing: Listing, position: tuple[str, str] | None, limit: int) -> Scan:
     point = _point(listing)
     name, value = point or (listing.order.field, None)
-    return ports.Scan(
+    return Scan(
         kind=listing.kind,
         prefix=listing.prefix,
         field=name,

@@ -19,7 +19,7 @@ from emco_store.errors import (
     UniqueViolation,
     UnknownOutcome,
 )
-from emco_store.flows.ops import Flow, Settle, Submit, unavailable
+from emco_store.flows.asking import Flow, ask, unavailable
 from emco_store.ports import (
     Commit,
     Fenced,
@@ -29,6 +29,7 @@ from emco_store.ports import (
     Outcome,
     OutcomeLost,
     Refusal,
+    Settle,
     Stale,
     Taken,
     Unreachable,
@@ -53,7 +54,7 @@ def submit(commit: Commit, read: Collection[Key] = ()) -> Flow[None]:
     lost: Exception | None = None
     for _ in range(SENDS):
         try:
-            reply = yield from Submit(commit).ask()
+            reply = yield from ask(commit)
         except OutcomeLost as problem:
             lost = problem
         except Unreachable as problem:
@@ -78,7 +79,7 @@ def _has_happened(commit: Commit) -> Flow[bool]:
     if not commit.size:
         return False
     try:
-        return (yield from Settle(commit.txid).ask()) is Outcome.COMMITTED
+        return (yield from ask(Settle(commit.txid))) is Outcome.COMMITTED
     except (Unreachable, OutcomeLost, StoreError) as problem:
         raise _unknown(commit.txid) from problem
 
@@ -116,7 +117,7 @@ def resolve(txid: Any, *, now_us: int, kept: timedelta) -> Flow[Outcome]:
             hint="read what the commit would have changed; resolve sooner next time.",
         )
     try:
-        return (yield from Settle(txid).ask())
+        return (yield from ask(Settle(txid)))
     except (Unreachable, OutcomeLost) as problem:
         raise unavailable() from problem
 

@@ -12,11 +12,11 @@ from emco_store.core.query import Order, Page, check_limit, read_cursor, write_c
 from emco_store.core.records import Record
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidCall, InvalidResource
+from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
-from emco_store.flows.ops import Flow, Get, Referrers
 from emco_store.flows.outcomes import submit
 from emco_store.flows.unit import Unit, check_version, not_found, restricted, stale
-from emco_store.ports import ReferrerQuery
+from emco_store.ports import Get, ReferrerQuery
 
 R = TypeVar("R", bound=Resource)
 
@@ -24,7 +24,7 @@ R = TypeVar("R", bound=Resource)
 def look_up(context: Context, key: Key, *, if_version: int | None) -> Flow[Any]:
     """Read one resource outside a transaction."""
     check_version(if_version)
-    record = (yield from Get((key,)).ask()).get(key)
+    record = (yield from read(Get((key,)))).get(key)
     if record is None:
         raise not_found([key])
     if if_version is not None and record.version != if_version:
@@ -37,7 +37,7 @@ def look_up_many(
 ) -> Flow[tuple[Any, ...]]:
     """Read several resources outside a transaction, in one request; see :func:`get_many`."""
     wanted = _versions(keys, if_version)
-    records: Mapping[Key, Record] = (yield from Get(tuple(dict.fromkeys(keys))).ask()) if keys else {}
+    records: Mapping[Key, Record] = (yield from read(Get(tuple(dict.fromkeys(keys))))) if keys else {}
     return _values(context, keys, records, wanted, missing_ok=missing_ok)
 
 
@@ -137,7 +137,7 @@ def related(
     found: list[Record] = []
     position = _position(target, after)
     while len(found) <= limit:
-        batch = (yield from Referrers(ReferrerQuery((target,), (), position, limit + 1)).ask()).referrers
+        batch = (yield from read(ReferrerQuery((target,), (), position, limit + 1))).referrers
         found += [record for record in batch if wanted(record)]
         if len(batch) <= limit:
             break

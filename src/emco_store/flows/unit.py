@@ -18,11 +18,11 @@ from emco_store.core.plan import Blocker, Change, Deletion, Plan, count, without
 from emco_store.core.records import Edge, Record, Seal, Stamp
 from emco_store.core.resource import Resource
 from emco_store.errors import Conflict, DeleteRestricted, InvalidCall, InvalidResource, NotFound
+from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
 from emco_store.flows.holding import Holding
-from emco_store.flows.ops import Flow, Get, Referrers
 from emco_store.flows.outcomes import already_exists, is_worth_repeating, missing_references, submit
-from emco_store.ports import Commit, ReferrerQuery
+from emco_store.ports import Commit, Get, ReferrerQuery
 
 R = TypeVar("R", bound=Resource)
 
@@ -103,7 +103,7 @@ class Unit:
         """Read what the backend has, once for each key; what was read becomes part of what the unit rests on."""
         unread = tuple(key for key in keys if key not in self.base)
         if unread:
-            self._learn(unread, (yield from Get(unread).ask()))
+            self._learn(unread, (yield from read(Get(unread))))
 
     def _learn(self, keys: Iterable[Key], found: Mapping[Key, Record]) -> None:
         self.reads += 1
@@ -130,7 +130,7 @@ class Unit:
         """
         unread = tuple(key for key in targets if key not in self.base)
         limit = self.context.limits.max_records + 1
-        answer = yield from Referrers(ReferrerQuery(tuple(targets), unread, limit=limit)).ask()
+        answer = yield from read(ReferrerQuery(tuple(targets), unread, limit=limit))
         self._learn(unread, answer.records)
         for target in targets:
             self.seal(target)

@@ -44,7 +44,7 @@ def main(url: str, namespace: str, command: str, moment: str) -> None:
     commit = Commit("the-txid", expect=dict.fromkeys([put.key for put in puts]), puts=puts)
     port = MongoBackend(MongoClient(url, event_listeners=[Dying(command, moment)])).port(namespace)
     port.open()
-    port.commit(commit)
+    port.ask(commit)
 
 
 if __name__ == "__main__":

@@ -229,7 +229,7 @@ def dangling(store: Store) -> list[str]:
     port: Any = store._port
     records: dict[str, Record] = {}
     after: tuple[str, str] | None = None
-    while batch := port.scan(Scan(kind=None, after=after)):
+    while batch := port.ask(Scan(kind=None, after=after)):
         records |= {record.key.text: record for record in batch}
         after = ("", batch[-1].key.text)
     return [

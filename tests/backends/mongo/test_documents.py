@@ -118,7 +118,7 @@ def test_page_of_referrers_is_read_in_its_order_from_the_index(store, records, l
         thing = tx.create(Thing(name="t"))
         for number in range(2_000):
             tx.create(Pointing(name=f"p{number:04}", to=None if number % 10 else thing.ref))
-    query, limit = commands.follow(ReferrerQuery((thing.key,), load, "Pointing/p0100", 10))
+    query, limit = commands.referrers(ReferrerQuery((thing.key,), load, "Pointing/p0100", 10))
     find = {"find": records.name, "filter": query, "sort": {"_id": 1}, "limit": limit}
 
     found = records.database.command({"explain": find, "verbosity": "executionStats"})
@@ -216,7 +216,7 @@ def test_records_to_load_come_along_however_many_refer_to_them(store, url):
     port = MongoBackend(url).port(store.namespace)
     port.open()
 
-    found = port.referrers(ReferrerQuery((thing.key,), (thing.key,), limit=2))
+    found = port.ask(ReferrerQuery((thing.key,), (thing.key,), limit=2))
     port.close()
 
     assert ([thing.key], 2) == (list(found.records), len(found.referrers))
@@ -227,10 +227,10 @@ def test_put_that_rests_on_nothing_is_written_over_anything(store, url):
     store.create(Thing(name="a"))
     port = MongoBackend(url).port(store.namespace)
     port.open()
-    (record,) = port.scan(Scan(kind="Thing"))
+    (record,) = port.ask(Scan(kind="Thing"))
     other = replace(record, key=Key("Thing", "b"), document=record.document.replace(b'"a"', b'"b"'))
 
-    reply = port.commit(Commit("some", puts=(record, other)))
+    reply = port.ask(Commit("some", puts=(record, other)))
     port.close()
 
     assert Receipt("some") == reply

@@ -22,7 +22,7 @@ from emco_store import (
     connect_async,
 )
 from emco_store.backends.mongo.backend import MongoBackend
-from emco_store.ports import Commit, Outcome as PortOutcome, Unreachable
+from emco_store.ports import Commit, Outcome as PortOutcome, Settle, Unreachable
 from tests.backends.mongo.conftest import Thing
 
 TRANSIENT = {"errorLabels": ["TransientTransactionError"]}
@@ -95,8 +95,8 @@ def test_commit_that_always_collides_is_unavailable_within_its_deadline(namespac
         fail("update", {"activationProbability": 1.0}, errorCode=112, **TRANSIENT)
 
         with pytest.raises(Unreachable):
-            port.commit(Commit("x", deletes=(Thing(name="a").key,)))
-        assert PortOutcome.ABORTED == port.settle("x")
+            port.ask(Commit("x", deletes=(Thing(name="a").key,)))
+        assert PortOutcome.ABORTED == port.ask(Settle("x"))
 
 
 def test_commit_that_is_never_answered_is_settled_by_its_txid(store, fail):

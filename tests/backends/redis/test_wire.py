@@ -21,7 +21,7 @@ from emco_store.backends.redis.sync import RedisPort
 from emco_store.backends.redis.task import TaskRedisPort
 from emco_store.contracts.harness import Mode
 from emco_store.core.keys import Key
-from emco_store.ports import Unreachable
+from emco_store.ports import Get, Unreachable
 from tests.backends.redis.conftest import NAMESPACE, Site, once, works
 from tests.servers.proxy import Fault
 
@@ -82,7 +82,7 @@ def test_connection_that_was_idle_for_longer_than_its_client_wants_is_replaced(m
     seen = []
     for now_s in (0, 59, 120, 240):
         monkeypatch.setattr(kept, "time", SimpleNamespace(monotonic=lambda now_s=now_s: now_s))
-        call(port.get((KEY,)))
+        call(port.ask(Get((KEY,))))
         seen.append(connections(empty))
     call(port.close())
 
@@ -134,7 +134,7 @@ def test_connection_whose_inside_is_not_known_is_used_by_its_own_calls(mode, cla
     port, call = opened(mode, classes, loop, pool)
 
     for _ in range(3):
-        assert {} == call(port.get((KEY,)))
+        assert {} == call(port.ask(Get((KEY,))))
     call(port.close())
 
 
@@ -210,8 +210,8 @@ def test_close_leaves_nobody_waiting_for_a_reply(empty):
     async def work() -> None:
         port = TaskRedisPort(redis.asyncio.Redis.from_url(empty.url), NAMESPACE, owned=True)
         await port.open()
-        await port.get((KEY,))
-        reading = [asyncio.create_task(port.get((KEY,))) for _ in range(MANY)]
+        await port.ask(Get((KEY,)))
+        reading = [asyncio.create_task(port.ask(Get((KEY,)))) for _ in range(MANY)]
         await asyncio.sleep(0)
         await port.close()
         ended = await asyncio.gather(*reading, return_exceptions=True)

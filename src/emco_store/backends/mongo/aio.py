@@ -31,22 +31,27 @@ from emco_store.backends.mongo.errors import (
 from emco_store.backends.mongo.messages import OURS
 from emco_store.backends.mongo.sending import Command, are_apart, in_commands, sending
 from emco_store.backends.mongo.server import guarantees
-from emco_store.core.flaws import Flaw, FlawKind, next_place, read_place
+from emco_store.core.flaws import FlawKind, next_place, read_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.ports import (
+    AsyncPortBase,
     Audit,
     Audited,
     Commit,
+    Get,
     Guarantees,
     Hold,
+    Mend,
     Outcome,
     OutcomeLost,
     Receipt,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
+    Release,
     Scan,
+    Settle,
     Unreachable,
     not_open,
 )
@@ -64,7 +69,7 @@ FIRST_PAUSE_S = 0.001
 LONGEST_PAUSE_S = 0.05
 
 
-class AsyncMongoPort:
+class AsyncMongoPort(AsyncPortBase):
     """One namespace on one replica set; see :class:`emco_store.ports.Port`.
 
     Concerns, read preference and codec options are its own and not the client's.
@@ -111,12 +116,13 @@ class AsyncMongoPort:
             await self._perform(self._wire.open)
             self._guarantees = found
 
-    async def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
-        """See :meth:`emco_store.ports.Port.get`."""
-        return {record.key: record for record in decoded(await self._ask(commands.by_id(keys), len(keys)))}
+    async def get(self, request: Get) -> Mapping[Key, Record]:
+        """See :meth:`emco_store.ports.PortBase.get`."""
+        found = await self._ask(commands.by_id(request.keys), len(request.keys))
+        return {record.key: record for record in decoded(found)}
 
     async def scan(self, scan: Scan) -> tuple[Record, ...]:
-        """See :meth:`emco_store.ports.Port.scan`."""
+        """See :meth:`emco_store.ports.PortBase.scan`."""
         records: list[Record] = []
         while True:
             query, order, index = commands.scan(scan)
@@ -128,16 +134,16 @@ class AsyncMongoPort:
                 return tuple(records)
             scan = replace(scan, after=commands.position(scan, found[-1]), limit=scan.limit - len(read))
 
-    async def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
-        """See :meth:`emco_store.ports.Port.referrers`."""
-        query, limit = commands.follow(follow)
-        found = await self._ask(query, limit, sort={"_id": 1})
-        if follow.load and len(found) == limit:  # so many refer to them that the order may have cut off the records
-            found = [*found, *await self._ask(commands.by_id(follow.load), len(follow.load))]
-        return commands.followed(follow, found)
+    async def referrers(self, query: ReferrerQuery) -> ReferrerPage:
+        """See :meth:`emco_store.ports.PortBase.referrers`."""
+        wanted, limit = commands.referrers(query)
+        found = await self._ask(wanted, limit, sort={"_id": 1})
+        if query.load and len(found) == limit:  # so many refer to them that the order may have cut off the records
+            found = [*found, *await self._ask(commands.by_id(query.load), len(query.load))]
+        return commands.referrer_page(query, found)
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:
-        """See :meth:`emco_store.ports.Port.commit`."""
+        """See :meth:`emco_store.ports.PortBase.commit`."""
         if not commit.size:
             return await self._perform(lambda within_s: self._examine(commit, within_s))
         ticket: Ticket[Commit, Receipt | Refusal] = Ticket(commit, _weight(commit))
@@ -147,9 +153,9 @@ class AsyncMongoPort:
             raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
         return ticket.outcome()
 
-    async def settle(self, txid: str) -> Outcome:
-        """See :meth:`emco_store.ports.Port.settle`."""
-        query, change = commands.settlement(txid)
+    async def settle(self, request: Settle) -> Outcome:
+        """See :meth:`emco_store.ports.PortBase.settle`."""
+        query, change = commands.settlement(request.txid)
 
         async def send(within_s: float) -> Outcome:
             with timeout(within_s):
@@ -159,15 +165,15 @@ class AsyncMongoPort:
         return await self._perform(send)
 
     async def hold(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.hold`."""
+        """See :meth:`emco_store.ports.PortBase.hold`."""
         await self._mark(commands.holds(hold))
 
-    async def release(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.release`."""
-        await self._mark(commands.releases(hold))
+    async def release(self, release: Release) -> None:
+        """See :meth:`emco_store.ports.PortBase.release`."""
+        await self._mark(commands.releases(release))
 
     async def audit(self, audit: Audit) -> Audited:
-        """See :meth:`emco_store.ports.Port.audit`."""
+        """See :meth:`emco_store.ports.PortBase.audit`."""
         stage, position = read_place(audit.after, auditing.STAGES)
         if stage == "setup":
             flaws = auditing.set_up(await self._perform(self._indexes))
@@ -187,11 +193,11 @@ class AsyncMongoPort:
         place = next_place(auditing.STAGES, stage, last)
         return Audited(look.records, frozenset(absent), tuple(found), len(documents), place)
 
-    async def mend(self, flaws: tuple[Flaw, ...]) -> None:
-        """See :meth:`emco_store.ports.Port.mend`."""
-        if statements := list(auditing.mends(flaws)):
+    async def mend(self, mend: Mend) -> None:
+        """See :meth:`emco_store.ports.PortBase.mend`."""
+        if statements := list(auditing.mends(mend.flaws)):
             await self._mark(statements)
-        if any(flaw.kind is FlawKind.SETUP for flaw in flaws):
+        if any(flaw.kind is FlawKind.SETUP for flaw in mend.flaws):
             await self._perform(self._look)
 
     async def close(self) -> None:

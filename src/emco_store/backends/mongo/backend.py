@@ -13,6 +13,7 @@ from emco_store.backends.mongo.report import look
 from emco_store.backends.mongo.sync import MongoPort
 from emco_store.backends.mongo.task import TaskMongoPort
 from emco_store.errors import InvalidCall, Misconfigured
+from emco_store.ports import Get
 
 DATABASE = "emco"
 """The database, unless the URL names one."""
@@ -57,7 +58,7 @@ class MongoBackend:
         try:
             database = _database(client)
             port = MongoPort(client, database, namespace, owned=False)
-            return look(client, database, namespace, lambda: port.get((PROBE,)))
+            return look(client, database, namespace, lambda: port.ask(Get((PROBE,))))
         finally:
             if self._owned:
                 client.close()

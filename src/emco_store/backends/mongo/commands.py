@@ -19,14 +19,7 @@ from emco_store.backends.mongo.documents import (
 )
 from emco_store.core.keys import Key
 from emco_store.core.records import Record, Seal, Stamp
-from emco_store.ports import (
-    Commit,
-    Hold,
-    Outcome,
-    ReferrerPage,
-    ReferrerQuery,
-    Scan,
-)
+from emco_store.ports import Commit, Hold, Outcome, ReferrerPage, ReferrerQuery, Release, Scan
 
 OUTCOMES_KEPT = timedelta(hours=24)
 """For how long the outcome of a commit is remembered."""
@@ -290,10 +283,10 @@ def holds(hold: Hold) -> list[Document]:
     return [{"q": {**ids, **IS_RECORD, "$or": free}, "u": change, "multi": True} for ids in _portions(hold.keys)]
 
 
-def releases(hold: Hold) -> list[Document]:
+def releases(release: Release) -> list[Document]:
     """Write the end of a hold as statements."""
-    mine = {"k.h": hold.holder}
-    return [{"q": {**ids, **mine}, "u": {"$unset": {"k": 1}}, "multi": True} for ids in _portions(hold.keys)]
+    mine = {"k.h": release.holder}
+    return [{"q": {**ids, **mine}, "u": {"$unset": {"k": 1}}, "multi": True} for ids in _portions(release.keys)]
 
 
 def _portions(keys: Sequence[Key]) -> Iterator[Document]:
@@ -341,22 +334,18 @@ def position(scan: Scan, document: Mapping[str, Any]) -> tuple[str, str]:
     return unplaced(document["i"][f"{scan.kind}:{scan.field}"]), document["_id"]
 
 
-def follow(follow: ReferrerQuery) -> tuple[Document, int]:
-    """Write a step against the references as filter and limit."""
-    to: Document = {"r": {"$in": [key.text for key in follow.targets]}}
-    if follow.after:
-        to["_id"] = {"$gt": follow.after}
-    query = {"$or": [by_id(follow.load), to]} if follow.load else to
-    return query, follow.limit + len(follow.load)
+def referrers(query: ReferrerQuery) -> tuple[Document, int]:
+    """Write a referrer query as filter and limit."""
+    to: Document = {"r": {"$in": [key.text for key in query.targets]}}
+    if query.after:
+        to["_id"] = {"$gt": query.after}
+    wanted = {"$or": [by_id(query.load), to]} if query.load else to
+    return wanted, query.limit + len(query.load)
 
 
-def followed(follow: ReferrerQuery, documents: Iterable[Mapping[str, Any]]) -> ReferrerPage:
+def referrer_page(query: ReferrerQuery, documents: Iterable[Mapping[str, Any]]) -> ReferrerPage:
     """Tell the records that were loaded from the referrers; one may be both."""
-    load, targets = set(follow.load), set(follow.targets)
+    load, targets = set(query.load), set(query.targets)
     records = list({record.key: record for record in decoded(documents)}.values())
-    referrers = [
-        record for record in records if record.key.text > follow.after and not targets.isdisjoint(record.targets)
-    ]
-    return ReferrerPage(
-        {record.key: record for record in records if record.key in load}, tuple(referrers[: follow.limit])
-    )
+    found = [record for record in records if record.key.text > query.after and not targets.isdisjoint(record.targets)]
+    return ReferrerPage({record.key: record for record in records if record.key in load}, tuple(found[: query.limit]))

@@ -19,7 +19,7 @@ from emco_store.backends.health import PROBE, Finding, Report, durability_findin
 from emco_store.backends.immediate import ImmediatePort
 from emco_store.backends.mongo import commands, judging
 from emco_store.backends.mongo.documents import Document, decoded
-from emco_store.core.flaws import Flaw, next_place, read_place
+from emco_store.core.flaws import next_place, read_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.ports import (
@@ -27,15 +27,20 @@ from emco_store.ports import (
     Audited,
     Commit,
     Durability,
+    Get,
     Guarantees,
     Held,
     Hold,
+    Mend,
     Outcome,
+    PortBase,
     Receipt,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
+    Release,
     Scan,
+    Settle,
 )
 
 GUARANTEES = Guarantees("mongomock", "strict serializable", Durability.VOLATILE, commands.OUTCOMES_KEPT)
@@ -82,13 +87,13 @@ class MongomockBackend:
         findings = (
             Finding("server", "mongomock, which stands in for MongoDB in the memory of this process"),
             durability_finding(GUARANTEES.durability),
-            latency("read", lambda: port.get((PROBE,))),
+            latency("read", lambda: port.ask(Get((PROBE,)))),
         )
-        records = Counter(record.key.kind for record in port.scan(Scan(kind=None, limit=_MOST)))
+        records = Counter(record.key.kind for record in port.ask(Scan(kind=None, limit=_MOST)))
         return Report("mongomock", findings, records, durability=GUARANTEES.durability)
 
 
-class MongomockPort:
+class MongomockPort(PortBase):
     """One namespace of a :class:`MongomockBackend`; see :class:`emco_store.ports.Port`."""
 
     def __init__(self, server: _Server, namespace: str) -> None:
@@ -104,23 +109,23 @@ class MongomockPort:
     def open(self) -> None:
         """Do nothing: without a server there is nothing to look at, and the stand-in needs no index."""
 
-    def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
-        """See :meth:`emco_store.ports.Port.get`."""
-        return {record.key: record for record in decoded(self._find(commands.by_id(keys)))}
+    def get(self, request: Get) -> Mapping[Key, Record]:
+        """See :meth:`emco_store.ports.PortBase.get`."""
+        return {record.key: record for record in decoded(self._find(commands.by_id(request.keys)))}
 
     def scan(self, scan: Scan) -> tuple[Record, ...]:
-        """See :meth:`emco_store.ports.Port.scan`."""
+        """See :meth:`emco_store.ports.PortBase.scan`."""
         query, order, _ = commands.scan(scan)
         # What has no key is left out, so the limit counts what is left.
         return tuple(decoded(self._find(query, sort=list(order.items()))))[: scan.limit]
 
-    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
-        """See :meth:`emco_store.ports.Port.referrers`."""
-        query, _ = commands.follow(follow)
-        return commands.followed(follow, self._find(query, sort=[("_id", 1)]))
+    def referrers(self, query: ReferrerQuery) -> ReferrerPage:
+        """See :meth:`emco_store.ports.PortBase.referrers`."""
+        wanted, _ = commands.referrers(query)
+        return commands.referrer_page(query, self._find(wanted, sort=[("_id", 1)]))
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
-        """See :meth:`emco_store.ports.Port.commit`."""
+        """See :meth:`emco_store.ports.PortBase.commit`."""
         with self._server.lock:
             answer = self._answer(commit)
             if answer is not None:
@@ -132,38 +137,38 @@ class MongomockPort:
                 self._server.holds.pop((self._name, key.text), None)
             return Receipt(commit.txid)
 
-    def settle(self, txid: str) -> Outcome:
-        """See :meth:`emco_store.ports.Port.settle`."""
-        query, change = commands.settlement(txid)
+    def settle(self, request: Settle) -> Outcome:
+        """See :meth:`emco_store.ports.PortBase.settle`."""
+        query, change = commands.settlement(request.txid)
         with self._server.lock:
             found = self._records.find_one_and_update(query, change, upsert=True, return_document=True)
         return Outcome(found["o"])
 
     def hold(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.hold`."""
+        """See :meth:`emco_store.ports.PortBase.hold`."""
         with self._server.lock:
             until = time.monotonic() + hold.lasts.total_seconds()
-            free = [key for key in self.get(hold.keys) if not self._is_held(key, hold.holder)]
+            free = [key for key in self.get(Get(hold.keys)) if not self._is_held(key, hold.holder)]
             self._server.holds.update({(self._name, key.text): (hold.holder, until) for key in free})
 
-    def release(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.release`."""
+    def release(self, release: Release) -> None:
+        """See :meth:`emco_store.ports.PortBase.release`."""
         with self._server.lock:
-            for key in hold.keys:
-                if not self._is_held(key, hold.holder):
+            for key in release.keys:
+                if not self._is_held(key, release.holder):
                     self._server.holds.pop((self._name, key.text), None)
 
     def audit(self, audit: Audit) -> Audited:
-        """See :meth:`emco_store.ports.Port.audit`; beside the records nothing is kept that could be wrong."""
+        """See :meth:`emco_store.ports.PortBase.audit`; beside the records nothing is kept that could be wrong."""
         stage, after = read_place(audit.after, _STAGES)
         with self._server.lock:
             records = self.scan(Scan(kind=None, after=("", after), limit=audit.limit))
             targets = {target for record in records for target in record.targets}
-            absent = frozenset(targets - self.get(tuple(targets)).keys())
+            absent = frozenset(targets - self.get(Get(tuple(targets))).keys())
         last = records[-1].key.text if len(records) == audit.limit else None
         return Audited(records, absent, entries=len(records), next=next_place(_STAGES, stage, last))
 
-    def mend(self, flaws: tuple[Flaw, ...]) -> None:
+    def mend(self, mend: Mend) -> None:
         """Do nothing: ``audit`` names no flaw."""
 
     def close(self) -> None:

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from typing import TypeVar
 
 from emco_store.backends.mongo.sync import MongoPort
-from emco_store.core.flaws import Flaw
-from emco_store.core.keys import Key
-from emco_store.core.records import Record
-from emco_store.ports import (
-    Audit,
-    Audited,
-    Commit,
-    Guarantees,
-    Hold,
-    Outcome,
-    Receipt,
-    ReferrerPage,
-    ReferrerQuery,
-    Refusal,
-    Scan,
-)
+from emco_store.ports import Guarantees, Request
+
+T = TypeVar("T")
 
 
 class MotorPort:
@@ -46,41 +33,9 @@ class MotorPort:
         """See :meth:`emco_store.ports.Port.open`."""
         await asyncio.to_thread(self._port.open)
 
-    async def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
-        """See :meth:`emco_store.ports.Port.get`."""
-        return await asyncio.to_thread(self._port.get, keys)
-
-    async def scan(self, scan: Scan) -> tuple[Record, ...]:
-        """See :meth:`emco_store.ports.Port.scan`."""
-        return await asyncio.to_thread(self._port.scan, scan)
-
-    async def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
-        """See :meth:`emco_store.ports.Port.referrers`."""
-        return await asyncio.to_thread(self._port.referrers, follow)
-
-    async def commit(self, commit: Commit) -> Receipt | Refusal:
-        """See :meth:`emco_store.ports.Port.commit`."""
-        return await asyncio.to_thread(self._port.commit, commit)
-
-    async def settle(self, txid: str) -> Outcome:
-        """See :meth:`emco_store.ports.Port.settle`."""
-        return await asyncio.to_thread(self._port.settle, txid)
-
-    async def hold(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.hold`."""
-        await asyncio.to_thread(self._port.hold, hold)
-
-    async def release(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.release`."""
-        await asyncio.to_thread(self._port.release, hold)
-
-    async def audit(self, audit: Audit) -> Audited:
-        """See :meth:`emco_store.ports.Port.audit`."""
-        return await asyncio.to_thread(self._port.audit, audit)
-
-    async def mend(self, flaws: tuple[Flaw, ...]) -> None:
-        """See :meth:`emco_store.ports.Port.mend`."""
-        await asyncio.to_thread(self._port.mend, flaws)
+    async def ask(self, request: Request[T]) -> T:
+        """See :meth:`emco_store.ports.Port.ask`."""
+        return await asyncio.to_thread(self._port.ask, request)
 
     async def close(self) -> None:
-        """Do nothing: the client belongs to who made it."""
+        """Do nothing: the client belongs to whoever made it."""

@@ -32,22 +32,27 @@ from emco_store.backends.mongo.messages import OURS
 from emco_store.backends.mongo.sending import Command, are_apart, in_commands, sending
 from emco_store.backends.mongo.server import guarantees
 from emco_store.backends.mongo.sync_wire import MAJORITY, SNAPSHOT, Bundle, wire_to
-from emco_store.core.flaws import Flaw, FlawKind, next_place, read_place
+from emco_store.core.flaws import FlawKind, next_place, read_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.ports import (
     Audit,
     Audited,
     Commit,
+    Get,
     Guarantees,
     Hold,
+    Mend,
     Outcome,
     OutcomeLost,
+    PortBase,
     Receipt,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
+    Release,
     Scan,
+    Settle,
     Unreachable,
     not_open,
 )
@@ -65,7 +70,7 @@ FIRST_PAUSE_S = 0.001
 LONGEST_PAUSE_S = 0.05
 
 
-class MongoPort:
+class MongoPort(PortBase):
     """One namespace on one replica set; see :class:`emco_store.ports.Port`.
 
     Concerns, read preference and codec options are its own and not the client's.
@@ -112,12 +117,13 @@ class MongoPort:
             self._perform(self._wire.open)
             self._guarantees = found
 
-    def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
-        """See :meth:`emco_store.ports.Port.get`."""
-        return {record.key: record for record in decoded(self._ask(commands.by_id(keys), len(keys)))}
+    def get(self, request: Get) -> Mapping[Key, Record]:
+        """See :meth:`emco_store.ports.PortBase.get`."""
+        found = self._ask(commands.by_id(request.keys), len(request.keys))
+        return {record.key: record for record in decoded(found)}
 
     def scan(self, scan: Scan) -> tuple[Record, ...]:
-        """See :meth:`emco_store.ports.Port.scan`."""
+        """See :meth:`emco_store.ports.PortBase.scan`."""
         records: list[Record] = []
         while True:
             query, order, index = commands.scan(scan)
@@ -129,16 +135,16 @@ class MongoPort:
                 return tuple(records)
             scan = replace(scan, after=commands.position(scan, found[-1]), limit=scan.limit - len(read))
 
-    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
-        """See :meth:`emco_store.ports.Port.referrers`."""
-        query, limit = commands.follow(follow)
-        found = self._ask(query, limit, sort={"_id": 1})
-        if follow.load and len(found) == limit:  # so many refer to them that the order may have cut off the records
-            found = [*found, *self._ask(commands.by_id(follow.load), len(follow.load))]
-        return commands.followed(follow, found)
+    def referrers(self, query: ReferrerQuery) -> ReferrerPage:
+        """See :meth:`emco_store.ports.PortBase.referrers`."""
+        wanted, limit = commands.referrers(query)
+        found = self._ask(wanted, limit, sort={"_id": 1})
+        if query.load and len(found) == limit:  # so many refer to them that the order may have cut off the records
+            found = [*found, *self._ask(commands.by_id(query.load), len(query.load))]
+        return commands.referrer_page(query, found)
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
-        """See :meth:`emco_store.ports.Port.commit`."""
+        """See :meth:`emco_store.ports.PortBase.commit`."""
         if not commit.size:
             return self._perform(lambda within_s: self._examine(commit, within_s))
         ticket: Ticket[Commit, Receipt | Refusal] = Ticket(commit, _weight(commit))
@@ -148,9 +154,9 @@ class MongoPort:
             raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
         return ticket.outcome()
 
-    def settle(self, txid: str) -> Outcome:
-        """See :meth:`emco_store.ports.Port.settle`."""
-        query, change = commands.settlement(txid)
+    def settle(self, request: Settle) -> Outcome:
+        """See :meth:`emco_store.ports.PortBase.settle`."""
+        query, change = commands.settlement(request.txid)
 
         def send(within_s: float) -> Outcome:
             with timeout(within_s):
@@ -160,15 +166,15 @@ class MongoPort:
         return self._perform(send)
 
     def hold(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.hold`."""
+        """See :meth:`emco_store.ports.PortBase.hold`."""
         self._mark(commands.holds(hold))
 
-    def release(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.release`."""
-        self._mark(commands.releases(hold))
+    def release(self, release: Release) -> None:
+        """See :meth:`emco_store.ports.PortBase.release`."""
+        self._mark(commands.releases(release))
 
     def audit(self, audit: Audit) -> Audited:
-        """See :meth:`emco_store.ports.Port.audit`."""
+        """See :meth:`emco_store.ports.PortBase.audit`."""
         stage, position = read_place(audit.after, auditing.STAGES)
         if stage == "setup":
             flaws = auditing.set_up(self._perform(self._indexes))
@@ -188,11 +194,11 @@ class MongoPort:
         place = next_place(auditing.STAGES, stage, last)
         return Audited(look.records, frozenset(absent), tuple(found), len(documents), place)
 
-    def mend(self, flaws: tuple[Flaw, ...]) -> None:
-        """See :meth:`emco_store.ports.Port.mend`."""
-        if statements := list(auditing.mends(flaws)):
+    def mend(self, mend: Mend) -> None:
+        """See :meth:`emco_store.ports.PortBase.mend`."""
+        if statements := list(auditing.mends(mend.flaws)):
             self._mark(statements)
-        if any(flaw.kind is FlawKind.SETUP for flaw in flaws):
+        if any(flaw.kind is FlawKind.SETUP for flaw in mend.flaws):
             self._perform(self._look)
 
     def close(self) -> None:

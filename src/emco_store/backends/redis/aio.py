@@ -15,22 +15,26 @@ from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Head, Names, 
 from emco_store.backends.redis.errors import lost, translated
 from emco_store.backends.redis.server import judge
 from emco_store.backends.redis.wire import AsyncWire
-from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.ports import (
+    AsyncPortBase,
     Audit,
     Audited,
     Commit,
+    Get,
     Guarantees,
     Hold,
+    Mend,
     Outcome,
     OutcomeLost,
     Receipt,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
+    Release,
     Scan,
+    Settle,
     Unreachable,
     not_open,
 )
@@ -44,7 +48,7 @@ WAIT_MS = 2000
 Send = Callable[..., Awaitable[Any]]
 
 
-class AsyncRedisPort:
+class AsyncRedisPort(AsyncPortBase):
     """One namespace on one Redis primary; see :class:`emco_store.ports.Port`.
 
     Args:
@@ -111,47 +115,48 @@ class AsyncRedisPort:
             for script in self._scripts.all:
                 await self._client.execute_command("SCRIPT LOAD", script.text, **node)
 
-    async def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
-        """See :meth:`emco_store.ports.Port.get`."""
-        return commands.get_reply(keys, await self._ask(self._scripts.get, self._names.get, commands.get_args(keys)))
+    async def get(self, request: Get) -> Mapping[Key, Record]:
+        """See :meth:`emco_store.ports.PortBase.get`."""
+        found = await self._ask(self._scripts.get, self._names.get, commands.get_args(request.keys))
+        return commands.get_reply(request.keys, found)
 
     async def scan(self, scan: Scan) -> tuple[Record, ...]:
-        """See :meth:`emco_store.ports.Port.scan`."""
+        """See :meth:`emco_store.ports.PortBase.scan`."""
         return commands.found_reply(await self._read(commands.scan_args(scan)))
 
-    async def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
-        """See :meth:`emco_store.ports.Port.referrers`."""
-        return commands.follow_reply(follow, await self._read(commands.follow_args(follow)))
+    async def referrers(self, query: ReferrerQuery) -> ReferrerPage:
+        """See :meth:`emco_store.ports.PortBase.referrers`."""
+        return commands.referrers_reply(query, await self._read(commands.referrers_args(query)))
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:
-        """See :meth:`emco_store.ports.Port.commit`."""
+        """See :meth:`emco_store.ports.PortBase.commit`."""
         rest = commands.commit_args(self._names.outcome(commit.txid), commit)
         with lost():
             reply = await self._call(self._scripts.commit(commit), self._names.commit, rest, self._together)
         return commands.commit_reply(commit, reply)
 
-    async def settle(self, txid: str) -> Outcome:
-        """See :meth:`emco_store.ports.Port.settle`."""
-        rest = (self._names.outcome(txid), commands.OUTCOME_TTL_S)
+    async def settle(self, request: Settle) -> Outcome:
+        """See :meth:`emco_store.ports.PortBase.settle`."""
+        rest = (self._names.outcome(request.txid), commands.OUTCOME_TTL_S)
         reply = await self._ask(self._scripts.settle, (1,), rest, self._replicated)
         return commands.settle_reply(reply)
 
     async def hold(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.hold`."""
+        """See :meth:`emco_store.ports.PortBase.hold`."""
         await self._ask(self._scripts.hold, self._names.hold, commands.hold_args(hold))
 
-    async def release(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.release`."""
-        await self._ask(self._scripts.hold, self._names.hold, commands.release_args(hold))
+    async def release(self, release: Release) -> None:
+        """See :meth:`emco_store.ports.PortBase.release`."""
+        await self._ask(self._scripts.hold, self._names.hold, commands.release_args(release))
 
     async def audit(self, audit: Audit) -> Audited:
-        """See :meth:`emco_store.ports.Port.audit`."""
+        """See :meth:`emco_store.ports.PortBase.audit`."""
         args = auditing.audit_args(self._names, audit)
         return auditing.audit_reply(audit, await self._ask(self._scripts.audit, auditing.audit_head(self._names), args))
 
-    async def mend(self, flaws: tuple[Flaw, ...]) -> None:
-        """See :meth:`emco_store.ports.Port.mend`."""
-        args = auditing.mend_args(self._names, flaws)
+    async def mend(self, mend: Mend) -> None:
+        """See :meth:`emco_store.ports.PortBase.mend`."""
+        args = auditing.mend_args(self._names, mend.flaws)
         await self._ask(self._scripts.mend, auditing.mend_head(self._names), args)
 
     async def close(self) -> None:

@@ -17,6 +17,7 @@ from emco_store.backends.redis.report import look
 from emco_store.backends.redis.sync import RedisPort
 from emco_store.backends.redis.task import TaskRedisPort
 from emco_store.errors import InvalidCall, Misconfigured
+from emco_store.ports import Get
 
 SOCKET_TIMEOUT_S = 5.0
 """Seconds to wait for a connection or a reply, unless the URL or the client says otherwise."""
@@ -67,7 +68,7 @@ class RedisBackend:
         client = self._client(_BLOCKING, Retry(NoBackoff(), 0))
         try:
             port = RedisPort(client, namespace, owned=False)
-            return look(client, namespace, lambda: port.get((PROBE,)), replicas=self._replicas)
+            return look(client, namespace, lambda: port.ask(Get((PROBE,))), replicas=self._replicas)
         finally:
             if self._owned:
                 client.close()

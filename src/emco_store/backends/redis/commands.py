@@ -29,6 +29,7 @@ from emco_store.ports import (
     ReferrerPage,
     ReferrerQuery,
     Refusal,
+    Release,
     Scan,
     Stale,
     Taken,
@@ -302,9 +303,9 @@ def hold_args(hold: Hold) -> list[str | int]:
     return [hold.holder, hold.lasts // timedelta(milliseconds=1), *(key.text for key in hold.keys)]
 
 
-def release_args(hold: Hold) -> list[str | int]:
+def release_args(release: Release) -> list[str | int]:
     """Write the end of a hold as the arguments of ``hold.lua``."""
-    return [hold.holder, 0, *(key.text for key in hold.keys)]
+    return [release.holder, 0, *(key.text for key in release.keys)]
 
 
 def get_args(keys: Iterable[Key]) -> list[str]:
@@ -340,11 +341,11 @@ def _bounds(low: bytes, high_prefix: bytes) -> tuple[bytes, bytes]:
     return (b"[" + low if low else b"-"), (b"(" + high_prefix + b"\xff" if high_prefix else b"+")
 
 
-def follow_args(follow: ReferrerQuery) -> list[str | int]:
-    """Write a step against the references as the arguments of ``read.lua``."""
-    load = [key.text for key in follow.load]
-    targets = [key.text for key in follow.targets]
-    return [len(load), *load, "referrers", follow.limit, follow.after, *targets]
+def referrers_args(query: ReferrerQuery) -> list[str | int]:
+    """Write a referrer query as the arguments of ``read.lua``."""
+    load = [key.text for key in query.load]
+    targets = [key.text for key in query.targets]
+    return [len(load), *load, "referrers", query.limit, query.after, *targets]
 
 
 def get_reply(keys: Sequence[Key], reply: Sequence[Any]) -> Mapping[Key, Record]:
@@ -359,9 +360,9 @@ def found_reply(reply: Sequence[Any]) -> tuple[Record, ...]:
     return tuple([decode(Key.parse(text.decode()), value, guard) for text, value, guard in found if value is not None])
 
 
-def follow_reply(follow: ReferrerQuery, reply: Sequence[Any]) -> ReferrerPage:
-    """Read what a step against the references found."""
-    return ReferrerPage(get_reply(follow.load, reply[:2]), found_reply(reply))
+def referrers_reply(query: ReferrerQuery, reply: Sequence[Any]) -> ReferrerPage:
+    """Read the reply to a referrer query."""
+    return ReferrerPage(get_reply(query.load, reply[:2]), found_reply(reply))
 
 
 def settle_reply(reply: bytes) -> Outcome:

@@ -11,7 +11,7 @@ from emco_store.backends.health import PROBE, Finding, Report, durability_findin
 from emco_store.backends.redis.commands import OUTCOMES_KEPT, Scripts
 from emco_store.backends.redis.sync import RedisPort
 from emco_store.backends.redis.task import TaskRedisPort
-from emco_store.ports import Durability, Guarantees, Scan
+from emco_store.ports import Durability, Get, Guarantees, Scan
 
 import_module("lupa")  # fakeredis runs scripts with it; without it the first one would be an unknown command
 
@@ -52,9 +52,9 @@ class FakeRedisBackend:
         findings = (
             Finding("server", "fakeredis, which stands in for Redis in the memory of this process"),
             durability_finding(GUARANTEES.durability),
-            latency("read", lambda: port.get((PROBE,))),
+            latency("read", lambda: port.ask(Get((PROBE,)))),
         )
-        records = Counter(record.key.kind for record in port.scan(Scan(kind=None, limit=_MOST)))
+        records = Counter(record.key.kind for record in port.ask(Scan(kind=None, limit=_MOST)))
         port.close()
         return Report("fakeredis", findings, records, durability=GUARANTEES.durability)
 

@@ -16,22 +16,26 @@ from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Head, Names, 
 from emco_store.backends.redis.errors import lost, translated
 from emco_store.backends.redis.server import judge
 from emco_store.backends.redis.wire import Wire
-from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.ports import (
     Audit,
     Audited,
     Commit,
+    Get,
     Guarantees,
     Hold,
+    Mend,
     Outcome,
     OutcomeLost,
+    PortBase,
     Receipt,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
+    Release,
     Scan,
+    Settle,
     Unreachable,
     not_open,
 )
@@ -45,7 +49,7 @@ WAIT_MS = 2000
 Send = Callable[..., Any]
 
 
-class RedisPort:
+class RedisPort(PortBase):
     """One namespace on one Redis primary; see :class:`emco_store.ports.Port`.
 
     Args:
@@ -112,47 +116,48 @@ class RedisPort:
             for script in self._scripts.all:
                 self._client.execute_command("SCRIPT LOAD", script.text, **node)
 
-    def get(self, keys: tuple[Key, ...]) -> Mapping[Key, Record]:
-        """See :meth:`emco_store.ports.Port.get`."""
-        return commands.get_reply(keys, self._ask(self._scripts.get, self._names.get, commands.get_args(keys)))
+    def get(self, request: Get) -> Mapping[Key, Record]:
+        """See :meth:`emco_store.ports.PortBase.get`."""
+        found = self._ask(self._scripts.get, self._names.get, commands.get_args(request.keys))
+        return commands.get_reply(request.keys, found)
 
     def scan(self, scan: Scan) -> tuple[Record, ...]:
-        """See :meth:`emco_store.ports.Port.scan`."""
+        """See :meth:`emco_store.ports.PortBase.scan`."""
         return commands.found_reply(self._read(commands.scan_args(scan)))
 
-    def referrers(self, follow: ReferrerQuery) -> ReferrerPage:
-        """See :meth:`emco_store.ports.Port.referrers`."""
-        return commands.follow_reply(follow, self._read(commands.follow_args(follow)))
+    def referrers(self, query: ReferrerQuery) -> ReferrerPage:
+        """See :meth:`emco_store.ports.PortBase.referrers`."""
+        return commands.referrers_reply(query, self._read(commands.referrers_args(query)))
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
-        """See :meth:`emco_store.ports.Port.commit`."""
+        """See :meth:`emco_store.ports.PortBase.commit`."""
         rest = commands.commit_args(self._names.outcome(commit.txid), commit)
         with lost():
             reply = self._call(self._scripts.commit(commit), self._names.commit, rest, self._together)
         return commands.commit_reply(commit, reply)
 
-    def settle(self, txid: str) -> Outcome:
-        """See :meth:`emco_store.ports.Port.settle`."""
-        rest = (self._names.outcome(txid), commands.OUTCOME_TTL_S)
+    def settle(self, request: Settle) -> Outcome:
+        """See :meth:`emco_store.ports.PortBase.settle`."""
+        rest = (self._names.outcome(request.txid), commands.OUTCOME_TTL_S)
         reply = self._ask(self._scripts.settle, (1,), rest, self._replicated)
         return commands.settle_reply(reply)
 
     def hold(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.hold`."""
+        """See :meth:`emco_store.ports.PortBase.hold`."""
         self._ask(self._scripts.hold, self._names.hold, commands.hold_args(hold))
 
-    def release(self, hold: Hold) -> None:
-        """See :meth:`emco_store.ports.Port.release`."""
-        self._ask(self._scripts.hold, self._names.hold, commands.release_args(hold))
+    def release(self, release: Release) -> None:
+        """See :meth:`emco_store.ports.PortBase.release`."""
+        self._ask(self._scripts.hold, self._names.hold, commands.release_args(release))
 
     def audit(self, audit: Audit) -> Audited:
-        """See :meth:`emco_store.ports.Port.audit`."""
+        """See :meth:`emco_store.ports.PortBase.audit`."""
         args = auditing.audit_args(self._names, audit)
         return auditing.audit_reply(audit, self._ask(self._scripts.audit, auditing.audit_head(self._names), args))
 
-    def mend(self, flaws: tuple[Flaw, ...]) -> None:
-        """See :meth:`emco_store.ports.Port.mend`."""
-        args = auditing.mend_args(self._names, flaws)
+    def mend(self, mend: Mend) -> None:
+        """See :meth:`emco_store.ports.PortBase.mend`."""
+        args = auditing.mend_args(self._names, mend.flaws)
         self._ask(self._scripts.mend, auditing.mend_head(self._names), args)
 
     def close(self) -> None:

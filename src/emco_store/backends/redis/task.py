@@ -29,7 +29,7 @@ class TaskRedisPort(AsyncRedisPort):
             raise other_loop() from problem
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:
-        """See :meth:`emco_store.ports.Port.commit`."""
+        """See :meth:`emco_store.ports.PortBase.commit`."""
         self._loop = home_loop(self._loop)
         try:
             return await super().commit(commit)

@@ -1,0 +1,39 @@
+"""How a flow asks: it yields requests, and whoever drives it sends back the replies of a port."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, TypeVar
+
+from emco_store.errors import Unavailable
+from emco_store.ports import Request, Unreachable
+
+T = TypeVar("T")
+Flow = Generator[Request[Any], Any, T]
+"""A computation that pauses at each request to the backend and ends with a ``T``."""
+
+
+def ask(request: Request[T]) -> Flow[T]:
+    """Return the reply to a request; what the port raises is for the caller to judge."""
+    reply: T = yield request
+    return reply
+
+
+def read(request: Request[T]) -> Flow[T]:
+    """Return the reply to a request that writes nothing.
+
+    Raises:
+        Unavailable: The backend cannot be reached.
+    """
+    try:
+        reply: T = yield request
+    except Unreachable as problem:
+        raise unavailable() from problem
+    return reply
+
+
+def unavailable() -> Unavailable:
+    """Build the error for a backend that cannot be reached."""
+    return Unavailable(
+        "The backend cannot be asked; nothing was written.", why=["it does not answer"], hint="try again later."
+    )

@@ -1,0 +1,90 @@
+"""The narrow waist: what a store asks of a backend, and what a backend promises while it answers.
+
+A backend decides nothing. It answers three reads and performs one write, :class:`Commit`; it can keep others off some
+records for a moment, and can be examined for flaws. Rules, cascades, retries and validation live above it.
+
+A store has one door into it, ``port.ask(request)``. The requests stand in :mod:`.requests`, the replies in
+:mod:`.replies`; a backend subclasses :class:`PortBase` or :class:`AsyncPortBase`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from emco_store.ports.aio import AsyncPort, AsyncPortBase, AsyncPortWrapper
+from emco_store.ports.guarantees import Durability, Guarantees
+from emco_store.ports.replies import (
+    Audited,
+    Failure,
+    Fenced,
+    Held,
+    Missing,
+    Moved,
+    Outcome,
+    OutcomeLost,
+    Receipt,
+    ReferrerPage,
+    Refusal,
+    Stale,
+    Taken,
+    Unreachable,
+    not_open,
+)
+from emco_store.ports.requests import Audit, Commit, Get, Hold, Mend, ReferrerQuery, Release, Request, Scan, Settle
+from emco_store.ports.sources import Clock, IdSource
+from emco_store.ports.sync import Port, PortBase, PortWrapper
+
+__all__ = [
+    "AsyncPort",
+    "AsyncPortBase",
+    "AsyncPortWrapper",
+    "Audit",
+    "Audited",
+    "Backend",
+    "Clock",
+    "Commit",
+    "Durability",
+    "Failure",
+    "Fenced",
+    "Get",
+    "Guarantees",
+    "Held",
+    "Hold",
+    "IdSource",
+    "Mend",
+    "Missing",
+    "Moved",
+    "Outcome",
+    "OutcomeLost",
+    "Port",
+    "PortBase",
+    "PortWrapper",
+    "Receipt",
+    "ReferrerPage",
+    "ReferrerQuery",
+    "Refusal",
+    "Release",
+    "Request",
+    "Scan",
+    "Settle",
+    "Stale",
+    "Taken",
+    "Unreachable",
+    "not_open",
+]
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Data that several stores can share, by namespace; ``connect`` accepts a backend instead of a URL.
+
+    Its two methods open the same data, so that what a blocking store commits an asyncio store sees.
+    """
+
+    def port(self, namespace: str) -> Port:
+        """Open one namespace for blocking use."""
+        ...
+
+    def async_port(self, namespace: str) -> AsyncPort:
+        """Open one namespace for asyncio."""
+        ...

@@ -1,0 +1,62 @@
+"""What a store promises with the server that it found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from emco_store.errors import Misconfigured
+
+
+class Durability(StrEnum):
+    """What an acknowledged commit survives, from least to most."""
+
+    VOLATILE = "volatile"
+    """Nothing: it lives in memory."""
+    LOCAL_1S = "local-1s"
+    """The end of the server, but for about the last second: an fsync that hangs may hold back a little more."""
+    LOCAL_SYNC = "local-sync"
+    """A power failure of the one server."""
+    REPLICATED = "replicated"
+    """The loss of the server, at a planned failover."""
+    MAJORITY = "majority"
+    """The loss of a minority of the servers at any moment."""
+
+    @property
+    def rank(self) -> int:
+        """0 for the least, 4 for the most."""
+        return list(Durability).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Guarantees:
+    """What a store promises with the server that it found.
+
+    Attributes:
+        backend: The name of the backend.
+        isolation: The isolation of transactions.
+        durability: The durability class.
+        outcome_retention: For how long the outcome of a commit is remembered. ``resolve`` refuses a commit that began
+            longer ago than half of it, so an outcome that was forgotten is never taken for a commit that did not
+            happen.
+    """
+
+    backend: str
+    isolation: str
+    durability: Durability
+    outcome_retention: timedelta = timedelta(hours=24)
+
+    def refuse_below(self, wanted: Durability | None) -> None:
+        """Refuse a server that promises less than the caller demands.
+
+        Raises:
+            Misconfigured: It does.
+        """
+        if wanted is not None and self.durability.rank < wanted.rank:
+            raise Misconfigured(
+                f"This {self.backend} store cannot give the durability {wanted!s}.",
+                why=[f"what an acknowledged commit survives here is of the class {self.durability!s}"],
+                hint="set the server up for it, use another backend, or ask for less.",
+                setting="require",
+            )

@@ -1,0 +1,131 @@
+"""Replies: what a port answers to requests, and how it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from emco_store.core.flaws import Flaw
+from emco_store.core.keys import Key
+from emco_store.core.records import Record, Stamp
+from emco_store.core.values import value
+from emco_store.errors import InvalidCall
+
+
+@value(frozen=True, slots=True)
+class ReferrerPage:
+    """The reply to a :class:`ReferrerQuery`.
+
+    Attributes:
+        records: Those of the records to load that exist.
+        referrers: The records with an edge to any of the targets, each once, by key text.
+    """
+
+    records: Mapping[Key, Record]
+    referrers: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """The reply to an :class:`Audit`.
+
+    Over all steps, each record that exists throughout is returned at least once, and each entry that a backend keeps
+    beside its records (an index, a unique value, an outcome) is compared with them in both directions.
+
+    Attributes:
+        records: Records that can be read.
+        absent: Targets of these records that did not exist when the backend looked; looking again may find them.
+        flaws: What is wrong with the backend's own entries, each as of one moment, and records that cannot be read.
+        entries: The number of entries that were examined.
+        next: Where the next step begins; None at the end.
+    """
+
+    records: tuple[Record, ...] = ()
+    absent: frozenset[Key] = frozenset()
+    flaws: tuple[Flaw, ...] = ()
+    entries: int = 0
+    next: str | None = None
+
+
+@value(frozen=True, slots=True)
+class Receipt:
+    """A commit has happened."""
+
+    txid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A record is not in the expected state; ``found`` is None where there is no record."""
+
+    key: Key
+    expected: Stamp | None
+    found: Stamp | None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A required record does not exist."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A sealed record is gone, or has been referred to since."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A unique value belongs to another record."""
+
+    key: Key
+    field: str
+    owner: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Another holder holds a record for its delete."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """The txid was settled as aborted before this commit arrived."""
+
+    txid: str
+
+
+Failure = Stale | Missing | Moved | Taken | Held | Fenced
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Nothing was written, because these preconditions failed: all that failed are named."""
+
+    failures: tuple[Failure, ...]
+
+
+class Outcome(StrEnum):
+    """How a commit ended."""
+
+    COMMITTED = "committed"
+    ABORTED = "aborted"
+
+
+class OutcomeLost(Exception):
+    """Raised by a port when a commit was sent and no answer came: it may or may not have happened."""
+
+
+class Unreachable(Exception):
+    """Raised by a port when a request had no effect because the backend could not be reached."""
+
+
+def not_open() -> InvalidCall:
+    """Build the error for a store that is used before it was opened."""
+    return InvalidCall("This store is not open yet.", hint="use it inside `async with connect_async(…) as store`.")

@@ -1,0 +1,199 @@
+"""Requests: what a store can ask of a port, each as one value that knows the type of its reply.
+
+A new request takes a class here, an abstract method of its name in :mod:`emco_store.ports.aio`, and that method in each
+backend. Wrappers, adapters and the drivers of flows pass on requests that they do not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from datetime import timedelta
+from typing import ClassVar, Generic, TypeVar
+
+from emco_store.core.flaws import Flaw
+from emco_store.core.keys import Key
+from emco_store.core.records import Record, Seal, Stamp
+from emco_store.core.values import value
+from emco_store.ports.replies import Audited, Outcome, Receipt, ReferrerPage, Refusal
+
+Reply_co = TypeVar("Reply_co", covariant=True)
+
+
+class Request(Generic[Reply_co]):
+    """One request to a port.
+
+    Attributes:
+        verb: The name of the method of a backend's port that answers it.
+    """
+
+    __slots__ = ()
+    verb: ClassVar[str]
+
+
+@value(frozen=True, slots=True)
+class Get(Request[Mapping[Key, Record]]):
+    """Read records by key.
+
+    Attributes:
+        keys: The keys.
+    """
+
+    verb: ClassVar[str] = "get"
+    keys: tuple[Key, ...]
+
+
+@value(frozen=True, slots=True)
+class Scan(Request[tuple[Record, ...]]):
+    """Read the next records in an order.
+
+    Attributes:
+        kind: Only records of this kind; None for all kinds.
+        prefix: Only keys whose text begins with this.
+        field: Order by this indexed field and then by key; only records that have it. None orders by key.
+        low: The least indexed text, inclusive; None for no bound.
+        high: The greatest indexed text, inclusive; None for no bound.
+        after: Start after this position, a pair of indexed text (empty without ``field``) and key text.
+        limit: Maximum number of records (>= 1).
+        descending: Read from the end to the beginning.
+    """
+
+    verb: ClassVar[str] = "scan"
+    kind: str | None
+    prefix: str = ""
+    field: str | None = None
+    low: str | None = None
+    high: str | None = None
+    after: tuple[str, str] | None = None
+    limit: int = 1000
+    descending: bool = False
+
+
+@value(frozen=True, slots=True)
+class ReferrerQuery(Request[ReferrerPage]):
+    """Read the next referrers of records.
+
+    Attributes:
+        targets: The records that are referred to, as one set.
+        load: Records to read along with the referrers, as of the same moment.
+        after: Only referrers whose key text is greater than this.
+        limit: Maximum number of referrers (>= 1).
+    """
+
+    verb: ClassVar[str] = "referrers"
+    targets: tuple[Key, ...]
+    load: tuple[Key, ...] = ()
+    after: str = ""
+    limit: int = 1000
+
+
+@value(frozen=True, slots=True)
+class Commit(Request[Receipt | Refusal]):
+    """One atomic write, and all that it rests on.
+
+    Attributes:
+        txid: Names the commit; a commit with the same txid has its effect once.
+        expect: Each record must be in this state, or absent where None stands.
+        require: Each record must exist; its guard moves.
+        sealed: Each record must exist with this guard: nobody has referred to it since.
+        puts: Whole records, written over whatever has their key. The guard of the record that is replaced is kept.
+        deletes: Records to delete.
+        holder: Whose holds do not refuse it. A record that another holder holds refuses a commit that writes.
+
+    A value in ``puts[…].unique`` may belong to no other record of the kind that remains.
+    """
+
+    verb: ClassVar[str] = "commit"
+    txid: str
+    expect: Mapping[Key, Stamp | None] = field(default_factory=dict[Key, Stamp | None])
+    require: frozenset[Key] = frozenset()
+    sealed: Mapping[Key, Seal] = field(default_factory=dict[Key, Seal])
+    puts: tuple[Record, ...] = ()
+    deletes: tuple[Key, ...] = ()
+    holder: str = ""
+
+    @property
+    def keys(self) -> frozenset[Key]:
+        """The keys of all records that it rests on or writes."""
+        return self.touched | self.require
+
+    @property
+    def touched(self) -> frozenset[Key]:
+        """The keys of all records whose state matters or changes, apart from their guards."""
+        return frozenset(self.expect).union(self.sealed, (put.key for put in self.puts), self.deletes)
+
+    @property
+    def size(self) -> int:
+        """The number of records that it writes."""
+        return len(self.puts) + len(self.deletes)
+
+
+@value(frozen=True, slots=True)
+class Settle(Request[Outcome]):
+    """Settle how a commit ended, and make sure that it can no longer end otherwise.
+
+    Attributes:
+        txid: The name of the commit.
+    """
+
+    verb: ClassVar[str] = "settle"
+    txid: str
+
+
+@value(frozen=True, slots=True)
+class Hold(Request[None]):
+    """Take an advisory lock with an expiry on records, so that a delete that lost to other commits can win.
+
+    It is a hint for fairness; no promise rests on it. It ends by itself, by the clock of the server, so a hold whose
+    holder died stops nobody for long.
+
+    Attributes:
+        holder: Whose commits go on.
+        keys: The records. Those that do not exist, and those that another holder holds, are passed over.
+        lasts: When it ends, unless it is released before, or the record is written or deleted.
+    """
+
+    verb: ClassVar[str] = "hold"
+    holder: str
+    keys: tuple[Key, ...]
+    lasts: timedelta = timedelta(seconds=3)
+
+
+@value(frozen=True, slots=True)
+class Release(Request[None]):
+    """End holds before their time.
+
+    Attributes:
+        holder: Whose holds.
+        keys: The records.
+    """
+
+    verb: ClassVar[str] = "release"
+    holder: str
+    keys: tuple[Key, ...]
+
+
+@value(frozen=True, slots=True)
+class Audit(Request[Audited]):
+    """Examine the next part of everything that is stored, to see that it fits together.
+
+    Attributes:
+        after: Start after this place, which the step before returned; empty for the beginning.
+        limit: Maximum number of entries (>= 1); a backend may stop earlier.
+    """
+
+    verb: ClassVar[str] = "audit"
+    after: str = ""
+    limit: int = 1000
+
+
+@value(frozen=True, slots=True)
+class Mend(Request[None]):
+    """Make entries of the backend fit the records.
+
+    Attributes:
+        flaws: What an audit found of the backend's own.
+    """
+
+    verb: ClassVar[str] = "mend"
+    flaws: tuple[Flaw, ...]
