@@ -28,8 +28,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(?!emco_store\b).*"),
     ("py:.*", r"emco_store\..*\.([A-Z]|_\w+)"),  # type variables and private names in signatures
     # Signatures name these; a caller passes them on and does not look into them.
-    ("py:class", r"emco_store\.core\.(refs\.(OnDelete|Reference)|indexing\.(Index|Unique)|schema\.Schema)"),
-    ("py:class", r"emco_store\.(health\.Report|immediate\.ImmediatePort|backends\.memory\.MemoryPort)"),
+    ("py:class", r"emco_store\.(core\.(indexing|refs|rules|schema)|backends)\..*"),
 ]
 
 autodoc_default_options = {"members": True}
@@ -43,8 +42,11 @@ napoleon_use_ivar = True
 napoleon_custom_sections = [("Class arguments", "params_style"), "Rules", "Source"]
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = "emco_store"
 html_show_copyright = False
+html_static_path = ["_static"]
+html_css_files = ["pictures.css"]
 
 _MADE_BY_THE_LIBRARY = {"Store", "AsyncStore", "Transaction", "AsyncTransaction", "MemoryBackend"}
 _HOMES = {"emco_store.F": "emco_store.core.query"}
