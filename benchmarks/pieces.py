@@ -1,4 +1,4 @@
-"""``python -m benchmarks.pieces``: what the pieces of one update take a MongoDB server, over a connection that is kept.
+"""``python -m benchmarks.pieces``: what the pieces of one update take a MongoDB server, over a pinned connection.
 
 The messages are those that the store sends, made before the clock runs, so nearly all of the time is the server's.
 """
@@ -18,9 +18,10 @@ from pymongo import MongoClient
 from benchmarks.__main__ import servers
 from benchmarks.model import service
 from emco_store.backends.mongo import commands
-from emco_store.backends.mongo.messages import answer, message
+from emco_store.backends.mongo.fast.messages import answer, message
+from emco_store.backends.mongo.fast.sync import FastTransport
 from emco_store.backends.mongo.sending import Command, in_commands
-from emco_store.backends.mongo.sync_wire import MAJORITY, SNAPSHOT, KeptWire
+from emco_store.backends.mongo.sync_transport import MAJORITY, SNAPSHOT, PlainTransport
 from emco_store.core.codec import draft
 from emco_store.core.documents import MAX_BYTES
 from emco_store.ports import Commit
@@ -36,7 +37,9 @@ class Pieces:
     def __init__(self, client: MongoClient[Any]) -> None:
         client.drop_database(DATABASE)
         client[DATABASE].command({"createIndexes": NAME, "indexes": list(commands.INDEXES)})
-        self._line = KeptWire(client, DATABASE, NAME, keep=1).take(WITHIN_S)
+        transport = FastTransport(client, DATABASE, NAME, PlainTransport(client, DATABASE, NAME, ""), pinned=1)
+        self._pinned = transport.take(WITHIN_S)
+        self._session = transport.session()
         self._number = 0
         self._made = draft(service("s0", "c0", "n0", "n1"), max_bytes=MAX_BYTES)
         self._record = self._made.record(uid="u", version=1, created_us=1, updated_us=1)
@@ -61,7 +64,7 @@ class Pieces:
         """Give the seconds for one exchange."""
         numbers = tuple(range(self._number - len(messages) + 1, self._number + 1))
         begun = perf_counter()
-        replies = self._line.exchange(b"".join(messages), numbers, WITHIN_S)
+        replies = self._pinned.exchange(b"".join(messages), numbers, WITHIN_S)
         seconds = perf_counter() - begun
         for reply in map(answer, replies):
             assert "writeErrors" not in reply, reply
@@ -74,7 +77,7 @@ class Pieces:
         return commands.updates(Commit(f"t{self._number}", {before.key: before.stamp}, puts=(self._record,)))
 
     def _transaction(self, statements: list[dict[str, Any]], concern: Any) -> list[bytes]:
-        said = {"lsid": self._line.session, "txnNumber": Int64(self._number + 1), "autocommit": False}
+        said = {"lsid": self._session.name, "txnNumber": Int64(self._number + 1), "autocommit": False}
         first = self._update(statements, {**said, "startTransaction": True, "readConcern": SNAPSHOT.document})
         return [first, self._message({"commitTransaction": 1, **said, "writeConcern": concern}, "admin")]
 

@@ -101,7 +101,6 @@ class PipingPort(SimulatedReads, TaskRedisPort):
     def __init__(self, site: Site) -> None:
         TaskRedisPort.__init__(self, None, NAMESPACE, owned=True)
         SimulatedReads.__init__(self, site)
-        self._wire = None  # the port's client is one that was given, but for its lanes
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.Port.commit`."""

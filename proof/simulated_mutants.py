@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from emco_store.backends.batcher import AsyncBatcher, Ticket
-from emco_store.backends.redis.kept import Link
-from emco_store.backends.redis.wire import AsyncWire
+from emco_store.backends.redis.fast.multiplexed import Multiplexed
 from emco_store.ports import Commit, Hold, Outcome, OutcomeLost, Receipt, Refusal, Request, Settle
 from proof.simulated_groups import GroupingPort, PipingPort
 from proof.simulated_ports import Design, PlainPort, Site
-from proof.simulated_wire import SharingPort
+from proof.simulated_wire import Sharing, SharingPort
 from proof.simulation import scenario, simulate
 
 Reply = Receipt | Refusal
@@ -53,7 +52,7 @@ class KeepsTheTurn(PipingPort):
         self._batchers = cycle([_KeepsTheTurn(members=100, weight=100)])
 
 
-class _Forgets(Link):
+class _Forgets(Multiplexed):
     def _answer(self, reply: Any) -> None:
         """Pass over those who no longer wait."""
         while self._waiting and self._waiting[0].done():
@@ -62,16 +61,14 @@ class _Forgets(Link):
             super()._answer(reply)
 
 
-class _ForgetsWire(AsyncWire):
-    kind = _Forgets
-
-
 class AnswersTheNext(SharingPort):
     """Gives the reply to a commit that was cancelled to the one behind it."""
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self._wire = _ForgetsWire(self._client, is_direct=True)
+        sharing = Sharing(self._client)
+        sharing.kind = _Forgets
+        self._transport = sharing
 
 
 class AnswersTooSoon(GroupingPort):

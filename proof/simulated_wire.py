@@ -11,7 +11,9 @@ from typing import Any
 
 from redis import exceptions
 
+from emco_store.backends.redis.aio_transport import AsyncPlainTransport
 from emco_store.backends.redis.errors import lost
+from emco_store.backends.redis.fast.multiplexed import MultiplexedTransport
 from emco_store.backends.redis.task import TaskRedisPort
 from emco_store.ports import Commit, Receipt, Refusal
 from proof.simulated_network import LATEST_S, NAMESPACE, PATIENCE_S
@@ -23,7 +25,8 @@ class SharingPort(SimulatedReads, TaskRedisPort):
 
     def __init__(self, site: Site) -> None:
         self.book = Book()
-        TaskRedisPort.__init__(self, _Client(site, self.book), NAMESPACE, owned=True)
+        client = _Client(site, self.book)
+        TaskRedisPort.__init__(self, client, NAMESPACE, owned=True, transport=Sharing(client))
         SimulatedReads.__init__(self, site)
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:
@@ -36,6 +39,24 @@ class SharingPort(SimulatedReads, TaskRedisPort):
         finally:
             self.site.client.check_alive()
         return self.book.replies[int(number)]
+
+
+class Sharing(MultiplexedTransport):
+    """The transport of asyncio, over the connection of this module.
+
+    Args:
+        client: Stands for a client of redis-py.
+    """
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client, AsyncPlainTransport(client, "never used"))
+
+    def _objection_now(self) -> str:
+        return ""
+
+    def _written(self, request: Any) -> bytes:
+        """Write the request, which is a name."""
+        return bytes(request)
 
 
 class Book:

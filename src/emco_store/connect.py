@@ -20,6 +20,7 @@ from emco_store.core.schema import Schema
 from emco_store.errors import InvalidCall, NotSupported
 from emco_store.flows.context import MAX_RECORDS, Limits, RetryPolicy
 from emco_store.ports import Backend, Clock, Durability, IdSource
+from emco_store.ports.guarantees import checked_transport
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
@@ -51,6 +52,7 @@ def connect(
     namespace: str,
     models: Iterable[type[Resource]] = (),
     require: Durability | str | None = None,
+    transport: str = "auto",
     max_bytes: int = MAX_BYTES,
     max_records: int = MAX_RECORDS,
     retry: RetryPolicy | None = None,
@@ -69,6 +71,10 @@ def connect(
         models: Models to know from the start; others are learned when they are first used.
         require: The least durability class to accept: ``volatile``, ``local-1s``, ``local-sync``, ``replicated`` or
             ``majority``. With ``replicated`` on Redis, each commit waits until a replica has it.
+        transport: How requests reach a server: ``"auto"`` lets the store write on the driver's connections itself where
+            the driver's version, options and authentication are among those tested and nothing listens to the driver,
+            which costs a fraction of the time; ``"plain"`` demands public calls of the driver. See
+            ``store.guarantees.transport`` and ``transport_reason``.
         max_bytes: The largest document, in bytes, 1 to 8 MiB.
         max_records: The most records that one commit may write, 1 or more.
         retry: How calls that lose races are repeated.
@@ -92,7 +98,7 @@ def connect(
         ids=ids,
         require=require,
     )
-    store = Store(_backend(target, options["require"]).port(namespace), **options)
+    store = Store(_backend(target, options["require"], transport).port(namespace), **options)
     store.open()
     return store
 
@@ -103,6 +109,7 @@ def connect_async(
     namespace: str,
     models: Iterable[type[Resource]] = (),
     require: Durability | str | None = None,
+    transport: str = "auto",
     max_bytes: int = MAX_BYTES,
     max_records: int = MAX_RECORDS,
     retry: RetryPolicy | None = None,
@@ -120,16 +127,17 @@ def connect_async(
         ids=ids,
         require=require,
     )
-    return AsyncStore(_backend(target, options["require"]).async_port(namespace), **options)
+    return AsyncStore(_backend(target, options["require"], transport).async_port(namespace), **options)
 
 
-def inspect(target: Any, *, namespace: str, require: Durability | str | None = None) -> Report:
+def inspect(target: Any, *, namespace: str, require: Durability | str | None = None, transport: str = "auto") -> Report:
     """Look at a server and at a namespace on it, without writing; what ``emco-store doctor`` shows.
 
     Args:
         target: As for :func:`connect`.
         namespace: As for :func:`connect`.
         require: The least durability class that is fine.
+        transport: As for :func:`connect`.
 
     Raises:
         InvalidCall: An argument cannot be right.
@@ -138,7 +146,7 @@ def inspect(target: Any, *, namespace: str, require: Durability | str | None = N
     """
     _check_namespace(namespace)
     wanted = _durability(require)
-    backend = _backend(target, wanted)
+    backend = _backend(target, wanted, transport)
     if not isinstance(backend, Inspectable):
         raise NotSupported("This backend cannot look at its server.", hint="give it a method report(namespace).")
     return backend.report(namespace).requiring(wanted)
@@ -188,8 +196,15 @@ def _check_limit(name: str, value: Any, most: int | None) -> None:
         )
 
 
-def _backend(target: object, require: Durability | None) -> Backend:
+def _backend(target: object, require: Durability | None, transport: object) -> Backend:
+    wish = checked_transport(transport)
     if _is_backend(target):
+        if wish != "auto":
+            raise InvalidCall(
+                f"Cannot open this {type(target).__name__} with transport={wish!r}.",
+                why=["a backend object has its transport already"],
+                hint="give connect() a URL or a client, or the backend its own transport=.",
+            )
         return target
     if target == "memory://":
         return MemoryBackend()
@@ -206,11 +221,11 @@ def _backend(target: object, require: Durability | None) -> Backend:
     if origin in {"redis", "rediss", "unix"}:
         with _extra("redis"):
             from emco_store.backends.redis.backend import RedisBackend
-        return RedisBackend(target, replicas=1 if require is Durability.REPLICATED else 0)
+        return RedisBackend(target, replicas=1 if require is Durability.REPLICATED else 0, transport=wish)
     if origin in {"mongodb", "mongodb+srv", "pymongo", "motor"}:
         with _extra("mongo"):
             from emco_store.backends.mongo.backend import MongoBackend
-        return MongoBackend(target)
+        return MongoBackend(target, transport=wish)
     raise NotSupported(
         f"Cannot open {origin!r:.40}.",
         why=["there is no backend for it"],

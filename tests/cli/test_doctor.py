@@ -80,6 +80,11 @@ def fill(url):
             store.create(Patient(parent=ward, name=name))
 
 
+def value(report, name: str) -> str:
+    """Return what was found under a name."""
+    return next(finding["value"] for finding in report["findings"] if finding["name"] == name)
+
+
 def verdict(report, name):
     """Give the verdict of one finding."""
     return next(finding["verdict"] for finding in report["findings"] if finding["name"] == name)
@@ -104,6 +109,7 @@ def test_redis_is_well_and_its_records_are_counted(look, redis, redis_url):
     assert Exit.OK == code
     assert {"Ward": 1, "Patient": 2} == report["records"]
     assert redis.info("server")["redis_version"] in report["findings"][0]["value"]
+    assert value(report, "transport").startswith("fast: ")
 
 
 def test_redis_without_a_file_is_advised(look, redis, redis_url):
@@ -192,6 +198,15 @@ def test_mongo_is_well_and_its_records_are_counted(look, mongo_server):
     assert (Exit.OK, "majority") == (code, report["durability"])
     assert {"Patient": 2, "Ward": 1} == report["records"]
     assert mongo_server.version in report["findings"][0]["value"]
+    assert value(report, "transport").startswith("fast: ")
+
+
+def test_transport_and_its_reason_are_named(look, mongo_server):
+    """Whoever wonders why a store is slow sees that it uses public calls only, and why."""
+    _, report = look(f"{mongo_server.url}&compressors=zlib")
+
+    assert value(report, "transport").startswith("plain: ")
+    assert "compressors" in value(report, "transport")
 
 
 def test_mongo_without_an_index_must_be_changed(look, mongo, mongo_server):

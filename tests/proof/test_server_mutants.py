@@ -12,7 +12,8 @@ from pymongo import MongoClient, ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from emco_store import Store, connect
-from emco_store.backends.mongo import sending, sync_wire
+from emco_store.backends.mongo import sending
+from emco_store.backends.mongo.fast import sync
 from emco_store.backends.redis import sync as redis_sync
 from emco_store.backends.redis.backend import RedisBackend
 from emco_store.contracts.histories import serializability
@@ -72,7 +73,7 @@ def test_acknowledgement_by_the_primary_alone_is_caught_when_it_dies(tmp_path, m
         with connect(url, namespace="unconfirmed", models=[Journal]) as store, Recorder(tmp_path / "sound") as recorder:
             assert appended(store, recorder, 1)
         with monkeypatch.context() as patch:
-            patch.setattr(sync_wire, "MAJORITY", WriteConcern(1))
+            patch.setattr(sync, "MAJORITY", WriteConcern(1))
             acknowledged_by_one(url, members, tmp_path)
         primary_of(url, members)
         with connect(url, namespace="unconfirmed", models=[Journal]) as store, Recorder(tmp_path / "final") as recorder:

@@ -6,7 +6,7 @@ import bson
 import pytest
 from pymongo.errors import NotPrimaryError, OperationFailure
 
-from emco_store.backends.mongo.messages import answer, is_plain_success, message
+from emco_store.backends.mongo.fast.messages import answer, is_plain_success, message
 from emco_store.backends.mongo.sending import in_commands
 
 REPLIES = {

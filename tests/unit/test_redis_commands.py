@@ -194,4 +194,4 @@ def test_call_of_a_script_is_sent_as_its_words_say():
     """What is packed before and what is packed for a call make the same command as all of it at once."""
     head, rest = Names("n1").read, ("é", 7, b"\0\r\n")
 
-    assert pack(words("EVALSHA", "sha", head, rest)) == packed("EVALSHA", "sha", head, rest)
+    assert pack(words(("EVALSHA", "sha", head, rest))) == packed(("EVALSHA", "sha", head, rest))

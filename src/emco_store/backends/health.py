@@ -104,6 +104,11 @@ def durability_finding(found: Durability, *, hint: str = "") -> Finding:
     )  # fmt: skip
 
 
+def transport_finding(name: str, reason: str) -> Finding:
+    """Report how requests of a store reach the server, and why so."""
+    return Finding("transport", f"{name}: {reason}")
+
+
 @runtime_checkable
 class Inspectable(Protocol):
     """A backend that can look at its server."""

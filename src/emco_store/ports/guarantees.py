@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
-from emco_store.errors import Misconfigured
+from emco_store.errors import InvalidCall, Misconfigured
 
 
 class Durability(StrEnum):
@@ -40,12 +41,17 @@ class Guarantees:
         outcome_retention: For how long the outcome of a commit is remembered. ``resolve`` refuses a commit that began
             longer ago than half of it, so an outcome that was forgotten is never taken for a commit that did not
             happen.
+        transport: How requests reach the server: ``fast`` or ``plain`` (public calls of the driver only); empty where
+            there is no server.
+        transport_reason: Why it is that one.
     """
 
     backend: str
     isolation: str
     durability: Durability
     outcome_retention: timedelta = timedelta(hours=24)
+    transport: str = ""
+    transport_reason: str = ""
 
     def refuse_below(self, wanted: Durability | None) -> None:
         """Refuse a server that promises less than the caller demands.
@@ -60,3 +66,18 @@ class Guarantees:
                 hint="set the server up for it, use another backend, or ask for less.",
                 setting="require",
             )
+
+
+def checked_transport(wish: Any) -> str:
+    """Return how a caller wants requests to reach the server.
+
+    Raises:
+        InvalidCall: There is no such way.
+    """
+    if wish not in ("auto", "plain"):
+        raise InvalidCall(
+            f"Cannot open a store with transport={wish!r:.40}.",
+            why=["there is no such transport to ask for"],
+            hint="use 'auto', or 'plain' for public calls of the driver only.",
+        )
+    return str(wish)

@@ -10,14 +10,19 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from bson.timestamp import Timestamp
-from pymongo import timeout
 from pymongo.errors import OperationFailure
 from pymongo.read_preferences import ReadPreference
 
 from emco_store.backends.batcher import AsyncBatcher, Ticket
 from emco_store.backends.mongo import auditing, commands, judging
-from emco_store.backends.mongo.aio_wire import MAJORITY, SNAPSHOT, AsyncBundle, wire_to
-from emco_store.backends.mongo.documents import Document, decoded
+from emco_store.backends.mongo.aio_transport import (
+    MAJORITY,
+    SNAPSHOT,
+    AsyncPlainTransport,
+    AsyncTransaction,
+    AsyncTransport,
+)
+from emco_store.backends.mongo.documents import OURS, Document, decoded
 from emco_store.backends.mongo.errors import (
     DUPLICATE_KEY,
     Collided,
@@ -28,7 +33,6 @@ from emco_store.backends.mongo.errors import (
     shared_value,
     translated,
 )
-from emco_store.backends.mongo.messages import OURS
 from emco_store.backends.mongo.sending import Command, are_apart, in_commands, sending
 from emco_store.backends.mongo.server import guarantees
 from emco_store.core.flaws import FlawKind, next_place, read_place
@@ -79,11 +83,19 @@ class AsyncMongoPort(AsyncPortBase):
         database: The name of the database.
         namespace: The namespace.
         owned: Whether to close the client along with the port.
+        transport: The way to the collection of the namespace; by default the one of public calls.
         deadline_s: For how long one request may take, in seconds.
     """
 
     def __init__(
-        self, client: Any, database: str, namespace: str, *, owned: bool, deadline_s: float = DEADLINE_S
+        self,
+        client: Any,
+        database: str,
+        namespace: str,
+        *,
+        owned: bool,
+        transport: AsyncTransport | None = None,
+        deadline_s: float = DEADLINE_S,
     ) -> None:
         self._client = client
         self._admin = client.get_database("admin", codec_options=OURS)
@@ -96,7 +108,8 @@ class AsyncMongoPort(AsyncPortBase):
         )
         self._name = commands.collection(namespace)
         self._records = self._database.get_collection(self._name)
-        self._wire = wire_to(client, database, self._name, owned=owned)
+        self._transport = transport or AsyncPlainTransport(client, database, self._name, "the default of a port")
+        self._calls = self._transport.calls
         self._owned = owned
         self._deadline_s = deadline_s
         self._guarantees: Guarantees | None = None
@@ -107,13 +120,13 @@ class AsyncMongoPort(AsyncPortBase):
         """See :attr:`emco_store.ports.Port.guarantees`."""
         if self._guarantees is None:
             raise not_open()
-        return self._guarantees
+        return replace(self._guarantees, transport=self._transport.name, transport_reason=self._transport.reason)
 
     async def open(self) -> None:
         """See :meth:`emco_store.ports.Port.open`."""
         if self._guarantees is None:
             found = await self._perform(self._look)
-            await self._perform(self._wire.open)
+            await self._perform(self._transport.open)
             self._guarantees = found
 
     async def get(self, request: Get) -> Mapping[Key, Record]:
@@ -158,8 +171,10 @@ class AsyncMongoPort(AsyncPortBase):
         query, change = commands.settlement(request.txid)
 
         async def send(within_s: float) -> Outcome:
-            with timeout(within_s):
-                found = await self._records.find_one_and_update(query, change, upsert=True, return_document=True)
+            found: Document = await self._calls.within(
+                within_s,
+                lambda: self._records.find_one_and_update(query, change, upsert=True, return_document=True),
+            )
             return Outcome(found["o"])
 
         return await self._perform(send)
@@ -202,7 +217,8 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
-        await self._wire.close()
+        await self._transport.close()
+        await self._calls.close()
         if self._owned:
             await self._client.close()
 
@@ -282,20 +298,25 @@ class AsyncMongoPort(AsyncPortBase):
     async def _look(self, within_s: float) -> Guarantees:
         """See what the server is, and make the indexes."""
         # A time-out of ours counts in the place of the one that the client has for finding a server.
-        with timeout(min(within_s, self._client.options.server_selection_timeout)):
-            if not await self._client.is_primary:
-                raise Collided
-        with timeout(within_s):
-            hello = await self._admin.command("hello")
-            build = await self._admin.command("buildInfo")
-            found = guarantees(hello, build["version"])
-            create = {"createIndexes": self._name, "indexes": list(commands.INDEXES), "writeConcern": {"w": "majority"}}
-            try:
-                confirmed(await self._database.command(create))
-            except OperationFailure as problem:
-                if problem.code == DUPLICATE_KEY:
-                    raise shared_value(problem.details) from problem
-                raise
+        looking_s = min(within_s, self._client.options.server_selection_timeout)
+        if not await self._calls.within(looking_s, self._is_primary):
+            raise Collided
+        return await self._calls.within(within_s, self._set_up)
+
+    async def _is_primary(self) -> bool:
+        return bool(await self._client.is_primary)
+
+    async def _set_up(self) -> Guarantees:
+        hello = await self._admin.command("hello")
+        build = await self._admin.command("buildInfo")
+        found = guarantees(hello, build["version"])
+        create = {"createIndexes": self._name, "indexes": list(commands.INDEXES), "writeConcern": {"w": "majority"}}
+        try:
+            confirmed(await self._database.command(create))
+        except OperationFailure as problem:
+            if problem.code == DUPLICATE_KEY:
+                raise shared_value(problem.details) from problem
+            raise
         return found
 
     async def _ask(self, query: Document, limit: int, **options: Any) -> Sequence[Document]:
@@ -303,12 +324,13 @@ class AsyncMongoPort(AsyncPortBase):
         command = {"find": self._name, "filter": query, "limit": limit, "batchSize": limit, **options, **IN_ONE_MOMENT}
 
         async def send(within_s: float) -> Sequence[Document]:
-            cursor = (await self._wire.ask(command, within_s))["cursor"]
+            cursor = (await self._transport.ask(command, within_s))["cursor"]
             found: Sequence[Document] = cursor["firstBatch"]
             if cursor["id"]:  # more than what fits one reply
-                await self._wire.ask({"killCursors": self._name, "cursors": [cursor["id"]]}, within_s)
-                with timeout(within_s):
-                    found = await self._records.find(query, limit=limit, **options).to_list()
+                await self._transport.ask({"killCursors": self._name, "cursors": [cursor["id"]]}, within_s)
+                found = await self._calls.within(
+                    within_s, lambda: self._records.find(query, limit=limit, **options).to_list()
+                )
             return found
 
         return await self._perform(send)
@@ -317,8 +339,9 @@ class AsyncMongoPort(AsyncPortBase):
         """Give a part of all documents that a filter finds."""
 
         async def send(within_s: float) -> Sequence[Document]:
-            with timeout(within_s):
-                found: Sequence[Document] = await self._records.find(query, projection).to_list()
+            found: Sequence[Document] = await self._calls.within(
+                within_s, lambda: self._records.find(query, projection).to_list()
+            )
             return found
 
         return await self._perform(send)
@@ -326,69 +349,68 @@ class AsyncMongoPort(AsyncPortBase):
     async def _walk(self, position: str, limit: int) -> tuple[list[Document], str | None]:
         """Give the next documents of any kind, and the place of the last one where more may follow."""
 
-        async def send(within_s: float) -> tuple[list[Document], str | None]:
+        async def walk() -> tuple[list[Document], str | None]:
             least, greatest = auditing.bounds(position)
             documents: list[Document] = []
             size = 0
-            with timeout(within_s):
-                cursor = self._records.find(hint=[("_id", 1)], min=least, max=greatest, limit=limit + 1)
-                async for document in cursor:
-                    if auditing.position_of(document) == position:  # the bound belongs to what the server gives
-                        continue
-                    documents.append(document)
-                    size += auditing.size_of(document)
-                    if len(documents) == limit or size >= auditing.MAX_BYTES:
-                        await cursor.close()
-                        return documents, auditing.position_of(document)
+            cursor = self._records.find(hint=[("_id", 1)], min=least, max=greatest, limit=limit + 1)
+            async for document in cursor:
+                if auditing.position_of(document) == position:  # the bound belongs to what the server gives
+                    continue
+                documents.append(document)
+                size += auditing.size_of(document)
+                if len(documents) == limit or size >= auditing.MAX_BYTES:
+                    await cursor.close()
+                    return documents, auditing.position_of(document)
             return documents, None
 
-        return await self._perform(send)
+        return await self._perform(lambda within_s: self._calls.within(within_s, walk))
 
     async def _hello(self, within_s: float) -> Document:
-        with timeout(within_s):
-            found: Document = await self._admin.command("hello")
+        found: Document = await self._calls.within(within_s, lambda: self._admin.command("hello"))
         return found
 
     async def _indexes(self, within_s: float) -> Sequence[Any] | None:
         """List the indexes; None where the user may not."""
-        with timeout(within_s):
-            try:
-                reply = await self._database.command("listIndexes", self._name)
-            except OperationFailure as problem:
-                if problem.code == UNAUTHORIZED:
-                    return None
-                raise
+        try:
+            reply: Document = await self._calls.within(
+                within_s, lambda: self._database.command("listIndexes", self._name)
+            )
+        except OperationFailure as problem:
+            if problem.code == UNAUTHORIZED:
+                return None
+            raise
         found: Sequence[Any] = reply["cursor"]["firstBatch"]
         return found
 
     async def _mark(self, statements: Sequence[Document]) -> None:
         """Begin or end holds; each statement stands for itself."""
 
-        async def send(within_s: float) -> None:
-            with timeout(within_s):
-                for command in in_commands("update", statements):
-                    refused(await self._database.command({**command.on(self._name), "ordered": False}))
+        async def mark() -> None:
+            for command in in_commands("update", statements):
+                refused(await self._database.command({**command.on(self._name), "ordered": False}))
 
-        await self._perform(send)
+        await self._perform(lambda within_s: self._calls.within(within_s, mark))
 
     async def _write(self, commits: Sequence[Commit], within_s: float, *, optimistic: bool) -> bool:
         """Send one transaction; False when a precondition failed, so that nothing was written."""
         work = sending(commits, optimistic=optimistic)
-        async with self._wire.bundle(within_s) as bundle:
+        async with self._transport.transaction(within_s) as transaction:
             *before, last = work.begin()
             if work.goes_on:
-                now = await _sent(bundle, [*before, last])
+                now = await _sent(transaction, [*before, last])
                 if now is None:
                     return False
                 *before, last = work.finish(now.as_datetime())
-            if before and await _sent(bundle, before) is None:
+            if before and await _sent(transaction, before) is None:
                 return False
-            return await bundle.finish(last)
+            return await transaction.finish(last)
 
     async def _judge(self, commits: Sequence[Commit], within_s: float) -> list[Receipt | Refusal | None]:
         """Say what becomes of commits that are carried out in this order, by what is there now."""
-        with timeout(within_s):
-            found = await self._records.find(judging.evidence(commits), judging.SHOWN).to_list()
+        found: Sequence[Document] = await self._calls.within(
+            within_s, lambda: self._records.find(judging.evidence(commits), judging.SHOWN).to_list()
+        )
         if over := judging.removals(found):
             await self._mark(over)
         return judging.judge(commits, found)
@@ -399,11 +421,11 @@ class AsyncMongoPort(AsyncPortBase):
         return reply or Receipt(commit.txid)
 
 
-async def _sent(bundle: AsyncBundle, commands: Sequence[Command]) -> Timestamp | None:
+async def _sent(transaction: AsyncTransaction, commands: Sequence[Command]) -> Timestamp | None:
     """Send parts of a transaction; give the time on the server, or None where one found less than it must."""
     now: Timestamp | None = None
     for command in commands:
-        reply = await bundle.send(command)
+        reply = await transaction.send(command)
         if not is_whole(reply, command.total):
             return None
         now = reply["operationTime"]

@@ -7,13 +7,18 @@ from typing import Any
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.errors import ConfigurationError, PyMongoError
 
-from emco_store.backends.health import PROBE, Report
+from emco_store.backends.health import PROBE, Report, transport_finding
+from emco_store.backends.mongo.commands import collection
+from emco_store.backends.mongo.fast.aio import transport_to as async_transport_to
+from emco_store.backends.mongo.fast.sync import transport_to
 from emco_store.backends.mongo.motor import MotorPort
 from emco_store.backends.mongo.report import look
 from emco_store.backends.mongo.sync import MongoPort
+from emco_store.backends.mongo.sync_transport import Transport
 from emco_store.backends.mongo.task import TaskMongoPort
 from emco_store.errors import InvalidCall, Misconfigured
 from emco_store.ports import Get
+from emco_store.ports.guarantees import checked_transport
 
 DATABASE = "emco"
 """The database, unless the URL names one."""
@@ -26,16 +31,22 @@ class MongoBackend:
         target: A URL for PyMongo, handed over untouched; or a client, ``MongoClient`` for blocking stores,
             ``AsyncMongoClient`` or Motor's ``AsyncIOMotorClient`` for asyncio. A client stays open when the store is
             closed.
+        transport: ``auto`` to write on the driver's connections where that is allowed; ``plain`` for public calls of
+            PyMongo only.
+
+    Raises:
+        InvalidCall: ``transport`` is neither.
     """
 
-    def __init__(self, target: Any) -> None:
+    def __init__(self, target: Any, *, transport: str = "auto") -> None:
         self._target = target
+        self._transport = checked_transport(transport)
 
     def port(self, namespace: str) -> MongoPort:
         """Make the port of one namespace for blocking use."""
         client = self._client(MongoClient)
         try:
-            return MongoPort(client, _database(client), namespace, owned=self._owned)
+            return self._port(client, _database(client), namespace)
         except Misconfigured:
             if self._owned:  # it has begun to look for the servers
                 client.close()
@@ -45,9 +56,11 @@ class MongoBackend:
         """Make the port of one namespace for asyncio."""
         behind = getattr(self._target, "delegate", None) if _is_motor(self._target) else None
         if isinstance(behind, MongoClient):
-            return MotorPort(MongoPort(behind, _database(behind), namespace, owned=False))
+            return MotorPort(self._port(behind, _database(behind), namespace))
         client = self._client(AsyncMongoClient)
-        return TaskMongoPort(client, _database(client), namespace, owned=self._owned)
+        database = _database(client)
+        transport = async_transport_to(client, database, collection(namespace), owned=self._owned, wish=self._transport)
+        return TaskMongoPort(client, database, namespace, owned=self._owned, transport=transport)
 
     def report(self, namespace: str) -> Report:
         """Look at the server and at a namespace; writes nothing."""
@@ -57,8 +70,13 @@ class MongoBackend:
         client = self._client(MongoClient, **impatient)
         try:
             database = _database(client)
-            port = MongoPort(client, database, namespace, owned=False)
-            return look(client, database, namespace, lambda: port.ask(Get((PROBE,))))
+            transport = self._transport_to(client, database, namespace)
+            port = MongoPort(client, database, namespace, owned=False, transport=transport)
+            found = transport_finding(transport.name, transport.reason)
+            try:
+                return look(client, database, namespace, lambda: port.ask(Get((PROBE,))), transport=found)
+            finally:
+                port.close()
         finally:
             if self._owned:
                 client.close()
@@ -66,6 +84,13 @@ class MongoBackend:
     @property
     def _owned(self) -> bool:
         return isinstance(self._target, str)
+
+    def _port(self, client: Any, database: str, namespace: str) -> MongoPort:
+        transport = self._transport_to(client, database, namespace)
+        return MongoPort(client, database, namespace, owned=self._owned, transport=transport)
+
+    def _transport_to(self, client: Any, database: str, namespace: str) -> Transport:
+        return transport_to(client, database, collection(namespace), owned=self._owned, wish=self._transport)
 
     def _client(self, kind: Any, **options: Any) -> Any:
         if not self._owned:

@@ -17,6 +17,8 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, cast
 
+from bson.codec_options import CodecOptions
+
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge, Record, Seal, Stamp, read_edges, write_edges
 from emco_store.core.rules import Rule
@@ -31,6 +33,8 @@ IS_OVER: Mapping[str, Any] = {"$not": [{"$gt": ["$k.t", "$$NOW"]}]}
 _UNREADABLE_AT = ("unreadable",)
 _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999
 Document = dict[str, Any]
+OURS = CodecOptions[Document](unicode_decode_error_handler="replace")
+"""How documents are read, whatever the client says; the rules find broken text."""
 
 
 def outcome_id(txid: str) -> str:

@@ -16,6 +16,9 @@ DUPLICATE_KEY = 11000
 IMMUTABLE_FIELD = 66
 """What a statement fails with that had to find its document, and did not."""
 MAX_TIME_EXPIRED = 50
+NO_SUCH_TRANSACTION = 251
+REAUTHENTICATE = 391
+"""The server wants the client to authenticate again; it has executed nothing."""
 TRANSIENT = frozenset(
     {
         # Two of us met, or the server had to end what it was doing.
@@ -25,13 +28,14 @@ TRANSIENT = frozenset(
         175,  # QueryPlanKilled
         239,  # SnapshotTooOld
         246,  # SnapshotUnavailable
-        251,  # NoSuchTransaction
+        NO_SUCH_TRANSACTION,
         262,  # ExceededTimeLimit
         276,  # IndexBuildAborted
         285,  # IndexBuildAlreadyInProgress
         290,  # TransactionExceededLifetimeLimitSeconds
         355,  # InterruptedDueToStorageChange
         365,  # TemporarilyUnavailable, for want of cache
+        REAUTHENTICATE,
         11601,  # Interrupted
         DUPLICATE_KEY,  # of two that upsert the same, one comes too late and finds the other's on its next try
         # The primary is moving, or a member is starting or ending. Most of them PyMongo tells as NotPrimaryError.

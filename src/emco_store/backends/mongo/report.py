@@ -22,7 +22,7 @@ _LONG_S = 10
 _CANNOT_ANSWER = frozenset({"Unknown", "RSGhost"})
 
 
-def look(client: Any, database: str, namespace: str, read: Callable[[], object]) -> Report:
+def look(client: Any, database: str, namespace: str, read: Callable[[], object], *, transport: Finding) -> Report:
     """Look at the server behind a client, and at a namespace.
 
     Args:
@@ -30,6 +30,7 @@ def look(client: Any, database: str, namespace: str, read: Callable[[], object])
         database: The name of the database.
         namespace: The namespace.
         read: Performs one read, as a store does.
+        transport: How that read reaches the server.
     """
     try:
         with translated():
@@ -40,7 +41,7 @@ def look(client: Any, database: str, namespace: str, read: Callable[[], object])
             findings += refusals
             findings.append(latency("ping", lambda: client.admin.command("ping")))
             if durability is not None:
-                findings += [latency("read", read), *_settings(client)]
+                findings += [transport, latency("read", read), *_settings(client)]
             collection = client[database][commands.collection(namespace)]
             findings.append(_indexes(collection))
             return Report("mongodb", tuple(findings), _records(collection), durability=durability)

@@ -11,13 +11,12 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from bson.timestamp import Timestamp
-from pymongo import timeout
 from pymongo.errors import OperationFailure
 from pymongo.read_preferences import ReadPreference
 
 from emco_store.backends.batcher import Batcher, Ticket
 from emco_store.backends.mongo import auditing, commands, judging
-from emco_store.backends.mongo.documents import Document, decoded
+from emco_store.backends.mongo.documents import OURS, Document, decoded
 from emco_store.backends.mongo.errors import (
     DUPLICATE_KEY,
     Collided,
@@ -28,10 +27,15 @@ from emco_store.backends.mongo.errors import (
     shared_value,
     translated,
 )
-from emco_store.backends.mongo.messages import OURS
 from emco_store.backends.mongo.sending import Command, are_apart, in_commands, sending
 from emco_store.backends.mongo.server import guarantees
-from emco_store.backends.mongo.sync_wire import MAJORITY, SNAPSHOT, Bundle, wire_to
+from emco_store.backends.mongo.sync_transport import (
+    MAJORITY,
+    SNAPSHOT,
+    PlainTransport,
+    Transaction,
+    Transport,
+)
 from emco_store.core.flaws import FlawKind, next_place, read_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
@@ -80,11 +84,19 @@ class MongoPort(PortBase):
         database: The name of the database.
         namespace: The namespace.
         owned: Whether to close the client along with the port.
+        transport: The way to the collection of the namespace; by default the one of public calls.
         deadline_s: For how long one request may take, in seconds.
     """
 
     def __init__(
-        self, client: Any, database: str, namespace: str, *, owned: bool, deadline_s: float = DEADLINE_S
+        self,
+        client: Any,
+        database: str,
+        namespace: str,
+        *,
+        owned: bool,
+        transport: Transport | None = None,
+        deadline_s: float = DEADLINE_S,
     ) -> None:
         self._client = client
         self._admin = client.get_database("admin", codec_options=OURS)
@@ -97,7 +109,8 @@ class MongoPort(PortBase):
         )
         self._name = commands.collection(namespace)
         self._records = self._database.get_collection(self._name)
-        self._wire = wire_to(client, database, self._name, owned=owned)
+        self._transport = transport or PlainTransport(client, database, self._name, "the default of a port")
+        self._calls = self._transport.calls
         self._owned = owned
         self._deadline_s = deadline_s
         self._guarantees: Guarantees | None = None
@@ -108,13 +121,13 @@ class MongoPort(PortBase):
         """See :attr:`emco_store.ports.Port.guarantees`."""
         if self._guarantees is None:
             raise not_open()
-        return self._guarantees
+        return replace(self._guarantees, transport=self._transport.name, transport_reason=self._transport.reason)
 
     def open(self) -> None:
         """See :meth:`emco_store.ports.Port.open`."""
         if self._guarantees is None:
             found = self._perform(self._look)
-            self._perform(self._wire.open)
+            self._perform(self._transport.open)
             self._guarantees = found
 
     def get(self, request: Get) -> Mapping[Key, Record]:
@@ -159,8 +172,10 @@ class MongoPort(PortBase):
         query, change = commands.settlement(request.txid)
 
         def send(within_s: float) -> Outcome:
-            with timeout(within_s):
-                found = self._records.find_one_and_update(query, change, upsert=True, return_document=True)
+            found: Document = self._calls.within(
+                within_s,
+                lambda: self._records.find_one_and_update(query, change, upsert=True, return_document=True),
+            )
             return Outcome(found["o"])
 
         return self._perform(send)
@@ -203,7 +218,8 @@ class MongoPort(PortBase):
 
     def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
-        self._wire.close()
+        self._transport.close()
+        self._calls.close()
         if self._owned:
             self._client.close()
 
@@ -283,20 +299,25 @@ class MongoPort(PortBase):
     def _look(self, within_s: float) -> Guarantees:
         """See what the server is, and make the indexes."""
         # A time-out of ours counts in the place of the one that the client has for finding a server.
-        with timeout(min(within_s, self._client.options.server_selection_timeout)):
-            if not self._client.is_primary:
-                raise Collided
-        with timeout(within_s):
-            hello = self._admin.command("hello")
-            build = self._admin.command("buildInfo")
-            found = guarantees(hello, build["version"])
-            create = {"createIndexes": self._name, "indexes": list(commands.INDEXES), "writeConcern": {"w": "majority"}}
-            try:
-                confirmed(self._database.command(create))
-            except OperationFailure as problem:
-                if problem.code == DUPLICATE_KEY:
-                    raise shared_value(problem.details) from problem
-                raise
+        looking_s = min(within_s, self._client.options.server_selection_timeout)
+        if not self._calls.within(looking_s, self._is_primary):
+            raise Collided
+        return self._calls.within(within_s, self._set_up)
+
+    def _is_primary(self) -> bool:
+        return bool(self._client.is_primary)
+
+    def _set_up(self) -> Guarantees:
+        hello = self._admin.command("hello")
+        build = self._admin.command("buildInfo")
+        found = guarantees(hello, build["version"])
+        create = {"createIndexes": self._name, "indexes": list(commands.INDEXES), "writeConcern": {"w": "majority"}}
+        try:
+            confirmed(self._database.command(create))
+        except OperationFailure as problem:
+            if problem.code == DUPLICATE_KEY:
+                raise shared_value(problem.details) from problem
+            raise
         return found
 
     def _ask(self, query: Document, limit: int, **options: Any) -> Sequence[Document]:
@@ -304,12 +325,13 @@ class MongoPort(PortBase):
         command = {"find": self._name, "filter": query, "limit": limit, "batchSize": limit, **options, **IN_ONE_MOMENT}
 
         def send(within_s: float) -> Sequence[Document]:
-            cursor = self._wire.ask(command, within_s)["cursor"]
+            cursor = self._transport.ask(command, within_s)["cursor"]
             found: Sequence[Document] = cursor["firstBatch"]
             if cursor["id"]:  # more than what fits one reply
-                self._wire.ask({"killCursors": self._name, "cursors": [cursor["id"]]}, within_s)
-                with timeout(within_s):
-                    found = self._records.find(query, limit=limit, **options).to_list()
+                self._transport.ask({"killCursors": self._name, "cursors": [cursor["id"]]}, within_s)
+                found = self._calls.within(
+                    within_s, lambda: self._records.find(query, limit=limit, **options).to_list()
+                )
             return found
 
         return self._perform(send)
@@ -318,8 +340,9 @@ class MongoPort(PortBase):
         """Give a part of all documents that a filter finds."""
 
         def send(within_s: float) -> Sequence[Document]:
-            with timeout(within_s):
-                found: Sequence[Document] = self._records.find(query, projection).to_list()
+            found: Sequence[Document] = self._calls.within(
+                within_s, lambda: self._records.find(query, projection).to_list()
+            )
             return found
 
         return self._perform(send)
@@ -327,69 +350,66 @@ class MongoPort(PortBase):
     def _walk(self, position: str, limit: int) -> tuple[list[Document], str | None]:
         """Give the next documents of any kind, and the place of the last one where more may follow."""
 
-        def send(within_s: float) -> tuple[list[Document], str | None]:
+        def walk() -> tuple[list[Document], str | None]:
             least, greatest = auditing.bounds(position)
             documents: list[Document] = []
             size = 0
-            with timeout(within_s):
-                cursor = self._records.find(hint=[("_id", 1)], min=least, max=greatest, limit=limit + 1)
-                for document in cursor:
-                    if auditing.position_of(document) == position:  # the bound belongs to what the server gives
-                        continue
-                    documents.append(document)
-                    size += auditing.size_of(document)
-                    if len(documents) == limit or size >= auditing.MAX_BYTES:
-                        cursor.close()
-                        return documents, auditing.position_of(document)
+            cursor = self._records.find(hint=[("_id", 1)], min=least, max=greatest, limit=limit + 1)
+            for document in cursor:
+                if auditing.position_of(document) == position:  # the bound belongs to what the server gives
+                    continue
+                documents.append(document)
+                size += auditing.size_of(document)
+                if len(documents) == limit or size >= auditing.MAX_BYTES:
+                    cursor.close()
+                    return documents, auditing.position_of(document)
             return documents, None
 
-        return self._perform(send)
+        return self._perform(lambda within_s: self._calls.within(within_s, walk))
 
     def _hello(self, within_s: float) -> Document:
-        with timeout(within_s):
-            found: Document = self._admin.command("hello")
+        found: Document = self._calls.within(within_s, lambda: self._admin.command("hello"))
         return found
 
     def _indexes(self, within_s: float) -> Sequence[Any] | None:
         """List the indexes; None where the user may not."""
-        with timeout(within_s):
-            try:
-                reply = self._database.command("listIndexes", self._name)
-            except OperationFailure as problem:
-                if problem.code == UNAUTHORIZED:
-                    return None
-                raise
+        try:
+            reply: Document = self._calls.within(within_s, lambda: self._database.command("listIndexes", self._name))
+        except OperationFailure as problem:
+            if problem.code == UNAUTHORIZED:
+                return None
+            raise
         found: Sequence[Any] = reply["cursor"]["firstBatch"]
         return found
 
     def _mark(self, statements: Sequence[Document]) -> None:
         """Begin or end holds; each statement stands for itself."""
 
-        def send(within_s: float) -> None:
-            with timeout(within_s):
-                for command in in_commands("update", statements):
-                    refused(self._database.command({**command.on(self._name), "ordered": False}))
+        def mark() -> None:
+            for command in in_commands("update", statements):
+                refused(self._database.command({**command.on(self._name), "ordered": False}))
 
-        self._perform(send)
+        self._perform(lambda within_s: self._calls.within(within_s, mark))
 
     def _write(self, commits: Sequence[Commit], within_s: float, *, optimistic: bool) -> bool:
         """Send one transaction; False when a precondition failed, so that nothing was written."""
         work = sending(commits, optimistic=optimistic)
-        with self._wire.bundle(within_s) as bundle:
+        with self._transport.transaction(within_s) as transaction:
             *before, last = work.begin()
             if work.goes_on:
-                now = _sent(bundle, [*before, last])
+                now = _sent(transaction, [*before, last])
                 if now is None:
                     return False
                 *before, last = work.finish(now.as_datetime())
-            if before and _sent(bundle, before) is None:
+            if before and _sent(transaction, before) is None:
                 return False
-            return bundle.finish(last)
+            return transaction.finish(last)
 
     def _judge(self, commits: Sequence[Commit], within_s: float) -> list[Receipt | Refusal | None]:
         """Say what becomes of commits that are carried out in this order, by what is there now."""
-        with timeout(within_s):
-            found = self._records.find(judging.evidence(commits), judging.SHOWN).to_list()
+        found: Sequence[Document] = self._calls.within(
+            within_s, lambda: self._records.find(judging.evidence(commits), judging.SHOWN).to_list()
+        )
         if over := judging.removals(found):
             self._mark(over)
         return judging.judge(commits, found)
@@ -400,11 +420,11 @@ class MongoPort(PortBase):
         return reply or Receipt(commit.txid)
 
 
-def _sent(bundle: Bundle, commands: Sequence[Command]) -> Timestamp | None:
+def _sent(transaction: Transaction, commands: Sequence[Command]) -> Timestamp | None:
     """Send parts of a transaction; give the time on the server, or None where one found less than it must."""
     now: Timestamp | None = None
     for command in commands:
-        reply = bundle.send(command)
+        reply = transaction.send(command)
         if not is_whole(reply, command.total):
             return None
         now = reply["operationTime"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import cycle
 from typing import Any
 
@@ -11,10 +12,10 @@ from redis import exceptions
 
 from emco_store.backends.batcher import AsyncBatcher, Ticket
 from emco_store.backends.redis import auditing, commands
-from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Head, Names, Rest, Script
+from emco_store.backends.redis.aio_transport import AsyncPlainTransport, AsyncTransport
+from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Head, Names, Rest, Script, words
 from emco_store.backends.redis.errors import lost, translated
 from emco_store.backends.redis.server import judge
-from emco_store.backends.redis.wire import AsyncWire
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.ports import (
@@ -56,17 +57,26 @@ class AsyncRedisPort(AsyncPortBase):
         namespace: The namespace.
         owned: Whether to close the client along with the port.
         replicas: How many replicas must have a commit before it is acknowledged.
+        transport: The way to the server; by default the one of public calls.
     """
 
-    def __init__(self, client: Any, namespace: str, *, owned: bool, replicas: int = 0) -> None:
+    def __init__(
+        self,
+        client: Any,
+        namespace: str,
+        *,
+        owned: bool,
+        replicas: int = 0,
+        transport: AsyncTransport | None = None,
+    ) -> None:
         self._client = client
         self._replicas = replicas
         self._names = Names(namespace)
         self._owned = owned
         self._scripts = SCRIPTS
-        # Others may have extended a client that was given, and its pool may have just one connection.
-        self._wire = AsyncWire(client, is_direct=not replicas) if owned else None
-        self._written = commands.packed if owned else commands.words
+        self._plain = AsyncPlainTransport(client, "the default of a port")
+        self._transport = transport or self._plain
+        # A client that was given may have just one connection.
         lanes = LANES if owned else 1
         self._batchers = cycle([AsyncBatcher[Any, Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
         self._guarantees: Guarantees | None = None
@@ -76,7 +86,7 @@ class AsyncRedisPort(AsyncPortBase):
         """See :attr:`emco_store.ports.Port.guarantees`."""
         if self._guarantees is None:
             raise not_open()
-        return self._guarantees
+        return replace(self._guarantees, transport=self._transport.name, transport_reason=self._transport.reason)
 
     async def open(self) -> None:
         """See :meth:`emco_store.ports.Port.open`."""
@@ -161,8 +171,8 @@ class AsyncRedisPort(AsyncPortBase):
 
     async def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
-        if self._wire is not None:
-            await self._wire.close()
+        await self._transport.close()
+        if self._owned:
             with suppress(Unreachable), translated():  # what cannot be closed is gone
                 await self._client.aclose()
 
@@ -184,25 +194,23 @@ class AsyncRedisPort(AsyncPortBase):
             script: The script.
             head: The keys that it declares.
             rest: Its other keys and its arguments.
-            send: How to send a command, if not by itself.
+            send: How to send a request, if not by itself.
         """
         go = send or self._alone
         try:
-            return await go(self._written("EVALSHA", script.sha, head, rest))
+            return await go(("EVALSHA", script.sha, head, rest))
         except exceptions.NoScriptError:
-            return await go(self._written("EVAL", script.text, head, rest))
+            return await go(("EVAL", script.text, head, rest))
 
-    async def _alone(self, command: Any) -> Any:
-        """Send a command by itself."""
-        if self._wire is None:
-            return await self._client.execute_command(*command)
-        return await self._wire.ask(command)
+    async def _alone(self, request: Any) -> Any:
+        """Send a request by itself."""
+        return await self._transport.ask(request)
 
-    async def _together(self, command: Any) -> Any:
-        """Send a command along with those that come while another is on its way."""
-        if self._is_cluster or (self._wire is not None and self._wire.is_direct):
-            return await self._alone(command)
-        ticket: Ticket[Any, Any] = Ticket(command)
+    async def _together(self, request: Any) -> Any:
+        """Send a request along with those that come while another is on its way, where that costs less."""
+        if self._transport.is_direct and not self._replicas:
+            return await self._alone(request)
+        ticket: Ticket[Any, Any] = Ticket(request)
         batcher = next(self._batchers)
         if await batcher.wait_turn(ticket):
             group = batcher.take(ticket)
@@ -214,35 +222,29 @@ class AsyncRedisPort(AsyncPortBase):
             raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
         return ticket.outcome()
 
-    async def _replicated(self, command: Any) -> Any:
-        """Send a command; where commits wait for replicas, wait until they have what it wrote."""
+    async def _replicated(self, request: Any) -> Any:
+        """Send a request; where commits wait for replicas, wait until they have what it wrote."""
         if not self._replicas:
-            return await self._alone(command)
-        (reply,) = await self._pipe([command])
+            return await self._alone(request)
+        (reply,) = await self._pipe([request])
         if isinstance(reply, Exception):
             raise reply
         return reply
 
     async def _pipe(self, requests: Sequence[Any]) -> Sequence[Any]:
-        """Send commands at once, and give the reply or the problem of each."""
+        """Send requests at once, and return the reply or the problem of each."""
         if not self._replicas:
             return await self._exchange(requests)
         waited = commands.waited(self._replicas, WAIT_MS)
-        replies = await self._exchange([*requests, waited if self._wire is None else commands.pack(waited)])
+        replies = await self._plain.exchange([*map(words, requests), waited])
         return commands.replicated(replies[:-1], replies[-1], self._replicas)
 
     async def _exchange(self, requests: Sequence[Any]) -> list[Any]:
-        """Send commands over one connection, and nothing of others between them."""
-        if self._wire is not None:
-            return await self._wire.exchange(b"".join(requests), len(requests))
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for request in requests:
-                pipeline.execute_command(*request)
-            replies: list[Any] = await pipeline.execute(raise_on_error=False)
-        return replies
+        """Send requests over one connection, and nothing of others between them."""
+        return await self._plain.exchange([*map(words, requests)])
 
     async def _carry_out(self, group: Sequence[Ticket[Any, Any]]) -> None:
-        """Send the commands of a group at once, and give each its own reply."""
+        """Send the requests of a group at once, and give each its own reply."""
         try:
             if len(group) == 1 and not self._replicas:
                 group[0].answer(await self._alone(group[0].request))

@@ -12,12 +12,15 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from emco_store.backends.health import PROBE, Report
+from emco_store.backends.health import PROBE, Report, transport_finding
+from emco_store.backends.redis.fast.multiplexed import transport_to as async_transport_to
+from emco_store.backends.redis.fast.pinned import transport_to
 from emco_store.backends.redis.report import look
 from emco_store.backends.redis.sync import RedisPort
 from emco_store.backends.redis.task import TaskRedisPort
 from emco_store.errors import InvalidCall, Misconfigured
 from emco_store.ports import Get
+from emco_store.ports.guarantees import checked_transport
 
 SOCKET_TIMEOUT_S = 5.0
 """Seconds to wait for a connection or a reply, unless the URL or the client says otherwise."""
@@ -37,12 +40,14 @@ class RedisBackend:
         replicas: How many replicas must have a commit before it is acknowledged; from 1 on, the durability class is
             ``replicated``. Each commit then waits for them, up to 2 seconds, and ends in ``UnknownOutcome`` where too
             few answer. Not for clusters.
+        transport: ``auto`` to write on the connections of the store's own client where that is allowed; ``plain`` for
+            public calls of redis-py only.
 
     Raises:
-        InvalidCall: ``replicas`` is no number of 0 or more.
+        InvalidCall: ``replicas`` is no number of 0 or more, or ``transport`` is neither.
     """
 
-    def __init__(self, target: Any, *, replicas: int = 0) -> None:
+    def __init__(self, target: Any, *, replicas: int = 0, transport: str = "auto") -> None:
         if type(replicas) is not int or replicas < 0:
             raise InvalidCall(
                 f"Cannot wait for replicas={replicas!r:.40}.",
@@ -51,24 +56,32 @@ class RedisBackend:
             )
         self._target = target
         self._replicas = replicas
+        self._transport = checked_transport(transport)
 
     def port(self, namespace: str) -> RedisPort:
         """Make the port of one namespace for blocking use."""
-        return RedisPort(
-            self._client(_BLOCKING, Retry(NoBackoff(), 0)), namespace, owned=self._owned, replicas=self._replicas
-        )
+        return self._port(self._client(_BLOCKING, Retry(NoBackoff(), 0)), namespace)
 
     def async_port(self, namespace: str) -> TaskRedisPort:
         """Make the port of one namespace for asyncio."""
         retry = AsyncRetry(NoBackoff(), 0)
-        return TaskRedisPort(self._client(_ASYNCIO, retry), namespace, owned=self._owned, replicas=self._replicas)
+        client = self._client(_ASYNCIO, retry)
+        transport = async_transport_to(client, owned=self._owned, wish=self._transport)
+        return TaskRedisPort(client, namespace, owned=self._owned, replicas=self._replicas, transport=transport)
 
     def report(self, namespace: str) -> Report:
         """Look at the server and at a namespace; writes nothing."""
         client = self._client(_BLOCKING, Retry(NoBackoff(), 0))
         try:
-            port = RedisPort(client, namespace, owned=False)
-            return look(client, namespace, lambda: port.ask(Get((PROBE,))), replicas=self._replicas)
+            transport = transport_to(client, owned=self._owned, wish=self._transport)
+            port = RedisPort(client, namespace, owned=False, transport=transport)
+            found = transport_finding(transport.name, transport.reason)
+            try:
+                return look(
+                    client, namespace, lambda: port.ask(Get((PROBE,))), transport=found, replicas=self._replicas
+                )
+            finally:
+                port.close()
         finally:
             if self._owned:
                 client.close()
@@ -76,6 +89,10 @@ class RedisBackend:
     @property
     def _owned(self) -> bool:
         return isinstance(self._target, str)
+
+    def _port(self, client: Any, namespace: str) -> RedisPort:
+        transport = transport_to(client, owned=self._owned, wish=self._transport)
+        return RedisPort(client, namespace, owned=self._owned, replicas=self._replicas, transport=transport)
 
     def _client(self, kinds: tuple[type, ...], retry: Any) -> Any:
         client = self._target

@@ -156,15 +156,19 @@ Head = tuple[str | int, ...]
 """How many keys a script declares, and those that are always the same."""
 Rest = Sequence[str | bytes | int]
 """Its other keys and its arguments."""
+Request = tuple[str, str, Head, Rest]
+"""The call of a script: ``EVALSHA`` or ``EVAL``, its digest or text, and what it is called with."""
 
 
-def words(verb: str, script: str, head: Head, rest: Rest) -> Rest:
+def words(request: Request) -> Rest:
     """Write the call of a script as the arguments of a client."""
+    verb, script, head, rest = request
     return (verb, script, *head, *rest)
 
 
-def packed(verb: str, script: str, head: Head, rest: Rest) -> bytes:
-    """Write the call of a script as it goes to the server."""
+def packed(request: Request) -> bytes:
+    """Write the call of a script as it is sent to the server."""
+    verb, script, head, rest = request
     count, first = _packed_head(verb, script, head)
     more = pack(rest)
     return b"*%d\r\n%b%b" % (count + len(rest), first, more[more.index(b"\n") + 1 :])
@@ -177,9 +181,9 @@ def _packed_head(verb: str, script: str, head: Head) -> tuple[int, bytes]:
     return len(words), line[line.index(b"\n") + 1 :]
 
 
-def pack(words: Rest) -> bytes:
+def pack(command: Rest) -> bytes:
     """Write a command as it goes to the server."""
-    args: tuple[Any, ...] = tuple(words)
+    args: tuple[Any, ...] = tuple(command)
     sent: bytes = pack_command(args)  # pyright: ignore[reportUnknownVariableType]  # see its import
     return sent  # pyright: ignore[reportUnknownVariableType]
 

@@ -25,13 +25,14 @@ _SAFER = {
 _NEARLY_FULL = 0.8
 
 
-def look(client: Any, namespace: str, read: Callable[[], object], *, replicas: int = 0) -> Report:
+def look(client: Any, namespace: str, read: Callable[[], object], *, transport: Finding, replicas: int = 0) -> Report:
     """Look at the server behind a client, and at a namespace.
 
     Args:
         client: A blocking client of redis-py.
         namespace: The namespace.
         read: Performs one read, as a store does.
+        transport: How that read reaches the server.
         replicas: How many replicas commits are to wait for.
     """
     try:
@@ -43,7 +44,7 @@ def look(client: Any, namespace: str, read: Callable[[], object], *, replicas: i
             findings += refusals
             findings += _ping(client)
             if durability is not None:
-                findings.append(latency("read", read))
+                findings += [transport, latency("read", read)]
             findings.append(_keys(client, Names(namespace)))
             return Report("redis", tuple(findings), _records(client, Names(namespace)), durability=durability)
     except Unreachable as problem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import cycle
 from typing import Any
 
@@ -12,10 +13,10 @@ from redis import exceptions
 
 from emco_store.backends.batcher import Batcher, Ticket
 from emco_store.backends.redis import auditing, commands
-from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Head, Names, Rest, Script
+from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Head, Names, Rest, Script, words
 from emco_store.backends.redis.errors import lost, translated
 from emco_store.backends.redis.server import judge
-from emco_store.backends.redis.wire import Wire
+from emco_store.backends.redis.sync_transport import PlainTransport, Transport
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.ports import (
@@ -57,17 +58,26 @@ class RedisPort(PortBase):
         namespace: The namespace.
         owned: Whether to close the client along with the port.
         replicas: How many replicas must have a commit before it is acknowledged.
+        transport: The way to the server; by default the one of public calls.
     """
 
-    def __init__(self, client: Any, namespace: str, *, owned: bool, replicas: int = 0) -> None:
+    def __init__(
+        self,
+        client: Any,
+        namespace: str,
+        *,
+        owned: bool,
+        replicas: int = 0,
+        transport: Transport | None = None,
+    ) -> None:
         self._client = client
         self._replicas = replicas
         self._names = Names(namespace)
         self._owned = owned
         self._scripts = SCRIPTS
-        # Others may have extended a client that was given, and its pool may have just one connection.
-        self._wire = Wire(client, is_direct=not replicas) if owned else None
-        self._written = commands.packed if owned else commands.words
+        self._plain = PlainTransport(client, "the default of a port")
+        self._transport = transport or self._plain
+        # A client that was given may have just one connection.
         lanes = LANES if owned else 1
         self._batchers = cycle([Batcher[Any, Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
         self._guarantees: Guarantees | None = None
@@ -77,7 +87,7 @@ class RedisPort(PortBase):
         """See :attr:`emco_store.ports.Port.guarantees`."""
         if self._guarantees is None:
             raise not_open()
-        return self._guarantees
+        return replace(self._guarantees, transport=self._transport.name, transport_reason=self._transport.reason)
 
     def open(self) -> None:
         """See :meth:`emco_store.ports.Port.open`."""
@@ -162,8 +172,8 @@ class RedisPort(PortBase):
 
     def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
-        if self._wire is not None:
-            self._wire.close()
+        self._transport.close()
+        if self._owned:
             with suppress(Unreachable), translated():  # what cannot be closed is gone
                 self._client.close()
 
@@ -185,25 +195,23 @@ class RedisPort(PortBase):
             script: The script.
             head: The keys that it declares.
             rest: Its other keys and its arguments.
-            send: How to send a command, if not by itself.
+            send: How to send a request, if not by itself.
         """
         go = send or self._alone
         try:
-            return go(self._written("EVALSHA", script.sha, head, rest))
+            return go(("EVALSHA", script.sha, head, rest))
         except exceptions.NoScriptError:
-            return go(self._written("EVAL", script.text, head, rest))
+            return go(("EVAL", script.text, head, rest))
 
-    def _alone(self, command: Any) -> Any:
-        """Send a command by itself."""
-        if self._wire is None:
-            return self._client.execute_command(*command)
-        return self._wire.ask(command)
+    def _alone(self, request: Any) -> Any:
+        """Send a request by itself."""
+        return self._transport.ask(request)
 
-    def _together(self, command: Any) -> Any:
-        """Send a command along with those that come while another is on its way."""
-        if self._is_cluster or (self._wire is not None and self._wire.is_direct):
-            return self._alone(command)
-        ticket: Ticket[Any, Any] = Ticket(command)
+    def _together(self, request: Any) -> Any:
+        """Send a request along with those that come while another is on its way, where that costs less."""
+        if self._transport.is_direct and not self._replicas:
+            return self._alone(request)
+        ticket: Ticket[Any, Any] = Ticket(request)
         batcher = next(self._batchers)
         if batcher.wait_turn(ticket):
             group = batcher.take(ticket)
@@ -215,35 +223,29 @@ class RedisPort(PortBase):
             raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
         return ticket.outcome()
 
-    def _replicated(self, command: Any) -> Any:
-        """Send a command; where commits wait for replicas, wait until they have what it wrote."""
+    def _replicated(self, request: Any) -> Any:
+        """Send a request; where commits wait for replicas, wait until they have what it wrote."""
         if not self._replicas:
-            return self._alone(command)
-        (reply,) = self._pipe([command])
+            return self._alone(request)
+        (reply,) = self._pipe([request])
         if isinstance(reply, Exception):
             raise reply
         return reply
 
     def _pipe(self, requests: Sequence[Any]) -> Sequence[Any]:
-        """Send commands at once, and give the reply or the problem of each."""
+        """Send requests at once, and return the reply or the problem of each."""
         if not self._replicas:
             return self._exchange(requests)
         waited = commands.waited(self._replicas, WAIT_MS)
-        replies = self._exchange([*requests, waited if self._wire is None else commands.pack(waited)])
+        replies = self._plain.exchange([*map(words, requests), waited])
         return commands.replicated(replies[:-1], replies[-1], self._replicas)
 
     def _exchange(self, requests: Sequence[Any]) -> list[Any]:
-        """Send commands over one connection, and nothing of others between them."""
-        if self._wire is not None:
-            return self._wire.exchange(b"".join(requests), len(requests))
-        with self._client.pipeline(transaction=False) as pipeline:
-            for request in requests:
-                pipeline.execute_command(*request)
-            replies: list[Any] = pipeline.execute(raise_on_error=False)
-        return replies
+        """Send requests over one connection, and nothing of others between them."""
+        return self._plain.exchange([*map(words, requests)])
 
     def _carry_out(self, group: Sequence[Ticket[Any, Any]]) -> None:
-        """Send the commands of a group at once, and give each its own reply."""
+        """Send the requests of a group at once, and give each its own reply."""
         try:
             if len(group) == 1 and not self._replicas:
                 group[0].answer(self._alone(group[0].request))

@@ -1,4 +1,4 @@
-"""How commands reach the server: kept connections, and transactions of one command."""
+"""How commands reach the server: pinned connections, and transactions of one command."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ import pytest
 from pymongo import AsyncMongoClient, MongoClient
 
 from emco_store import MissingReference, NotSupported, Ref, Resource, Store, connect, connect_async
-from emco_store.backends.mongo import aio_wire, commands, sync_wire
+from emco_store.backends.mongo import commands
 from emco_store.backends.mongo.commands import FEW
-from emco_store.backends.mongo.sync_wire import KEPT, KeptWire, PlainWire
+from emco_store.backends.mongo.fast import aio, sync
+from emco_store.backends.mongo.fast.sync import PINNED, FastTransport
+from emco_store.backends.mongo.sync_transport import PlainTransport
 from tests.backends.mongo.conftest import Thing
 from tests.backends.mongo.test_clients import connections
 from tests.backends.test_round_trips import Heard
@@ -36,18 +38,18 @@ class Part(Resource, parent=Thing):
 def exchanges(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many messages went to the server at once, each time that some did."""
     found: list[int] = []
-    send, send_async = sync_wire._Line.exchange, aio_wire._AsyncLine.exchange
+    send, send_async = sync._Pinned.exchange, aio._AsyncPinned.exchange
 
-    def exchange(line: Any, sent: bytes, numbers: tuple[int, ...], within_s: float) -> list[Any]:
+    def exchange(pinned: Any, sent: bytes, numbers: tuple[int, ...], within_s: float) -> list[Any]:
         found.append(len(numbers))
-        return send(line, sent, numbers, within_s)
+        return send(pinned, sent, numbers, within_s)
 
-    async def exchange_async(line: Any, sent: bytes, numbers: tuple[int, ...], within_s: float) -> list[Any]:
+    async def exchange_async(pinned: Any, sent: bytes, numbers: tuple[int, ...], within_s: float) -> list[Any]:
         found.append(len(numbers))
-        return await send_async(line, sent, numbers, within_s)
+        return await send_async(pinned, sent, numbers, within_s)
 
-    monkeypatch.setattr(sync_wire._Line, "exchange", exchange)
-    monkeypatch.setattr(aio_wire._AsyncLine, "exchange", exchange_async)
+    monkeypatch.setattr(sync._Pinned, "exchange", exchange)
+    monkeypatch.setattr(aio._AsyncPinned, "exchange", exchange_async)
     return found
 
 
@@ -118,13 +120,13 @@ def test_statement_that_is_not_strict_would_be_noticed(store, monkeypatch):
 
 def test_server_that_commits_in_spite_of_a_failure_is_not_supported(url, namespace, monkeypatch):
     """A store sees when it is opened that the end of a transaction fails behind a part that has failed."""
-    send = sync_wire._Line.exchange
+    send = sync._Pinned.exchange
 
-    def exchange(line: Any, sent: bytes, numbers: tuple[int, ...], within_s: float) -> list[Any]:
-        replies = send(line, sent, numbers, within_s)
+    def exchange(pinned: Any, sent: bytes, numbers: tuple[int, ...], within_s: float) -> list[Any]:
+        replies = send(pinned, sent, numbers, within_s)
         return [*replies[:-1], bson.encode({"ok": 1.0})]
 
-    monkeypatch.setattr(sync_wire._Line, "exchange", exchange)
+    monkeypatch.setattr(sync._Pinned, "exchange", exchange)
 
     with pytest.raises(NotSupported):
         connect(url, namespace=namespace)
@@ -135,10 +137,10 @@ def test_own_client_keeps_its_connection(store, root, namespace):
     for number in range(20):
         store.create(Thing(name=f"t{number}"))
         store.get(Thing, f"t{number}")
-    wire: Any = store._port._wire  # type: ignore[attr-defined]  # the port is one of MongoDB
+    transport: Any = store._port._transport  # type: ignore[attr-defined]  # the port is one of MongoDB
 
-    assert isinstance(wire, KeptWire)
-    assert 1 == len(wire._lines)
+    assert isinstance(transport, FastTransport)
+    assert 1 == len(transport._idle)
     assert connections(root, namespace)
 
 
@@ -146,9 +148,9 @@ def test_client_that_was_handed_in_gets_its_connections_back(url, namespace):
     """A client of somebody else's is not deprived of connections, even if it may have only one."""
     with MongoClient[Any](url, maxPoolSize=1) as client, connect(client, namespace=namespace) as store:
         store.create(Thing(name="a"))
-        wire: Any = store._port._wire  # type: ignore[attr-defined]
+        transport: Any = store._port._transport  # type: ignore[attr-defined]
 
-        assert [] == wire._lines
+        assert [] == transport._idle
         assert 1 == client.admin.command("ping")["ok"]
         assert () == store.check().flaws
 
@@ -172,7 +174,7 @@ def test_what_pymongo_is_to_do_with_commands_is_left_to_it(url, namespace, optio
     """Whoever listens hears every command, and whoever wants them smaller gets that."""
     with MongoClient[Any](url, **options) as client, connect(client, namespace=namespace) as store:
         assert 1 == store.create(Thing(name="a")).meta.version
-        assert isinstance(store._port._wire, PlainWire)  # type: ignore[attr-defined]
+        assert isinstance(store._port._transport, PlainTransport)  # type: ignore[attr-defined]
 
 
 def test_asyncio_client_that_is_listened_to_is_left_to_pymongo(url, namespace):
@@ -198,15 +200,15 @@ def proxy(mongo_server: Any) -> Iterator[Proxy]:
     made.close()
 
 
-@pytest.mark.parametrize("rest_s", [0.0, 2 * sync_wire.FRESH_S])
+@pytest.mark.parametrize("rest_s", [0.0, 2 * sync.FRESH_S])
 def test_connections_that_were_cut_are_made_anew(proxy, namespace, monkeypatch, rest_s):
     """What has ended while nobody used it costs another attempt, and no call."""
     with connect(f"mongodb://{HOST}:{proxy.port}/?directConnection=true", namespace=namespace) as store:
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(lambda number: store.create(Thing(name=f"t{number}")), range(50)))
-        clock = sync_wire.monotonic
+        clock = sync.monotonic
         proxy.cut()
-        monkeypatch.setattr(sync_wire, "monotonic", lambda: clock() + rest_s)
+        monkeypatch.setattr(sync, "monotonic", lambda: clock() + rest_s)
 
         assert "t0" == store.get(Thing, "t0").name
         assert "new" == store.create(Thing(name="new")).name
@@ -228,7 +230,7 @@ def test_threads_share_a_store(store):
     with ThreadPoolExecutor(THREADS) as pool:
         assert list(range(THREADS)) == list(pool.map(work, range(THREADS)))
     assert 10 * THREADS == len(store.list(Part, limit=1000).items)
-    assert len(store._port._wire._lines) <= KEPT  # type: ignore[attr-defined]
+    assert len(store._port._transport._idle) <= PINNED  # type: ignore[attr-defined]
 
 
 @pytest.mark.filterwarnings("ignore:MongoClient opened before fork")

@@ -1,4 +1,4 @@
-"""The connections that a port keeps of its own client: shared, broken, idle, too few, after a fork."""
+"""The connections that a fast transport keeps of its port's own client: shared, broken, idle, too few, after a fork."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import redis
 import redis.asyncio
 
 from emco_store import connect, connect_async
-from emco_store.backends.redis import kept
+from emco_store.backends.redis.fast import multiplexed, pinned, replies
 from emco_store.backends.redis.sync import RedisPort
 from emco_store.backends.redis.task import TaskRedisPort
 from emco_store.contracts.harness import Mode
@@ -81,7 +81,7 @@ def test_connection_that_was_idle_for_longer_than_its_client_wants_is_replaced(m
     port, call = opened(mode, classes, loop, pool)
     seen = []
     for now_s in (0, 59, 120, 240):
-        monkeypatch.setattr(kept, "time", SimpleNamespace(monotonic=lambda now_s=now_s: now_s))
+        monkeypatch.setattr(replies, "time", SimpleNamespace(monotonic=lambda now_s=now_s: now_s))
         call(port.ask(Get((KEY,))))
         seen.append(connections(empty))
     call(port.close())
@@ -92,9 +92,13 @@ def test_connection_that_was_idle_for_longer_than_its_client_wants_is_replaced(m
 
 def opened(mode: Mode, classes: Any, loop: Any, pool: Any) -> tuple[Any, Callable[[Any], Any]]:
     """Open a port whose own client has this pool, and give what waits for its calls."""
-    kind = RedisPort if mode is Mode.BLOCKING else TaskRedisPort
     call: Callable[[Any], Any] = (lambda done: done) if mode is Mode.BLOCKING else loop.call
-    port = kind(classes[0].from_pool(pool), NAMESPACE, owned=True)
+    client = classes[0].from_pool(pool)
+    port: Any
+    if mode is Mode.BLOCKING:
+        port = RedisPort(client, NAMESPACE, owned=True, transport=pinned.transport_to(client, owned=True))
+    else:
+        port = TaskRedisPort(client, NAMESPACE, owned=True, transport=multiplexed.transport_to(client, owned=True))
     call(port.open())
     return port, call
 
@@ -109,32 +113,33 @@ class Hidden:
         return getattr(self._inner, name)
 
 
-class OtherConnection(redis.Connection):
-    """One of a redis-py that keeps its socket elsewhere."""
+@pytest.fixture
+def elsewhere(mode, monkeypatch) -> None:
+    """A redis-py that keeps its socket or its writer elsewhere."""
+    if mode is Mode.BLOCKING:
+        connect_socket = redis.Connection._connect
+        monkeypatch.setattr(redis.Connection, "_connect", lambda self: Hidden(connect_socket(self)))
+        return
+    connect_writer = redis.asyncio.Connection._connect
 
-    def _connect(self) -> Any:
-        return Hidden(super()._connect())
+    async def hidden(self: Any) -> None:
+        await connect_writer(self)
+        self._writer = Hidden(self._writer)
+
+    monkeypatch.setattr(redis.asyncio.Connection, "_connect", hidden)
 
 
-class OtherAsyncConnection(redis.asyncio.Connection):
-    """The same for asyncio."""
-
-    async def _connect(self) -> None:
-        await super()._connect()
-        self._writer: Any = Hidden(self._writer)
-
-
+@pytest.mark.usefixtures("elsewhere")
 def test_connection_whose_inside_is_not_known_is_used_by_its_own_calls(mode, classes, loop, empty):
-    """Where redis-py has changed, the port goes on by what it documents."""
-    own, other = {
-        Mode.BLOCKING: (redis, OtherConnection),
-        Mode.ASYNCIO: (redis.asyncio, OtherAsyncConnection),
-    }[mode]
-    pool = own.ConnectionPool.from_url(empty.url, retry=once(classes), connection_class=other, max_connections=1)
+    """Where redis-py has changed, the port goes on by what it documents, and says so."""
+    own = redis if mode is Mode.BLOCKING else redis.asyncio
+    pool = own.ConnectionPool.from_url(empty.url, retry=once(classes), max_connections=1)
     port, call = opened(mode, classes, loop, pool)
 
     for _ in range(3):
         assert {} == call(port.ask(Get((KEY,))))
+    assert "plain" == port.guarantees.transport
+    assert "elsewhere" in port.guarantees.transport_reason
     call(port.close())
 
 
@@ -155,7 +160,7 @@ def test_requests_of_all_tasks_share_one_connection(empty):
 
 def test_more_tasks_than_may_wait_on_a_connection_take_turns(empty, monkeypatch):
     """What is on its way is bounded, and who waits for room is served or told."""
-    monkeypatch.setattr(kept, "MAX_WAITING", 3)
+    monkeypatch.setattr(multiplexed, "MAX_WAITING", 3)
 
     async def work() -> None:
         async with connect_async(empty.url, namespace=NAMESPACE) as store:

@@ -1,8 +1,8 @@
-"""Connections of PyMongo that are kept, written to and read from here: a blocking one, and one for asyncio.
+"""Messages over connections of PyMongo: a blocking channel, and one for asyncio.
 
-PyMongo makes them, and is told when one breaks; for asyncio it also takes replies apart. What it does beside that for
-each message (tasks, time-outs that are set and reset, two reads for each reply) takes longer than the rest of the
-client's part.
+PyMongo makes the connections, and learns when one breaks; for asyncio it also takes replies apart. What it does beyond
+that for each message (tasks, time-outs that are set and reset, two reads for each reply) takes longer than the rest of
+the client's part.
 """
 
 from __future__ import annotations
@@ -10,41 +10,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from time import monotonic
-from typing import Any, Final
+from typing import Any
 
-import pymongo
+from emco_store.backends.mongo.fast.messages import HEAD_BYTES, document_in, size_of
 
-from emco_store.backends.mongo.messages import HEAD_BYTES, document_in, size_of
-
-USED: Final = {
-    "client": ("_select_server", "_checkout"),
-    "connection": ("_raise_connection_failure", "set_conn_timeout", "conn_closed"),
-    "interface": ("get_conn",),
-    "protocol": ("read", "write"),
-}
-"""What is used of PyMongo's inside, for which it has no public call."""
+POLL_S = 0.5
+"""How often a call that waits for a reply looks whether PyMongo has given the connection up; PyMongo does the same."""
 _BUFFER_BYTES = 1 << 16
+_LARGE_BYTES = 1 << 14
+"""A message up to this size fits what the system keeps of a connection, so nobody waits while it is sent."""
 _GONE = "connection closed"
 _LATE = "timed out"
-
-
-def is_possible(client: Any) -> bool:
-    """Tell whether this version of PyMongo has all that is used of its inside."""
-    try:
-        from pymongo import network_layer  # noqa: PLC0415 - it may not be there
-        from pymongo.asynchronous.pool import AsyncConnection  # noqa: PLC0415
-        from pymongo.synchronous.pool import Connection  # noqa: PLC0415
-    except ImportError:
-        return False
-    is_async = isinstance(client, pymongo.AsyncMongoClient)
-    parts: dict[str, Any] = {
-        "client": client,
-        "connection": AsyncConnection if is_async else Connection,
-        "interface": getattr(network_layer, "AsyncNetworkingInterface" if is_async else "NetworkingInterface", None),
-    }
-    if is_async:
-        parts["protocol"] = getattr(network_layer, "PyMongoProtocol", None)
-    return all(hasattr(part, name) for kind, part in parts.items() for name in USED[kind])
+_INTERRUPTED = "connection interrupted: its server does not answer the monitor"
 
 
 class Channel:
@@ -60,14 +37,14 @@ class Channel:
         self._buffer = memoryview(bytearray(_BUFFER_BYTES))
 
     def exchange(self, sent: bytes, numbers: Sequence[int], within_s: float) -> list[bytes]:
-        """Send messages at once, and give the document of the reply to each.
+        """Send messages at once, and return the document of the reply to each.
 
         Raises:
             PyMongoError: The connection broke, and is closed.
         """
         try:
             end_s = monotonic() + within_s
-            self._connection.set_conn_timeout(within_s)
+            self._connection.set_conn_timeout(within_s if len(sent) > _LARGE_BYTES else min(within_s, POLL_S))
             self._socket.sendall(sent)
             return [*self._replies(numbers, end_s)]
         except BaseException as problem:
@@ -93,17 +70,22 @@ class Channel:
                 filled = 0
 
     def _read(self, buffer: memoryview, filled: int, least: int, end_s: float) -> int:
-        """Read until so much is there at least, and tell how much there is."""
+        """Read until at least that many bytes are there, and return how many there are."""
+        connection = self._connection
         while filled < least:
-            received = self._socket.recv_into(buffer[filled:])
+            try:
+                received = self._socket.recv_into(buffer[filled:])
+            except TimeoutError:
+                if connection.cancel_context.cancelled:
+                    raise OSError(_INTERRUPTED) from None
+                left_s = end_s - monotonic()
+                if left_s <= 0:
+                    raise TimeoutError(_LATE) from None
+                connection.set_conn_timeout(min(left_s, POLL_S))
+                continue
             if not received:
                 raise OSError(_GONE)
             filled += received
-            if filled < least:
-                left_s = end_s - monotonic()
-                if left_s <= 0:
-                    raise TimeoutError(_LATE)
-                self._connection.set_conn_timeout(left_s)
         return filled
 
 
@@ -113,17 +95,34 @@ class AsyncChannel:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._protocol = connection.conn.get_conn
+        self._loop = asyncio.get_running_loop()
+        self._end_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     async def exchange(self, sent: bytes, numbers: Sequence[int], within_s: float) -> list[bytes]:
         """See :meth:`Channel.exchange`."""
+        begin_s = self._loop.time()
+        self._end_s = begin_s + within_s
+        self._timer = self._loop.call_at(begin_s + min(within_s, POLL_S), self._look)
         try:
-            async with asyncio.timeout(within_s):
-                await self._protocol.write(sent)
-                return [await self._reply(number) for number in numbers]
+            await self._protocol.write(sent)
+            return [await self._reply(number) for number in numbers]
         except BaseException as problem:
             await self._connection._raise_connection_failure(problem)  # noqa: SLF001 - see USED
             raise
+        finally:
+            self._timer.cancel()
 
     async def _reply(self, number: int) -> bytes:
         body, _ = await self._protocol.read(number, self._connection.max_message_size)
         return document_in(body)
+
+    def _look(self) -> None:
+        """Break the connection where the reply is late; whoever waits for it gets the error."""
+        now_s = self._loop.time()
+        if now_s >= self._end_s:
+            self._protocol.close(TimeoutError(_LATE))
+        elif self._connection.cancel_context.cancelled:
+            self._protocol.close(OSError(_INTERRUPTED))
+        else:
+            self._timer = self._loop.call_at(min(self._end_s, now_s + POLL_S), self._look)

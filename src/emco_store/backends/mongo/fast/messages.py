@@ -10,14 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import bson
-from bson.codec_options import CodecOptions
 from pymongo.errors import NotPrimaryError, OperationFailure, ProtocolError, PyMongoError
 
-from emco_store.backends.mongo.documents import Document
+from emco_store.backends.mongo.documents import OURS, Document
 from emco_store.backends.mongo.sending import LISTS, Command
 
-OURS = CodecOptions[dict[str, Any]](unicode_decode_error_handler="replace")
-"""How documents are read, whatever the client says; broken text is for the rules to find."""
 HEAD_BYTES = 16
 """How long the head of a message is."""
 _HEAD = struct.Struct("<iiiiI")

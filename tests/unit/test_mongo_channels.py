@@ -11,11 +11,9 @@ from typing import Any
 
 import bson
 import pytest
-from pymongo import AsyncMongoClient, MongoClient
 from pymongo.errors import ProtocolError
-from pymongo.synchronous import pool
 
-from emco_store.backends.mongo.kept import Channel, is_possible
+from emco_store.backends.mongo.fast.channels import Channel
 
 LARGE = {"ok": 1.0, "text": "x" * 300_000}
 SMALL = {"ok": 1.0}
@@ -35,6 +33,7 @@ class Connection:
     def __init__(self, end: socket.socket) -> None:
         self.conn = SimpleNamespace(get_conn=end)
         self.closed = False
+        self.cancel_context = SimpleNamespace(cancelled=False)
 
     def set_conn_timeout(self, timeout_s: float) -> None:
         """See PyMongo."""
@@ -118,13 +117,3 @@ def test_reply_that_is_late_breaks_the_connection(ends, come):
         Channel(connection).exchange(b"question", [7], 0.01)
 
     assert connection.closed
-
-
-@pytest.mark.parametrize("kind", [MongoClient, AsyncMongoClient])
-def test_connections_are_kept_of_a_pymongo_that_has_what_that_takes(kind, monkeypatch):
-    """This version has it; one that has not is used by its public calls."""
-    client = kind(connect=False)
-    assert is_possible(client)
-
-    monkeypatch.delattr(pool.Connection, "_raise_connection_failure")
-    assert is_possible(client) == (kind is AsyncMongoClient)

@@ -1,0 +1,141 @@
+"""Calls of PyMongo that end in time, whatever PyMongo does: a blocking form, and one for asyncio.
+
+For asyncio each call runs in a task of its own, which no cancellation of the caller reaches. PyMongo waits for the lock
+of its pool inside ``asyncio.wait_for``, which on Python 3.11 loses that lock when it is cancelled for the second time,
+or at the moment when its time is up; then every later call waits for ever (python/cpython issue 86296, and PyMongo's
+``_async_cond_wait``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from pymongo import timeout
+from pymongo.errors import NetworkTimeout, PyMongoError
+
+T = TypeVar("T")
+SLACK_S = 0.25
+"""How much longer than its time-out a call of PyMongo may take before the caller stops waiting for it."""
+CLOSING_S = 1.0
+"""How long the end of a port waits for calls that their callers have left."""
+
+
+class Calls:
+    """Calls of a blocking client."""
+
+    def within(self, within_s: float, call: Callable[[], T], unwanted: Callable[[T], object] | None = None) -> T:
+        """Call PyMongo, which gives up after a while.
+
+        Args:
+            within_s: How long that may take, in seconds.
+            call: What to do.
+            unwanted: Unused: a blocking caller always waits for the result.
+        """
+        del unwanted
+        with timeout(within_s):
+            return call()
+
+    def whole(self, within_s: float, call: Callable[[], T]) -> T:
+        """Call PyMongo; see :meth:`within`."""
+        with timeout(within_s):
+            return call()
+
+    def close(self) -> None:
+        """Do nothing: no call outlives its caller."""
+
+
+class AsyncCalls:
+    """Calls of an asyncio client, for the tasks of one event loop."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def within(
+        self,
+        within_s: float,
+        call: Callable[[], Awaitable[T]],
+        unwanted: Callable[[T], Awaitable[object]] | None = None,
+    ) -> T:
+        """Call PyMongo, and stop waiting when the time is up or the caller is cancelled; the call then ends by itself.
+
+        Args:
+            within_s: How long that may take, in seconds.
+            call: What to do.
+            unwanted: What to do with the result if nobody waits for it any more.
+
+        Raises:
+            NetworkTimeout: PyMongo has not ended the call in time.
+        """
+        task = self._begin(_timed(within_s, call))
+        try:
+            await asyncio.wait({task}, timeout=within_s + SLACK_S)
+            if task.done():
+                return task.result()
+        except asyncio.CancelledError:
+            self._abandon(task, unwanted)
+            raise
+        self._abandon(task, unwanted)
+        raise _late()
+
+    async def whole(self, within_s: float, call: Callable[[], Awaitable[T]]) -> T:
+        """Call PyMongo, and wait for the end of the call even if the caller is cancelled; see :meth:`within`.
+
+        For the commands of a transaction: one that is still on its way when its session is ended could be sent outside
+        of the transaction.
+        """
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + within_s + SLACK_S
+        task = self._begin(_timed(within_s, call))
+        cancelled: asyncio.CancelledError | None = None
+        while not task.done() and (left_s := end_s - loop.time()) > 0:
+            try:
+                await asyncio.wait({task}, timeout=left_s)
+            except asyncio.CancelledError as problem:
+                cancelled = problem
+        if cancelled is not None:
+            self._abandon(task, None)
+            raise cancelled
+        if task.done():
+            return task.result()
+        self._abandon(task, None)
+        raise _late()
+
+    def _begin(self, call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(call)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    def _abandon(self, task: asyncio.Task[T], unwanted: Callable[[T], Awaitable[object]] | None) -> None:
+        """Leave a call to itself."""
+
+        def end(ended: asyncio.Task[T]) -> None:
+            if not ended.cancelled() and ended.exception() is None and unwanted is not None:
+                self._begin(_ended(unwanted(ended.result())))
+
+        task.add_done_callback(end)
+
+    async def close(self) -> None:
+        """Wait for calls that nobody waits for, and cut off those that take too long."""
+        if self._running:
+            await asyncio.wait({*self._running}, timeout=CLOSING_S)
+        for task in self._running:
+            task.cancel()
+
+
+async def _timed(within_s: float, call: Callable[[], Awaitable[T]]) -> T:
+    with timeout(within_s):
+        return await call()
+
+
+async def _ended(ending: Awaitable[object]) -> None:
+    try:
+        await ending
+    except PyMongoError:  # nobody is there to be told
+        return
+
+
+def _late() -> NetworkTimeout:
+    return NetworkTimeout("timed out: PyMongo did not end the call")

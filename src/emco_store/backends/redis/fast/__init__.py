@@ -1,0 +1,1 @@
+"""The fast transports: requests that the store itself writes on redis-py's connections."""
