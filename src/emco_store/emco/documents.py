@@ -15,7 +15,7 @@ from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
 from emco_store.emco.anchors import Place, Step, UnknownAnchor, read_anchor, write_anchor
 from emco_store.emco.catalogue.applications import CompositeApp
-from emco_store.emco.catalogue.base import Spec
+from emco_store.emco.catalogue.base import Spec, is_name
 from emco_store.emco.catalogue.clusters import ClusterLabel
 from emco_store.emco.catalogue.workflows import Agent
 from emco_store.emco.json_data import is_list, is_map
@@ -110,9 +110,30 @@ def _resource(place: Place, document: Mapping[str, Any], problems: list[tuple[st
         raise Unacceptable([*problems, *_validation_problems(model, problem)]) from problem
     except InvalidResource as problem:
         raise Unacceptable([*problems, *(_split(text) for text in problem.problems)]) from problem
+    problems += _name_problems(made, document)
     if problems:
         raise Unacceptable(problems)
     return made
+
+
+def _name_problems(made: Draft[Any], document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the references that are not written as EMCO writes them: by one name, in each field that has a part."""
+    for edge in made.edges:
+        if not edge.is_parent and not edge.at_key and not is_name(_value_at(document, edge.path)):
+            yield (
+                edge.place,
+                "a reference is the name of its target here: at most 128 letters, digits, '-', '_' and '.'",
+            )
+
+
+def _value_at(document: Any, path: Sequence[str | int]) -> Any:
+    """Return what stands at a path of the model, whose fields a document may write in another letter case."""
+    for step in path:
+        if is_map(document):
+            document = next((value for name, value in document.items() if name.lower() == str(step).lower()), None)
+        else:
+            document = document[step]
+    return document
 
 
 def _take_body(

@@ -38,13 +38,82 @@ class Document:
     problems: tuple[tuple[str, str], ...] = ()
 
 
+_BREAKS = "\r\n\x85\u2028\u2029"
+_ENDS = f"\0 \t{_BREAKS}"
 _FLOAT = r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+][0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 
 
 class _Loader(yaml.SafeLoader):
-    """A safe loader without YAML 1.1's implicit types, and without duplicate keys."""
+    """A safe loader without YAML 1.1's implicit types and without duplicate keys, whose scanner is as free as Go's.
+
+    A tab separates tokens as a space does, except where it would indent a block, and a ``?`` inside a word of a flow
+    collection is a letter like others.
+    """
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+    def scan_to_next_token(self) -> None:
+        """Skip white space and comments."""
+        super().scan_to_next_token()
+        while self.peek() == "\t" and (self.flow_level or not self.allow_simple_key):
+            while self.peek() in " \t":
+                self.forward()
+            super().scan_to_next_token()
+
+    def scan_plain(self) -> yaml.ScalarToken:
+        """Read text that stands without quotes."""
+        chunks: list[str] = []
+        spaces: list[str] = []
+        start = end = self.get_mark()
+        indent = self.indent + 1
+        while self.peek() != "#" and (length := self._word_length()):
+            self.allow_simple_key = False
+            chunks += [*spaces, self.prefix(length)]
+            self.forward(length)
+            end = self.get_mark()
+            spaces = self._spaces(indent, start)
+            if not spaces or (not self.flow_level and self.column < indent):
+                break
+        return yaml.ScalarToken("".join(chunks), True, start, end)  # noqa: FBT003 - PyYAML's own
+
+    def _word_length(self) -> int:
+        length = 0
+        while (letter := self.peek(length)) not in _ENDS:
+            after = self.peek(length + 1)
+            if letter == ":" and after in (f"{_ENDS},[]{{}}" if self.flow_level else _ENDS):
+                break
+            if self.flow_level and (letter in ",[]{}" or (letter == "?" and after in _ENDS)):
+                break
+            length += 1
+        return length
+
+    def _spaces(self, indent: int, start: yaml.Mark) -> list[str]:
+        """Read the white space after a word: what it stands for, or nothing where the text ends."""
+        length = 0
+        while self.peek(length) in " \t":
+            length += 1
+        blank = self.prefix(length)
+        self.forward(length)
+        if self.peek() not in _BREAKS:
+            return [blank] if blank else []
+        first = self.scan_line_break()
+        self.allow_simple_key = True
+        more: list[str] = []
+        while not self._is_document_end() and self.peek() in f" \t{_BREAKS}":
+            if self.peek() == "\t" and not self.flow_level and self.column < indent:
+                raise yaml.scanner.ScannerError(
+                    "while scanning text without quotes", start, "a tab cannot indent it", self.get_mark()
+                )
+            if self.peek() in " \t":
+                self.forward()
+            else:
+                more.append(self.scan_line_break())
+        if self._is_document_end():
+            return []
+        return more if first == "\n" and more else [" " if first == "\n" else first, *more]
+
+    def _is_document_end(self) -> bool:
+        return self.column == 0 and self.prefix(3) in {"---", "..."} and self.peek(3) in _ENDS
 
 
 for _tag, _pattern, _first in (

@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StrictBool, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StringConstraints, model_validator
 
 from emco_store.core.opaque import Opaque
 from emco_store.core.refs import Ref, reference
 from emco_store.emco.catalogue.applications import App
-from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Spec, parts
+from emco_store.emco.catalogue.base import NAME, AnySpec, EmcoResource, Shape, Spec, Text, check_name, parts, shaped
 from emco_store.emco.catalogue.clusters import Cluster
 from emco_store.emco.catalogue.deployments import DeploymentIntentGroup
 from emco_store.emco.json_data import is_map
+
+YesOrNo = Literal["true", "false"]
+Filled = Annotated[str, StringConstraints(min_length=1)]
+Positive = Annotated[int, Field(strict=True, ge=1)]
 
 
 class GenericK8sIntent(EmcoResource, parent=DeploymentIntentGroup):
@@ -25,16 +29,16 @@ class GenericK8sIntent(EmcoResource, parent=DeploymentIntentGroup):
 class ResourceIdentity(Spec):
     """Which resource of Kubernetes is meant."""
 
-    apiVersion: str | None = None
-    kind: str | None = None
-    name: str | None = None
+    apiVersion: Text
+    kind: Text
+    name: Text
 
 
 class GenericResourceSpec(Spec):
     """A resource to add (``newObject`` is ``"true"``) or to change."""
 
     app: Ref[App]
-    newObject: str | None = None
+    newObject: YesOrNo
     resourceGVK: ResourceIdentity | None = None
 
 
@@ -51,28 +55,59 @@ class ClusterInfo(Spec):
     Otherwise it stays the text that it is, and holds nobody (EMCO records it all the same, B14).
     """
 
-    scope: str | None = None
-    clusterProvider: str | None = None
+    scope: Literal["label", "name"]
+    clusterProvider: Text
     cluster: Annotated[
         Ref[Cluster] | None,
         parts("clusterProvider"),
         reference(when={"scope": "name", "clusterSpecific": "true"}),
+        AfterValidator(check_name),
     ] = None
-    clusterLabel: str | None = None
-    mode: str | None = None
+    clusterLabel: Text | None = None
+    mode: Literal["allow", "deny"]
     clusterSpecific: Annotated[str | None, Field(exclude=True)] = None
     """What the spec around says, handed down; it stands in no document."""
+
+    @model_validator(mode="after")
+    def _check_choice(self) -> Self:
+        wanted = "cluster" if self.scope == "name" else "clusterLabel"
+        if self.clusterSpecific == "true" and not getattr(self, wanted):
+            message = f"at {wanted}: it is needed where the scope is {self.scope}"
+            raise ValueError(message)
+        return self
+
+
+class Patch(Shape):
+    """One step of a JSON patch."""
+
+    op: Literal["add", "remove", "replace", "move", "copy", "test"]
+    path: Text
+    value: Any
+
+
+class DataKey(Spec):
+    """Which file becomes which key of a ConfigMap or a Secret."""
+
+    fileName: Text
+    keyName: Text
+    mergePatch: YesOrNo | None = None
+
+
+class DataOptions(Spec):
+    """Which files become which keys."""
+
+    dataKeyOptions: list[DataKey] | None = None
 
 
 class CustomizationSpec(Spec):
     """A change of a resource, on all clusters or on certain ones."""
 
-    clusterSpecific: str | None = None
-    clusterInfo: ClusterInfo | None = None
-    patchType: str | None = None
-    patchJson: list[Opaque] | None = None
-    configMapOptions: AnySpec | None = None
-    secretOptions: AnySpec | None = None
+    clusterSpecific: YesOrNo
+    clusterInfo: ClusterInfo
+    patchType: Literal["json", "merge", ""] | None = None
+    patchJson: list[Annotated[Opaque, shaped(Patch)]] | None = None
+    configMapOptions: DataOptions | None = None
+    secretOptions: DataOptions | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -108,11 +143,11 @@ class HpaIntent(EmcoResource, parent=DeploymentIntentGroup):
 class HpaConsumerSpec(Spec):
     """A container of a workload."""
 
-    apiVersion: str | None = None
-    kind: str | None = None
-    name: str | None = None
-    container: str | None = None
-    replicas: StrictInt | None = None
+    apiVersion: Filled | None = None
+    kind: Filled | None = None
+    name: Filled
+    container: Filled | None = None
+    replicas: Positive | None = None
 
 
 class HpaConsumer(EmcoResource, parent=HpaIntent):
@@ -127,18 +162,27 @@ class HpaRequirement(Spec):
     key: str | None = None
     value: str | None = None
     name: str | None = None
-    requests: StrictInt | None = None
-    limits: StrictInt | None = None
-    units: str | None = None
+    requests: Positive | None = None
+    limits: Positive | None = None
+    units: Annotated[str, StringConstraints(pattern=NAME)] | None = None
+
+    @model_validator(mode="after")
+    def _check_form(self) -> Self:
+        label = self.key is not None and self.value is not None
+        amount = self.name is not None and self.requests is not None
+        if label == amount:
+            message = "at name: either name and requests, or key and value are needed here"
+            raise ValueError(message)
+        return self
 
 
 class HpaResourceSpec(Spec):
     """What is needed, and whether it must be."""
 
-    allocatable: StrictBool | None = None
+    allocatable: StrictBool
     mandatory: StrictBool | None = None
-    weight: StrictInt | None = None
-    resource: HpaRequirement | None = None
+    weight: Positive | None = None
+    resource: HpaRequirement
 
 
 class HpaResource(EmcoResource, parent=HpaConsumer):

@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
-from pydantic import StrictInt
+from collections.abc import Iterator
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
 
 from emco_store.core.refs import Ref
-from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Name, Spec
+from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Name, Port, Spec, Text
+
+_MAX_PORT = 50_000
 
 
 class Project(EmcoResource):
@@ -18,17 +23,39 @@ class Project(EmcoResource):
 class ControllerSpec(Spec):
     """Where a controller listens, and when it is called."""
 
-    host: str
-    port: StrictInt | str
-    type: str | None = None
-    priority: StrictInt | None = None
+    host: Text
+    port: Port
+    type: Annotated[str, StringConstraints(max_length=48)] | None = None
+    priority: Annotated[int, Field(strict=True, ge=0, le=100)] | None = None
 
 
 class Controller(EmcoResource, key=("group", "name")):
-    """A service that takes part in a deployment; its group is ``orchestrator``, ``dtc`` or ``cluster``."""
+    """A service that takes part in a deployment; its group is ``orchestrator``, ``dtc`` or ``cluster``.
+
+    The three services that EMCO registers controllers with have different limits.
+    """
 
     group: Name
     spec: ControllerSpec | None = None
+
+    @model_validator(mode="after")
+    def _check_group(self) -> Self:
+        for problem in () if self.spec is None else _limits(self.group, self.spec):
+            raise ValueError(problem)
+        return self
+
+
+def _limits(group: str, spec: ControllerSpec) -> Iterator[str]:
+    port = spec.port if isinstance(spec.port, int) else None
+    if group == "dtc":
+        if port == 0:
+            yield "at spec.port: it is 1 to 65535 in the group dtc"
+        if not spec.priority:
+            yield "at spec.priority: 1 to 100 is needed here in the group dtc"
+        if "action" not in (spec.type or ""):
+            yield "at spec.type: an action controller is needed here in the group dtc"
+    elif port is not None and port > _MAX_PORT:
+        yield f"at spec.port: it is 0 to {_MAX_PORT} in the group {group}"
 
 
 class CompositeApp(EmcoResource, parent=Project, key=("name", "version")):
@@ -47,9 +74,9 @@ class App(EmcoResource, parent=CompositeApp):
 class AppDependencySpec(Spec):
     """What an app waits for; the other app is text, as in EMCO's schema."""
 
-    app: str | None = None
-    opStatus: str | None = None
-    wait: StrictInt | str | None = None
+    app: Name
+    opStatus: Annotated[str, StringConstraints(pattern=r"^(?i:ready|deployed)$")]
+    wait: Annotated[int, Field(strict=True, ge=0, le=4096)] | None = None
 
 
 class AppDependency(EmcoResource, parent=App):

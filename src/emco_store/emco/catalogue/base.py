@@ -1,20 +1,34 @@
 # ruff: noqa: N815 - a field is named as in EMCO's documents, so that a path in an error is a path in the document
 """What all models of the catalogue share: names and metadata, unknown fields, and references made of several fields.
 
+The models accept what EMCO's own JSON schemas accept: required fields, lengths, patterns and enumerations are theirs.
+Decision 32 lists the few places where a model is stricter or looser, and why.
+
 The policy for unknown fields, for the whole catalogue: metadata and the top of a document are closed, and an unknown
 field there is refused. A ``spec``, at every level, keeps what its model does not know, unread, in ``unknown_fields``;
 it is written back where it stood. So nothing is lost, and nothing unknown is ever taken for a reference (EMCO's B13).
-A null is the same as a field that is not there, and so is empty text in the place of a reference of several fields.
+A field is known in any letter case, as to EMCO's decoder. A null is the same as a field that is not there, and so is
+empty text instead of a reference of several fields.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import unquote
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from emco_store.core.keys import encode_segment
@@ -23,10 +37,53 @@ from emco_store.core.refs import Ref, Reference
 from emco_store.core.resource import Resource
 from emco_store.emco.json_data import is_map
 
-Name = Annotated[str, StringConstraints(max_length=128, pattern=r"^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$")]
+NAME = r"^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$"
+_MAX_NAME = 128
+Name = Annotated[str, StringConstraints(max_length=_MAX_NAME, pattern=NAME)]
 """A name that EMCO accepts, which is narrower than what a key could hold."""
 UserData = Annotated[str, StringConstraints(max_length=512)]
 """Text that belongs to the user of a resource."""
+Text = Annotated[str, StringConstraints(max_length=_MAX_NAME)]
+"""Text of the length that EMCO gives most fields."""
+PortNumber = Annotated[int, Field(strict=True, ge=0, le=65535)]
+Port = PortNumber | Annotated[str, StringConstraints(pattern=r"^[a-z]+(_[a-z]+)*_port$")]
+"""A port, or the name of a template's variable in its place, as in EMCO's example ``test-tac``."""
+
+
+class Shape(BaseModel):
+    """What known entries of free-form data must be; the data themselves are kept as they are."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, data: Any) -> Any:
+        if not is_map(data):
+            return data
+        values, unknown = _sorted_out(cls, data)
+        return values | unknown
+
+
+def shaped(wanted: Any) -> AfterValidator:
+    """Return the marker for free-form data that must fit a type, and are kept as they are."""
+    adapter: TypeAdapter[Any] = TypeAdapter(wanted)
+
+    def check(value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            adapter.validate_python(value)
+        except ValidationError as problem:
+            (first, *_) = problem.errors(include_url=False, include_input=False, include_context=False)
+            message = f"at {'.'.join(map(str, first['loc']))}: {first['msg']}"
+            raise ValueError(message) from None
+        return value
+
+    return AfterValidator(check)
+
+
+Texts = Annotated[Opaque, shaped(dict[str, Text])]
+"""A map of short texts whose keys may hold dots."""
+LongTexts = Annotated[Opaque, shaped(dict[str, str])]
+"""A map of texts whose keys may hold dots."""
 
 
 class EmcoResource(Resource, abstract=True):
@@ -46,6 +103,23 @@ class EmcoResource(Resource, abstract=True):
     userData2: UserData | None = None
     file: str | None = None
     files: list[str] | None = None
+
+
+def is_name(value: object) -> bool:
+    """Return whether a value is a name that EMCO accepts."""
+    return isinstance(value, str) and len(value) <= _MAX_NAME and re.fullmatch(NAME, value) is not None
+
+
+def check_name(reference: Ref[Any] | None) -> Ref[Any] | None:
+    """Check that a reference ends with a name that EMCO accepts, whether or not it counts as a reference.
+
+    Raises:
+        ValueError: It does not.
+    """
+    if reference is not None and not is_name(unquote(reference.text.rpartition("/")[2])):
+        message = f"{reference.text!r:.100} does not end with a name"
+        raise ValueError(message)
+    return reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +158,7 @@ class Spec(BaseModel):
     def _read(cls, data: Any) -> Any:
         if not is_map(data):
             return data
-        values = {name: value for name, value in data.items() if name in cls.model_fields}
-        unknown = {name: value for name, value in data.items() if name not in cls.model_fields}
+        values, unknown = _sorted_out(cls, data)
         if unknown:
             if values.get("unknown_fields") is not None:
                 message = f"give unknown fields inside unknown_fields or beside it, not both: {', '.join(unknown)}"
@@ -102,6 +175,23 @@ class Spec(BaseModel):
 
 class AnySpec(Spec):
     """The spec of a type for which EMCO defines no field; all that is given is kept."""
+
+
+def _sorted_out(model: type[BaseModel], data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the fields that a model knows, in its own letter case, and the ones that it does not know."""
+    known = {name.lower(): name for name in model.model_fields}
+    values: dict[str, Any] = {}
+    unknown: dict[str, Any] = {}
+    for given, value in data.items():
+        name = known.get(str(given).lower())
+        if name is None:
+            unknown[given] = value
+        elif name in values:
+            message = f"at {given}: the field is given twice, in different letter cases"
+            raise ValueError(message)
+        else:
+            values[name] = value
+    return values, unknown
 
 
 def _counts(info: FieldInfo, values: Mapping[str, Any]) -> bool:

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import StrictBool, StrictInt
+from pydantic import AfterValidator, StrictBool, StrictInt, model_validator
 
 from emco_store.core.refs import Ref, reference
 from emco_store.emco.catalogue.applications import Project
-from emco_store.emco.catalogue.base import EmcoResource, Spec, parts
+from emco_store.emco.catalogue.base import EmcoResource, Name, Spec, Text, check_name, parts
 from emco_store.emco.catalogue.clusters import Cluster, ClusterProvider
 from emco_store.emco.catalogue.logical_clouds import LogicalCloud
 
@@ -17,47 +17,64 @@ from emco_store.emco.catalogue.logical_clouds import LogicalCloud
 class Issuer(Spec):
     """Who issues."""
 
-    name: str | None = None
-    kind: str | None = None
-    group: str | None = None
-    version: str | None = None
+    name: Name
+    kind: Literal["ClusterIssuer", "Issuer"]
+    group: Literal["cert-manager.io"]
+    version: Name | None = None
 
 
 class IssuingCluster(Spec):
     """The cluster of the issuer."""
 
-    clusterProvider: str | None = None
+    clusterProvider: Name | None = None
     cluster: Annotated[Ref[Cluster], parts("clusterProvider")]
 
 
 class SigningAlgorithm(Spec):
     """How a certificate is signed."""
 
-    publicKeyAlgorithm: str | None = None
-    signatureAlgorithm: str | None = None
+    publicKeyAlgorithm: Literal["RSA", "DSA", "ECDSA", "Ed25519"] | None = None
+    signatureAlgorithm: (
+        Literal[
+            "MD5WithRSA",
+            "SHA1WithRSA",
+            "SHA256WithRSA",
+            "SHA384WithRSA",
+            "SHA512WithRSA",
+            "ECDSAWithSHA1",
+            "ECDSAWithSHA256",
+            "ECDSAWithSHA384",
+            "ECDSAWithSHA512",
+            "SHA256WithRSAPSS",
+            "SHA384WithRSAPSS",
+            "SHA512WithRSAPSS",
+            "PureEd25519",
+        ]
+        | None
+    ) = None
 
 
 class Locale(Spec):
     """Where a subject is."""
 
-    country: list[str] | None = None
-    locality: list[str] | None = None
-    postalCode: list[str] | None = None
-    province: list[str] | None = None
-    streetAddress: list[str] | None = None
+    country: list[Text] | None = None
+    locality: list[Text] | None = None
+    postalCode: list[Text] | None = None
+    province: list[Text] | None = None
+    streetAddress: list[Text] | None = None
 
 
 class SubjectNames(Spec):
     """What a subject is called."""
 
-    commonNamePrefix: str | None = None
+    commonNamePrefix: Text | None = None
 
 
 class Organization(Spec):
     """Whom a subject belongs to."""
 
-    names: list[str] | None = None
-    units: list[str] | None = None
+    names: list[Text] | None = None
+    units: list[Text] | None = None
 
 
 class Subject(Spec):
@@ -73,11 +90,17 @@ class SigningRequest(Spec):
 
     keySize: StrictInt | None = None
     version: StrictInt | None = None
-    dnsNames: list[str] | None = None
-    emailAddresses: list[str] | None = None
-    keyUsages: list[str] | None = None
+    dnsNames: list[Text] | None = None
+    emailAddresses: list[Text] | None = None
+    keyUsages: list[Text] | None = None
     algorithm: SigningAlgorithm | None = None
     subject: Subject | None = None
+
+
+class IssuedCertificate(Spec):
+    """What stands on a certificate."""
+
+    commonName: Text | None = None
 
 
 class CaCertSpec(Spec):
@@ -88,15 +111,26 @@ class CaCertSpec(Spec):
     duration: str | None = None
     issuingCluster: IssuingCluster | None = None
     csrInfo: SigningRequest | None = None
+    certificate: IssuedCertificate | None = None
 
 
 class ClusterGroupSpec(Spec):
     """Clusters by name or by label; a reference, which EMCO's schema does not declare, only where it is by name."""
 
-    scope: str | None = None
-    clusterProvider: str | None = None
-    cluster: Annotated[Ref[Cluster] | None, parts("clusterProvider"), reference(when={"scope": "name"})] = None
-    label: str | None = None
+    scope: Literal["label", "name"]
+    clusterProvider: Name
+    cluster: Annotated[
+        Ref[Cluster] | None, parts("clusterProvider"), reference(when={"scope": "name"}), AfterValidator(check_name)
+    ] = None
+    label: Name | None = None
+
+    @model_validator(mode="after")
+    def _check_choice(self) -> Self:
+        wanted = "cluster" if self.scope == "name" else "label"
+        if not getattr(self, wanted):
+            message = f"at {wanted}: it is needed where the scope is {self.scope}"
+            raise ValueError(message)
+        return self
 
 
 class CaCertCp(EmcoResource, parent=ClusterProvider):

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
-from emco_store.core.opaque import Opaque
+from typing import Annotated, Self
+
+from pydantic import StringConstraints, model_validator
+
 from emco_store.core.resource import Resource
-from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Name, Spec
+from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Name, Spec, Text, Texts
 
 
 class ClusterProvider(EmcoResource):
@@ -25,7 +28,7 @@ class GitOps(Spec):
 class ClusterSpec(Spec):
     """What is said of a cluster beyond its kubeconfig."""
 
-    gitOps: GitOps | None = None
+    gitOps: GitOps
 
 
 class Cluster(EmcoResource, parent=ClusterProvider):
@@ -43,7 +46,7 @@ class ClusterLabel(Resource, parent=Cluster):
 class KvSpec(Spec):
     """Key-value pairs, free-form."""
 
-    kv: list[Opaque] | None = None
+    kv: list[Texts]
 
 
 class ClusterKv(EmcoResource, parent=Cluster):
@@ -61,18 +64,35 @@ class ClusterSyncObject(EmcoResource, parent=ClusterProvider):
 class Subnet(Spec):
     """One subnet of a network."""
 
-    name: str | None = None
-    subnet: str | None = None
-    gateway: str | None = None
-    excludeIps: str | None = None
+    name: Name
+    subnet: Annotated[Text, StringConstraints(pattern=r"[-_0-9a-zA-Z]$")]
+    gateway: Text | None = None
+    excludeIps: Annotated[str, StringConstraints(max_length=1024)] | None = None
+
+
+class ProviderSubnet(Subnet):
+    """One subnet of a provider network."""
+
+    excludeIps: Text | None = None
 
 
 class NetworkSpec(Spec):
     """What a network is made of."""
 
-    cniType: str | None = None
+    cniType: Name
     ipv4Subnets: list[Subnet] | None = None
     ipv6Subnets: list[Subnet] | None = None
+
+    @model_validator(mode="after")
+    def _has_subnets(self) -> Self:
+        _check_subnets(self.ipv4Subnets, self.ipv6Subnets)
+        return self
+
+
+def _check_subnets(*subnets: object) -> None:
+    if subnets == (None, None):
+        message = "at ipv4Subnets: it needs subnets, here or in ipv6Subnets"
+        raise ValueError(message)
 
 
 class Network(EmcoResource, parent=Cluster):
@@ -84,18 +104,26 @@ class Network(EmcoResource, parent=Cluster):
 class Vlan(Spec):
     """The VLAN behind a provider network."""
 
-    vlanId: str | None = None
-    providerInterfaceName: str | None = None
-    logicalInterfaceName: str | None = None
-    vlanNodeSelector: str | None = None
-    nodeLabelList: list[str] | None = None
+    vlanId: Text
+    providerInterfaceName: Text
+    logicalInterfaceName: Text
+    vlanNodeSelector: Text
+    nodeLabelList: list[Text]
 
 
-class ProviderNetworkSpec(NetworkSpec):
+class ProviderNetworkSpec(Spec):
     """What a provider network is made of."""
 
-    providerNetType: str | None = None
-    vlan: Vlan | None = None
+    cniType: Name
+    providerNetType: Name
+    vlan: Vlan
+    ipv4Subnets: list[ProviderSubnet] | None = None
+    ipv6Subnets: list[ProviderSubnet] | None = None
+
+    @model_validator(mode="after")
+    def _has_subnets(self) -> Self:
+        _check_subnets(self.ipv4Subnets, self.ipv6Subnets)
+        return self
 
 
 class ProviderNetwork(EmcoResource, parent=Cluster):

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from emco_store.core.opaque import Opaque
+from pydantic import model_validator
+
 from emco_store.core.refs import Ref, reference
 from emco_store.emco.catalogue.applications import App, CompositeApp, CompositeProfile, Controller
-from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Spec, parts
+from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Name, Spec, Text, Texts, parts
 from emco_store.emco.catalogue.clusters import Cluster
 from emco_store.emco.catalogue.logical_clouds import LogicalCloud
 
@@ -17,14 +18,14 @@ class OverrideValues(Spec):
     """Values of an app's chart that a deployment overrides; their names may hold dots."""
 
     app: Ref[App]
-    values: Opaque | None = None
+    values: Texts
 
 
 class DeploymentIntentGroupSpec(Spec):
     """What is deployed, and where to."""
 
     compositeProfile: Ref[CompositeProfile]
-    version: str | None = None
+    version: Name
     logicalCloud: Ref[LogicalCloud]
     overrideValues: list[OverrideValues] | None = None
 
@@ -39,7 +40,7 @@ class GroupIntentSpec(Spec):
     """For each controller the name of its intent; ``genericPlacementIntent`` is no controller."""
 
     intent: Annotated[
-        dict[Ref[Controller], str],
+        dict[Ref[Controller], Text],
         reference(fixed={"group": "orchestrator"}, ignore=("genericPlacementIntent",)),
     ]
 
@@ -59,15 +60,32 @@ class GenericPlacementIntent(EmcoResource, parent=DeploymentIntentGroup):
 class ClusterChoice(Spec):
     """One cluster by its name, or all that bear a label; a label is text, for it may belong to several clusters."""
 
-    clusterProvider: str | None = None
+    clusterProvider: Text | None = None
     cluster: Annotated[Ref[Cluster] | None, parts("clusterProvider")] = None
-    clusterLabel: str | None = None
+    clusterLabel: Text | None = None
+
+    @model_validator(mode="after")
+    def _check_choice(self) -> Self:
+        chosen = [name for name in self._ways() if getattr(self, name)]
+        if len(chosen) != 1:
+            message = f"at {(chosen or ['cluster'])[-1]}: exactly one of {', '.join(self._ways())} is needed here"
+            raise ValueError(message)
+        if self.clusterLabel and not self.clusterProvider:
+            message = "at clusterLabel: it needs clusterProvider beside it"
+            raise ValueError(message)
+        return self
+
+    def _ways(self) -> tuple[str, ...]:
+        return ("cluster", "clusterLabel")
 
 
 class ClusterChoices(ClusterChoice):
     """One cluster, all that bear a label, or any one of several."""
 
     anyOf: list[ClusterChoice] | None = None
+
+    def _ways(self) -> tuple[str, ...]:
+        return ("cluster", "clusterLabel", "anyOf")
 
 
 class Placement(Spec):
@@ -81,7 +99,7 @@ class GenericAppPlacementIntentSpec(Spec):
     """The app, and where it goes."""
 
     app: Ref[App]
-    intent: Placement | None = None
+    intent: Placement
 
 
 class GenericAppPlacementIntent(EmcoResource, parent=GenericPlacementIntent):

@@ -3,28 +3,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, StringConstraints
 
 from emco_store.core.opaque import Opaque
 from emco_store.core.refs import Ref
 from emco_store.emco.catalogue.applications import Project
-from emco_store.emco.catalogue.base import EmcoResource, Spec, parts
+from emco_store.emco.catalogue.base import EmcoResource, Spec, Text, Texts, parts, shaped
 from emco_store.emco.catalogue.clusters import Cluster, KvSpec
 
 
 class LogicalCloudUser(Spec):
     """As whom a logical cloud acts."""
 
-    userName: str | None = None
-    type: str | None = None
+    userName: Annotated[str, StringConstraints(max_length=20)] | None = None
+    type: Text | None = None
 
 
 class LogicalCloudSpec(Spec):
     """A logical cloud: level ``"0"`` is the clusters' administrator, else a namespace and its user."""
 
-    level: str | None = None
-    namespace: str | None = None
-    labels: Opaque | None = None
+    level: Annotated[str, StringConstraints(max_length=2)] | None = None
+    namespace: Text | None = None
+    labels: Texts | None = None
     user: LogicalCloudUser | None = None
 
 
@@ -37,9 +39,9 @@ class LogicalCloud(EmcoResource, parent=Project):
 class ClusterReferenceSpec(Spec):
     """The cluster that is meant."""
 
-    clusterProvider: str | None = None
+    clusterProvider: Text | None = None
     cluster: Annotated[Ref[Cluster], parts("clusterProvider")]
-    loadbalancerIp: str | None = None
+    loadbalancerIp: Annotated[str, StringConstraints(max_length=16)] | None = None
     certificate: str | None = None
 
 
@@ -49,10 +51,26 @@ class ClusterReference(EmcoResource, parent=LogicalCloud):
     spec: ClusterReferenceSpec
 
 
+_QUOTAS = frozenset(
+    {
+        *(f"{side}.{what}" for side in ("limits", "requests") for what in ("cpu", "memory", "ephemeral-storage")),
+        *(f"count/{what}.apps" for what in ("deployments", "replicasets", "statefulsets")),
+        *("count/jobs.batch", "count/cronjobs.batch", "count/deployments.extensions", "count/replicationcontrollers"),
+        *("services", "services.loadbalancers", "services.nodeports", "secrets", "configmaps", "pods"),
+        *("requests.storage", "persistentvolumeclaims", "replicationcontrollers", "resourcequotas"),
+    }
+)
+"""The resources whose amount EMCO demands to be text."""
+
+
+def _known_quotas(spec: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in spec.items() if name.lower() in _QUOTAS}
+
+
 class ClusterQuota(EmcoResource, parent=LogicalCloud):
     """What a logical cloud may use of each cluster; the keys are Kubernetes' own, dots included."""
 
-    spec: Opaque | None = None
+    spec: Annotated[Opaque, shaped(Annotated[dict[str, Text], BeforeValidator(_known_quotas)])] | None = None
 
 
 class LogicalCloudKv(EmcoResource, parent=LogicalCloud):
@@ -64,7 +82,7 @@ class LogicalCloudKv(EmcoResource, parent=LogicalCloud):
 class UserPermissionSpec(Spec):
     """What the user of a logical cloud may do."""
 
-    namespace: str | None = None
+    namespace: Text | None = None
     apiGroups: list[str] | None = None
     resources: list[str] | None = None
     verbs: list[str] | None = None

@@ -3,13 +3,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from ipaddress import IPv4Address
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, StringConstraints
 
 from emco_store.core.opaque import Opaque
 from emco_store.core.refs import Ref
 from emco_store.emco.catalogue.applications import App
-from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Spec, parts
+from emco_store.emco.catalogue.base import NAME, AnySpec, EmcoResource, LongTexts, Name, Spec, Text, parts
 from emco_store.emco.catalogue.deployments import DeploymentIntentGroup
+
+ChainEnd = Literal["left", "right"]
+NameOrNothing = Annotated[Text, StringConstraints(pattern=rf"^$|{NAME}")]
+_PREFIX = r"([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+_WORD = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+
+
+def _check_ipv4(text: str) -> str:
+    IPv4Address(text)
+    return text
 
 
 class NetControllerIntent(EmcoResource, parent=DeploymentIntentGroup):
@@ -22,8 +35,8 @@ class WorkloadIntentSpec(Spec):
     """A workload of an app."""
 
     app: Ref[App]
-    workloadResource: str | None = None
-    type: str | None = None
+    workloadResource: Annotated[str, StringConstraints(max_length=254, pattern=NAME)]
+    type: Name
 
 
 class WorkloadIntent(EmcoResource, parent=NetControllerIntent):
@@ -35,11 +48,11 @@ class WorkloadIntent(EmcoResource, parent=NetControllerIntent):
 class InterfaceIntentSpec(Spec):
     """An interface; ``name`` is that of a network on whichever cluster the workload is placed, and so is text."""
 
-    interface: str | None = None
-    name: str | None = None
-    defaultGateway: str | None = None
-    ipAddress: str | None = None
-    macAddress: str | None = None
+    interface: Name
+    name: Name
+    defaultGateway: Text | None = None
+    ipAddress: Text | None = None
+    macAddress: Text | None = None
 
 
 class InterfaceIntent(EmcoResource, parent=WorkloadIntent):
@@ -51,8 +64,8 @@ class InterfaceIntent(EmcoResource, parent=WorkloadIntent):
 class SfcIntentSpec(Spec):
     """How a chain is made."""
 
-    chainType: str | None = None
-    namespace: str | None = None
+    chainType: Literal["Routing"] | None = None
+    namespace: Annotated[str, StringConstraints(max_length=63, pattern=r"^[a-z0-9-]+$")] | None = None
 
 
 class SfcIntent(EmcoResource, parent=DeploymentIntentGroup):
@@ -64,12 +77,12 @@ class SfcIntent(EmcoResource, parent=DeploymentIntentGroup):
 class SfcLinkSpec(Spec):
     """One function of a chain, and the networks on both sides of it."""
 
-    leftNet: str | None = None
-    rightNet: str | None = None
-    linkLabel: str | None = None
+    leftNet: Name
+    rightNet: Name
+    linkLabel: Annotated[str, StringConstraints(max_length=381, pattern=rf"^{_PREFIX}{_WORD}={_WORD}$")]
     app: Ref[App]
-    workloadResource: str | None = None
-    resourceType: str | None = None
+    workloadResource: NameOrNothing
+    resourceType: NameOrNothing
 
 
 class SfcLink(EmcoResource, parent=SfcIntent):
@@ -81,16 +94,16 @@ class SfcLink(EmcoResource, parent=SfcIntent):
 class LabelSelector(Spec):
     """Kubernetes' label selector; its labels may hold dots."""
 
-    matchLabels: Opaque | None = None
+    matchLabels: LongTexts
     matchExpressions: list[Opaque] | None = None
 
 
 class SfcClientSelectorSpec(Spec):
     """Which pods are clients at one end of a chain."""
 
-    chainEnd: str | None = None
-    podSelector: LabelSelector | None = None
-    namespaceSelector: LabelSelector | None = None
+    chainEnd: ChainEnd
+    podSelector: LabelSelector
+    namespaceSelector: LabelSelector
 
 
 class SfcClientSelector(EmcoResource, parent=SfcIntent):
@@ -102,10 +115,12 @@ class SfcClientSelector(EmcoResource, parent=SfcIntent):
 class SfcProviderNetworkSpec(Spec):
     """The network at one end of a chain; it lies on whichever cluster the chain is placed, and so is text."""
 
-    chainEnd: str | None = None
-    providerNetwork: str | None = None
-    gatewayIp: str | None = None
-    subnet: str | None = None
+    chainEnd: ChainEnd
+    providerNetwork: Name
+    gatewayIp: Annotated[str, AfterValidator(_check_ipv4)]
+    subnet: (
+        Annotated[str, StringConstraints(pattern=r"^([0-9]{1,3}[.]){3}[0-9]{1,3}(/([0-9]|[1-2][0-9]|3[0-2]))?$")] | None
+    ) = None
 
 
 class SfcProviderNetwork(EmcoResource, parent=SfcIntent):
@@ -117,14 +132,14 @@ class SfcProviderNetwork(EmcoResource, parent=SfcIntent):
 class SfcClientIntentSpec(Spec):
     """A chain in another deployment of the project, and the app of this one that joins it."""
 
-    chainEnd: str | None = None
+    chainEnd: ChainEnd
     sfcIntent: Annotated[Ref[SfcIntent], parts("compositeApp", "compositeAppVersion", "deploymentIntentGroup")]
-    compositeApp: str | None = None
-    compositeAppVersion: str | None = None
-    deploymentIntentGroup: str | None = None
+    compositeApp: Name | None = None
+    compositeAppVersion: Name | None = None
+    deploymentIntentGroup: Name | None = None
     app: Ref[App]
-    workloadResource: str | None = None
-    resourceType: str | None = None
+    workloadResource: Name
+    resourceType: Name
 
 
 class SfcClientIntent(EmcoResource, parent=DeploymentIntentGroup):

@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
-from pydantic import StrictBool, StrictInt
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictBool, StringConstraints
 
 from emco_store.core.refs import Ref
 from emco_store.emco.catalogue.applications import App
-from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Spec
+from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Name, Spec, Text
 from emco_store.emco.catalogue.deployments import DeploymentIntentGroup
+
+AppLabel = Annotated[Text, StringConstraints(pattern=r"^([A-Za-z0-9][-A-Za-z0-9_.=]*)?[A-Za-z0-9]$")]
+Certificate = Annotated[str, StringConstraints(max_length=8192)]
+Path = Annotated[str, StringConstraints(max_length=4096, pattern=r"^(/)([A-Za-z0-9][-A-Za-z0-9_./]*)?[A-Za-z0-9*]$")]
 
 
 class TrafficGroupIntent(EmcoResource, parent=DeploymentIntentGroup):
@@ -17,19 +23,35 @@ class TrafficGroupIntent(EmcoResource, parent=DeploymentIntentGroup):
     spec: AnySpec | None = None
 
 
+class ServiceManagement(Spec):
+    """How the traffic of a service is managed."""
+
+    sidecarProxy: Annotated[str, StringConstraints(max_length=4)]
+    tlsType: Annotated[str, StringConstraints(max_length=8)]
+
+
+class ExternalCertificates(Spec):
+    """The certificates of a service that is reached from outside."""
+
+    serviceCertificate: Certificate | None = None
+    servicePrivateKey: Certificate | None = None
+    caCertificate: Certificate | None = None
+
+
 class InboundServerIntentSpec(Spec):
     """A service that an app offers."""
 
     app: Ref[App]
-    appLabel: str | None = None
-    serviceName: str | None = None
-    externalName: str | None = None
-    port: StrictInt | str | None = None
-    protocol: str | None = None
+    appLabel: AppLabel
+    serviceName: Name
+    externalName: Text | None = None
+    port: Annotated[int, Field(strict=True, ge=1, le=65535)]
+    protocol: Annotated[Name, StringConstraints(max_length=5)]
     externalSupport: StrictBool | None = None
-    serviceMesh: str | None = None
-    management: AnySpec | None = None
-    external: AnySpec | None = None
+    serviceMesh: Text | None = None
+    edgeCNF: Text | None = None
+    management: ServiceManagement | None = None
+    external: ExternalCertificates | None = None
 
 
 class InboundServerIntent(EmcoResource, parent=TrafficGroupIntent):
@@ -42,10 +64,10 @@ class InboundClientsIntentSpec(Spec):
     """An app that calls a service."""
 
     app: Ref[App]
-    appLabel: str | None = None
-    serviceName: str | None = None
-    namespaces: list[str] | None = None
-    cidrs: list[str] | None = None
+    appLabel: AppLabel
+    serviceName: Name
+    namespaces: list[str]
+    cidrs: list[str]
 
 
 class InboundClientsIntent(EmcoResource, parent=InboundServerIntent):
@@ -57,9 +79,9 @@ class InboundClientsIntent(EmcoResource, parent=InboundServerIntent):
 class InboundClientsAccessIntentSpec(Spec):
     """What the clients may call. EMCO's schema declares a reference to an app here, but there is no such field."""
 
-    action: str | None = None
-    url: list[str] | None = None
-    access: list[str] | None = None
+    action: Literal["ALLOW"]
+    url: list[Path]
+    access: list[Literal["GET", "PUT", "POST", "DELETE"]]
 
 
 class InboundClientsAccessIntent(EmcoResource, parent=InboundClientsIntent):

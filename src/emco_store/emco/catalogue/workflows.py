@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from pydantic import StrictBool, StrictInt
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, StrictBool, StrictFloat, StrictInt, model_validator
 
 from emco_store.core.opaque import Opaque
 from emco_store.core.resource import Resource
-from emco_store.emco.catalogue.base import EmcoResource, Name, Spec
+from emco_store.emco.catalogue.base import EmcoResource, Name, Port, Shape, Spec, Text, shaped
 from emco_store.emco.catalogue.deployments import DeploymentIntentGroup
 
 
@@ -15,22 +17,89 @@ class WorkflowClient(Spec):
     """Where the client of a workflow listens."""
 
     clientEndpointName: str | None = None
-    clientEndpointPort: StrictInt | str | None = None
+    clientEndpointPort: Port | None = None
+
+
+class _StartOptions(Shape):
+    ID: str | None = None
+    TaskQueue: str
+    WorkflowExecutionTimeout: int | None = None
+    WorkflowRunTimeout: int | None = None
+    WorkflowTaskTimeout: int | None = None
+    WorkflowIDReusePolicy: int | None = None
+
+
+class _RetryPolicy(Shape):
+    model_config = ConfigDict(extra="forbid")
+
+    InitialInterval: int
+    BackoffCoefficient: StrictInt | StrictFloat
+    MaximumInterval: int
+    MaximumAttempts: int
+    NonRetryableErrorTypes: list[str] | None
+
+
+class _ActivityOptions(Shape):
+    model_config = ConfigDict(extra="forbid")
+
+    ActivityID: str | None = None
+    TaskQueue: str | None = None
+    HeartbeatTimeout: int
+    RetryPolicy: _RetryPolicy | None = None
+    ScheduleToCloseTimeout: int | None = None
+    ScheduleToStartTimeout: int | None = None
+    StartToCloseTimeout: int | None = None
+    WaitForCancellation: bool | None = None
+
+
+class _HookOptions(_ActivityOptions):
+    @model_validator(mode="after")
+    def _check_timeout(self) -> Self:
+        if self.ScheduleToCloseTimeout is None and self.StartToCloseTimeout is None:
+            message = "at StartToCloseTimeout: it is needed here, or ScheduleToCloseTimeout"
+            raise ValueError(message)
+        return self
+
+
+class _WorkflowOptions(_ActivityOptions):
+    ActivityID: str
+    TaskQueue: str
+    RetryPolicy: _RetryPolicy
+    ScheduleToCloseTimeout: int
+    ScheduleToStartTimeout: int
+    StartToCloseTimeout: int
+    WaitForCancellation: bool
+
+
+class _HookParams(Shape):
+    activityOptions: dict[str, _HookOptions] | None = None
+    activityParams: dict[str, dict[str, str]] | None = None
+
+
+class _WorkflowParams(Shape):
+    activityOptions: dict[str, _WorkflowOptions] | None = None
+    activityParams: dict[str, dict[str, str]] | None = None
 
 
 class Temporal(Spec):
     """What a workflow is started with; the options and parameters are those of Temporal, kept as they are."""
 
     workflowClientName: str | None = None
-    workflowStartOptions: Opaque | None = None
-    workflowParams: Opaque | None = None
+    workflowStartOptions: Annotated[Opaque, shaped(_StartOptions)] | None = None
+    workflowParams: Annotated[Opaque, shaped(_WorkflowParams)] | None = None
+
+
+class HookTemporal(Temporal):
+    """What a workflow beside a step is started with; less is needed of its activities."""
+
+    workflowParams: Annotated[Opaque, shaped(_HookParams)] | None = None
 
 
 class WorkflowIntentSpec(Spec):
     """A workflow and its client."""
 
-    workflowClient: WorkflowClient | None = None
-    temporal: Temporal | None = None
+    workflowClient: WorkflowClient
+    temporal: Temporal
 
 
 class WorkflowIntent(EmcoResource, parent=DeploymentIntentGroup):
@@ -39,10 +108,15 @@ class WorkflowIntent(EmcoResource, parent=DeploymentIntentGroup):
     spec: WorkflowIntentSpec | None = None
 
 
-class WorkflowHookIntentSpec(WorkflowIntentSpec):
-    """A workflow, the step that it belongs to (``pre-install``, ``post-update``, …), and whether the step waits."""
+class WorkflowHookIntentSpec(Spec):
+    """A workflow, the step that it belongs to, and whether the step waits."""
 
-    hookType: str | None = None
+    workflowClient: WorkflowClient
+    temporal: HookTemporal
+    hookType: (
+        Literal["pre-install", "post-install", "pre-update", "post-update", "pre-termination", "post-termination"]
+        | None
+    ) = None
     hookBlocking: StrictBool | None = None
 
 
@@ -55,10 +129,10 @@ class WorkflowHookIntent(EmcoResource, parent=DeploymentIntentGroup):
 class WorkerIntentSpec(Spec):
     """A worker that is a deployment of its own; the deployment is text, as in EMCO's schema."""
 
-    startToCloseTimeout: StrictInt | None = None
-    compositeApp: str | None = None
-    compositeAppVersion: str | None = None
-    deploymentIntentGroup: str | None = None
+    startToCloseTimeout: StrictInt
+    compositeApp: Text
+    compositeAppVersion: Text
+    deploymentIntentGroup: Text
 
 
 class WorkerIntent(EmcoResource, parent=WorkflowHookIntent):
