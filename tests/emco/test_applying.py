@@ -182,7 +182,7 @@ def test_all_missing_targets_and_parents_are_listed(store):
 ---
 resourceContext: {{anchor: {dig}}}
 metadata: {{name: d}}
-spec: {{compositeProfile: none, logicalCloud: nowhere, overrideValues: [{{app: absent}}]}}
+spec: {{compositeProfile: none, version: r1, logicalCloud: nowhere, overrideValues: [{{app: absent, values: {{}}}}]}}
 ---
 resourceContext: {{anchor: {dig}/d/intents}}
 metadata: {{name: i}}
@@ -336,11 +336,13 @@ def customized(specific: str) -> Bundle:
 ---
 resourceContext: {{anchor: {dig}}}
 metadata: {{name: d}}
-spec: {{compositeProfile: cp, logicalCloud: lc}}
+spec: {{compositeProfile: cp, version: r1, logicalCloud: lc}}
 ---
 {{resourceContext: {{anchor: {dig}/d/generic-k8s-intents}}, metadata: {{name: g}}}}
 ---
-{{resourceContext: {{anchor: {dig}/d/generic-k8s-intents/g/resources}}, metadata: {{name: r}}, spec: {{app: web}}}}
+resourceContext: {{anchor: {dig}/d/generic-k8s-intents/g/resources}}
+metadata: {{name: r}}
+spec: {{app: web, newObject: "true"}}
 ---
 resourceContext: {{anchor: {dig}/d/generic-k8s-intents/g/resources/r/customizations}}
 metadata: {{name: x}}

@@ -263,6 +263,30 @@ def test_text_that_older_yaml_would_retype_stays_text(text):
     assert [{"a": text}, {"a": text}] == [found.resources[0].spec.unknown_fields for found in (bundle, again)]
 
 
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("{\n\ta: b,\n\tc:\t[1,\t2\t]\n}", {"a": "b", "c": [1, 2]}),
+        ('{\t"a":\t"b"\t}', {"a": "b"}),
+        ("{\n\t# why\n\ta: b\t# and why\n\t}", {"a": "b"}),
+        ("\n  a:\tb\n  c: d\te\n", {"a": "b", "c": "d\te"}),
+        ("\n  a: b\n   \tc\n", {"a": "b c"}),
+        ("{a: http://h/?b=c&d, e: f?}", {"a": "http://h/?b=c&d", "e": "f?"}),
+    ],
+)
+def test_white_space_and_words_are_read_as_emcoctl_reads_them(spec, expected):
+    """A tab separates tokens wherever it indents no block, and a question mark inside a word belongs to it."""
+    (project,) = bundle_of(f"resourceContext: {{anchor: projects}}\nmetadata: {{name: p}}\nspec: {spec}").resources
+
+    assert expected == project.spec.unknown_fields
+
+
+@pytest.mark.parametrize("spec", ["\n\ta: b", "\n  a: b\n\tc: d", "\n  -\ta: b", "\n  a: b\n\tc"])
+def test_tab_that_would_indent_a_block_is_refused(spec):
+    """How deep it goes would depend on the reader."""
+    assert [(1, "")] == faults_of(f"resourceContext: {{anchor: projects}}\nmetadata: {{name: p}}\nspec: {spec}")
+
+
 def test_name_of_a_policy_intent_that_contradicts_its_anchor_is_refused():
     """The name in the address is the name in the body (ID-10)."""
     anchor = "projects/p/composite-apps/ca/v1/deployment-intent-groups/d/policy-intents/a"
@@ -289,7 +313,7 @@ def test_reading_without_the_yaml_library_names_the_extra(monkeypatch):
     with pytest.raises(NotSupported) as caught:
         read_bundle([("a.yaml", PROJECT)])
 
-    assert "emco-store[cli]" in caught.value.do
+    assert "emco-store[cli]" in caught.value.hint
 
 
 def test_empty_text_is_an_empty_bundle():

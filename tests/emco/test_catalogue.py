@@ -75,7 +75,7 @@ def test_reference_without_its_other_field_is_refused():
 
 def test_empty_text_in_the_place_of_an_optional_reference_is_none():
     """EMCO's documents leave a cluster empty where one is chosen by its label (REF-10)."""
-    info = {"scope": "label", "clusterProvider": "coast", "cluster": "", "clusterLabel": "near"}
+    info = {"scope": "label", "clusterProvider": "coast", "cluster": "", "clusterLabel": "near", "mode": "allow"}
 
     made = Customization(parent=RESOURCE, name="c", spec={"clusterSpecific": "true", "clusterInfo": info})
 
@@ -99,7 +99,14 @@ def test_reference_of_four_fields_points_into_another_branch():
     """A chain lies in another deployment, the app in the client's own composite application (STUDY 1.3, commonKey)."""
     other = {"compositeApp": "chain", "compositeAppVersion": "v7", "deploymentIntentGroup": "d"}
 
-    made = SfcClientIntent(parent=DIG, name="client", spec={**other, "sfcIntent": "s", "app": "web"})
+    made = SfcClientIntent(
+        parent=DIG,
+        name="client",
+        spec={
+            **other, "sfcIntent": "s", "app": "web", "chainEnd": "left",
+            "workloadResource": "web", "resourceType": "Deployment",
+        },
+    )  # fmt: skip
 
     assert Key("SfcIntent", "p", "chain", "v7", "d", "s") == made.spec.sfcIntent.key
     assert Key("App", "p", "ca", "v1", "web") == made.spec.app.key
@@ -120,11 +127,11 @@ def test_key_of_the_intent_map_in_another_group_is_refused():
 
 @pytest.mark.parametrize(
     ("specific", "scope", "expected"),
-    [("true", "name", CLUSTER), ("true", "label", None), ("false", "name", None), (None, "name", None)],
+    [("true", "name", CLUSTER), ("true", "label", None), ("false", "name", None), ("false", "label", None)],
 )
 def test_cluster_of_a_customization_counts_only_under_its_conditions(specific, scope, expected):
     """It is a reference only where certain clusters are meant, and are named; else it is text (REF-10, B14)."""
-    info = {"scope": scope, "clusterProvider": "coast", "cluster": "quay", "mode": "allow"}
+    info = {"scope": scope, "clusterProvider": "coast", "cluster": "quay", "clusterLabel": "near", "mode": "allow"}
 
     made = Customization(parent=RESOURCE, name="c", spec={"clusterSpecific": specific, "clusterInfo": info})
 
@@ -160,7 +167,8 @@ def test_cluster_of_a_placement_is_a_reference_at_every_level(place):
 def test_override_values_are_never_searched_for_references():
     """A free-form map may hold a key named project, which EMCO takes for a reference (B13)."""
     values = {"project": "other", "service.port": "80"}
-    spec = {"compositeProfile": "cp", "logicalCloud": "lc", "overrideValues": [{"app": "web", "values": values}]}
+    overrides = [{"app": "web", "values": values}]
+    spec = {"compositeProfile": "cp", "version": "r1", "logicalCloud": "lc", "overrideValues": overrides}
 
     made = DeploymentIntentGroup(parent="CompositeApp/p/ca/v1", name="dig", spec=spec)
 
@@ -218,10 +226,26 @@ def test_metadata_at_their_limits_are_accepted():
 
 
 def test_number_is_not_made_of_text():
-    """What went in comes back: no value is turned into another type (ID-13)."""
-    made = AppDependency(parent="App/p/ca/v1/web", name="d", spec={"wait": "5"})
+    """No value is turned into another type: text instead of a number is refused (BAD-6)."""
+    spec = {"app": "db", "opStatus": "Ready", "wait": 5}
+    parent = "App/p/ca/v1/web"
 
-    assert "5" == made.spec.wait
+    assert 5 == AppDependency(parent=parent, name="d", spec=spec).spec.wait
+    with pytest.raises(InvalidResource):
+        AppDependency(parent=parent, name="d", spec=spec | {"wait": "5"})
+
+
+def test_field_is_known_in_any_letter_case():
+    """EMCO's decoder ignores the letter case of names, so a cluster under ``Cluster`` is the reference (REF-2)."""
+    made = ClusterReference(parent=CLOUD, name="r", spec={"CLUSTER": "quay", "clusterprovider": "coast"})
+
+    assert (CLUSTER, None) == (made.spec.cluster.key, made.spec.unknown_fields)
+
+
+def test_field_that_is_given_in_two_letter_cases_is_refused():
+    """Which of the two counts could only be guessed (BAD-6)."""
+    with pytest.raises(InvalidResource):
+        reference_to("quay", clusterProvider="coast", Cluster="pier")
 
 
 def test_no_model_of_the_catalogue_loses_unknown_fields():
