@@ -10,9 +10,10 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
+from yaml.scanner import ScannerError
 
 from emco_store.emco.json_data import is_list, is_map
 
@@ -51,6 +52,17 @@ class _Loader(yaml.SafeLoader):
     """
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    if TYPE_CHECKING:  # untyped in the stubs
+        flow_level: int
+        allow_simple_key: bool
+        indent: int
+        column: int
+
+        def peek(self, index: int = 0) -> str: ...
+        def prefix(self, length: int = 1) -> str: ...
+        def forward(self, length: int = 1) -> None: ...
+        def get_mark(self) -> yaml.Mark: ...
+        def scan_line_break(self) -> str: ...
 
     def scan_to_next_token(self) -> None:
         """Skip white space and comments."""
@@ -96,12 +108,12 @@ class _Loader(yaml.SafeLoader):
         self.forward(length)
         if self.peek() not in _BREAKS:
             return [blank] if blank else []
-        first = self.scan_line_break()
+        first: str = self.scan_line_break()
         self.allow_simple_key = True
         more: list[str] = []
         while not self._is_document_end() and self.peek() in f" \t{_BREAKS}":
             if self.peek() == "\t" and not self.flow_level and self.column < indent:
-                raise yaml.scanner.ScannerError(
+                raise ScannerError(
                     "while scanning text without quotes", start, "a tab cannot indent it", self.get_mark()
                 )
             if self.peek() in " \t":
