@@ -15,7 +15,7 @@ from tests.cli.conftest import EDGE, ROOT, start
 WITHOUT = "import sys; sys.modules[{name!r}] = None; from emco_store.cli import main; sys.exit(main(['graph']))"
 
 
-@pytest.mark.parametrize("form", ["tree", "svg"])
+@pytest.mark.parametrize("form", ["tree", "dot"])
 def test_reader_that_has_gone_ends_the_command_quietly(form):
     """A broken pipe is no error of the user's: no message, and a code of its own; for text and for what rich draws."""
     reader, writer = os.pipe()

@@ -131,9 +131,7 @@ def _fill_graph(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "key", nargs="?", metavar="KEY", help="draw the data around this resource; without it the models"
     )
-    parser.add_argument(
-        "--format", choices=("tree", "mermaid", "dot", "svg"), default="tree", help="tree is the default"
-    )
+    parser.add_argument("--format", choices=("tree", "mermaid", "dot"), default="tree", help="tree is the default")
     parser.add_argument("--depth", type=int, default=2, metavar="N", help="steps from KEY along references (2)")
     _add_reading(parser)
 
@@ -254,7 +252,7 @@ VERBS: Mapping[str, Verb] = {
         "draw the models, or the data around one resource",
         _examples(
             ("emco-store graph", "the models as a tree"),
-            ("emco-store graph --format svg > models.svg", "the same as a picture; no other program is needed"),
+            ("emco-store graph --format dot | dot -Tsvg > models.svg", "the same as a picture, with Graphviz"),
             ("emco-store graph Project/harbour --depth 1 --load examples/edge.yaml", "the data around one resource"),
         ),
         _fill_graph,

@@ -15,7 +15,6 @@ from emco_store.cli.graphs import (
     Graph,
     draw_dot,
     draw_mermaid,
-    draw_svg,
     draw_tree,
     graph_around,
     graph_of_models,
@@ -28,7 +27,7 @@ from emco_store.emco import write_bundle
 
 PASSES = 5
 """How often an export is begun anew when resources change while it reads."""
-_DRAWERS: Mapping[str, Callable[[Graph], str]] = {"mermaid": draw_mermaid, "dot": draw_dot, "svg": draw_svg}
+_DRAWERS: Mapping[str, Callable[[Graph], str]] = {"mermaid": draw_mermaid, "dot": draw_dot}
 
 
 def get(options: Options, screen: Screen) -> Exit:

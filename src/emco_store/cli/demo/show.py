@@ -113,7 +113,7 @@ def _say_what_is_next(stage: Stage) -> None:
     stage.step("What to do next", "Everything above is a few calls of the library, or one command:")
     commands = (
         ("emco-store apply -f examples/edge.yaml --store URL", "the bundle, into a store that keeps it"),
-        ("emco-store graph --format svg > models.svg", "all of EMCO's kinds as one picture"),
+        ("emco-store graph --format dot | dot -Tsvg > models.svg", "all of EMCO's kinds as one picture, with Graphviz"),
         ("emco-store graph Project/harbour --load examples/edge.yaml", "the data around one resource"),
         ("emco-store delete Project/harbour --plan --load examples/edge.yaml", "what would block a delete"),
         ("emco-store --help", "all verbs, and what the exit codes mean"),

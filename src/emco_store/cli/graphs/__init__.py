@@ -1,10 +1,9 @@
-"""Drawings of models and of data: a graph from either, drawn as a tree, as Mermaid, as DOT or as SVG."""
+"""Drawings of models and of data: a graph of either, written as a tree, as Mermaid or as DOT."""
 
 from emco_store.cli.graphs.dot import draw_dot
 from emco_store.cli.graphs.graph import Arrow, Box, Graph
 from emco_store.cli.graphs.mermaid import draw_mermaid
 from emco_store.cli.graphs.sources import MAX_BOXES, graph_around, graph_of_models
-from emco_store.cli.graphs.svg import draw_svg
 from emco_store.cli.graphs.tree import draw_tree
 
 __all__ = [
@@ -14,7 +13,6 @@ __all__ = [
     "Graph",
     "draw_dot",
     "draw_mermaid",
-    "draw_svg",
     "draw_tree",
     "graph_around",
     "graph_of_models",

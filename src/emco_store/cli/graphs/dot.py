@@ -3,39 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 
 from emco_store.cli.graphs.graph import Arrow, Box, Graph
-from emco_store.cli.graphs.palette import LINE
+from emco_store.cli.graphs.palette import FAMILIES, LINE, QUIET
+from emco_store.core.rules import Rule
+
+_HEAD = """\
+digraph emco_store {
+    rankdir=RL;
+    ranksep=0.9;
+    nodesep=0.18;
+    node [shape=box, style="rounded,filled", fillcolor=white, color="#cbd5e1", fontname="Helvetica,Arial,sans-serif"];
+    edge [fontname="Helvetica,Arial,sans-serif", fontsize=10, arrowsize=0.7];"""
 
 
 def draw_dot(graph: Graph) -> str:
-    """Write the graph in Graphviz' language: bold grey lines for parents, arrows for references."""
+    """Write the graph in Graphviz' language: bold grey lines for parents, coloured arrows for references.
+
+    A parent edge has a label only if its rule is not RESTRICT. Titles have one colour for each hierarchy of kinds.
+    """
     return "\n".join(_lines(graph)) + "\n"
 
 
 def _lines(graph: Graph) -> Iterator[str]:
-    yield "digraph emco_store {"
-    yield "    rankdir=RL;"
-    yield '    node [shape=box, style="rounded,filled", fillcolor=white, fontname="Helvetica"];'
-    yield '    edge [fontname="Helvetica", fontsize=10];'
+    families = {family: FAMILIES[n % len(FAMILIES)] for n, family in enumerate(sorted({b.family for b in graph.boxes}))}
+    yield _HEAD
     for box in graph.boxes:
-        yield f"    {_quoted(box.id)} [label={_label(box)}{', penwidth=3' if box.is_focus else ''}];"
+        look = ', color="#d97706", penwidth=3' if box.is_focus else ""
+        yield f"    {_quoted(box.id)} [label={_label(box, families[box.family])}{look}];"
+    yield from (f"    {_ends(arrow)} [{_look(arrow)}];" for arrow in graph.arrows if not arrow.is_parent)
+    yield f'    edge [arrowhead=diamond, color="{LINE}", penwidth=2.2, weight=3];'
     for arrow in graph.arrows:
-        yield f"    {_arrow(arrow)}"
+        if arrow.is_parent:
+            yield f"    {_ends(arrow)}{'' if arrow.rule is Rule.RESTRICT else f' [label=<{_rule(arrow)}>]'};"
     yield "}"
 
 
-def _label(box: Box) -> str:
-    return _quoted("\n".join(filter(None, (box.title, box.detail))))
+def _label(box: Box, colour: str) -> str:
+    title = f'<font color="{colour}"><b>{_text(box.title)}</b></font>'
+    return f'<{title}<br/><font color="{QUIET}">{_text(box.detail)}</font>>' if box.detail else f"<{title}>"
 
 
-def _arrow(arrow: Arrow) -> str:
-    text, look = f"{arrow.place}\n{arrow.rule}", f'color="{arrow.rule.colour}"'
-    if arrow.is_parent:
-        text, look = str(arrow.rule), f'arrowhead=diamond, color="{LINE}", penwidth=2.5'
-    return f"{_quoted(arrow.source)} -> {_quoted(arrow.target)} [label={_quoted(text)}, {look}];"
+def _ends(arrow: Arrow) -> str:
+    return f"{_quoted(arrow.source)} -> {_quoted(arrow.target)}"
+
+
+def _look(arrow: Arrow) -> str:
+    return f'label=<{_text(arrow.place)} {_rule(arrow)}>, color="{arrow.rule.colour}"'
+
+
+def _rule(arrow: Arrow) -> str:
+    return f'<font color="{arrow.rule.colour}"><b>{arrow.rule}</b></font>'
+
+
+def _text(text: str) -> str:
+    r"""Write text into a label, with a word joiner after each backslash: ``\N`` would become the name of the node.
+
+    Source: Graphviz documentation, "escString". In HTML-like labels no backslash escapes another one.
+    """
+    return escape(text).replace("\\", "\\\N{WORD JOINER}")
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-INK = "#0f172a"
 QUIET = "#64748b"
 LINE = "#94a3b8"
 FAMILIES = ("#2563eb", "#059669", "#d97706", "#7c3aed", "#db2777", "#0891b2", "#65a30d", "#dc2626")

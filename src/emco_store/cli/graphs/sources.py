@@ -127,7 +127,12 @@ def _own_names(store: Store, key: Key) -> str:
 
 def _edges(item: Any) -> Iterator[Arrow]:
     for edge in item.meta.edges:
-        yield Arrow(item.key.text, edge.target.text, edge.place, edge.rule, is_parent=edge.is_parent)
+        yield Arrow(item.key.text, edge.target.text, _in_one_line(edge.place), edge.rule, is_parent=edge.is_parent)
+
+
+def _in_one_line(place: str) -> str:
+    """Escape what is not printable: the key of a map is any text, and a newline in it must not begin a line."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in place)
 
 
 def _sorted(arrows: Iterable[Arrow]) -> tuple[Arrow, ...]:
