@@ -16,7 +16,7 @@ from emco_store.backends.mongo.backend import DATABASE
 from emco_store.backends.mongo.commands import collection
 from emco_store.backends.redis.commands import Names
 
-pytest_plugins = ["tests.servers.plugin", "emco_store.contracts.plugin"]
+pytest_plugins = ["tests.servers.plugin", "tests.parallel", "emco_store.contracts.plugin"]
 
 ON_MONGODB = ["docs/how-to/from-beanie.md", "docs/how-to/from-pymongo.md"]
 ON_REDIS = ["docs/how-to/from-redis-om.md"]

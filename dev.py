@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -27,14 +28,17 @@ BENCH_VENV = ROOT / ".venv-bench"
 OLDEST_PYTHON = (3, 11)
 DOCS = ROOT / "docs" / "_build"
 CHECKS: dict[str, Sequence[str]] = {
+    "types (basedpyright)": ("basedpyright", "--pythonpath", str(PYTHON)),
     "format": ("ruff", "format", "--check", "."),
     "lint": ("ruff", "check", "--quiet", "."),
-    "types (mypy)": ("mypy",),
-    "types (basedpyright)": ("basedpyright", "--pythonpath", str(PYTHON)),
     "layers": ("lint-imports", "--no-logo"),
     "twins": ("python", "-m", "tests.architecture.twins", "check"),
+    "types (mypy)": ("mypy",),
     "docs": ("sphinx-build", "--builder=html", "-n", "-W", "--keep-going", "--quiet", "--fresh-env", "docs", str(DOCS)),
 }
+"""In the order in which they begin; the first takes as long as all others together."""
+NARROWING = ("-n", "--numprocesses", "-k", "-s", "--lf", "--last-failed", "--pdb", "--trace", "-h", "--help")
+"""Arguments for pytest with which a run is quicker, or only possible, in one process."""
 
 
 def main() -> int:
@@ -63,15 +67,25 @@ def main() -> int:
         return run("python", "-m", "benchmarks", *more, venv=BENCH_VENV)
     install("dev")
     if known.command == "test":
-        return run("python", "-m", "pytest", *([f"--require={known.require}"] if known.require else []), *more)
+        return run_tests(known.require, more)
     if known.command == "prove":
         return run("python", "-m", "tests.proof.prove", *more)
     return {"check": check, "sync": sync, "docs": docs}[known.command]()
 
 
+def run_tests(require: str, more: Sequence[str]) -> int:
+    """Run the tests, on a worker for each core unless ``more`` chooses few of them or says how many workers to use."""
+    is_narrow = any("::" in argument or argument.startswith(NARROWING) for argument in more)
+    workers = [] if is_narrow else ["--numprocesses=auto"]
+    required = [f"--require={require}"] if require else []
+    return run("python", "-m", "pytest", *workers, *required, *more)
+
+
 def check() -> int:
-    """Run every check, show what failed, and sum up."""
-    failed = [name for name, command in CHECKS.items() if not _check_one(name, command)]
+    """Run every check, as many at a time as there are cores; show what failed, and sum up."""
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        passed = pool.map(_check_one, CHECKS, CHECKS.values())
+        failed = [name for name, has_passed in zip(CHECKS, passed, strict=True) if not has_passed]
     if not failed:
         print(f"\n{_green('All ' + str(len(CHECKS)) + ' checks are ok.')}")
         return 0
@@ -133,7 +147,6 @@ def run(tool: str, *arguments: str, venv: Path = VENV) -> int:
 
 
 def _check_one(name: str, command: Sequence[str]) -> bool:
-    print(f"  {name:22}", end="", flush=True)
     begun = perf_counter()
     tool, *arguments = command
     done = subprocess.run(
@@ -141,9 +154,10 @@ def _check_one(name: str, command: Sequence[str]) -> bool:
         stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     is_ok = done.returncode == 0
-    print(f"{_green('ok    ') if is_ok else _red('failed')}  {perf_counter() - begun:6.1f} s", flush=True)
+    lines = [f"  {name:22}{_green('ok    ') if is_ok else _red('failed')}  {perf_counter() - begun:6.1f} s"]
     if not is_ok:
-        print(*(f"    {line}" for line in done.stdout.strip().splitlines()), sep="\n", end="\n\n", flush=True)
+        lines += [*(f"    {line}" for line in done.stdout.strip().splitlines()), ""]
+    print(*lines, sep="\n", flush=True)
     return is_ok
 
 

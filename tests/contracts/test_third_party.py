@@ -102,6 +102,37 @@ def test_selection_is_partial(project):
     assert (0, "partial", 2) == (run.code, run.verdict, run.report["executed"])
 
 
+def test_report_of_several_workers_is_that_of_one_process(project):
+    """With pytest-xdist, the process that reports has the outcomes of all workers."""
+    some = ("-k", "create or delete")
+    one, several = Run(project, *some), Run(project, *some, "-n", "2")
+
+    assert (0, one.report) == (several.code, several.report), several.output
+
+
+def test_worker_that_dies_leaves_its_rules_unproved(project):
+    """What a worker was to show and did not is missing from the report, and the run is red."""
+    source = project / "test_sqlite_backend.py"
+    end = "    @pytest.fixture\n    def lab(self, bench):\n        os._exit(1)\n"
+    text = source.read_text("utf-8").replace("from sqlite_backend", "import os\nimport pytest\nfrom sqlite_backend")
+    source.write_text(f"{text}\n{end}", "utf-8")
+
+    run = Run(project, "-n", "1", "--max-worker-restart=0")
+
+    assert (True, "red") == (run.code != 0, run.verdict), run.output
+
+
+def test_interrupted_run_is_partial(project):
+    """A run that was ended before its time is not red for what it did not come to."""
+    source = project / "test_sqlite_backend.py"
+    end = "\n\ndef test_end(): raise KeyboardInterrupt\n\n\nclass"
+    source.write_text(source.read_text("utf-8").replace("class", end, 1), "utf-8")
+
+    run = Run(project)
+
+    assert (2, "partial") == (run.code, run.verdict), run.output
+
+
 def test_rules_that_were_skipped_turn_the_run_red(project):
     """A skip is no proof."""
     source = project / "test_sqlite_backend.py"

@@ -45,6 +45,12 @@ def redis_url(redis_server):  # noqa: ARG001 - it skips or fails where there is 
         pytest.skip(str(problem))
 
 
+@pytest.fixture(scope="module")
+def mongo_server(servers):
+    """A replica set whose limits and users may be changed: no other worker uses it."""
+    return servers.own("mongo")
+
+
 @pytest.fixture
 def mongo_admin(mongo_server):
     """A client of the replica set, in which the page's user and role are not there, and the limit stays as it was."""

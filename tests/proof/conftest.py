@@ -8,12 +8,20 @@ import pytest
 
 from proof.rig import Rig
 from tests.proof.prove import rig_of
+from tests.servers.plugin import Servers
+from tests.servers.process import Server
 
 ON_EACH = (
     "memory",
     pytest.param("redis", marks=pytest.mark.redis),
     pytest.param("mongo", marks=pytest.mark.mongo),
 )
+
+
+@pytest.fixture(scope="session")
+def mongo_server(servers: Servers) -> Server:
+    """A replica set that no other worker uses, since these tests end its sessions and shorten its transactions."""
+    return servers.own("mongo")
 
 
 @pytest.fixture(params=ON_EACH)

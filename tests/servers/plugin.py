@@ -2,59 +2,58 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
 
 from tests.servers.mongo import running_mongo
-from tests.servers.process import Server, ServerFailed, ServerMissing
+from tests.servers.process import Server, ServerMissing
 from tests.servers.redis import running_redis
+from tests.servers.shared import Borrowed, Lender, Result, Source, Started
 
 STARTERS: Final = {"mongo": running_mongo, "redis": running_redis}
 _FOUND: Final = pytest.StashKey[dict[str, str]]()
 _REQUIRED: Final = pytest.StashKey[frozenset[str]]()
+_LENDER: Final = pytest.StashKey[Lender]()
+_INPUT: Final = "servers"
 _RAN = "ran "
 
 
 class Servers:
-    """Start each server once, when the first test asks for it.
+    """The servers that tests ask for by name.
 
     Args:
+        shared: The servers of the whole run.
+        own: The servers of this process alone. Without workers they are the same.
         required: Names whose absence is a failure; the absence of others is a skip.
         found: Where to note, for the report, what each server turned out to be.
     """
 
-    def __init__(self, required: frozenset[str], found: dict[str, str]) -> None:
+    def __init__(self, shared: Source, own: Source, *, required: frozenset[str], found: dict[str, str]) -> None:
+        self._shared = shared
+        self._own = own
         self._required = required
         self._found = found
-        self._results: dict[str, Server | ServerMissing | ServerFailed] = {}
-        self._stack = ExitStack()
 
     def get(self, name: str) -> Server:
-        """Return the server called ``name``.
+        """Return the server called ``name`` that the whole run shares.
 
         Skips the asking test where the server is missing; fails it where that is required, or the server is broken.
         """
-        if name not in self._results:
-            self._results[name] = self._start(STARTERS[name]())
-            self._found[name] = _describe(self._results[name])
-        result = self._results[name]
+        return self._usable(name, self._shared.get(name))
+
+    def own(self, name: str) -> Server:
+        """Return the server called ``name`` that no other worker uses, for tests that change what it does."""
+        return self._usable(name, self._own.get(name))
+
+    def _usable(self, name: str, result: Result) -> Server:
+        self._found[name] = _describe(result)
         if isinstance(result, Server):
             return result
         if isinstance(result, ServerMissing) and name not in self._required:
             pytest.skip(f"{name}: {result}")
         pytest.fail(f"{name}: {result}", pytrace=False)
-
-    def close(self) -> None:
-        """Stop every server that was started here."""
-        self._stack.close()
-
-    def _start(self, server: AbstractContextManager[Server]) -> Server | ServerMissing | ServerFailed:
-        try:
-            return self._stack.enter_context(server)
-        except (ServerMissing, ServerFailed) as error:
-            return error
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -77,12 +76,23 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_FOUND] = {}
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where the servers of this run are."""
+    stash = node.config.stash
+    if _LENDER not in stash:
+        stash[_LENDER] = Lender(STARTERS)
+    node.workerinput[_INPUT] = stash[_LENDER].address
+
+
 @pytest.fixture(scope="session")
-def servers(request: pytest.FixtureRequest) -> Any:
+def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
     """The servers of this run."""
-    servers = Servers(request.config.stash[_REQUIRED], request.config.stash[_FOUND])
-    yield servers
-    servers.close()
+    config: Any = request.config
+    own = Started(STARTERS)
+    shared = Borrowed(tuple(config.workerinput[_INPUT])) if hasattr(config, "workerinput") else own
+    yield Servers(shared, own, required=config.stash[_REQUIRED], found=config.stash[_FOUND])
+    own.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -95,7 +105,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Turn a green run red when a required server never ran; hand what ran to the xdist controller."""
+    """Turn a green run red when a required server never ran; hand what ran to the controller."""
     config = session.config
     if hasattr(config, "workeroutput"):
         config.workeroutput["servers"] = config.stash[_FOUND]
@@ -105,9 +115,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the servers that the workers shared; the workers have ended."""
+    lender = config.stash.get(_LENDER, None)
+    if lender is not None:
+        lender.close()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Collect what an xdist worker found."""
+    """Collect what a worker found."""
     node.config.stash[_FOUND].update(getattr(node, "workeroutput", {}).get("servers", {}))
 
 
@@ -129,7 +146,7 @@ def _absent(config: pytest.Config) -> set[str]:
     return {name for name in config.stash[_REQUIRED] if not found.get(name, "").startswith(_RAN)}
 
 
-def _describe(result: Server | ServerMissing | ServerFailed) -> str:
+def _describe(result: Result) -> str:
     if isinstance(result, Server):
         return f"{_RAN}{result.version} ({result.origin})"
     return f"{'MISSING' if isinstance(result, ServerMissing) else 'FAILED'}: {result}"

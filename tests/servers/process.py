@@ -40,14 +40,12 @@ class Server:
         url: Where it answers.
         version: What it says its version is.
         origin: Where it came from: a file, a wheel or an environment variable.
-        process: Its process; None when somebody else started it, who will stop it too.
     """
 
     name: str
     url: str
     version: str
     origin: str
-    process: subprocess.Popen[bytes] | None
 
 
 @contextmanager

@@ -41,12 +41,12 @@ def running_redis() -> Iterator[Server]:
     """
     url = os.environ.get(URL_VARIABLE)
     if url:
-        yield Server("redis", url, _version(url, URL_VARIABLE), URL_VARIABLE, process=None)
+        yield Server("redis", url, _version(url, URL_VARIABLE), URL_VARIABLE)
         return
     binary, origin = _find()
-    with running(partial(_command, binary)) as (port, process):
+    with running(partial(_command, binary)) as (port, _):
         url = f"redis://{HOST}:{port}/0"
-        yield Server("redis", url, _version(url, origin), origin, process)
+        yield Server("redis", url, _version(url, origin), origin)
 
 
 def _find() -> tuple[Path, str]:

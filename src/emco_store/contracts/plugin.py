@@ -20,6 +20,8 @@ from emco_store.ports import Backend
 
 _REPORT: Final = pytest.StashKey[Report]()
 _PROPERTY: Final = "emco_store.contracts"
+_COLUMNS: Final = "emco_store.contracts.columns"
+"""Where a worker of pytest-xdist notes, for the process that reports, what it was to show."""
 _SELECTING: Final = ("keyword", "markexpr", "lf", "failedfirst_only", "deselect", "stepwise", "ignore", "ignore_glob")
 
 
@@ -166,15 +168,25 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Turn a green run red when the suite did not run, or not all of it."""
-    config = session.config
-    if hasattr(config, "workerinput") or config.option.collectonly:
-        return
+    config: Any = session.config  # with pytest-xdist, a worker's has one attribute more
     report = config.stash[_REPORT]
+    if hasattr(config, "workeroutput"):
+        config.workeroutput[_COLUMNS] = [_pair(column) for column in report.columns]
+        return
+    if config.option.collectonly:
+        return
     report.is_partial = _is_partial(session)
     if config.option.contracts_report:
         Path(config.option.contracts_report).write_text(json.dumps(report.to_dict(), indent=2), "utf-8")
     if report.is_red and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Expect what a worker was to show, whether its outcomes arrived or not."""
+    for backend, mode in getattr(node, "workeroutput", {}).get(_COLUMNS, ()):
+        node.config.stash[_REPORT].expect(Column(backend, mode))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -191,7 +203,7 @@ def _is_partial(session: pytest.Session) -> bool:
     """Tell whether only a part was asked for, or the run was cut short."""
     config: Any = session.config
     chosen = any(getattr(config.option, name, None) for name in _SELECTING)
-    is_cut = bool(session.shouldstop or session.shouldfail)
+    is_cut = bool(session.shouldstop or session.shouldfail) or session.exitstatus == pytest.ExitCode.INTERRUPTED
     named = config.args_source is pytest.Config.ArgsSource.ARGS
     is_elsewhere = named and not config.stash[_REPORT].columns
     return chosen or is_cut or is_elsewhere or any("::" in argument for argument in config.args)

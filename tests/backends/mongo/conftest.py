@@ -13,6 +13,7 @@ from emco_store import Resource, Store, connect
 from emco_store.backends.mongo.backend import DATABASE
 from emco_store.backends.mongo.commands import collection
 from tests.backends.mongo.members import ReplicaSet, own_set
+from tests.servers.plugin import Servers
 from tests.servers.process import HOST, Server
 
 ROOT = "of-root"
@@ -23,6 +24,12 @@ class Thing(Resource):
     """What these tests store."""
 
     note: str = ""
+
+
+@pytest.fixture(scope="session")
+def mongo_server(servers: Servers) -> Server:
+    """A replica set that no other worker uses, since these tests make its commands fail and end its sessions."""
+    return servers.own("mongo")
 
 
 @pytest.fixture(scope="package")
