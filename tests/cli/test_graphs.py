@@ -27,7 +27,7 @@ digraph emco_store {
     ranksep=0.9;
     nodesep=0.18;
     node [shape=box, style="rounded,filled", fillcolor=white, color="#cbd5e1", fontname="Helvetica,Arial,sans-serif"];
-    edge [fontname="Helvetica,Arial,sans-serif", fontsize=10, arrowsize=0.7];
+    edge [fontname="Helvetica,Arial,sans-serif", fontsize=10, fontcolor="#0f172a", arrowsize=0.7];
     "Box" [label=<<font color="#2563eb"><b>Box</b></font><br/><font color="#64748b">name, size</font>>];
     "Shelf" [label=<<font color="#2563eb"><b>Shelf</b></font>>];
     "Tag" [label=<<font color="#059669"><b>Tag</b></font>>];

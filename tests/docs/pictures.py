@@ -1,15 +1,18 @@
 """Draw the pictures of the landing page from its own code: ``python -m tests.docs.pictures`` writes them.
 
 The Python blocks of ``docs/index.md`` run; what they made is planned, changed by two services and drawn. So a picture
-shows what the library says and does, and a test compares the files with it.
+shows what the library says and does, and a test compares the files with it. Graphviz, which must be installed to write
+them, lays the graph out; its versions do not draw alike, so a drawing names the text that it was made from.
 """
 
 from __future__ import annotations
 
 import colorsys
+import hashlib
 import re
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html import escape
 from io import StringIO
 from pathlib import Path
@@ -19,7 +22,7 @@ from rich.console import Console, RenderableType
 from rich.style import Style
 
 from emco_store import Conflict, MemoryBackend, Resource, Store, Transaction, connect
-from emco_store.cli.graphs import draw_svg, graph_of_models
+from emco_store.cli.graphs import draw_dot, graph_of_models
 from emco_store.cli.plans import plan_tree
 from tests.docs.typed_blocks import module_of
 
@@ -33,21 +36,35 @@ _BACKGROUND = {"light": "#ffffff", "dark": "#131416"}
 
 
 def pictures() -> dict[str, str]:
-    """Return the text of each picture by the name of its file."""
+    """Return the text of each picture, and of the graph before it is laid out, by the name of its file."""
     source = DOCS / "index.md"
     page: dict[str, Any] = {"__name__": "models"}
     code = compile(module_of(source.read_text("utf-8")), source, "exec", dont_inherit=True)
     exec(code, page)  # noqa: S102 - our own page, which runs as a test as well
     models = [value for value in page.values() if _is_kind(value)]
-    graph = draw_svg(graph_of_models(models))
     return {
         "plan.html": _terminal(
             "emco-store delete Project/shop --plan --store $URL", plan_tree(page["store"].plan_delete(page["shop"]))
         ),
         "lost-update.html": _lost_update(page["Cluster"]),
-        "graph-light.svg": _on(graph, "light", lambda colour: colour),
-        "graph-dark.svg": _on(graph, "dark", _darkened),
+        "graph.dot": draw_dot(graph_of_models(models)),
     }
+
+
+def drawings(dot: str) -> dict[str, str]:
+    """Return the graph as Graphviz lays it out, for each theme, by the name of its file."""
+    command = ["dot", "-Tsvg", f"-Gbgcolor={_BACKGROUND['light']}", "-Gpad=0.2"]
+    svg = subprocess.run(command, input=dot, capture_output=True, text=True, check=True).stdout
+    svg = f"{svg[svg.index('<svg') :].rstrip()}\n{mark_of(dot)}\n"
+    return {
+        "graph-light.svg": svg,
+        "graph-dark.svg": _COLOUR.sub(lambda found: _darkened(found[0]), svg.replace("white", _BACKGROUND["light"])),
+    }
+
+
+def mark_of(dot: str) -> str:
+    """Return the comment by which a drawing names the text that it was made from."""
+    return f"<!-- of the text with the SHA-256 {hashlib.sha256(dot.encode()).hexdigest()} -->"
 
 
 def _is_kind(value: object) -> bool:
@@ -145,16 +162,10 @@ def _lost_update(model: type[Any]) -> str:
 # a graph
 
 
-def _on(svg: str, theme: str, colour: Callable[[str], str]) -> str:
-    """Return a drawing for a page of this theme: the paper takes the colour of the page."""
-    paper = re.search(r'<rect width="\d+" height="\d+" fill="(#[0-9a-f]{6})"/>', svg)
-    if paper is None:
-        raise ValueError("the drawing has no paper")
-    return _COLOUR.sub(lambda found: _BACKGROUND[theme] if found[0] == paper[1] else colour(found[0]), svg)
-
-
 def _darkened(colour: str) -> str:
     """Return a colour of the same hue that is about as far from black as this one is from white."""
+    if colour == _BACKGROUND["light"]:
+        return _BACKGROUND["dark"]
     red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
     hue, light, saturation = colorsys.rgb_to_hls(red, green, blue)
     turned = colorsys.hls_to_rgb(hue, max(0.13, 1 - light, 0.68 if 0.3 < light < 0.7 else 0), saturation)
@@ -164,7 +175,8 @@ def _darkened(colour: str) -> str:
 def main() -> int:
     """Write all pictures."""
     FOLDER.mkdir(exist_ok=True)
-    for name, text in pictures().items():
+    texts = pictures()
+    for name, text in (texts | drawings(texts["graph.dot"])).items():
         (FOLDER / name).write_text(text, "utf-8")
     return 0
 

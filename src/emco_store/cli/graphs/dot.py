@@ -15,7 +15,7 @@ digraph emco_store {
     ranksep=0.9;
     nodesep=0.18;
     node [shape=box, style="rounded,filled", fillcolor=white, color="#cbd5e1", fontname="Helvetica,Arial,sans-serif"];
-    edge [fontname="Helvetica,Arial,sans-serif", fontsize=10, arrowsize=0.7];"""
+    edge [fontname="Helvetica,Arial,sans-serif", fontsize=10, fontcolor="#0f172a", arrowsize=0.7];"""
 
 
 def draw_dot(graph: Graph) -> str:
