@@ -13,11 +13,12 @@ from emco_store.core.codec import Untyped
 from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.indexing import indexed, unique
 from emco_store.core.keys import Key
+from emco_store.core.meta import Meta
 from emco_store.core.opaque import Opaque
 from emco_store.core.plan import Blocker, Change, Deletion, Plan
 from emco_store.core.query import F, Page
 from emco_store.core.refs import Ref, on_delete, reference
-from emco_store.core.resource import Meta, Resource
+from emco_store.core.resource import Resource
 from emco_store.core.rules import CASCADE, PROTECT, REMOVE, RESTRICT, SET_DEFAULT, SET_NULL, Rule
 from emco_store.errors import (
     AlreadyExists,

@@ -199,16 +199,18 @@ def test_short_reference_in_a_copy_is_completed():
     assert "Book/s/a" == str(through_the_store(copied).before)
 
 
-def test_computed_field_is_refused_and_never_stored():
-    """BAD-6: A field that is computed from others has no place in a document that forbids unknown fields."""
+def test_computed_field_is_shown_and_not_stored():
+    """ID-13: A field that is computed from others is computed again when it is read."""
 
     class Computed(Resource):
         @computed_field
         def double(self) -> str:
             return self.name * 2
 
-    with pytest.raises(InvalidResource):
-        draft(Computed(name="a"), max_bytes=MAX_BYTES)
+    read = through_the_store(Computed(name="a"))
+
+    assert b'{"name":"a"}' == draft(Computed(name="a"), max_bytes=MAX_BYTES).document
+    assert {"name": "a", "parent": None, "double": "aa"} == read.model_dump()
 
 
 @pytest.mark.parametrize("depth", [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1])

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields, replace
 import pytest
 
 from emco_store import Key
+from emco_store.core.meta import Meta
 from emco_store.core.records import Record
-from emco_store.core.resource import Meta
 from emco_store.core.values import value
 
 

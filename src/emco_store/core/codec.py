@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
@@ -13,11 +12,11 @@ from pydantic_core import PydanticSerializationError
 from emco_store.core.documents import decode, encode, is_plain, problems_in
 from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
+from emco_store.core.meta import Lineage, Meta
+from emco_store.core.readback import read_back
 from emco_store.core.records import PARENT_PATH, Edge, Record, known_edge
 from emco_store.core.refs import Ref, as_ref
 from emco_store.core.resource import (
-    Lineage,
-    Meta,
     Resource,
     invalid_resource,
     parent_of,
@@ -29,8 +28,6 @@ from emco_store.core.values import value
 from emco_store.errors import InvalidResource
 
 R = TypeVar("R", bound=Resource)
-_WITHOUT_PARENT = {"parent"}
-"""What a document leaves out, because its key says it."""
 
 
 @value(frozen=True, slots=True)
@@ -80,79 +77,27 @@ def draft(resource: R, *, max_bytes: int) -> Draft[R]:
     model = type(resource)
     spec = model.__emco__
     try:
-        given, is_exact = _json(resource)
         parent = resource.__dict__["parent"]
-        checked = _read(model, given, Lineage(None if parent is None else as_ref(parent)))
-        is_same = _is_same(resource, checked)
+        checked, data, problems = read_back(resource, Lineage(None if parent is None else as_ref(parent)))
         own = validated_key(checked)
-        document = None if spec.is_flat else _written(checked)
+        document = None if spec.is_flat else spec.storage.values(checked)
         edges, keys = _edges(spec, checked, document, own)
-        data = given  # what holds the same values is written the same
         if document is not None:
             data = encode(document)
-        elif not (is_same and is_exact):
-            data, _ = _json(checked)
+        elif data is None:
+            data = spec.storage.text(checked)
     except ValidationError as problem:
         raise invalid_resource(model.__name__, problem) from problem
     except (PydanticSerializationError, ValueError, RecursionError) as problem:
         raise _refusal(model, None, [_reason(problem)]) from problem
-    problems = [] if is_plain(given) else problems_in(_written(resource), keys=keys)
-    if not problems and not is_same:
-        problems = _lost(resource, checked)
+    if not is_plain(data):
+        problems = problems_in(spec.storage.values(checked), keys=keys) or problems
     if len(data) > max_bytes:
         problems.append(f"its document has {len(data)} bytes, the limit of this store is {max_bytes}")
     if problems:
         raise _refusal(model, own, problems)
     unique, index = _indexed(spec, checked, own) if spec.indexed else ((), ())
     return Draft(checked, own, data, edges, unique, index)
-
-
-def _json(resource: Resource) -> tuple[bytes, bool]:
-    """Write a resource as JSON text, and tell whether each value in it is of the type that its model declares."""
-    write = type(resource).__pydantic_serializer__.to_json
-    try:
-        return write(resource, warnings="error", exclude=_WITHOUT_PARENT), True
-    except PydanticSerializationError:
-        return write(resource, warnings="none", exclude=_WITHOUT_PARENT), False
-
-
-def _written(resource: Resource) -> dict[str, Any]:
-    """Write a resource as JSON values."""
-    return type(resource).__pydantic_serializer__.to_python(  # type: ignore[no-any-return]  # a model gives a dict
-        resource, mode="json", warnings="none", exclude=_WITHOUT_PARENT
-    )
-
-
-def _read(model: type[R], data: bytes, lineage: Lineage) -> R:
-    """Read a document as it will be read from the store, with what its key implies."""
-    return model.__pydantic_validator__.validate_json(  # type: ignore[no-any-return]  # a model gives an instance
-        data, context=lineage, by_alias=False, by_name=True
-    )
-
-
-def _is_same(resource: Resource, checked: Resource) -> bool:
-    """Tell whether nothing has changed on the way to JSON and back; False means that one must look."""
-    return resource.__dict__ == checked.__dict__ and resource.__pydantic_extra__ == checked.__pydantic_extra__
-
-
-def _lost(resource: Resource, checked: Resource) -> list[str]:
-    """Name the fields that JSON would give back as something else: bytes or a set in ``Any``, a masked secret.
-
-    A value that was put around the model is validated before it is compared, so that text in the place of a date, or a
-    short reference, is as welcome as in a new resource.
-    """
-    model = type(resource)
-    known = {name for name in resource.__dict__ if not isinstance(getattr(model, name, None), cached_property)}
-    given = {name: resource.__dict__[name] for name in known} | (resource.__pydantic_extra__ or {})
-    try:
-        again = model.__pydantic_validator__.validate_python(given, by_alias=False, by_name=True)
-    except ValidationError as problem:
-        return list(invalid_resource(model.__name__, problem).problems)
-    return [
-        f"{name}: it would come back from the store as another value; JSON has no form for it"
-        for name in given
-        if getattr(again, name) != getattr(checked, name)
-    ]
 
 
 def _indexed(
@@ -237,7 +182,7 @@ def load(record: Record, model: type[R]) -> R:
     try:
         above = spec.parent
         parent = None if above is None else parent_of(above.__emco__.kind, key.segments[: -len(spec.key_fields)])
-        resource = _read(model, record.document, Lineage(parent, key))
+        resource: R = spec.storage.read(record.document, Lineage(parent, key))
     except ValidationError as problem:
         reasons = list(invalid_resource(spec.kind, problem).problems)
         raise InvalidResource(

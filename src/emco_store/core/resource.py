@@ -2,75 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeGuard, cast
 
 from pydantic import BaseModel, PydanticUserError, ValidationError, ValidationInfo, model_validator
 
-from emco_store.core.keys import Key, cached_key, kind_problem, name_problem
-from emco_store.core.records import Edge
+from emco_store.core.definition import class_problems, refused_class
+from emco_store.core.keys import Key, cached_key, name_problem
+from emco_store.core.meta import Lineage, Meta
 from emco_store.core.refs import Ref
 from emco_store.core.rules import RESTRICT, Rule
 from emco_store.core.shapes import bind_field
 from emco_store.core.specs import ModelSpec, is_kind, undefined
-from emco_store.errors import InvalidCall, InvalidModel, InvalidResource
+from emco_store.errors import InvalidCall, InvalidResource
 
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass  # it has no public name
 else:
     ModelMetaclass = type(BaseModel)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NOT_SHOWN = {"key", "edges"}
-_RESERVED = {"key", "ref", "meta", "kind", "is_stored"}
 
-
-class Meta(NamedTuple):
-    """What the store knows about a stored resource; ``None`` on a resource that was never stored.
-
-    Attributes:
-        uid: Differs for each resource that ever had this key.
-        version: 1 when created, and one more with each change.
-        created_us: When it was created, in microseconds since 1970, UTC.
-        updated_us: When it last changed, in microseconds since 1970, UTC.
-        key: The key that it is stored under.
-        edges: The references that it holds, its parent's included.
-    """
-
-    uid: str
-    version: int
-    created_us: int
-    updated_us: int
-    key: Key
-    edges: tuple[Edge, ...]
-
-    def __repr__(self) -> str:
-        shown = ", ".join([f"{name}={getattr(self, name)!r}" for name in self._fields if name not in _NOT_SHOWN])
-        return f"Meta({shown})"
-
-    @property
-    def created_at(self) -> datetime:
-        """When it was created, in UTC, by the clock of the client that created it."""
-        return _EPOCH + timedelta(microseconds=self.created_us)
-
-    @property
-    def updated_at(self) -> datetime:
-        """When it last changed, in UTC, by the clock of the client that changed it."""
-        return _EPOCH + timedelta(microseconds=self.updated_us)
-
-
-class Lineage(NamedTuple):
-    """The context in which a document is read: what it does not say itself.
-
-    Attributes:
-        parent: The reference to its parent, None for a root.
-        key: The key under which it was found; None where the document is to say it.
-    """
-
-    parent: Ref[Any] | None
-    key: Key | None = None
+_OWN = ("_edited", "_meta")
+"""What a resource carries beside its fields."""
 
 
 class _ResourceMeta(ModelMetaclass):
@@ -110,9 +64,10 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
     """
 
     # A private attribute of pydantic would cost each instance a call for each class that it descends from.
-    __slots__ = ("_meta",)
+    __slots__ = ("_edited", "_meta")
     __emco__: ClassVar[ModelSpec]
     if TYPE_CHECKING:
+        _edited: bool
         _meta: Meta
 
     name: str
@@ -134,18 +89,18 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
     ) -> None:
         """Compile the class; see the class arguments of :class:`Resource`."""
         if kwargs:
-            raise _refused(cls, [f"unknown class arguments: {', '.join(sorted(kwargs))}"])
+            raise refused_class(cls, [f"unknown class arguments: {', '.join(sorted(kwargs))}"])
         if "__emco__" in cls.__bases__[0].__dict__:
-            raise _refused(cls, [f"{cls.__bases__[0].__name__} is a kind of its own and cannot be subclassed"])
+            raise refused_class(cls, [f"{cls.__bases__[0].__name__} is a kind of its own and cannot be subclassed"])
         if abstract:
             return
         key_fields = (
             (key,) if isinstance(key, str) else tuple(cast("Iterable[str]", key)) if isinstance(key, Iterable) else ()
         )
         kind = kind or cls.__name__
-        problems = [*_key_problems(cls, kind, key_fields), *_parent_problems(cls, kind, parent, on_parent_delete)]
+        problems = class_problems(cls, kind, key_fields, parent=parent, on_parent_delete=on_parent_delete)
         if problems:
-            raise _refused(cls, problems)
+            raise refused_class(cls, problems)
         above = parent.__emco__.chain if parent is not None else ()
         cls.__emco__ = ModelSpec(
             model=cls,
@@ -154,6 +109,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             key_fields=key_fields,
             chain=(*above, (kind, len(key_fields))),
             on_parent_delete=Rule(on_parent_delete),
+            checks=frozenset({cls._place}),
         )
         if cls.__pydantic_complete__:
             cls.__emco__.compile()
@@ -193,24 +149,39 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             return NotImplemented
         return super().__eq__(other) and getattr(self, "_meta", None) == getattr(other, "_meta", None)
 
+    @classmethod
+    def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
+        """See :meth:`pydantic.BaseModel.model_construct`; a store validates the values before it writes them."""
+        made = super().model_construct(_fields_set, **values)
+        object.__setattr__(made, "_edited", True)
+        return made
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """See :meth:`pydantic.BaseModel.model_copy`; a store validates the update before it writes it."""
+        copied = super().model_copy(update=update, deep=deep)
+        if update:
+            object.__setattr__(copied, "_edited", True)
+        return copied
+
     def __copy__(self) -> Self:
-        return self._give_meta(super().__copy__())
+        return self._hand_on(super().__copy__())
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        return self._give_meta(super().__deepcopy__(memo))
+        return self._hand_on(super().__deepcopy__(memo))
 
     def __getstate__(self) -> dict[Any, Any]:
-        return {**super().__getstate__(), "_meta": getattr(self, "_meta", None)}
+        return {**super().__getstate__(), "_own": {name: getattr(self, name) for name in _OWN if hasattr(self, name)}}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
-        meta = state.pop("_meta")
+        own = state.pop("_own")
         super().__setstate__(state)
-        if meta is not None:
-            attach(self, meta)
+        for name, value in own.items():
+            object.__setattr__(self, name, value)
 
-    def _give_meta(self, other: Self) -> Self:
-        if self.is_stored:
-            attach(other, self._meta)
+    def _hand_on(self, other: Self) -> Self:
+        for name in _OWN:
+            if hasattr(self, name):
+                object.__setattr__(other, name, getattr(self, name))
         return other
 
     @property
@@ -253,6 +224,11 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
 def attach(resource: Resource, meta: Meta) -> None:
     """Say what the store knows of a resource."""
     object.__setattr__(resource, "_meta", meta)
+
+
+def is_edited(resource: Resource) -> bool:
+    """Return whether values may have been put into a resource that its model has not validated."""
+    return hasattr(resource, "_edited")
 
 
 def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
@@ -307,56 +283,6 @@ def validated_key(resource: Resource) -> Key:
     spec, values = type(resource).__emco__, resource.__dict__
     above = () if spec.parent is None else values["parent"].key.segments
     return cached_key(spec.kind, (*above, *[values[name] for name in spec.key_fields]))
-
-
-def _key_problems(cls: type[Resource], kind: str, key_fields: tuple[str, ...]) -> Iterator[str]:
-    problem = kind_problem(kind)
-    if problem:
-        yield f"{kind!r:.80}: {problem}"
-    if not key_fields or len(set(key_fields)) != len(key_fields):
-        yield "key= names at least one field, and none twice"
-    for name in key_fields:
-        info = cls.model_fields.get(name)
-        if info is None:
-            yield f"key= names {name!r}, which is no field"
-        elif info.annotation is not str:
-            yield f"the key field {name!r} must be a str"
-    if "name" not in key_fields:
-        yield 'key= must hold "name"'
-    for name in _RESERVED & set(cls.model_fields):
-        yield f"the field {name!r} would hide Resource.{name}"
-    if cls.model_config.get("extra") not in {"forbid", "allow"}:
-        yield 'extra="ignore" would drop unknown fields in silence; say "forbid" or "allow"'
-    if not cls.model_config.get("frozen"):
-        yield "a resource is a value: frozen=False is not possible"
-
-
-def _parent_problems(cls: type[Resource], kind: str, parent: Any, on_parent_delete: Rule) -> Iterator[str]:
-    if cls.model_fields["parent"].annotation != Resource.model_fields["parent"].annotation:
-        yield "the field 'parent' is declared by the class argument parent="
-    try:
-        if Rule(on_parent_delete).edits:
-            yield f"on_parent_delete={on_parent_delete} cannot work: a resource cannot lose its parent"
-    except ValueError as problem:
-        yield f"on_parent_delete={problem}"
-    if parent is None:
-        if on_parent_delete != RESTRICT:
-            yield f"on_parent_delete={on_parent_delete} says what becomes of it with its parent, and it has none"
-        return
-    if not is_model(parent):
-        yield f"parent={parent!r:.80} is not a resource"
-        return
-    if any(kind == above for above, _ in parent.__emco__.chain):
-        yield f"{kind} would be its own ancestor"
-    twin = next((child for child in parent.__emco__.children if child.__emco__.kind == kind), None)
-    if twin is not None:
-        yield f"the kind {kind} is defined already under {parent.__emco__.kind}, in {twin.__module__}"
-
-
-def _refused(cls: type, problems: list[str]) -> InvalidModel:
-    return InvalidModel(
-        f"Cannot define {cls.__name__}.", why=problems, hint="change the class as said.", model=cls.__name__
-    )
 
 
 def is_model(value: object) -> TypeGuard[type[Resource]]:

@@ -16,6 +16,7 @@ from emco_store.core.indexing import Index, Unique, is_scalar
 from emco_store.core.refs import Ref, RefSpec
 from emco_store.core.rules import Rule
 from emco_store.core.shapes import Leaf, Node, Site, compile_field
+from emco_store.core.storage import Storage
 from emco_store.errors import InvalidModel
 
 Model = Any
@@ -32,6 +33,7 @@ class ModelSpec:
         key_fields: The fields that form its own part of the key.
         chain: For each ancestor and itself, from the root: the kind, and how many names it adds to a key.
         on_parent_delete: What the delete of its parent does to it.
+        checks: The functions after validation that change nothing but references.
         length: The number of names in a key of this kind.
         own_in: Gives its own part of the key from the values of its fields.
         own_of: Gives the same from the names of a key.
@@ -47,9 +49,11 @@ class ModelSpec:
     key_fields: tuple[str, ...]
     chain: tuple[tuple[str, int], ...]
     on_parent_delete: Rule
+    checks: frozenset[Any] = frozenset()
     children: weakref.WeakSet[Model] = field(default_factory=weakref.WeakSet)
     referrers: weakref.WeakSet[Model] = field(default_factory=weakref.WeakSet)
     _shape: dict[str, Node] = field(default_factory=dict[str, Node])
+    _storage: Storage | None = None
     is_complete: bool = False
     is_flat: bool = False
     plain: tuple[tuple[str, Node, Mapping[str, Ref[Any]]], ...] = ()
@@ -71,6 +75,14 @@ class ModelSpec:
         """The fields that hold references or sets."""
         self.complete()
         return self._shape
+
+    @property
+    def storage(self) -> Storage:
+        """What writes and reads the documents."""
+        if self._storage is None:
+            self.complete()
+            return self.storage
+        return self._storage
 
     def complete(self) -> None:
         """Compile the annotations if that had to wait, because one of them names a class defined later."""
@@ -98,6 +110,7 @@ class ModelSpec:
             if not any(isinstance(target, str) for target in spec.targets):
                 spec.resolve()
         self._shape = shape
+        self._storage = Storage(self.model, self.checks)
         self.is_flat = all(isinstance(node, Leaf) for node in shape.values())
         plain = {
             name: node.spec for name, node in shape.items() if isinstance(node, Leaf) and not node.spec.options.when

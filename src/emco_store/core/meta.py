@@ -1,0 +1,59 @@
+"""What the store knows about a resource beside its fields."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from emco_store.core.keys import Key
+from emco_store.core.records import Edge
+from emco_store.core.refs import Ref
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NOT_SHOWN = {"key", "edges"}
+
+
+class Meta(NamedTuple):
+    """What the store knows about a stored resource; ``None`` on a resource that was never stored.
+
+    Attributes:
+        uid: Differs for each resource that ever had this key.
+        version: 1 when created, and one more with each change.
+        created_us: When it was created, in microseconds since 1970, UTC.
+        updated_us: When it last changed, in microseconds since 1970, UTC.
+        key: The key that it is stored under.
+        edges: The references that it holds, its parent's included.
+    """
+
+    uid: str
+    version: int
+    created_us: int
+    updated_us: int
+    key: Key
+    edges: tuple[Edge, ...]
+
+    def __repr__(self) -> str:
+        shown = ", ".join([f"{name}={getattr(self, name)!r}" for name in self._fields if name not in _NOT_SHOWN])
+        return f"Meta({shown})"
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was created, in UTC, by the clock of the client that created it."""
+        return _EPOCH + timedelta(microseconds=self.created_us)
+
+    @property
+    def updated_at(self) -> datetime:
+        """When it last changed, in UTC, by the clock of the client that changed it."""
+        return _EPOCH + timedelta(microseconds=self.updated_us)
+
+
+class Lineage(NamedTuple):
+    """The context in which a document is read: what it does not say itself.
+
+    Attributes:
+        parent: The reference to its parent, None for a root.
+        key: The key under which it was found; None where the document is to say it.
+    """
+
+    parent: Ref[Any] | None
+    key: Key | None = None
