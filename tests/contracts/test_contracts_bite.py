@@ -15,6 +15,7 @@ from emco_store.contracts.scripts import begin_with, scripts_for
 from emco_store.contracts.suite import Conformance
 from emco_store.core.rules import Rule
 from emco_store.errors import StoreError
+from tests.contracts.broken_core import BROKEN_CORE
 from tests.contracts.mutants import MUTANTS
 
 SLOW = {"test_every_schedule", "test_random_programs"}
@@ -31,7 +32,19 @@ def test_broken_backend_is_caught_by_the_rule_it_breaks(name, mode):
     assert first_failing_test(Harness(name, backend), rule, mode) is not None
 
 
-@pytest.mark.parametrize("rule", sorted({rule for _, rule in MUTANTS.values()}))
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("name", BROKEN_CORE)
+def test_broken_core_is_caught_by_the_rule_it_breaks(name, mode, monkeypatch):
+    """For each part of the core that is broken, a test of the named rule fails."""
+    broken = BROKEN_CORE[name]
+    monkeypatch.setattr(broken.module, broken.name, broken.part)
+
+    assert first_failing_test(Harness(name, MemoryBackend), broken.rule, mode) is not None
+
+
+@pytest.mark.parametrize(
+    "rule", sorted({rule for _, rule in MUTANTS.values()} | {b.rule for b in BROKEN_CORE.values()})
+)
 def test_unbroken_backend_passes_the_same_rules(rule):
     """What catches the mutants lets the memory backend pass."""
     assert first_failing_test(Harness("memory", MemoryBackend), rule, Mode.BLOCKING) is None

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, model_validator
 
 from emco_store.core.indexing import indexed, unique
 from emco_store.core.opaque import Opaque
@@ -57,6 +57,28 @@ class Item(Resource):
     price: Annotated[float | None, indexed()] = None
     serial: Annotated[str | None, unique()] = None
     plain: int = 0
+
+
+def once_more(value: int) -> int:
+    """Change a value each time that it is validated, as a conversion from euros to cents does."""
+    return value * 100
+
+
+class Drifting(Resource):
+    """Validators that change what they have made, in each place where one may stand."""
+
+    price: Annotated[int, AfterValidator(once_more)] = 0
+    listed: list[Annotated[int, AfterValidator(once_more)]] = []
+    mapped: dict[Annotated[str, AfterValidator("{}x".format)], int] = {}
+    title: Annotated[str, AfterValidator(str.strip)] = ""
+    changes: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def count(cls, data: Any) -> Any:
+        """Count how often it was validated, if it counts at all."""
+        changes = data.get("changes", 0)
+        return {**data, "changes": changes + 1} if changes else data
 
 
 class Leg(BaseModel, extra="forbid"):

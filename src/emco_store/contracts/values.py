@@ -1,15 +1,18 @@
-"""ID-10 to ID-14: keys and versions of resources, and what goes in comes out."""
+"""ID-10 to ID-15: keys and versions of resources, and what goes in comes out."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import partial
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from emco_store.contracts.harness import Lab
 from emco_store.contracts.identity import some_crate
-from emco_store.contracts.models import Anything, Bundle, Parcel, Site
+from emco_store.contracts.models import Anything, Bundle, Drifting, Parcel, Site
 from emco_store.contracts.rules import rule
 from emco_store.errors import (
     InvalidResource,
@@ -118,6 +121,46 @@ class ValueRules:
 
         assert (moment, moment) == (made.meta.created_at, made.meta.updated_at)
         assert made.meta == lab.store.get(made).meta
+
+    @rule("ID-13")
+    def test_moment_comes_back_while_clocks_are_changed(self, lab: Lab) -> None:
+        """A datetime keeps its moment and its offset in the hours that a zone has twice, or not at all (ID-13)."""
+        berlin = ZoneInfo("Europe/Berlin")
+        back = datetime(2026, 10, 25, 2, 30, tzinfo=berlin)
+        for number, moment in enumerate((back, back.replace(fold=1), back.replace(month=3, day=29))):
+            made = lab.store.create(Anything(name=f"a{number}", moment=moment))
+            read = lab.open().get(Anything, f"a{number}")
+
+            assert [moment.isoformat()] * 2 == [made.moment.isoformat(), read.moment.isoformat()]
+            assert moment.astimezone(UTC) == read.moment.astimezone(UTC)
+
+    @rule("ID-15")
+    def test_value_that_would_change_again_is_refused(self, lab: Lab) -> None:
+        """What reading changes is not stored, and the error names the field (ID-15)."""
+        kept = lab.store.create(Drifting(name="b"))
+        before = lab.state()
+
+        for field, value in {"price": 1, "listed": [1], "mapped": {"a": 1}, "changes": 1}.items():
+            made = Drifting.model_validate({"name": "a", field: value})
+            writes: list[Callable[[], object]] = [
+                partial(lab.store.create, made),
+                partial(lab.store.put, made),
+                partial(lab.store.update, kept.model_copy(update={field: value})),
+            ]
+            for write in writes:
+                with pytest.raises(InvalidResource) as caught:
+                    write()
+                assert [field] == [problem.partition(":")[0] for problem in caught.value.problems]
+
+        assert before == lab.state()
+
+    @rule("ID-15")
+    def test_value_that_is_made_tidy_stays_so(self, lab: Lab) -> None:
+        """A validator that leaves alone what it has made converts what is new, and nothing again (ID-15)."""
+        made = lab.store.create(Drifting(name="a", title=" a "))
+        changed = lab.store.update(made.model_copy(update={"title": " b "}))
+
+        assert ("a", "b", changed) == (made.title, changed.title, lab.store.get(made))
 
     @rule("ID-14")
     def test_namespaces_share_nothing(self, lab: Lab) -> None:

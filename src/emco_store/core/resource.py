@@ -23,6 +23,7 @@ else:
     ModelMetaclass = type(BaseModel)
 
 
+_set = object.__setattr__
 _OWN = ("_edited", "_meta")
 """What a resource carries beside its fields."""
 
@@ -153,14 +154,14 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
     def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
         """See :meth:`pydantic.BaseModel.model_construct`; a store validates the values before it writes them."""
         made = super().model_construct(_fields_set, **values)
-        object.__setattr__(made, "_edited", True)
+        _set(made, "_edited", True)  # noqa: FBT003 - the setter of every object
         return made
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """See :meth:`pydantic.BaseModel.model_copy`; a store validates the update before it writes it."""
         copied = super().model_copy(update=update, deep=deep)
         if update:
-            object.__setattr__(copied, "_edited", True)
+            _set(copied, "_edited", True)  # noqa: FBT003 - see above
         return copied
 
     def __copy__(self) -> Self:
@@ -176,12 +177,13 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         own = state.pop("_own")
         super().__setstate__(state)
         for name, value in own.items():
-            object.__setattr__(self, name, value)
+            _set(self, name, value)
 
     def _hand_on(self, other: Self) -> Self:
-        for name in _OWN:
-            if hasattr(self, name):
-                object.__setattr__(other, name, getattr(self, name))
+        if hasattr(self, "_meta"):
+            _set(other, "_meta", self._meta)
+        if hasattr(self, "_edited"):
+            _set(other, "_edited", self._edited)
         return other
 
     @property
@@ -223,7 +225,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
 
 def attach(resource: Resource, meta: Meta) -> None:
     """Say what the store knows of a resource."""
-    object.__setattr__(resource, "_meta", meta)
+    _set(resource, "_meta", meta)
 
 
 def is_edited(resource: Resource) -> bool:
