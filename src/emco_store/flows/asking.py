@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, TypeVar
 
-from emco_store.errors import Unavailable
+from emco_store.flows.refusals import unavailable
 from emco_store.ports import Request, Unreachable
 
 T = TypeVar("T")
@@ -30,10 +30,3 @@ def read(request: Request[T]) -> Flow[T]:
     except Unreachable as problem:
         raise unavailable() from problem
     return reply
-
-
-def unavailable() -> Unavailable:
-    """Build the error for a backend that cannot be reached."""
-    return Unavailable(
-        "The backend cannot be asked; nothing was written.", why=["it does not answer"], hint="try again later."
-    )
