@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import sqlite3
 import threading
@@ -9,9 +10,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from emco_store.backends.adapters import ThreadedPort
 from emco_store.core.flaws import read_place, write_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
@@ -36,11 +36,14 @@ from emco_store.ports import (
     ReferrerQuery,
     Refusal,
     Release,
+    Request,
     Scan,
     Settle,
     Stale,
     Taken,
 )  # fmt: skip
+
+T = TypeVar("T")
 
 
 class SqliteBackend:
@@ -56,8 +59,8 @@ class SqliteBackend:
     def port(self, namespace: str) -> SqlitePort:
         return SqlitePort(self, namespace)
 
-    def async_port(self, namespace: str) -> ThreadedPort:
-        return ThreadedPort(self.port(namespace))
+    def async_port(self, namespace: str) -> AsyncSqlitePort:
+        return AsyncSqlitePort(self.port(namespace))
 
     def close(self) -> None:
         self._connection.close()
@@ -195,3 +198,21 @@ def _taken(commit: Commit, old: Mapping[Key, Record]) -> Iterator[Taken]:
             owner = owners.setdefault((put.key.kind, name, value), put.key)
             if owner != put.key:
                 yield Taken(put.key, name, owner)
+
+
+class AsyncSqlitePort:
+    """The same for asyncio, each request in a thread."""
+
+    guarantees = SqlitePort.guarantees
+
+    def __init__(self, port: SqlitePort) -> None:
+        self._port = port
+
+    async def open(self) -> None:
+        self._port.open()
+
+    async def ask(self, request: Request[T]) -> T:
+        return await asyncio.to_thread(self._port.ask, request)
+
+    async def close(self) -> None:
+        self._port.close()

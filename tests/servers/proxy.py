@@ -51,6 +51,7 @@ class Proxy:
         self.seen = 0
         self._plans: list[_Plan] = []
         self._sockets: list[socket.socket] = []
+        self._silent: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._released = threading.Event()
         self._held: list[threading.Event] = []
@@ -73,6 +74,11 @@ class Proxy:
             sockets, self._sockets = self._sockets, []
         for one in sockets:
             _end(one)
+
+    def fall_silent(self) -> None:
+        """Hand on nothing more over the connections that are open now, and leave them open; new ones work."""
+        with self._lock:
+            self._silent.update(self._sockets)
 
     def release(self) -> None:
         """Let what is held go on to the server, hold nothing any more, and return when the server has answered."""
@@ -113,6 +119,9 @@ class Proxy:
         with suppress(OSError, ValueError):  # select() raises ValueError for what close() has closed
             while True:
                 readable, _, _ = select.select([client, server], [], [])
+                if client in self._silent:
+                    self._released.wait()
+                    break
                 if server in readable:
                     reply = server.recv(_CHUNK)
                     if not reply:

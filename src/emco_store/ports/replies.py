@@ -123,7 +123,15 @@ class OutcomeLost(Exception):
 
 
 class Unreachable(Exception):
-    """Raised by a port when a request had no effect because the backend could not be reached."""
+    """Raised by a port when a request had no effect because the backend could not be reached.
+
+    Args:
+        reasons: Why, each with the address of its server; nothing in them is secret.
+    """
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__(*reasons)
+        self.reasons = reasons
 
 
 def not_open() -> InvalidCall:

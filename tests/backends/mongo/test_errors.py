@@ -16,7 +16,7 @@ from emco_store.backends.mongo.errors import TRANSIENT, Collided, Outdated, conf
 from emco_store.ports import OutcomeLost, Unreachable
 
 PASSING = (6, 7, 20, 24, 43, 89, 91, 94, 109, 112, 117, 134, 164, 175, 189, 210, 211, 216, 217, 239, 246, 251, 262, 276)
-MORE_PASSING = (285, 290, 355, 365, 9001, 10058, 10107, 11000, 11600, 11601, 11602, 13435, 13436)
+MORE_PASSING = (285, 290, 355, 365, 391, 9001, 10058, 10107, 11000, 11600, 11601, 11602, 13435, 13436)
 OF_THE_PRIMARY = (91, 189, 10058, 10107, 11600, 11602, 13435, 13436)
 """Those that PyMongo tells as NotPrimaryError."""
 NOT_PASSING = (2, 8, 13, 18, 26, 85, 86, 96)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from time import monotonic
 from typing import Any, TypeVar
 
 from bson.timestamp import Timestamp
@@ -25,6 +24,7 @@ from emco_store.backends.mongo.aio_transport import (
 from emco_store.backends.mongo.documents import OURS, Document, decoded
 from emco_store.backends.mongo.errors import (
     DUPLICATE_KEY,
+    UNAUTHORIZED,
     Collided,
     Outdated,
     confirmed,
@@ -33,8 +33,10 @@ from emco_store.backends.mongo.errors import (
     shared_value,
     translated,
 )
+from emco_store.backends.mongo.outages import addresses, outage
 from emco_store.backends.mongo.sending import Command, are_apart, in_commands, sending
 from emco_store.backends.mongo.server import guarantees
+from emco_store.backends.patience import REQUEST_S, Patience
 from emco_store.core.flaws import FlawKind, next_place, read_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
@@ -62,15 +64,10 @@ from emco_store.ports import (
 
 T = TypeVar("T")
 IN_ONE_MOMENT = {"readConcern": {"level": "snapshot"}}
-DEADLINE_S = 10.0
-"""For how long one request may take, with all that is sent again because it met others or the primary moved."""
-UNAUTHORIZED = 13
 MEMBERS = 100
 """How many commits may go as one transaction."""
 STATEMENTS = 1000
 """How many statements they may have together; a commit with more goes alone."""
-FIRST_PAUSE_S = 0.001
-LONGEST_PAUSE_S = 0.05
 
 
 class AsyncMongoPort(AsyncPortBase):
@@ -95,7 +92,7 @@ class AsyncMongoPort(AsyncPortBase):
         *,
         owned: bool,
         transport: AsyncTransport | None = None,
-        deadline_s: float = DEADLINE_S,
+        deadline_s: float = REQUEST_S,
     ) -> None:
         self._client = client
         self._admin = client.get_database("admin", codec_options=OURS)
@@ -111,7 +108,11 @@ class AsyncMongoPort(AsyncPortBase):
         self._transport = transport or AsyncPlainTransport(client, database, self._name, "the default of a port")
         self._calls = self._transport.calls
         self._owned = owned
-        self._deadline_s = deadline_s
+        options = client.options
+        self._deadline_s = min(deadline_s, options.timeout or deadline_s)
+        self._looking_s: float = options.server_selection_timeout
+        self._attempt_s: float = options.pool_options.socket_timeout or math.inf
+        self._named = addresses(client)
         self._guarantees: Guarantees | None = None
         self._batcher = AsyncBatcher[Commit, Receipt | Refusal](members=MEMBERS, weight=STATEMENTS)
 
@@ -171,7 +172,7 @@ class AsyncMongoPort(AsyncPortBase):
         query, change = commands.settlement(request.txid)
 
         async def send(within_s: float) -> Outcome:
-            found: Document = await self._calls.within(
+            found: Document = await self._calls.ask(
                 within_s,
                 lambda: self._records.find_one_and_update(query, change, upsert=True, return_document=True),
             )
@@ -238,7 +239,7 @@ class AsyncMongoPort(AsyncPortBase):
             replies = await self._perform(self._transaction([ticket.request for ticket in group]))
         except (OutcomeLost, Unreachable) as problem:
             for ticket in group:
-                ticket.fail(type(problem)())
+                ticket.fail(type(problem)(*problem.args))
         except Exception as problem:  # noqa: BLE001 - the caller whose ticket it is raises it
             if len(group) == 1:
                 group[0].fail(problem)
@@ -270,25 +271,38 @@ class AsyncMongoPort(AsyncPortBase):
         return send
 
     async def _perform(self, request: Callable[[float], Awaitable[T]]) -> T:
-        """Make a request, again after a pause with full jitter while it meets others, until the deadline.
+        """Make a request, again after a pause while it meets others or finds no server, until the deadline.
 
         Args:
-            request: Is told how many seconds are left; what it does must be harmless when it is done again.
+            request: Gets the number of seconds that it may take; what it does must be harmless when it is done again.
         """
-        end = monotonic() + self._deadline_s
-        longest_s = FIRST_PAUSE_S
+        patience = Patience(self._deadline_s, self._looking_s)
         while True:
             try:
                 with translated():
-                    return await request(max(end - monotonic(), FIRST_PAUSE_S))
+                    return await request(min(patience.left_s, self._attempt_s))
             except Collided as problem:
                 if isinstance(problem, Outdated):
                     await self._renew()
-                pause_s = random.uniform(0, longest_s)  # noqa: S311 - a pause
-                longest_s = min(2 * longest_s, LONGEST_PAUSE_S)
-                if monotonic() + pause_s >= end:
-                    raise Unreachable from problem
+                pause_s = patience.pause_s()
+                if pause_s is None:
+                    raise self._unreachable(problem) from problem
+            except Unreachable as problem:
+                found = outage(self._client, self._named)
+                pause_s = patience.pause_without_server_s(is_outright=found is not None and found.is_outright)
+                if pause_s is None:
+                    raise self._unreachable(problem) from problem.__cause__
             await asyncio.sleep(pause_s)
+
+    def _unreachable(self, problem: Exception) -> Unreachable:
+        """Say why a request could not be made in its time."""
+        found = outage(self._client, self._named)
+        if found is not None:
+            return Unreachable(*found.reasons)
+        servers = ", ".join(addresses(self._client))
+        if isinstance(problem, Collided):
+            return Unreachable(f"{servers}: others wanted the same records, or the primary moved, until the deadline")
+        return Unreachable(f"{servers}: it did not answer in time")
 
     async def _renew(self) -> None:
         """Let the client make its connections anew; PyMongo has no public call for it, see :class:`Outdated`."""
@@ -297,11 +311,9 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def _look(self, within_s: float) -> Guarantees:
         """See what the server is, and make the indexes."""
-        # A time-out of ours counts in the place of the one that the client has for finding a server.
-        looking_s = min(within_s, self._client.options.server_selection_timeout)
-        if not await self._calls.within(looking_s, self._is_primary):
+        if not await self._calls.ask(within_s, self._is_primary):
             raise Collided
-        return await self._calls.within(within_s, self._set_up)
+        return await self._calls.ask(within_s, self._set_up)
 
     async def _is_primary(self) -> bool:
         return bool(await self._client.is_primary)
@@ -328,7 +340,7 @@ class AsyncMongoPort(AsyncPortBase):
             found: Sequence[Document] = cursor["firstBatch"]
             if cursor["id"]:  # more than what fits one reply
                 await self._transport.ask({"killCursors": self._name, "cursors": [cursor["id"]]}, within_s)
-                found = await self._calls.within(
+                found = await self._calls.ask(
                     within_s, lambda: self._records.find(query, limit=limit, **options).to_list()
                 )
             return found
@@ -339,7 +351,7 @@ class AsyncMongoPort(AsyncPortBase):
         """Give a part of all documents that a filter finds."""
 
         async def send(within_s: float) -> Sequence[Document]:
-            found: Sequence[Document] = await self._calls.within(
+            found: Sequence[Document] = await self._calls.ask(
                 within_s, lambda: self._records.find(query, projection).to_list()
             )
             return found
@@ -364,18 +376,16 @@ class AsyncMongoPort(AsyncPortBase):
                     return documents, auditing.position_of(document)
             return documents, None
 
-        return await self._perform(lambda within_s: self._calls.within(within_s, walk))
+        return await self._perform(lambda within_s: self._calls.ask(within_s, walk))
 
     async def _hello(self, within_s: float) -> Document:
-        found: Document = await self._calls.within(within_s, lambda: self._admin.command("hello"))
+        found: Document = await self._calls.ask(within_s, lambda: self._admin.command("hello"))
         return found
 
     async def _indexes(self, within_s: float) -> Sequence[Any] | None:
         """List the indexes; None where the user may not."""
         try:
-            reply: Document = await self._calls.within(
-                within_s, lambda: self._database.command("listIndexes", self._name)
-            )
+            reply: Document = await self._calls.ask(within_s, lambda: self._database.command("listIndexes", self._name))
         except OperationFailure as problem:
             if problem.code == UNAUTHORIZED:
                 return None
@@ -390,7 +400,7 @@ class AsyncMongoPort(AsyncPortBase):
             for command in in_commands("update", statements):
                 refused(await self._database.command({**command.on(self._name), "ordered": False}))
 
-        await self._perform(lambda within_s: self._calls.within(within_s, mark))
+        await self._perform(lambda within_s: self._calls.ask(within_s, mark))
 
     async def _write(self, commits: Sequence[Commit], within_s: float, *, optimistic: bool) -> bool:
         """Send one transaction; False when a precondition failed, so that nothing was written."""
@@ -408,7 +418,7 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def _judge(self, commits: Sequence[Commit], within_s: float) -> list[Receipt | Refusal | None]:
         """Say what becomes of commits that are carried out in this order, by what is there now."""
-        found: Sequence[Document] = await self._calls.within(
+        found: Sequence[Document] = await self._calls.ask(
             within_s, lambda: self._records.find(judging.evidence(commits), judging.SHOWN).to_list()
         )
         if over := judging.removals(found):

@@ -113,7 +113,7 @@ class AsyncPlainTransport:
     name = "plain"
 
     def __init__(self, client: Any, database: str, collection: str, reason: str) -> None:
-        self.calls = AsyncCalls()
+        self.calls = AsyncCalls(client)
         self._client = client
         self._database = client.get_database(database, codec_options=OURS)
         self._collection = collection
@@ -124,7 +124,7 @@ class AsyncPlainTransport:
 
     async def ask(self, command: Document, within_s: float) -> Document:
         """See :meth:`AsyncTransport.ask`."""
-        reply: Document = await self.calls.within(within_s, lambda: self._database.command(command, codec_options=OURS))
+        reply: Document = await self.calls.ask(within_s, lambda: self._database.command(command, codec_options=OURS))
         return reply
 
     def transaction(self, within_s: float) -> AsyncTransaction:
@@ -147,6 +147,7 @@ class _AsyncPlainTransaction:
         self._session: Any = None
 
     async def __aenter__(self) -> Self:
+        await self._calls.within(self._within_s, self._calls.find_primary)
         self._session = self._client.start_session()
         # The read preference must be said: a client that prefers secondaries would bring its own.
         await self._session.start_transaction(SNAPSHOT, MAJORITY, ReadPreference.PRIMARY)

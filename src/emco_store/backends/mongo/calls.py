@@ -18,12 +18,37 @@ from pymongo.errors import NetworkTimeout, PyMongoError
 T = TypeVar("T")
 SLACK_S = 0.25
 """How much longer than its time-out a call of PyMongo may take before the caller stops waiting for it."""
+LOOK_S = 1.0
+"""How long PyMongo looks for the primary at a time; then whoever waits can judge what it has found."""
 CLOSING_S = 1.0
 """How long the end of a port waits for calls that their callers have left."""
 
 
 class Calls:
-    """Calls of a blocking client."""
+    """Calls of a blocking client.
+
+    Args:
+        client: A client of PyMongo.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def find_primary(self) -> None:
+        """Wait until PyMongo knows the primary, for a while.
+
+        Raises:
+            ServerSelectionTimeoutError: It knows none yet.
+        """
+        if not self._client.topology_description.has_writable_server():
+            with timeout(_looking_s(self._client)):
+                _ = self._client.is_primary
+
+    def ask(self, within_s: float, call: Callable[[], T]) -> T:
+        """Call PyMongo for a request to the primary; see :meth:`within`."""
+        with timeout(within_s):
+            self.find_primary()
+            return call()
 
     def within(self, within_s: float, call: Callable[[], T], unwanted: Callable[[T], object] | None = None) -> T:
         """Call PyMongo, which gives up after a while.
@@ -47,10 +72,30 @@ class Calls:
 
 
 class AsyncCalls:
-    """Calls of an asyncio client, for the tasks of one event loop."""
+    """Calls of an asyncio client, for the tasks of one event loop.
 
-    def __init__(self) -> None:
+    Args:
+        client: A client of PyMongo.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
         self._running: set[asyncio.Task[Any]] = set()
+
+    async def find_primary(self) -> None:
+        """See :meth:`Calls.find_primary`."""
+        if not self._client.topology_description.has_writable_server():
+            with timeout(_looking_s(self._client)):
+                await self._client.is_primary
+
+    async def ask(self, within_s: float, call: Callable[[], Awaitable[T]]) -> T:
+        """Call PyMongo for a request to the primary; see :meth:`within`."""
+
+        async def asked() -> T:
+            await self.find_primary()
+            return await call()
+
+        return await self.within(within_s, asked)
 
     async def within(
         self,
@@ -68,7 +113,7 @@ class AsyncCalls:
         Raises:
             NetworkTimeout: PyMongo has not ended the call in time.
         """
-        task = self._begin(_timed(within_s, call))
+        task = self.begin(_timed(within_s, call))
         try:
             await asyncio.wait({task}, timeout=within_s + SLACK_S)
             if task.done():
@@ -87,7 +132,7 @@ class AsyncCalls:
         """
         loop = asyncio.get_running_loop()
         end_s = loop.time() + within_s + SLACK_S
-        task = self._begin(_timed(within_s, call))
+        task = self.begin(_timed(within_s, call))
         cancelled: asyncio.CancelledError | None = None
         while not task.done() and (left_s := end_s - loop.time()) > 0:
             try:
@@ -102,18 +147,24 @@ class AsyncCalls:
         self._abandon(task, None)
         raise _late()
 
-    def _begin(self, call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def begin(self, call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run something in a task of its own, which is remembered until its end."""
         task = asyncio.create_task(call)
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._forget)
         return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: whoever waits for it gets it, and it is no news to anybody else
 
     def _abandon(self, task: asyncio.Task[T], unwanted: Callable[[T], Awaitable[object]] | None) -> None:
         """Leave a call to itself."""
 
         def end(ended: asyncio.Task[T]) -> None:
             if not ended.cancelled() and ended.exception() is None and unwanted is not None:
-                self._begin(_ended(unwanted(ended.result())))
+                self.begin(_ended(unwanted(ended.result())))
 
         task.add_done_callback(end)
 
@@ -123,6 +174,11 @@ class AsyncCalls:
             await asyncio.wait({*self._running}, timeout=CLOSING_S)
         for task in self._running:
             task.cancel()
+
+
+def _looking_s(client: Any) -> float:
+    looking_s: float = client.options.server_selection_timeout
+    return min(LOOK_S, looking_s)
 
 
 async def _timed(within_s: float, call: Callable[[], Awaitable[T]]) -> T:

@@ -72,6 +72,9 @@ _REPEATABLE = ("TransientTransactionError", "SystemOverloadedError")
 _OUTDATED = ("Sessions are not supported", "round_trip_time for server")
 """How ConfigurationErrors begin that PyMongo raises because of what a server was in the midst of a transition."""
 _UNTRUSTED = "certificate verify failed"
+UNAUTHORIZED = 13
+IDENTITY = frozenset({11, 18, 334, 8000})
+"""UserNotFound, AuthenticationFailed, MechanismUnavailable, and what Atlas says in place of them."""
 TOO_LARGE = frozenset({10334, 17419, 17420})
 """BSONObjectTooLarge, and its two forms for what an update would make."""
 CACHE_TOO_SMALL = 388
@@ -252,6 +255,20 @@ def _untrusted() -> StoreError:
 
 
 def _told(code: Any, name: str) -> StoreError:
+    if code in IDENTITY:
+        return Misconfigured(
+            "MongoDB does not accept the name or the password; nothing was written.",
+            why=[f"{name}, code {code}"],
+            hint="check the user, the password, authSource and authMechanism of the URL or the client.",
+            setting="password",
+        )
+    if code == UNAUTHORIZED:
+        return Misconfigured(
+            "MongoDB does not let this user do what a store does; nothing was written.",
+            why=["the user has too few rights, or the URL names none"],
+            hint="name a user in the URL, and give it the role of `docs/how-to/production.md`.",
+            setting="user",
+        )
     return Misconfigured(
         "MongoDB refused the request; nothing was written.",
         why=[name if code is None else f"{name}, code {code}"],

@@ -10,6 +10,7 @@ from pymongo.errors import ExecutionTimeout, OperationFailure
 from emco_store.backends.health import Finding, Report, Verdict, durability_finding, latency, refusal, unreachable
 from emco_store.backends.mongo import commands
 from emco_store.backends.mongo.errors import Collided, translated
+from emco_store.backends.mongo.outages import addresses, outage
 from emco_store.backends.mongo.server import guarantees
 from emco_store.core.plan import count
 from emco_store.errors import StoreError
@@ -19,7 +20,6 @@ COUNT_WITHIN_MS = 10_000
 """How long the count of records may take on the server."""
 _ENOUGH_MEMBERS = 3
 _LONG_S = 10
-_CANNOT_ANSWER = frozenset({"Unknown", "RSGhost"})
 
 
 def look(client: Any, database: str, namespace: str, read: Callable[[], object], *, transport: Finding) -> Report:
@@ -32,6 +32,7 @@ def look(client: Any, database: str, namespace: str, read: Callable[[], object],
         read: Performs one read, as a store does.
         transport: How that read reaches the server.
     """
+    named = addresses(client)
     try:
         with translated():
             hello = client.admin.command("hello")
@@ -45,23 +46,13 @@ def look(client: Any, database: str, namespace: str, read: Callable[[], object],
             collection = client[database][commands.collection(namespace)]
             findings.append(_indexes(collection))
             return Report("mongodb", tuple(findings), _records(collection), durability=durability)
-    except Unreachable as problem:
-        return unreachable("mongodb", _reason(client, problem))
+    except Unreachable:
+        found = outage(client, named)
+        return unreachable("mongodb", "; ".join(found.reasons) if found else "it does not answer in time")
     except Collided:
         return unreachable("mongodb", "it was busy with a change of its own")
     except StoreError as problem:
         return Report("mongodb", (refusal("server", problem),), records=None)
-
-
-def _reason(client: Any, problem: Unreachable) -> str:
-    """Say why nothing answers; servers that are there and have no primary are not the same as none."""
-    known = client.topology_description.server_descriptions().values()
-    there = [
-        f"{host}:{port}" for host, port in (one.address for one in known if one.server_type_name not in _CANNOT_ANSWER)
-    ]
-    if there:
-        return f"no primary is known, of the servers that answer: {', '.join(sorted(there))}"
-    return str(problem.__cause__).partition(" (configured")[0]
 
 
 def _topology(hello: Mapping[str, Any]) -> Finding:

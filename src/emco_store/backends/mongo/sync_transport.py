@@ -114,7 +114,7 @@ class PlainTransport:
     name = "plain"
 
     def __init__(self, client: Any, database: str, collection: str, reason: str) -> None:
-        self.calls = Calls()
+        self.calls = Calls(client)
         self._client = client
         self._database = client.get_database(database, codec_options=OURS)
         self._collection = collection
@@ -125,7 +125,7 @@ class PlainTransport:
 
     def ask(self, command: Document, within_s: float) -> Document:
         """See :meth:`Transport.ask`."""
-        reply: Document = self.calls.within(within_s, lambda: self._database.command(command, codec_options=OURS))
+        reply: Document = self.calls.ask(within_s, lambda: self._database.command(command, codec_options=OURS))
         return reply
 
     def transaction(self, within_s: float) -> Transaction:
@@ -148,6 +148,7 @@ class _PlainTransaction:
         self._session: Any = None
 
     def __enter__(self) -> Self:
+        self._calls.within(self._within_s, self._calls.find_primary)
         self._session = self._client.start_session()
         # The read preference must be said: a client that prefers secondaries would bring its own.
         self._session.start_transaction(SNAPSHOT, MAJORITY, ReadPreference.PRIMARY)

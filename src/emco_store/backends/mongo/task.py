@@ -30,14 +30,9 @@ class TaskMongoPort(AsyncMongoPort):
 
     async def _go(self, group: Sequence[Ticket[Commit, Receipt | Refusal]]) -> None:
         """Carry out commits; a transaction that is cut off would block others until the server ends it."""
-        sending = asyncio.ensure_future(super()._go(group))
+        sending = self._calls.begin(super()._go(group))
         try:
             await asyncio.shield(sending)
         except asyncio.CancelledError:
             await asyncio.wait({sending}, timeout=GRACE_S)
-            if not sending.done():
-                sending.cancel()
-                await asyncio.wait({sending}, timeout=GRACE_S)
-            if sending.done() and not sending.cancelled():
-                sending.exception()  # seen: the caller is told that it was cancelled, and nothing else
             raise

@@ -182,8 +182,6 @@ class AsyncFastTransport:
         self.database = database
         self.collection = collection
         self.calls = plain.calls
-        options = client.options
-        self.longest_s: float = min(options.pool_options.socket_timeout or 1e9, options.timeout or 1e9)
         self._plain = plain
         self._pinned = pinned
         self._idle: list[_AsyncPinned] = []
@@ -218,7 +216,7 @@ class AsyncFastTransport:
         try:
             number = pinned.next_number()
             sent = message(number, {**command, "$db": self.database, "maxTimeMS": milliseconds(within_s)})
-            (raw,) = await pinned.exchange(sent, (number,), min(within_s, self.longest_s))
+            (raw,) = await pinned.exchange(sent, (number,), within_s)
             return self.answer(pinned, raw)
         finally:
             if not self.keep(pinned):
@@ -264,6 +262,7 @@ class AsyncFastTransport:
         return await self.calls.within(within_s, self._check_out, self.put_back)
 
     async def _check_out(self) -> _AsyncPinned:
+        await self.calls.find_primary()
         server = await self.client._select_server(writable_server_selector, None, "emco_store")  # noqa: SLF001 - see USED
         checkout = self.client._checkout(server, None)  # noqa: SLF001 - see USED
         connection = await checkout.__aenter__()
@@ -317,7 +316,6 @@ class _AsyncFastTransaction:
     def __init__(self, transport: AsyncFastTransport, within_s: float) -> None:
         self._transport = transport
         self._within_s = within_s
-        self._answer_within_s = min(within_s, transport.longest_s)
         self._pinned: _AsyncPinned | None = None
         self._session: _Session | None = None
         self._said: Document = {}
@@ -359,7 +357,7 @@ class _AsyncFastTransaction:
         """See :meth:`AsyncTransaction.send`."""
         pinned = await self._ready()
         sent, number = self._part(pinned, command)
-        (raw,) = await pinned.exchange(sent, (number,), self._answer_within_s)
+        (raw,) = await pinned.exchange(sent, (number,), self._within_s)
         return self._transport.answer(pinned, raw)
 
     async def finish(self, command: Command) -> bool:
@@ -370,18 +368,18 @@ class _AsyncFastTransaction:
         end, last = self._ending(pinned, "commitTransaction")
         if is_all and command.is_strict:
             with lost():
-                told, raw = await pinned.exchange(part + end, (first, last), self._answer_within_s)
+                told, raw = await pinned.exchange(part + end, (first, last), self._within_s)
             if is_plain_success(told) and is_plain_success(raw):
                 self._is_open = False
                 return True
             if not self._is_done(pinned, told, command, raw):
                 return False
         else:
-            (told,) = await pinned.exchange(part, (first,), self._answer_within_s)
+            (told,) = await pinned.exchange(part, (first,), self._within_s)
             if not is_whole(self._transport.answer(pinned, told), command.total):
                 return False
             with lost():
-                (raw,) = await pinned.exchange(end, (last,), self._answer_within_s)
+                (raw,) = await pinned.exchange(end, (last,), self._within_s)
         with lost():
             acknowledged(self._transport.answer(pinned, raw))
         self._is_open = False

@@ -183,8 +183,6 @@ class FastTransport:
         self.database = database
         self.collection = collection
         self.calls = plain.calls
-        options = client.options
-        self.longest_s: float = min(options.pool_options.socket_timeout or 1e9, options.timeout or 1e9)
         self._plain = plain
         self._pinned = pinned
         self._idle: list[_Pinned] = []
@@ -219,7 +217,7 @@ class FastTransport:
         try:
             number = pinned.next_number()
             sent = message(number, {**command, "$db": self.database, "maxTimeMS": milliseconds(within_s)})
-            (raw,) = pinned.exchange(sent, (number,), min(within_s, self.longest_s))
+            (raw,) = pinned.exchange(sent, (number,), within_s)
             return self.answer(pinned, raw)
         finally:
             if not self.keep(pinned):
@@ -265,6 +263,7 @@ class FastTransport:
         return self.calls.within(within_s, self._check_out, self.put_back)
 
     def _check_out(self) -> _Pinned:
+        self.calls.find_primary()
         server = self.client._select_server(writable_server_selector, None, "emco_store")  # noqa: SLF001 - see USED
         checkout = self.client._checkout(server, None)  # noqa: SLF001 - see USED
         connection = checkout.__enter__()
@@ -318,7 +317,6 @@ class _FastTransaction:
     def __init__(self, transport: FastTransport, within_s: float) -> None:
         self._transport = transport
         self._within_s = within_s
-        self._answer_within_s = min(within_s, transport.longest_s)
         self._pinned: _Pinned | None = None
         self._session: _Session | None = None
         self._said: Document = {}
@@ -360,7 +358,7 @@ class _FastTransaction:
         """See :meth:`Transaction.send`."""
         pinned = self._ready()
         sent, number = self._part(pinned, command)
-        (raw,) = pinned.exchange(sent, (number,), self._answer_within_s)
+        (raw,) = pinned.exchange(sent, (number,), self._within_s)
         return self._transport.answer(pinned, raw)
 
     def finish(self, command: Command) -> bool:
@@ -371,18 +369,18 @@ class _FastTransaction:
         end, last = self._ending(pinned, "commitTransaction")
         if is_all and command.is_strict:
             with lost():
-                told, raw = pinned.exchange(part + end, (first, last), self._answer_within_s)
+                told, raw = pinned.exchange(part + end, (first, last), self._within_s)
             if is_plain_success(told) and is_plain_success(raw):
                 self._is_open = False
                 return True
             if not self._is_done(pinned, told, command, raw):
                 return False
         else:
-            (told,) = pinned.exchange(part, (first,), self._answer_within_s)
+            (told,) = pinned.exchange(part, (first,), self._within_s)
             if not is_whole(self._transport.answer(pinned, told), command.total):
                 return False
             with lost():
-                (raw,) = pinned.exchange(end, (last,), self._answer_within_s)
+                (raw,) = pinned.exchange(end, (last,), self._within_s)
         with lost():
             acknowledged(self._transport.answer(pinned, raw))
         self._is_open = False

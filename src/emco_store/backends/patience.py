@@ -1,0 +1,49 @@
+"""How long one request is tried; the same for every backend that talks to a server."""
+
+from __future__ import annotations
+
+import random
+from time import monotonic
+
+REQUEST_S = 10.0
+"""How long a request may take if its call has no deadline, with all that is sent again meanwhile."""
+OUTRIGHT_S = 2.0
+"""How long a server is tried that refuses outright: nothing listens, or there is no such host. It may be starting."""
+FIRST_PAUSE_S = 0.001
+LONGEST_PAUSE_S = 0.05
+
+
+class Patience:
+    """The time that one request has: pauses with full jitter, until a deadline.
+
+    Args:
+        within_s: How long the request may take, in seconds.
+        looking_s: How long a server that cannot be reached is looked for.
+    """
+
+    __slots__ = ("_begin_s", "_bound_s", "_end_s", "_looking_s")
+
+    def __init__(self, within_s: float, looking_s: float = REQUEST_S) -> None:
+        self._begin_s = monotonic()
+        self._end_s = self._begin_s + within_s
+        self._looking_s = looking_s
+        self._bound_s = FIRST_PAUSE_S
+
+    @property
+    def left_s(self) -> float:
+        """How long the next attempt may take."""
+        return max(self._end_s - monotonic(), FIRST_PAUSE_S)
+
+    def pause_s(self) -> float | None:
+        """Return how long to wait before the next attempt; None where there is no time for one."""
+        return self._pause_s(self._end_s)
+
+    def pause_without_server_s(self, *, is_outright: bool) -> float | None:
+        """Return how long to wait before a server is looked for again that was not there; None where to give up."""
+        looking_s = min(self._looking_s, OUTRIGHT_S) if is_outright else self._looking_s
+        return self._pause_s(min(self._end_s, self._begin_s + looking_s))
+
+    def _pause_s(self, end_s: float) -> float | None:
+        pause_s = random.uniform(0, self._bound_s)  # noqa: S311 - a pause
+        self._bound_s = min(2 * self._bound_s, LONGEST_PAUSE_S)
+        return pause_s if monotonic() + pause_s < end_s else None
