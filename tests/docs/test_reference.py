@@ -34,6 +34,11 @@ def public(kind):
     return {name for name in vars(kind) if not name.startswith("_")}
 
 
+def attributes(kind):
+    """Return the names of what an instance of a class has, fields without a value on the class included."""
+    return {*dir(kind), *getattr(kind, "__annotations__", {}), *getattr(kind, "__slots__", ())}
+
+
 def _text(page):
     return (PAGES / f"{page}.md").read_text("utf-8")
 
@@ -56,6 +61,16 @@ def test_every_method_in_the_table_is_one_of_the_store():
     named = re.findall(r"^\| `(\w+)\(", section("store", "Store"), re.MULTILINE)
 
     assert set() == set(named) - public(emco_store.Store)
+
+
+def test_every_attribute_of_a_value_is_one_of_its_class():
+    """What the page lists as an attribute of a value exists."""
+    entries = re.findall(r"^`(\w+)[^`]*`\n: (.*(?:\n  .*)*)", section("store", "Values"), re.MULTILINE)
+    named = {(name, word) for name, text in entries for word in re.findall(r"`([a-z]\w*)(?:\(\))?`", text)}
+    absent = {(name, word) for name, word in named if word not in attributes(getattr(emco_store, name))}
+
+    assert named
+    assert set() == absent
 
 
 def test_async_classes_have_the_same_methods():

@@ -26,11 +26,11 @@ MEANINGS: Mapping[Exit, str] = {
     Exit.REFUSED: "the store refused, a plan that was asked for is blocked, doctor found something that must be "
     "changed, or the output cannot be written",
     Exit.USAGE: "the command is wrong, or a file that it names cannot be read",
-    Exit.NOT_FOUND: "a resource is not there",
-    Exit.RETRY: "something moved, or the server does not answer: the same command may succeed later",
-    Exit.FLAWS: "check found something that is wrong, and it still is",
+    Exit.NOT_FOUND: "a resource does not exist",
+    Exit.RETRY: "something has changed, or the server does not answer: the same command may succeed later",
+    Exit.FLAWS: "check found something wrong that is not repaired",
     Exit.INTERRUPTED: "interrupted from the keyboard",
-    Exit.NO_READER: "whoever read the output has gone",
+    Exit.NO_READER: "the program that read the output has ended",
 }
 """The table that ``emco-store --help`` shows."""
 
