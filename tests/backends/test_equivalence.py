@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from emco_store import Key, Page, Plan, Resource, StoreError
-from emco_store.contracts.harness import Bench, Lab, Mode
+from emco_store.contracts.harness import Bench, Lab, Mode, Space
 from tests.backends.lives import MODELS, POINTS, Call, Life, Step
 from tests.backends.shared import NAMES, bench_on, url_of
 
@@ -27,7 +27,7 @@ class Subject:
 
     def __init__(self, bench: Bench, namespace: str) -> None:
         self.name = bench.harness.name
-        self.lab = Lab(bench, namespace)
+        self.lab = Lab(bench, Space(namespace))
         self.store = self.lab.store
         self._old: Sequence[Any] = ()
 

@@ -44,10 +44,12 @@ class Faults:
 
     Attributes:
         requests: Each request so far.
+        were_planned: Whether anything was ever planned, :meth:`clear` or not.
     """
 
     def __init__(self) -> None:
         self.requests: list[Request[Any]] = []
+        self.were_planned = False
         self._plans: list[_Plan] = []
 
     def do(self, kind: Kind, action: Callable[[], Any], *, moment: Moment = "before", times: int = 1) -> None:
@@ -55,6 +57,7 @@ class Faults:
 
         An action that returns an awaitable is awaited where the port is one for asyncio.
         """
+        self.were_planned = True
         self._plans.append(_Plan(kind, moment, action, times))
 
     def unreachable(self, kind: Kind, *, times: int = 1) -> None:

@@ -68,6 +68,9 @@ class Harness:
             mode; each test takes a namespace of its own.
         gaps: The rules that it does not keep.
         drop: Called with the backend and a namespace when a test has ended, where data outlives the tests.
+        empty: For a server where a new namespace costs much more than a commit. Called with the backend and a namespace
+            of an earlier test, it makes the namespace as good as new and returns True, or returns False. What was not
+            made new is dropped, and so is a namespace in which a test planned faults: both are never used again.
         examples: How many random programs the state machine runs.
         stride: Of the pairs of interleaved transactions, run each one whose number is a multiple of this; 1 for all,
             more where a server needs milliseconds for a commit.
@@ -77,6 +80,7 @@ class Harness:
     backend: Callable[[], Backend]
     gaps: tuple[Gap, ...] = ()
     drop: Callable[[Backend, str], None] | None = None
+    empty: Callable[[Backend, str], bool] | None = None
     examples: int = 100
     stride: int = 1
 
@@ -110,6 +114,19 @@ class CountedIds:
         return f"{self._namespace}-{self._count:06}"
 
 
+class Space:
+    """A namespace, and what makes the ids in it: none occurs twice, not even in two labs.
+
+    Attributes:
+        namespace: Its name.
+        ids: The source of ids.
+    """
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+        self.ids = CountedIds(namespace)
+
+
 class Bench:
     """One backend in one mode, for as many tests as wanted."""
 
@@ -118,21 +135,39 @@ class Bench:
         self.mode = mode
         self.backend = backend or harness.backend()
         self.loop = Loop()
+        self._used: list[Space] = []
 
     def close(self) -> None:
-        """End the event loop."""
+        """Drop the namespaces that were kept, and end the event loop."""
+        while self._used:
+            self._drop(self._used.pop())
         self.loop.close()
 
     @contextmanager
     def lab(self) -> Generator[Lab]:
-        """Take a namespace of its own, and give everything back at the end."""
-        lab = Lab(self, f"t{secrets.token_hex(8)}")
+        """Take a namespace that holds nothing and that no other lab has; give everything back at the end."""
+        space = self._space()
+        lab = Lab(self, space)
         try:
             yield lab
         finally:
             lab.close()
-            if self.harness.drop is not None:
-                self.harness.drop(self.backend, lab.namespace)
+            if self.harness.empty is None or lab.faults.were_planned:
+                self._drop(space)
+            else:
+                self._used.append(space)
+
+    def _space(self) -> Space:
+        while self._used:
+            space = self._used.pop()
+            if self.harness.empty is not None and self.harness.empty(self.backend, space.namespace):
+                return space
+            self._drop(space)
+        return Space(f"t{secrets.token_hex(8)}")
+
+    def _drop(self, space: Space) -> None:
+        if self.harness.drop is not None:
+            self.harness.drop(self.backend, space.namespace)
 
 
 class Lab:
@@ -145,14 +180,14 @@ class Lab:
         port: The namespace's blocking port, without faults, in both modes.
     """
 
-    def __init__(self, bench: Bench, namespace: str) -> None:
+    def __init__(self, bench: Bench, space: Space) -> None:
         self.bench = bench
-        self.namespace = namespace
+        self.namespace = space.namespace
         self.faults = Faults()
         self.clock = SetClock()
-        self._ids = CountedIds(namespace)
+        self._ids = space.ids
         self._opened = ExitStack()
-        self.port: Port = bench.backend.port(namespace)
+        self.port: Port = bench.backend.port(self.namespace)
         self.port.open()
         self._opened.callback(self.port.close)
         self.store = self.open()

@@ -12,7 +12,7 @@ from emco_store.backends.mongo.backend import MongoBackend
 from emco_store.contracts.harness import Mode
 from emco_store.contracts.suite import Conformance, Harness
 from emco_store.ports import AsyncPort
-from tests.backends.shared import SharedClients, drop
+from tests.backends.shared import SharedClients, drop, empty
 from tests.servers.process import Server
 
 
@@ -47,4 +47,4 @@ def contract_backend(mongo_server: Server) -> Iterator[WithMotor]:
 class TestMotor(Conformance):
     """Every rule of the contract, without a gap."""
 
-    harness = Harness("motor", lambda: WithMotor("mongodb://"), drop=drop, examples=3, stride=100)
+    harness = Harness("motor", lambda: WithMotor("mongodb://"), drop=drop, empty=empty, examples=3, stride=100)

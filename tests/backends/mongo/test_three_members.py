@@ -15,7 +15,7 @@ from emco_store.contracts.harness import Harness
 from emco_store.contracts.references import ReferenceRules
 from emco_store.contracts.uniques import UniqueRules
 from tests.backends.mongo.members import ReplicaSet
-from tests.backends.shared import SharedClients, drop
+from tests.backends.shared import SharedClients, drop, empty
 from tests.backends.test_mongo import bench
 
 __all__ = ["bench"]
@@ -34,4 +34,4 @@ class TestThreeMembers(
 ):
     """What can depend on who has a commit; the rest of the suite is run on one member."""
 
-    harness = Harness("mongodb", lambda: SharedClients("mongodb://"), drop=drop)
+    harness = Harness("mongodb", lambda: SharedClients("mongodb://"), drop=drop, empty=empty)
