@@ -79,6 +79,18 @@ def empty(backend: Any, namespace: str) -> bool:
     return bool(backend.empty(namespace))
 
 
+def only(mode: Mode) -> Any:
+    """Make the fixture ``contract_mode`` for a backend that runs the suite in one mode."""
+
+    @pytest.fixture(scope="class", params=[mode], ids=str)
+    def contract_mode(request: pytest.FixtureRequest) -> Mode:
+        """The one mode."""
+        found: Mode = request.param
+        return found
+
+    return contract_mode
+
+
 @contextmanager
 def bench_on(name: str, mode: Mode, url: Callable[[str], str], listeners: Sequence[Any] = ()) -> Iterator[Bench]:
     """Give one backend in one mode, until the block is left.

@@ -1,9 +1,13 @@
-"""The stand-in for Redis, in both modes, in the memory of this process."""
+"""The stand-in for Redis, in the memory of this process."""
 
 from __future__ import annotations
 
 from emco_store.backends.redis.fake import FakeRedisBackend
-from emco_store.contracts.suite import Conformance, Harness
+from emco_store.contracts.suite import Conformance, Harness, Mode
+from tests.backends.shared import only
+
+contract_mode = only(Mode.ASYNCIO)
+"""One mode: the ports are those of the real Redis, which passes in both, and only the client behind them differs."""
 
 
 class TestFakeRedis(Conformance):

@@ -119,7 +119,7 @@ def test_client_of_a_stand_in_is_refused():
     with pytest.raises(InvalidCall) as caught:
         connect(FakeRedis(), namespace="n")
 
-    assert "fakeredis://" in caught.value.do
+    assert "fakeredis://" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_stand_in_that_is_not_installed_is_refused(monkeypatch, wanted, missing)
         connect(f"{wanted}://", namespace="n")
 
     assert missing in caught.value.why[0]
-    assert "emco-store[fakes]" in caught.value.do
+    assert "emco-store[fakes]" in caught.value.hint
 
 
 def test_look_at_a_stand_in_says_that_it_is_one(scheme, shared):

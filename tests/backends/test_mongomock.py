@@ -1,9 +1,13 @@
-"""The stand-in for MongoDB, in both modes, in the memory of this process."""
+"""The stand-in for MongoDB, in the memory of this process."""
 
 from __future__ import annotations
 
 from emco_store.backends.mongo.fake import MongomockBackend
-from emco_store.contracts.suite import Conformance, Harness
+from emco_store.contracts.suite import Conformance, Harness, Mode
+from tests.backends.shared import only
+
+contract_mode = only(Mode.BLOCKING)
+"""One mode: the port for asyncio is the blocking one, called at once."""
 
 
 class TestMongomock(Conformance):

@@ -12,7 +12,7 @@ from emco_store.backends.mongo.backend import MongoBackend
 from emco_store.contracts.harness import Mode
 from emco_store.contracts.suite import Conformance, Harness
 from emco_store.ports import AsyncPort
-from tests.backends.shared import SharedClients, drop, empty
+from tests.backends.shared import SharedClients, drop, empty, only
 from tests.servers.process import Server
 
 
@@ -28,11 +28,8 @@ class WithMotor(SharedClients):
         return MongoBackend(self.motor).async_port(namespace)
 
 
-@pytest.fixture(scope="class", params=[Mode.ASYNCIO], ids=str)
-def contract_mode(request: pytest.FixtureRequest) -> Mode:
-    """The one mode that Motor has."""
-    mode: Mode = request.param
-    return mode
+contract_mode = only(Mode.ASYNCIO)
+"""The one mode that Motor has."""
 
 
 @pytest.fixture(scope="class")

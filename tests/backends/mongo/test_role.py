@@ -22,6 +22,7 @@ from emco_store.contracts.lists import ListRules
 from emco_store.contracts.uniques import UniqueRules
 from emco_store.ports import AsyncPort, Port
 from tests.backends.mongo.conftest import ROOT, Thing
+from tests.backends.shared import only
 
 USER = "of-users"
 
@@ -102,11 +103,8 @@ def backend(guarded: str) -> Iterator[Guarded]:
     backend.close()
 
 
-@pytest.fixture(scope="class", params=[Mode.BLOCKING], ids=str)
-def contract_mode(request: pytest.FixtureRequest) -> Mode:
-    """One mode: both send the same commands."""
-    mode: Mode = request.param
-    return mode
+contract_mode = only(Mode.BLOCKING)
+"""One mode: both send the same commands."""
 
 
 @pytest.fixture(scope="class")
