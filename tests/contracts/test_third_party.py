@@ -6,9 +6,14 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
+from _pytest.assertion.rewrite import AssertionRewritingHook
+
+from emco_store import contracts
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/third_party_backend"
@@ -122,15 +127,62 @@ def test_worker_that_dies_leaves_its_rules_unproved(project):
     assert (True, "red") == (run.code != 0, run.verdict), run.output
 
 
-def test_interrupted_run_is_partial(project):
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [
+        ("raise KeyboardInterrupt", 2),
+        ("pytest.exit('no server')", 2),
+        ("pytest.exit('no server', returncode=7)", 7),
+        ("pytest.exit('enough', returncode=0)", 0),
+    ],
+)
+def test_interrupted_run_is_partial(project, ending, code):
     """A run that was ended before its time is not red for what it did not come to."""
     source = project / "test_sqlite_backend.py"
-    end = "\n\ndef test_end(): raise KeyboardInterrupt\n\n\nclass"
-    source.write_text(source.read_text("utf-8").replace("class", end, 1), "utf-8")
+    end = f"\n\ndef test_end(): {ending}\n\n\nclass"
+    text = source.read_text("utf-8").replace("class", end, 1)
+    source.write_text(text.replace("from sqlite_backend", "import pytest\nfrom sqlite_backend"), "utf-8")
 
     run = Run(project)
 
-    assert (2, "partial") == (run.code, run.verdict), run.output
+    assert (code, "partial") == (run.code, run.verdict), run.output
+
+
+def test_run_with_an_error_of_pytest_is_partial(project):
+    """A run that ended because a plugin is broken has its own exit code, and shows nothing about the rules."""
+    (project / "conftest.py").write_text(
+        (project / "conftest.py").read_text("utf-8") + "\n\ndef pytest_runtestloop(session): raise KeyError\n", "utf-8"
+    )
+
+    run = Run(project)
+
+    assert (pytest.ExitCode.INTERNAL_ERROR, "partial") == (run.code, run.verdict), run.output
+
+
+def test_report_in_another_folder_is_written_again(project, tmp_path):
+    """The report of an earlier run is no path to tests, wherever it lies."""
+    (tmp_path / "reports").mkdir()
+    option = f"--contracts-report={tmp_path / 'reports' / 'report.json'}"
+
+    runs = [Run(project, option, "-k", PASSES) for _ in range(2)]
+
+    assert [0, 0] == [run.code for run in runs], runs[1].output
+
+
+def test_report_apart_from_its_option_is_refused(project):
+    """What pytest would take for a path to tests in the second run is refused in the first."""
+    run = Run(project, "--contracts-report", "other.json", "-k", PASSES)
+
+    assert pytest.ExitCode.USAGE_ERROR == run.code
+    assert "--contracts-report=FILE" in run.output
+    assert not (project / "other.json").exists()
+
+
+def test_every_module_of_the_suite_shows_the_values_of_a_failure():
+    """Asserts of the suite are rewritten, in every module: a failure in another's project shows what was compared."""
+    names = [f"emco_store.contracts.{module.name}" for module in iter_modules(contracts.__path__)]
+
+    assert [] == [name for name in names if not isinstance(find_spec(name).loader, AssertionRewritingHook)]
 
 
 def test_rules_that_were_skipped_turn_the_run_red(project):

@@ -1,6 +1,6 @@
 """Write the table of rules and backends into ``docs/reference/backends.md``, from reports of the contract suite.
 
-One run for each column, with ``pytest tests/backends/test_….py --contracts-report FILE``; then, for example,
+One run for each column, with ``pytest tests/backends/test_….py --contracts-report=FILE``; then, for example,
 ``python -m tests.docs.backends_table memory=m.json "Redis 6.2=r6.json" "Redis 7.0=r7.json" "MongoDB 6.0=mongo.json"
 fakeredis=f.json mongomock=mm.json``.
 """

@@ -13,32 +13,9 @@
         harness = Harness("my-backend", MyBackend)
 """
 
+from pkgutil import iter_modules
+
 import pytest
 
-pytest.register_assert_rewrite(
-    *(
-        f"emco_store.contracts.{name}"
-        for name in (
-            "atomicity",
-            "bad_input",
-            "commits",
-            "concurrency",
-            "deletes",
-            "durability",
-            "harness",
-            "identity",
-            "interleavings",
-            "lists",
-            "machine",
-            "phantoms",
-            "plans",
-            "references",
-            "removals",
-            "stored_rules",
-            "transactions",
-            "uniques",
-            "unreadable",
-            "values",
-        )
-    )
-)
+# Every module, so that no list can miss one. The package itself is being imported, and so cannot be rewritten any more.
+pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in iter_modules(__path__)))

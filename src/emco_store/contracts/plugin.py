@@ -19,6 +19,7 @@ from emco_store.contracts.suite import Conformance
 from emco_store.ports import Backend
 
 _REPORT: Final = pytest.StashKey[Report]()
+_OPTION: Final = "--contracts-report"
 _PROPERTY: Final = "emco_store.contracts"
 _COLUMNS: Final = "emco_store.contracts.columns"
 """Where a worker of pytest-xdist notes, for the process that reports, what it was to show."""
@@ -27,11 +28,19 @@ _SELECTING: Final = ("keyword", "markexpr", "lf", "failedfirst_only", "deselect"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--contracts-report``."""
-    parser.addoption("--contracts-report", metavar="FILE", help="write the table of rules to FILE, as JSON")
+    parser.addoption(_OPTION, metavar="FILE", help="write the table of rules to FILE, as JSON")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin the report."""
+    """Begin the report.
+
+    Raises:
+        pytest.UsageError: The file of the report stands apart from its option. Before pytest knows the options of
+            plugins it takes such a word for a path to tests, if it is the path of a file. So a second run would look
+            for its configuration beside the report of the first.
+    """
+    if _OPTION in config.invocation_params.args:
+        raise pytest.UsageError(f"The file stands apart from its option. Hint: write {_OPTION}=FILE, with '='.")
     config.stash[_REPORT] = Report(tuple(sorted(names_by_rule(Conformance), key=_in_order)))
 
 
@@ -134,10 +143,18 @@ def _pair(column: Column) -> tuple[str, str]:
 
 
 class _Gatherer:
-    """Batcher pytest's reports into ours; with xdist they arrive at the controller."""
+    """Turns pytest's reports into ours; with xdist they arrive at the controller."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Note that the run was cut short, by a signal or by ``pytest.exit``, whatever its exit code will be."""
+        self._config.stash[_REPORT].is_partial = True
+
+    def pytest_internalerror(self) -> None:
+        """Note that the run was cut short."""
+        self._config.stash[_REPORT].is_partial = True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note the outcome of one test of the suite."""
@@ -175,7 +192,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     if config.option.collectonly:
         return
-    report.is_partial = _is_partial(session)
+    report.is_partial |= _is_partial(session)
     if config.option.contracts_report:
         Path(config.option.contracts_report).write_text(json.dumps(report.to_dict(), indent=2), "utf-8")
     if report.is_red and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
@@ -203,7 +220,7 @@ def _is_partial(session: pytest.Session) -> bool:
     """Tell whether only a part was asked for, or the run was cut short."""
     config: Any = session.config
     chosen = any(getattr(config.option, name, None) for name in _SELECTING)
-    is_cut = bool(session.shouldstop or session.shouldfail) or session.exitstatus == pytest.ExitCode.INTERRUPTED
+    is_cut = bool(session.shouldstop or session.shouldfail)
     named = config.args_source is pytest.Config.ArgsSource.ARGS
     is_elsewhere = named and not config.stash[_REPORT].columns
     return chosen or is_cut or is_elsewhere or any("::" in argument for argument in config.args)
