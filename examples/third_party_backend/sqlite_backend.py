@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import pickle
 import sqlite3
 import threading
@@ -10,8 +9,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
+from emco_store.backends.adapters import ThreadedPort
 from emco_store.core.flaws import read_place, write_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
@@ -36,14 +36,11 @@ from emco_store.ports import (
     ReferrerQuery,
     Refusal,
     Release,
-    Request,
     Scan,
     Settle,
     Stale,
     Taken,
 )  # fmt: skip
-
-T = TypeVar("T")
 
 
 class SqliteBackend:
@@ -59,8 +56,8 @@ class SqliteBackend:
     def port(self, namespace: str) -> SqlitePort:
         return SqlitePort(self, namespace)
 
-    def async_port(self, namespace: str) -> AsyncSqlitePort:
-        return AsyncSqlitePort(self.port(namespace))
+    def async_port(self, namespace: str) -> ThreadedPort:
+        return ThreadedPort(self.port(namespace))
 
     def close(self) -> None:
         self._connection.close()
@@ -198,21 +195,3 @@ def _taken(commit: Commit, old: Mapping[Key, Record]) -> Iterator[Taken]:
             owner = owners.setdefault((put.key.kind, name, value), put.key)
             if owner != put.key:
                 yield Taken(put.key, name, owner)
-
-
-class AsyncSqlitePort:
-    """The same for asyncio, each request in a thread."""
-
-    guarantees = SqlitePort.guarantees
-
-    def __init__(self, port: SqlitePort) -> None:
-        self._port = port
-
-    async def open(self) -> None:
-        self._port.open()
-
-    async def ask(self, request: Request[T]) -> T:
-        return await asyncio.to_thread(self._port.ask, request)
-
-    async def close(self) -> None:
-        self._port.close()

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from emco_store.backends.immediate import ImmediatePort
+from emco_store.backends.adapters import ImmediatePort
 from emco_store.backends.memory import MemoryBackend, MemoryPort, _apply, _Space
 from emco_store.core.documents import decode, encode
 from emco_store.core.keys import Key

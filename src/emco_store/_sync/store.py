@@ -22,10 +22,11 @@ from emco_store.core.resource import Resource
 from emco_store.core.schema import Schema
 from emco_store.errors import InvalidCall
 from emco_store.flows import checking, lists, outcomes, resources
-from emco_store.flows.asking import Flow, unavailable
+from emco_store.flows.asking import Flow
 from emco_store.flows.checking import CheckPage, Repaired
 from emco_store.flows.context import Context, Limits, RetryPolicy
 from emco_store.flows.holding import Holding
+from emco_store.flows.refusals import unavailable
 from emco_store.flows.unit import Unit
 from emco_store.ports import Clock, Durability, Guarantees, IdSource, Outcome, Port, Unreachable
 from emco_store.queueing.queues import Queues

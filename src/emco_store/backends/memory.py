@@ -17,8 +17,8 @@ from typing import Any, Literal, TypeVar
 
 from sortedcontainers import SortedList
 
+from emco_store.backends.adapters import ImmediatePort
 from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
-from emco_store.backends.immediate import ImmediatePort
 from emco_store.core.flaws import (
     Flaw,
     duplicate,

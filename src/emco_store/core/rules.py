@@ -77,6 +77,8 @@ class Rule(str, metaclass=_Rules):
         Raises:
             ValueError: There is no such rule.
         """
+        if isinstance(name, Rule):
+            return name
         for rule in Rule:
             if rule == name:
                 return rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, TypeVar
 
-from emco_store.errors import Unavailable
+from emco_store.flows.refusals import unavailable
 from emco_store.ports import Request, Unreachable
 
 T = TypeVar("T")
@@ -30,13 +30,3 @@ def read(request: Request[T]) -> Flow[T]:
     except Unreachable as problem:
         raise unavailable(problem) from problem
     return reply
-
-
-def unavailable(problem: Exception) -> Unavailable:
-    """Build the error for a backend that cannot be reached."""
-    reasons = problem.reasons if isinstance(problem, Unreachable) else ()
-    return Unavailable(
-        "The backend cannot be asked; nothing was written.",
-        why=reasons or ["it does not answer"],
-        hint="see that its servers run and that their addresses are right; try again later.",
-    )

@@ -14,10 +14,11 @@ from emco_store.core.plan import count
 from emco_store.core.query import check_limit
 from emco_store.core.records import Record, Stamp
 from emco_store.errors import InvalidCall, StoreError, Unavailable, UnknownOutcome
-from emco_store.flows.asking import Flow, ask, read, unavailable
+from emco_store.flows.asking import Flow, ask, read
 from emco_store.flows.context import Context
 from emco_store.flows.outcomes import submit
-from emco_store.flows.unit import Unit, stale
+from emco_store.flows.refusals import stale, unavailable
+from emco_store.flows.unit import Unit
 from emco_store.ports import Audit, Commit, Get, Mend, Unreachable
 
 STEP = 100

@@ -15,7 +15,8 @@ from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
 from emco_store.flows.outcomes import submit
-from emco_store.flows.unit import Unit, check_version, not_found, restricted, stale
+from emco_store.flows.refusals import not_found, restricted, stale
+from emco_store.flows.unit import Unit, check_version
 from emco_store.ports import Get, ReferrerQuery
 
 R = TypeVar("R", bound=Resource)

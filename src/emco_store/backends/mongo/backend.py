@@ -7,11 +7,11 @@ from typing import Any
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.errors import ConfigurationError, PyMongoError
 
+from emco_store.backends.adapters import ThreadedPort
 from emco_store.backends.health import PROBE, Report, transport_finding
 from emco_store.backends.mongo.commands import collection
 from emco_store.backends.mongo.fast.aio import transport_to as async_transport_to
 from emco_store.backends.mongo.fast.sync import transport_to
-from emco_store.backends.mongo.motor import MotorPort
 from emco_store.backends.mongo.report import look
 from emco_store.backends.mongo.sync import MongoPort
 from emco_store.backends.mongo.sync_transport import Transport
@@ -52,11 +52,12 @@ class MongoBackend:
                 client.close()
             raise
 
-    def async_port(self, namespace: str) -> TaskMongoPort | MotorPort:
+    def async_port(self, namespace: str) -> TaskMongoPort | ThreadedPort:
         """Make the port of one namespace for asyncio."""
         behind = getattr(self._target, "delegate", None) if _is_motor(self._target) else None
         if isinstance(behind, MongoClient):
-            return MotorPort(self._port(behind, _database(behind), namespace))
+            # Motor runs this blocking client in threads; used directly, it saves a commit three changes of threads.
+            return ThreadedPort(self._port(behind, _database(behind), namespace))
         client = self._client(AsyncMongoClient)
         database = _database(client)
         transport = async_transport_to(client, database, collection(namespace), owned=self._owned, wish=self._transport)

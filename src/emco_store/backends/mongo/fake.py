@@ -15,8 +15,8 @@ from typing import Any
 
 import mongomock
 
+from emco_store.backends.adapters import ImmediatePort
 from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
-from emco_store.backends.immediate import ImmediatePort
 from emco_store.backends.mongo import commands, judging
 from emco_store.backends.mongo.documents import Document, decoded
 from emco_store.core.flaws import next_place, read_place

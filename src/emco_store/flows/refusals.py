@@ -1,0 +1,201 @@
+"""The errors with which calls are refused: one function builds each, so that all callers say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from emco_store.core.keys import Key
+from emco_store.core.plan import Blocker, count
+from emco_store.errors import (
+    AlreadyExists,
+    Conflict,
+    DeleteRestricted,
+    InvalidCall,
+    MissingReference,
+    NotFound,
+    StoreError,
+    Unavailable,
+    UniqueViolation,
+    UnknownOutcome,
+)
+from emco_store.ports import Commit, Fenced, Held, Missing, Moved, Refusal, Stale, Taken, Unreachable
+
+
+def refused(commit: Commit, refusal: Refusal, read: Collection[Key]) -> StoreError:  # noqa: PLR0911 - one for each error
+    """Build the error for a refused commit: of all preconditions that failed, the one that says what to do next.
+
+    Args:
+        commit: The commit.
+        refusal: The preconditions that failed.
+        read: Keys whose state the caller has seen; when one of them moved, running again can help.
+    """
+    failures = refusal.failures
+    if any(isinstance(failure, Fenced) for failure in failures):
+        return fenced(commit.txid)
+    outdated = [failure for failure in failures if isinstance(failure, Stale)]
+    others = [failure.key for failure in failures if isinstance(failure, Moved)]
+    others += [failure.key for failure in outdated if failure.key in read]
+    if others:
+        return moved(others)
+    for failure in outdated:
+        if failure.expected is None:
+            return already_exists(failure.key)
+    for failure in outdated:
+        if failure.expected is not None and (failure.found is None or failure.found.uid != failure.expected.uid):
+            return not_found([failure.key], "it was deleted since it was read")
+    if outdated:
+        return moved([failure.key for failure in outdated], pinned=True)
+    absent = {failure.key for failure in failures if isinstance(failure, Missing)}
+    if absent:
+        return missing_references([
+            (f"{record.key} {edge.place}", edge.target)
+            for record in commit.puts for edge in record.edges if edge.target in absent
+        ])  # fmt: skip
+    taken = next((failure for failure in failures if isinstance(failure, Taken)), None)
+    if taken is not None:
+        return unique_violation(taken.key, taken.field, taken.owner)
+    return held([failure.key for failure in failures if isinstance(failure, Held)])
+
+
+def not_found(keys: Sequence[Key], reason: str = "") -> NotFound:
+    """Build the error for resources that are not there."""
+    return NotFound(
+        f"Cannot find {_named(keys)}.",
+        why=[reason or ("nothing has this key" if len(keys) == 1 else "nothing has these keys")],
+        hint="check the key; list(…) shows what is there.",
+        keys=tuple(keys),
+    )
+
+
+def already_exists(key: Key) -> AlreadyExists:
+    """Build the error for a key that is not free."""
+    return AlreadyExists(
+        f"Cannot create {key}.",
+        why=["it exists"],
+        hint="choose another name; update() it, or put() to create or replace.",
+        key=key,
+    )
+
+
+def missing_references(places: Sequence[tuple[str, Key]]) -> MissingReference:
+    """Build the error for unresolved references.
+
+    Args:
+        places: For each of them, the place that holds it and its target.
+    """
+    return MissingReference(
+        "A reference does not resolve." if len(places) == 1 else f"{len(places):,} references do not resolve.",
+        why=[f"{place} -> {target}" for place, target in places],
+        hint="create the targets first, or in the same transaction.",
+        missing=tuple(places),
+    )
+
+
+def unique_violation(key: Key, field: str, owner: Key) -> UniqueViolation:
+    """Build the error for a unique value that another resource has."""
+    return UniqueViolation(
+        f"Cannot store {key}: {field} must be unique.",
+        why=[f"{owner} has the same {field}"],
+        hint="choose another value.",
+        key=key,
+        field=field,
+        owner=owner,
+    )
+
+
+def restricted(keys: Sequence[Key], blockers: Sequence[Blocker]) -> DeleteRestricted:
+    """Build the error for a delete that references forbid."""
+    return DeleteRestricted(
+        f"Cannot delete {_named(keys)}: {count(len(blockers), 'reference')} still in the way.",
+        why=[str(blocker) for blocker in blockers],
+        hint="delete or re-point the referrers first; store.plan_delete(key) shows the whole plan.",
+        keys=tuple(keys),
+        blockers=tuple(blockers),
+    )
+
+
+def stale(keys: Sequence[Key]) -> Conflict:
+    """Build the error for resources whose version is not the caller's; the same call would fail again."""
+    return Conflict(
+        f"The version of {_named(keys)} is not the one that the call asks for.",
+        why=["the store holds another one"],
+        hint="get() it again, apply the change to that, and repeat; store.run(fn) does so by itself.",
+        keys=tuple(keys),
+        pinned=True,
+    )
+
+
+def moved(keys: Sequence[Key], *, pinned: bool = False) -> Conflict:
+    """Build the error for resources that another commit changed since they were read."""
+    return _conflict(
+        f"{_named(keys) or 'What the transaction rests on'} changed since it was read.",
+        "another commit came between",
+        keys,
+        pinned=pinned,
+    )
+
+
+def read_apart(key: Key, *, pinned: bool) -> Conflict:
+    """Build the error for a resource that changed between two reads of one transaction."""
+    return _conflict(f"{key} cannot be read as of one moment.", "it changed between two reads", [key], pinned=pinned)
+
+
+def held(keys: Sequence[Key]) -> Conflict:
+    """Build the error for resources that another client's delete holds."""
+    reason = "another client is about to delete it, and has lost before"
+    return _conflict(f"Cannot go on with {_named(keys)}.", reason, keys, held=True)
+
+
+def fenced(txid: str) -> Conflict:
+    """Build the error for a commit that was settled before it arrived."""
+    reason = f"the commit {txid} was settled as aborted before it arrived"
+    return _conflict("Cannot go on with what the transaction rests on.", reason, ())
+
+
+def _conflict(
+    what: str, reason: str, keys: Sequence[Key], *, pinned: bool = False, held: bool = False
+) -> Conflict:  # fmt: skip
+    hint = "read again and repeat; store.run(fn) does so by itself."
+    return Conflict(what, why=[reason], hint=hint, keys=tuple(keys), pinned=pinned, held=held)
+
+
+def too_large(what: str, size: int, limit: int) -> InvalidCall:
+    """Build the error for a commit that would hold more records than the store allows.
+
+    Args:
+        what: What was counted.
+        size: How many there are, at least.
+        limit: How many there may be.
+    """
+    return InvalidCall(
+        "The commit would be too large.",
+        why=[f"{what} number {size:,} or more, the limit of this store is {limit:,}"],
+        hint="delete in stages, children before parents, a page of list(…) at a time; or open the store with a "
+        "higher max_records, knowing that a Redis server stands still for about 7 us a record.",
+        size=size,
+        limit=limit,
+    )
+
+
+def unknown_outcome(txid: str) -> UnknownOutcome:
+    """Build the error for a commit whose answer was lost."""
+    return UnknownOutcome(
+        f"It is not known whether the commit {txid} happened.",
+        why=["it was sent, and no answer came"],
+        hint="store.resolve(error.txid) settles it; it is safe to ask at any time.",
+        txid=txid,
+    )
+
+
+def unavailable(problem: Exception) -> Unavailable:
+    """Build the error for a backend that cannot be reached."""
+    reasons = problem.reasons if isinstance(problem, Unreachable) else ()
+    return Unavailable(
+        "The backend cannot be reached; nothing was written.",
+        why=reasons or ["it does not answer"],
+        hint="see that its servers run and that their addresses are right; try again later.",
+    )
+
+
+def _named(keys: Sequence[Key]) -> str:
+    return ", ".join(map(str, keys))

@@ -1,0 +1,129 @@
+"""What one transaction sees: the records that it has read, with what it would write over them.
+
+Everything that was read becomes part of what the commit rests on. An earlier read of a record counts, not a later one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+
+from emco_store.core.keys import Key
+from emco_store.core.records import Record, Seal, Stamp
+from emco_store.flows.asking import Flow, read
+from emco_store.flows.context import Context
+from emco_store.flows.refusals import already_exists, not_found, stale, too_large
+from emco_store.ports import Get, ReferrerQuery
+
+
+class View:
+    """The records of one transaction.
+
+    Attributes:
+        base: Records as the backend returned them; None where there was none.
+        expect: The states that the commit rests on.
+        sealed: The guards that the commit rests on.
+        puts: What would be written.
+        gone: What would be deleted; True where it was named, False where a cascade reached it.
+        reads: How many requests were answered; one is consistent by itself.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.base: dict[Key, Record | None] = {}
+        self.expect: dict[Key, Stamp | None] = {}
+        self.sealed: dict[Key, Seal] = {}
+        self.puts: dict[Key, Record] = {}
+        self.gone: dict[Key, bool] = {}
+        self.reads = 0
+        self._dropped: dict[Key, Record] = {}
+
+    def fetch(self, keys: Iterable[Key]) -> Flow[Mapping[Key, Record]]:
+        """Return the records that are there, the transaction's own writes included."""
+        wanted = list(dict.fromkeys(keys))
+        yield from self.load([key for key in wanted if key not in self.puts and key not in self.gone])
+        return {key: record for key in wanted if (record := self.current(key)) is not None}
+
+    def current(self, key: Key) -> Record | None:
+        """Return a record as the transaction sees it, if it has read or written it."""
+        if self.puts and key in self.puts:
+            return self.puts[key]
+        return self.base.get(key) if self.base and key not in self.gone else None
+
+    def remember(self, record: Record) -> Record:
+        """Make a record that a scan returned part of what the commit rests on; return the one that was read first."""
+        known = self.base.setdefault(record.key, record)
+        if known is not None:
+            self._rest_on(record.key, known)
+        return known or record
+
+    def seal(self, key: Key) -> None:
+        """Rest on nobody referring to the record from now on; it must have been loaded before its referrers are."""
+        record = self.base.get(key)
+        if record is not None:
+            self.sealed.setdefault(key, record.seal)
+
+    def load(self, keys: Sequence[Key]) -> Flow[None]:
+        """Read what the backend has, once for each key."""
+        unread = tuple(key for key in keys if key not in self.base)
+        if unread:
+            self._learn(unread, (yield from read(Get(unread))))
+
+    def referrers_of(self, targets: Sequence[Key]) -> Flow[list[Record]]:
+        """Load the targets, seal them, and return all that refer to any of them, as the transaction sees those.
+
+        Referrers that the transaction deletes are among them, as they last were, because some rules block for them. The
+        backend still has them, except for what the transaction wrote before it deleted them.
+        """
+        unread = tuple(key for key in targets if key not in self.base)
+        limit = self.context.limits.max_records + 1
+        answer = yield from read(ReferrerQuery(tuple(targets), unread, limit=limit))
+        self._learn(unread, answer.records)
+        for target in targets:
+            self.seal(target)
+        found = [self.remember(record) for record in answer.referrers]
+        self.check_size(len(self.gone) + len(found), "the records that refer to what goes")
+        if self._dropped or self.puts:
+            latest = {record.key: record for record in found} | self._dropped | self.puts
+            found = sorted(latest.values(), key=attrgetter("key.text"))
+        wanted = frozenset(targets)
+        return [record for record in found if record.edges_to(wanted)]
+
+    def drop(self, key: Key, *, named: bool) -> None:
+        """Delete a record, and forget what the transaction would have written over it."""
+        if self.puts and key in self.puts:
+            self._dropped[key] = self.puts.pop(key)
+        if named:
+            self.gone[key] = True
+        else:
+            self.gone.setdefault(key, False)
+
+    def match(self, key: Key, record: Record | None, stamp: Stamp) -> None:
+        """Refuse a record that is not in the expected state."""
+        if record is None or record.uid != stamp.uid:
+            raise not_found([key])
+        if record.stamp != stamp:
+            raise stale([key])
+
+    def check_size(self, size: int, what: str) -> None:
+        """Refuse more records than one commit may hold."""
+        limit = self.context.limits.max_records
+        if size > limit:
+            raise too_large(what, size, limit)
+
+    def _learn(self, keys: Iterable[Key], found: Mapping[Key, Record]) -> None:
+        self.reads += 1
+        for key in keys:
+            record = found.get(key)
+            self.base[key] = record
+            self._rest_on(key, record)
+
+    def _rest_on(self, key: Key, record: Record | None) -> None:
+        """Make a state part of what the commit rests on; one that an earlier write rules out fails now."""
+        stamp = None if record is None else record.stamp
+        expected = self.expect.setdefault(key, stamp)
+        if expected is stamp:
+            return
+        if expected is None:
+            raise already_exists(key)
+        self.match(key, record, expected)
