@@ -23,12 +23,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+MAX_TEXT = 1_000
+"""Characters of what was refused, of one reason, or of a hint; the rest is cut off."""
+MAX_SHOWN = 20
+"""Reasons in the text of an error; ``why`` holds more."""
+MAX_ENTRIES = 10_000
+"""Reasons in ``why``, and entries in a field, of an error."""
+
 
 class StoreError(Exception):
     """Say what was refused, for which object, why, and what to do about it.
 
     Instances pickle, and compare by identity as exceptions do. ``str(error)`` is for people; programs read ``code``,
-    ``retryable`` and the fields.
+    ``retryable`` and the fields. However much is wrong, an error stays small: see the constants of this module.
 
     Args:
         what: What was refused and for which object, as one sentence.
@@ -41,23 +48,45 @@ class StoreError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, what: str, *, why: Sequence[str] = (), hint: str = "", **fields: Any) -> None:
-        super().__init__(what)
-        self.what = what
-        self.why = tuple(why)
-        self.hint = hint
-        self.fields: Mapping[str, Any] = fields
-        self.__dict__.update(fields)
+        self.what = _cut(what)
+        super().__init__(self.what)
+        self.why = tuple(map(_cut, why[:MAX_ENTRIES]))
+        self.hint = _cut(hint)
+        self.fields: Mapping[str, Any] = {name: _bounded(value) for name, value in fields.items()}
+        self.__dict__.update(self.fields)
 
     def __str__(self) -> str:
-        lines = [self.what]
-        lines += [f"  {reason}" for reason in self.why]
+        lines = [self.what, *(f"  {reason}" for reason in shown(self.why))]
         if self.hint:
             lines.append(f"  Hint: {self.hint}")
         lines[-1] += f"  [{self.code}]"
         return "\n".join(lines)
 
+    @property
+    def line(self) -> str:
+        """What was refused and why, on one line."""
+        return " ".join((self.what, *shown(self.why)))
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.what, self.why, self.hint, dict(self.fields))
+
+
+def shown(reasons: Sequence[str]) -> Sequence[str]:
+    """Return the reasons that a text for people holds, and how many it leaves out."""
+    hidden = len(reasons) - MAX_SHOWN
+    return reasons if hidden <= 0 else (*reasons[:MAX_SHOWN], f"… and {hidden:,} more")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
+
+
+def _bounded(value: Any) -> Any:
+    """Return a field without what is beyond the bounds; texts are cut only where there may be many of them."""
+    if not isinstance(value, tuple):
+        return value
+    entries: tuple[Any, ...] = value
+    return tuple([_cut(entry) if isinstance(entry, str) else entry for entry in entries[:MAX_ENTRIES]])
 
 
 def _rebuild(kind: type[StoreError], what: str, why: Sequence[str], hint: str, fields: dict[str, Any]) -> StoreError:

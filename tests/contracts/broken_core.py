@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from emco_store import errors
 from emco_store.core import codec, readback
 from emco_store.core.meta import Lineage
 from emco_store.core.readback import ReadBack
@@ -41,7 +42,13 @@ def compare_as_python_does(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
+def show_all(reasons: Sequence[str]) -> Sequence[str]:
+    """Show every reason, so that the text of an error has megabytes."""
+    return reasons
+
+
 BROKEN_CORE = {
     "ReadBackThatTrustsItself": Broken(codec, "read_back", trust_what_was_read, "ID-15"),
+    "ShowsEveryReason": Broken(errors, "shown", show_all, "BAD-10"),
     "ComparesAsPythonDoes": Broken(readback, "is_alike", compare_as_python_does, "ID-13"),
 }

@@ -8,7 +8,9 @@ import pickle
 import pytest
 
 import emco_store
-from emco_store import Blocker, Key, Rule, StoreError
+from emco_store import Blocker, InvalidResource, Key, MissingReference, Rule, StoreError
+from emco_store.errors import MAX_ENTRIES, MAX_SHOWN, MAX_TEXT
+from emco_store.flows.refusals import not_found
 
 KEY = Key("App", "p", "a b")
 FIELDS = {
@@ -70,3 +72,51 @@ def test_error_without_its_fields_still_has_them(name: str):
     error = KINDS[name]("Cannot do it.")
 
     assert all(hasattr(error, field) for field in declared)
+
+
+def test_text_of_an_error_is_bounded():
+    """BAD-10: However much is wrong, the text stays readable, says how much it leaves out, and the fields hold more."""
+    missing = tuple((f"App/p{number} app", KEY) for number in range(100_000))
+    error = MissingReference("x" * 10**6, why=[f"{place} is missing" for place, _ in missing], hint="y" * 10**6,
+                             missing=missing)  # fmt: skip
+
+    assert len(str(error)) < (MAX_SHOWN + 4) * MAX_TEXT
+    assert f"{MAX_ENTRIES - MAX_SHOWN:,} more" in str(error)
+    assert "App/p19 app" in str(error)
+    assert "App/p20 app" not in str(error)
+    assert missing[:MAX_ENTRIES] == error.missing
+    assert MAX_ENTRIES == len(error.why)
+    assert {MAX_TEXT} == {len(error.what), len(error.hint)}
+    assert len(error.line) < len(str(error))
+
+
+def test_bounded_error_stays_the_same_when_it_travels():
+    """BAD-10: What was cut once is not cut again."""
+    error = InvalidResource("x" * 5_000, why=["z" * 5_000] * 20_000, problems=("z" * 5_000,) * 20_000)
+
+    twin = pickle.loads(pickle.dumps(error))  # noqa: S301 - pickled here
+
+    assert (str(error), error.why, error.fields) == (str(twin), twin.why, twin.fields)
+
+
+def test_single_text_in_a_field_is_whole():
+    """BAD-10: What a program hands on, such as the id of a commit, is never cut."""
+    assert "t" * 5_000 == StoreError("Cannot do it.", txid="t" * 5_000).fields["txid"]
+
+
+@pytest.mark.parametrize("text", ["Site" + "/" * 10**6, "/" * 10**6, "Site/" + "a%" * 10**6, "Site/" + "é/" * 10**6])
+def test_error_about_a_hostile_key_is_small(text: str):
+    """BAD-10: A key of a million names or bad characters makes no error of megabytes."""
+    with pytest.raises(InvalidResource) as caught:
+        Key.parse(text)
+
+    assert len(str(caught.value)) < 30_000
+    assert len(pickle.dumps(caught.value)) < 2_000_000
+
+
+def test_error_that_names_many_keys_says_how_many():
+    """BAD-10: The sentence stays whole when many resources are concerned."""
+    error = not_found([Key("App", f"p{number}", "a") for number in range(20_000)])
+
+    assert "App/p19/a, … and 19,980 more." in str(error)
+    assert MAX_ENTRIES == len(error.keys)

@@ -120,7 +120,7 @@ class Inspectable(Protocol):
 
 def refusal(name: str, problem: StoreError) -> Finding:
     """Tell an error as a finding."""
-    return Finding(name, " ".join((problem.what, *problem.why)), Verdict.WRONG, problem.hint)
+    return Finding(name, problem.line, Verdict.WRONG, problem.hint)
 
 
 def unreachable(backend: str, reason: str) -> Report:

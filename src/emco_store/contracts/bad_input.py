@@ -18,7 +18,7 @@ from emco_store.core.query import F
 from emco_store.core.refs import Ref, on_delete
 from emco_store.core.resource import Resource
 from emco_store.core.rules import Rule
-from emco_store.errors import InvalidCall, InvalidModel, InvalidResource
+from emco_store.errors import MAX_ENTRIES, MAX_SHOWN, InvalidCall, InvalidModel, InvalidResource, MissingReference
 
 NAMES: tuple[Any, ...] = (
     "", "a/b", "a%2Fb", "a\\b", "a\x00b", "a\nb", " a", "a ", ".", "..", "x" * 254, "a\u200bb", "\u202ea", "e\u0301",
@@ -175,6 +175,21 @@ class BadInputRules:
                 define()
             assert caught.value.why
         assert {} == lab.state()
+
+    @rule("BAD-10")
+    def test_error_stays_small(self, lab: Lab) -> None:
+        """An error about hundreds of references, or of names, says how many there are and shows 20 (BAD-10)."""
+        with pytest.raises(MissingReference) as caught:
+            lab.store.create(Restrict(name="r", listed=[f"Site/s{at}" for at in range(300)]))
+        with pytest.raises(InvalidResource) as hostile:
+            lab.store.get(Key.parse("Site" + "/" * 100_000))
+
+        assert [f"Site/s{at}" for at in range(300)] == [target.text for _, target in caught.value.missing]
+        for error in (caught.value, hostile.value):
+            assert len(error.why) > MAX_SHOWN
+            assert MAX_SHOWN + 3 == len(str(error).splitlines())
+            assert f"{len(error.why) - MAX_SHOWN:,} more" in str(error)
+            assert len(error.why) <= MAX_ENTRIES
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from emco_store.core.keys import Key
 from emco_store.core.plan import without
 from emco_store.core.records import Edge, Record
 from emco_store.core.resource import Resource
-from emco_store.errors import InvalidResource
+from emco_store.errors import InvalidResource, shown
 
 Model = type[Resource]
 _Place = tuple[str, str, bool]
@@ -41,7 +41,7 @@ def examine(record: Record, model: Model | None, absent: AbstractSet[Key]) -> It
             known = rederived(record, model, record.updated_us)
     except InvalidResource as problem:
         yield Flaw(
-            FlawKind.INVALID, record.key.text, "", "; ".join(problem.problems),
+            FlawKind.INVALID, record.key.text, "", "; ".join(shown(problem.problems)),
             "put() a correct one in its place, delete it, or check with the model that it was written with",
             stamp=record.stamp,
         )  # fmt: skip
@@ -154,7 +154,7 @@ def _rewritable(kind: FlawKind, record: Record, place: str, detail: str, known: 
 def _told(what: str, found: AbstractSet[tuple[Any, ...]]) -> str:
     """Name references by place and target, and values by their field."""
     names = sorted({f"{one[0]} -> {one[1]}" if len(one) > len(("field", "text")) else str(one[0]) for one in found})
-    return f"{what}: {', '.join(names)}" if names else ""
+    return f"{what}: {', '.join(shown(names))}" if names else ""
 
 
 def _places(edges: Iterable[Edge]) -> set[_Place]:

@@ -130,7 +130,7 @@ def repair(context: Context, flaws: Any) -> Flow[Repaired]:
         except Unavailable:
             raise
         except StoreError as problem:
-            skipped += [(flaw, _reason(problem)) for flaw in group]
+            skipped += [(flaw, problem.line) for flaw in group]
         else:
             done += group
     for key, about in _by_record(given).items():
@@ -139,14 +139,10 @@ def repair(context: Context, flaws: Any) -> Flow[Repaired]:
         except (UnknownOutcome, Unavailable):
             raise
         except StoreError as problem:
-            skipped += [(flaw, _reason(problem)) for flaw in about]
+            skipped += [(flaw, problem.line) for flaw in about]
         else:
             done += about
     return Repaired(tuple(done), tuple(skipped))
-
-
-def _reason(problem: StoreError) -> str:
-    return " ".join((problem.what, *problem.why))
 
 
 def _flaws(flaws: Any) -> list[Flaw]:

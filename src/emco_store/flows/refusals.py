@@ -17,6 +17,7 @@ from emco_store.errors import (
     Unavailable,
     UniqueViolation,
     UnknownOutcome,
+    shown,
 )
 from emco_store.ports import Commit, Fenced, Held, Missing, Moved, Refusal, Stale, Taken, Unreachable
 
@@ -198,4 +199,4 @@ def unavailable(problem: Exception) -> Unavailable:
 
 
 def _named(keys: Sequence[Key]) -> str:
-    return ", ".join(map(str, keys))
+    return ", ".join(shown([key.text for key in keys]))
