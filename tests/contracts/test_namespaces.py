@@ -29,7 +29,7 @@ class Site:
 
     def _empty(self, backend: Any, namespace: str) -> bool:
         self.emptied.append(namespace)
-        backend._spaces.pop(namespace)
+        backend._spaces.pop(namespace, None)
         return self._can_empty
 
 
