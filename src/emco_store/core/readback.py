@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Set as AbstractSet
-from dataclasses import fields, is_dataclass
-from datetime import datetime, time
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from emco_store.core.keys import Key
+from emco_store.core.likeness import is_alike
 from emco_store.core.meta import Lineage
 from emco_store.core.resource import Resource, invalid_resource, is_edited
 from emco_store.core.shapes import bind_field
@@ -118,42 +116,3 @@ def _bound(resource: Resource, name: str, own: Key) -> Any:
         return values[name] if node is None else bind_field(name, node, values[name], own, values)
     except ValueError:
         return None
-
-
-def is_alike(left: Any, right: Any) -> bool:
-    """Return whether two values are the same to whoever reads them: datetimes by their moment and their offset.
-
-    Python calls datetimes of two zones different in the hours in which clocks are changed, and equal if only their
-    moments are. What has no equality of its own counts as alike if it is of one type.
-    """
-    return bool(_comparable(left) == _comparable(right))
-
-
-def _comparable(value: Any) -> Any:  # noqa: PLR0911 - one return for each form
-    if isinstance(value, datetime | time):
-        return (value.replace(tzinfo=None, fold=0), value.utcoffset())
-    if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN
-        return "NaN"
-    if isinstance(value, BaseModel):
-        inner = (value.__dict__, value.__pydantic_extra__, value.__pydantic_private__)
-        return (type(value), *map(_comparable, inner))
-    if is_dataclass(value) and not isinstance(value, type):
-        return (type(value), {field.name: _comparable(getattr(value, field.name)) for field in fields(value)})
-    if isinstance(value, Mapping):
-        return {_hashable(key): _comparable(inner) for key, inner in value.items()}
-    if isinstance(value, AbstractSet):
-        return frozenset(map(_hashable, cast("Iterable[Any]", value)))
-    if isinstance(value, list | tuple | deque):
-        kind = list if isinstance(value, list) else tuple if isinstance(value, tuple) else deque
-        return (kind, [_comparable(inner) for inner in cast("Iterable[Any]", value)])
-    has_equality = any("__eq__" in kind.__dict__ for kind in type(value).__mro__[:-1])
-    return value if has_equality else type(value)
-
-
-def _hashable(value: Any) -> Any:
-    found = _comparable(value)
-    try:
-        hash(found)
-    except TypeError:
-        return value
-    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 Schema = dict[str, Any]
@@ -10,8 +11,10 @@ Schema = dict[str, Any]
 
 Source: pydantic_core.core_schema, the typed dicts of ``CoreSchema``.
 """
+Change = Callable[[Schema, str, str], Schema]
+"""Takes a part, the slot that the whole holds it in (``items_schema``), and its name where it is a field."""
 
-_PARTS = (
+_SLOTS = (
     "schema", "items_schema", "keys_schema", "values_schema", "extras_schema", "extras_keys_schema", "json_schema",
     "python_schema", "lax_schema", "strict_schema", "arguments_schema", "fields", "choices", "steps", "definitions",
 )  # fmt: skip
@@ -20,40 +23,36 @@ _NAMED = {"fields", "choices"}
 """Where the parts may stand in a dict by names of their own, of which one may be "type"."""
 
 
-def parts_of(schema: Schema) -> Iterator[Schema]:
-    """Yield the parts that a schema directly holds."""
-    for name in _PARTS:
-        if name in schema:
-            yield from _listed(schema[name], is_named=name in _NAMED)
+def with_parts(schema: Schema, change: Change) -> Schema:
+    """Return a copy of a schema in which each direct part is what ``change`` makes of it."""
+    copied = dict(schema)
+    for slot in _SLOTS:
+        if slot in schema:
+            copied[slot] = _changed(schema[slot], partial(_at, change, slot), is_named=slot in _NAMED)
+    return copied
+
+
+def parts_of(schema: Schema) -> list[tuple[Schema, str, str]]:
+    """Return the direct parts of a schema, each with its slot and its name."""
+    found: list[tuple[Schema, str, str]] = []
+
+    def take(part: Schema, slot: str, name: str) -> Schema:
+        found.append((part, slot, name))
+        return part
+
+    with_parts(schema, take)
+    return found
 
 
 def all_parts_of(schema: Schema) -> Iterator[Schema]:
     """Yield a schema and all that it holds, at any depth."""
     yield schema
-    for part in parts_of(schema):
+    for part, _, _ in parts_of(schema):
         yield from all_parts_of(part)
 
 
-def with_parts(schema: Schema, change: Callable[[Schema, str], Schema]) -> Schema:
-    """Return a copy of a schema in which each direct part is what ``change`` makes of it.
-
-    Args:
-        schema: The schema.
-        change: Takes a part and the name of the field that it is; the name is empty where it is no field.
-    """
-    copied = dict(schema)
-    for name in _PARTS:
-        if name in schema:
-            copied[name] = _changed(schema[name], change, is_named=name in _NAMED)
-    return copied
-
-
-def _listed(value: Any, *, is_named: bool) -> Iterator[Schema]:
-    if isinstance(value, dict):
-        yield from value.values() if is_named else (value,)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _listed(inner, is_named=False)
+def _at(change: Change, slot: str, part: Schema, name: str) -> Schema:
+    return change(part, slot, name)
 
 
 def _changed(value: Any, change: Callable[[Schema, str], Schema], *, is_named: bool) -> Any:

@@ -336,7 +336,7 @@ def _entries(args: tuple[Any, ...], site: Site) -> Node | None:
     if not args:
         return None
     key = _compile(args[0], replace(site, container="key", nullable=False))
-    value = _compile(args[1], replace(site, container="value", nullable=False))
+    value = None if len(args) == 1 else _compile(args[1], replace(site, container="value", nullable=False))  # a Counter
     if key is not None and not isinstance(key, Leaf):
         raise site.refuse("the keys of a map are text or references", "use Ref[Target] or str as the key")
     return Entries(key, value) if key is not None or value is not None else None

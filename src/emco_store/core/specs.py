@@ -110,7 +110,15 @@ class ModelSpec:
             if not any(isinstance(target, str) for target in spec.targets):
                 spec.resolve()
         self._shape = shape
-        self._storage = Storage(self.model, self.checks)
+        storage = Storage(self.model, self.checks)
+        if storage.problems:
+            raise InvalidModel(
+                f"Cannot define {self.model.__name__}.",
+                why=storage.problems,
+                hint="change the type, or give it a validator and a serializer that belong together.",
+                model=self.model.__name__,
+            )
+        self._storage = storage
         self.is_flat = all(isinstance(node, Leaf) for node in shape.values())
         plain = {
             name: node.spec for name, node in shape.items() if isinstance(node, Leaf) and not node.spec.options.when

@@ -6,21 +6,16 @@ computed fields, aliases, other forms of numbers and times.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, SchemaSerializer, SchemaValidator, ValidationError
 
-from emco_store.core.schema_parts import Schema, all_parts_of, with_parts
+from emco_store.core.schema_parts import Schema, all_parts_of
+from emco_store.core.storable import storage_problems
+from emco_store.core.stored_form import StoredForm, settings_of
 from emco_store.core.strict import strict_validator
 
-_SETTINGS = {
-    "ser_json_inf_nan": "constants",
-    "ser_json_temporal": "iso8601",
-    "ser_json_timedelta": "iso8601",
-}
-"""How every document is written, whatever the model's own settings."""
 _WITHOUT_PARENT = {"parent"}
 """What a document leaves out, because its key says it."""
 _OF_ITS_OWN = {"call", "custom-error", "dataclass", "is-instance"}
@@ -34,19 +29,21 @@ class Storage:
         checks: Functions that run after validation and change nothing but references.
 
     Attributes:
+        problems: What in the model could never come back from a document.
         compares_itself: Whether a class in it may say by a rule of its own what equals what.
     """
 
-    __slots__ = ("_read", "_strict", "_write", "compares_itself")
+    __slots__ = ("_read", "_strict", "_write", "compares_itself", "problems")
 
     def __init__(self, model: type[BaseModel], checks: frozenset[Any]) -> None:
-        schema = _stored(cast("Schema", model.__pydantic_core_schema__))
+        schema = StoredForm(cast("Schema", model.__pydantic_core_schema__), checks).schema
         compiled: Any = schema
         # The settings given here hold for values without a declared type.
-        settings: Any = _settings(dict(model.model_config))
+        settings: Any = settings_of(dict(model.model_config))
         self._write = SchemaSerializer(compiled, settings, _use_prebuilt=False)
         self._read = SchemaValidator(compiled, settings, _use_prebuilt=False)
         self._strict = strict_validator(schema, checks)
+        self.problems = storage_problems(schema)
         self.compares_itself = any(_compares_itself(part) for part in all_parts_of(schema))
 
     def text(self, resource: BaseModel) -> bytes:
@@ -89,23 +86,6 @@ class Storage:
             return self._strict.validate_python(resource, context=context, by_alias=False, by_name=True)
         except ValidationError:
             return None
-
-
-def _stored(schema: Schema) -> Schema:
-    """Return the schema without what is only for show."""
-    stored = with_parts(schema, lambda part, _: _stored(part))
-    if "config" in schema:
-        stored["config"] = schema["config"] | _settings(schema["config"])
-    if "computed_fields" in schema:
-        stored["computed_fields"] = []
-    return stored
-
-
-def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings under which the values of one model are written and read."""
-    chosen = {config.get("ser_json_bytes", "utf8"), config.get("val_json_bytes", "utf8")} - {"utf8"}
-    form = config.get("ser_json_bytes") if len(chosen) > 1 else next(iter(chosen), "utf8")
-    return {**_SETTINGS, "ser_json_bytes": form, "val_json_bytes": form}
 
 
 def _compares_itself(schema: Schema) -> bool:

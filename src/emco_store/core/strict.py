@@ -45,7 +45,7 @@ def _strict(schema: Schema, checks: frozenset[Any]) -> Schema:
         raise _Unproven
     if is_exact is None or not is_exact(schema):
         raise _Unproven
-    strict = with_parts(schema, lambda part, _: _strict(part, checks))
+    strict = with_parts(schema, lambda part, *_: _strict(part, checks))
     if kind == "datetime":
         check = {"type": "no-info", "function": _with_fixed_offset}
         return {"type": "function-after", "function": check, "schema": strict}
