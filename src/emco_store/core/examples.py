@@ -57,6 +57,12 @@ class Trial:
             with suppress(Exception):  # whatever a library makes of an example that it does not accept
                 yield self._read.validate_python(example, by_alias=False, by_name=True)
 
+    def read(self, texts: Iterable[bytes]) -> Iterator[Any]:
+        """Yield what the type makes of each JSON text that it accepts."""
+        for text in texts:
+            with suppress(ValidationError):
+                yield self._read.validate_json(text, by_alias=False, by_name=True)
+
     def text(self, value: Any) -> bytes:
         """Write a value."""
         return self._write.to_json(value, by_alias=False, round_trip=True, warnings="none")
@@ -81,22 +87,29 @@ def is_trusted(schema: Schema) -> bool:
 def problem_of(schema: Schema, definitions: Sequence[Schema]) -> str | None:
     """Say which values of a type would not come back from JSON; None if no example shows one."""
     trial = Trial(schema, definitions)
-    choices = [schema] if schema["type"] != "union" else [_choice(choice) for choice in schema["choices"]]
-    for choice in choices:
-        own = Trial(choice, definitions)
-        known = (*(values_of(choice) or ()), *_EXAMPLES, *_instances(choice, definitions))
-        for value in own.accepted(known):
-            problem = trial.problem(value)
-            if problem:
-                return problem
-    return None
+    if schema["type"] != "union":
+        return _first(map(trial.problem, trial.accepted(_EXAMPLES)))
+    choices = [choice[0] if isinstance(choice, tuple) else choice for choice in schema["choices"]]
+    trials = [Trial(choice, definitions) for choice in choices]
+    values = [
+        value
+        for choice, own in zip(choices, trials, strict=True)
+        for value in own.accepted((*(values_of(choice) or ()), *_EXAMPLES, *_instances(choice, definitions)))
+    ]
+    problem = _first(map(trial.problem, values))
+    if problem is not None:
+        return problem
+    # What one choice writes, and another one reads too, is a value of both.
+    texts = {trial.text(value) for value in values}
+    return _first(trial.problem(value) for own in trials for value in own.read(sorted(texts)))
 
 
 def problem_of_keys(schema: Schema, definitions: Sequence[Schema]) -> str | None:
     """Say which keys of a map would not come back from JSON; None if no example shows one."""
     trial = Trial({"type": "dict", "keys_schema": schema, "values_schema": {"type": "int"}}, definitions)
     maps = list(trial.accepted({key: 0} for key in _EXAMPLES if _is_hashable(key)))
-    for problem in filter(None, map(trial.problem, maps)):
+    problem = _first(map(trial.problem, maps))
+    if problem is not None:
         return problem
     refused = [problem for found in maps for problem in problems_in({"": decode(trial.text(found))})]
     return refused[0].removeprefix(": ") if maps and len(refused) == len(maps) else None
@@ -106,8 +119,8 @@ def _closed(schema: Schema, definitions: Sequence[Schema]) -> Schema:
     return {"type": "definitions", "schema": schema, "definitions": list(definitions)} if definitions else schema
 
 
-def _choice(choice: Schema | tuple[Schema, str]) -> Schema:
-    return choice[0] if isinstance(choice, tuple) else choice
+def _first(problems: Iterable[str | None]) -> str | None:
+    return next(filter(None, problems), None)
 
 
 def _instances(schema: Schema, definitions: Sequence[Schema]) -> Iterator[dict[str, Any]]:

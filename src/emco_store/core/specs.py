@@ -12,10 +12,11 @@ from typing import Any
 from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 
+from emco_store.core.compiling import Site, compile_field
 from emco_store.core.indexing import Index, Unique, is_scalar
 from emco_store.core.refs import Ref, RefSpec
 from emco_store.core.rules import Rule
-from emco_store.core.shapes import Leaf, Node, Site, compile_field
+from emco_store.core.shapes import Leaf, Node
 from emco_store.core.storage import Storage
 from emco_store.errors import InvalidModel
 

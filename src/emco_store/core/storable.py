@@ -122,7 +122,8 @@ def _problem_of_field(schema: Schema) -> str | None:
 
 def _problem_of_defaults(schema: Schema) -> str | None:
     """Name the defaults that are members of enums, where members are turned into their values."""
-    if not schema["cls"].model_config.get("use_enum_values"):
+    config = schema["cls"].model_config
+    if not config.get("use_enum_values") or config.get("validate_default"):
         return None
     fields: Mapping[str, Any] = schema["schema"].get("fields", {})
     names = [
@@ -132,6 +133,4 @@ def _problem_of_defaults(schema: Schema) -> str | None:
     ]
     if not names:
         return None
-    return (
-        f"use_enum_values keeps the default of {', '.join(names)} a member; write the value, or set validate_default"
-    )
+    return f"use_enum_values keeps the default of {', '.join(names)} a member; write the value, or set validate_default"

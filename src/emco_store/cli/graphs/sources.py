@@ -8,7 +8,7 @@ from typing import Any
 from emco_store import InvalidResource, Key, Resource, Store
 from emco_store.cli.graphs.graph import Arrow, Box, Graph
 from emco_store.core.refs import RefSpec
-from emco_store.core.shapes import Either, Entries, Items, Leaf, Node, Struct
+from emco_store.core.shapes import Either, Entries, Items, Leaf, Node, Root, Struct
 from emco_store.core.specs import find_model
 
 MAX_BOXES = 250
@@ -55,6 +55,8 @@ def _references(node: Node | None, place: str) -> Iterator[tuple[str, RefSpec]]:
     elif isinstance(node, Struct):
         for name, inner in node.fields.items():
             yield from _references(inner, f"{place}.{name}")
+    elif isinstance(node, Root):
+        yield from _references(node.item, place)
     elif isinstance(node, Either):
         for option in node.options:
             yield from _references(option, place)
