@@ -40,6 +40,8 @@ from emco_store.flows.checking import CheckPage, Repaired
 from emco_store.flows.context import RetryPolicy
 from emco_store.ports import Durability, Guarantees, Outcome
 
+__version__ = "0.1.0"
+
 __all__ = [
     "CASCADE",
     "PROTECT",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import emco_store
 
 MODELS = {"Key", "Meta", "Opaque", "Ref", "Resource", "Rule", "Untyped", "indexed", "on_delete", "reference", "unique"}
@@ -34,6 +36,11 @@ def test_public_names_are_the_promised_ones():
     assert sorted(MODELS | DELETE_RULES | STORES | OPTIONS | QUERIES | PLANS | CHECKS | ERRORS) == sorted(
         emco_store.__all__
     )
+
+
+def test_version_is_that_of_the_distribution():
+    """The package says its version, and the metadata of the distribution take it from there."""
+    assert version("emco-store") == emco_store.__version__
 
 
 def test_every_public_name_is_there():

@@ -6,10 +6,9 @@ import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
-from emco_store import Durability, InvalidCall
+from emco_store import Durability, InvalidCall, __version__
 from emco_store.cli.exits import MEANINGS
 
 Options = argparse.Namespace
@@ -67,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"emco-store {_version()}")
+    parser.add_argument("--version", action="version", version=f"emco-store {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, verb in VERBS.items():
         examples = "\n".join(f"  {command}\n      {comment}" for command, comment in verb.examples)
@@ -81,13 +80,6 @@ def _parser() -> argparse.ArgumentParser:
         )
         verb.fill(child)
     return parser
-
-
-def _version() -> str:
-    try:
-        return version("emco-store")
-    except PackageNotFoundError:  # run from its sources, without being installed
-        return "unknown"
 
 
 def _fill_apply(parser: argparse.ArgumentParser) -> None:

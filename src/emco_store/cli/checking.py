@@ -15,7 +15,7 @@ from emco_store.cli.exits import Exit
 from emco_store.cli.formats import write_json
 from emco_store.cli.opening import opened
 from emco_store.cli.screen import Screen, visible
-from emco_store.core.plan import count
+from emco_store.core.wording import count
 
 MAX_REPAIRED = 10_000
 """How many flaws one command repairs; they are kept in memory until the whole plan has been shown."""

@@ -16,7 +16,7 @@ from emco_store.cli.formats import write_json, write_yaml
 from emco_store.cli.screen import Screen, visible
 from emco_store.cli.secrets import masked
 from emco_store.connect import inspect
-from emco_store.core.plan import count
+from emco_store.core.wording import count
 
 _LOOKS = {Verdict.FINE: "green", Verdict.ADVICE: "yellow", Verdict.WRONG: "bold red"}
 

@@ -9,7 +9,7 @@ from rich.tree import Tree
 
 from emco_store import Deletion, Key, Plan
 from emco_store.cli.screen import visible
-from emco_store.core.plan import count
+from emco_store.core.wording import count
 
 
 def plan_tree(plan: Plan) -> Tree:

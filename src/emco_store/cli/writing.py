@@ -11,7 +11,7 @@ from emco_store.cli.plans import plan_tree
 from emco_store.cli.reading import read_key
 from emco_store.cli.reports import report_lines
 from emco_store.cli.screen import Screen
-from emco_store.core.plan import count
+from emco_store.core.wording import count
 from emco_store.emco import Bundle, apply_bundle, plan_bundle_delete, read_bundle
 
 

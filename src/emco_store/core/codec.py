@@ -25,6 +25,7 @@ from emco_store.core.resource import (
 from emco_store.core.shapes import Found, Leaf
 from emco_store.core.specs import ModelSpec
 from emco_store.core.values import value
+from emco_store.core.wording import count
 from emco_store.errors import InvalidResource
 
 R = TypeVar("R", bound=Resource)
@@ -93,7 +94,7 @@ def draft(resource: R, *, max_bytes: int) -> Draft[R]:
     if not is_plain(data):
         problems = problems_in(spec.storage.values(checked), keys=keys) or problems
     if len(data) > max_bytes:
-        problems.append(f"its document has {len(data)} bytes, the limit of this store is {max_bytes}")
+        problems.append(f"its document has {count(len(data), 'byte')}, the limit of this store is {max_bytes}")
     if problems:
         raise _refusal(model, own, problems)
     unique, index = _indexed(spec, checked, own) if spec.indexed else ((), ())

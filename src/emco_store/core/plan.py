@@ -12,6 +12,7 @@ from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge, Record
 from emco_store.core.rules import Rule
+from emco_store.core.wording import count
 from emco_store.errors import InvalidResource
 
 
@@ -97,11 +98,6 @@ def _describe(plan: Plan) -> Iterable[str]:
         yield f"  ~ {change}"
     for blocker in plan.blockers:
         yield f"  ! {blocker}"
-
-
-def count(number: int, noun: str) -> str:
-    """Write a number with its noun: ``1 resource``, ``2 resources``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def without(record: Record, lost: Sequence[Edge], now_us: int) -> Record:

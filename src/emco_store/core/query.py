@@ -198,7 +198,7 @@ def _operand(value: Any) -> Any:
             )
         return plain
     raise InvalidCall(
-        f"Cannot compare a field with a {type(value).__name__}.",
+        f"Cannot compare a field with a value of type {type(value).__name__}.",
         why=["a condition takes text, a number, a boolean, a date, an enum, a UUID, a reference or None"],
         hint="compare with single values; in_([...]) takes several.",
     )

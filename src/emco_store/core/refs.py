@@ -13,6 +13,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from emco_store.core.keys import Key, name_problem
 from emco_store.core.rules import Rule
+from emco_store.core.wording import count
 from emco_store.errors import InvalidModel
 
 T = TypeVar("T")
@@ -201,9 +202,10 @@ class Address:
         inherited = free[: -len(parts)]
         if len(parts) > len(free) or any(at >= self.shared for at in inherited):
             least = sum(at >= self.shared for at in free)
+            most = count(len(free), "name")
             message = (
                 f"{text!r:.100} is no reference to {self.kind}: give its whole key, or its last "
-                f"{least} to {len(free)} names separated by '/'"
+                f"{most if least == len(free) else f'{least} to {most}'} separated by '/'"
             )
             raise ValueError(message)
         names = {**{at: own[at] for at in inherited}, **self.fixed}
@@ -270,7 +272,7 @@ class RefSpec:
             raise ValueError(message)
         address = addresses[key.kind]
         if len(key.segments) != address.length:
-            message = f"a key of {key.kind} has {address.length} names, {key} has {len(key.segments)}"
+            message = f"a key of {key.kind} has {count(address.length, 'name')}, {key} has {len(key.segments)}"
             raise ValueError(message)
         address.check_fixed(key)
         if self._is_own_line(key, own):

@@ -243,19 +243,19 @@ def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
     parent = values["parent"]
     if spec.parent is None:
         if parent is not None:
-            message = f"at parent: a {spec.kind} is a root and has no parent"
+            message = f"at parent: {spec.kind} is a root kind and has no parent"
             raise ValueError(message)
         return cached_key(spec.kind, own)
     above = spec.parent.__emco__
     if parent is None:
-        message = f"at parent: a {spec.kind} lies under a {above.kind}; give it as parent="
+        message = f"at parent: {spec.kind} lies under {above.kind}; give its parent as parent="
         raise ValueError(message)
     key = parent.key
     if key is None:
         key = Key.parse(parent.text)
         values["parent"] = Ref(key)
     if key.kind != above.kind or len(key.segments) != above.length:
-        message = f"at parent: {key} is not the key of a {above.kind}"
+        message = f"at parent: {key} is not a key of {above.kind}"
         raise ValueError(message)
     return cached_key(spec.kind, (*key.segments, *own))
 

@@ -7,6 +7,7 @@ from typing import Any
 from emco_store.core.keys import Key
 from emco_store.core.resource import Resource, is_model
 from emco_store.core.specs import connected
+from emco_store.core.wording import count
 from emco_store.errors import InvalidCall, InvalidModel
 
 
@@ -79,9 +80,9 @@ class Schema:
         """
         model = self._models.get(key.kind)
         if model is not None and len(key.segments) != model.__emco__.length:
-            names = [f"{kind}'s {count}" if count > 1 else kind for kind, count in model.__emco__.chain]
+            names = [f"{kind}'s {number}" if number > 1 else kind for kind, number in model.__emco__.chain]
             raise InvalidCall(
-                f"{key} is not the key of a {key.kind}.",
-                why=[f"it has {len(key.segments)} names, the key of a {key.kind} has {model.__emco__.length}"],
+                f"{key} is not a key of {key.kind}.",
+                why=[f"it has {count(len(key.segments), 'name')}, a key of {key.kind} has {model.__emco__.length}"],
                 hint=f"give the names of: {', '.join(names)}.",
             )

@@ -197,7 +197,7 @@ def _step(anchor: str, target: type[Resource] | None, names: tuple[str, ...], re
 
 
 def _after(model: type[Resource] | None) -> str:
-    return "" if model is None else f" below a {model.__emco__.kind}"
+    return "" if model is None else f" below {model.__emco__.kind}"
 
 
 def collection_of(key: Key) -> Collection | None:

@@ -13,7 +13,8 @@ from emco_store._aio.transaction import AsyncTransaction
 from emco_store._sync.store import Store
 from emco_store._sync.transaction import Transaction
 from emco_store.core.keys import Key
-from emco_store.core.plan import Plan, count
+from emco_store.core.plan import Plan
+from emco_store.core.wording import count
 from emco_store.emco.bundles import Action, Bundle, Fault, unreadable
 from emco_store.emco.documents import ANCHOR_FIELD
 from emco_store.errors import InvalidResource, MissingReference, NotFound, StoreError

@@ -52,7 +52,7 @@ def read_document(document: Any) -> Draft[Any] | Asked:
         Unacceptable: It cannot be read; all reasons are given.
     """
     if not is_map(document):
-        raise Unacceptable([("", f"a document is a map, not a {type(document).__name__}")])
+        raise Unacceptable([("", f"a document is a map, this one is of type {type(document).__name__}")])
     problems = list(_envelope_problems(document))
     anchor = _anchor_of(document, problems)
     found: Place | Step | None = None
@@ -93,7 +93,7 @@ def _resource(place: Place, document: Mapping[str, Any], problems: list[tuple[st
     model = place.collection.model
     values: dict[str, Any] = dict(place.collection.fixed)
     allowed = {"version", "resourceContext", *_take_body(model, document, values, problems)}
-    problems += [(name, f"unknown field of a {model.__name__}") for name in document if name not in allowed]
+    problems += [(name, f"unknown field of {model.__name__}") for name in document if name not in allowed]
     if place.name is not None:
         if values.setdefault("name", place.name) != place.name:
             problems.append(("metadata.name", f"it is not the name in the anchor, {place.name}"))

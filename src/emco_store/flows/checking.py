@@ -10,9 +10,9 @@ from typing import Any
 from emco_store.core.auditing import amended, examine
 from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.keys import Key
-from emco_store.core.plan import count
 from emco_store.core.query import check_limit
 from emco_store.core.records import Record, Stamp
+from emco_store.core.wording import count
 from emco_store.errors import InvalidCall, StoreError, Unavailable, UnknownOutcome
 from emco_store.flows.asking import Flow, ask, read
 from emco_store.flows.context import Context

@@ -134,8 +134,8 @@ def _prefix(kind: str | None, model: type[Resource] | None, owner: Key | None, u
         possible = chain[-1:] if owner is not None else chain
         if above.kind not in possible:
             raise InvalidCall(
-                f"No {kind} lies {'directly ' if owner is not None else ''}under a {above.kind}.",
-                why=[f"the ancestors of a {kind} are: {', '.join(chain) or 'none, it is a root'}"],
+                f"No {kind} lies {'directly ' if owner is not None else ''}under {above.kind}.",
+                why=[f"the ancestors of {kind} are: {', '.join(chain) or 'none, it is a root'}"],
                 hint="name one of them; under= takes any ancestor.",
             )
     return key_prefix(kind, above.segments)

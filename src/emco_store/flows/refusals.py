@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from emco_store.core.keys import Key
-from emco_store.core.plan import Blocker, count
+from emco_store.core.plan import Blocker
+from emco_store.core.wording import count
 from emco_store.errors import (
     AlreadyExists,
     Conflict,
@@ -85,7 +86,7 @@ def missing_references(places: Sequence[tuple[str, Key]]) -> MissingReference:
         places: For each of them, the place that holds it and its target.
     """
     return MissingReference(
-        "A reference does not resolve." if len(places) == 1 else f"{len(places):,} references do not resolve.",
+        f"Cannot write: {count(len(places), 'reference')} without a target.",
         why=[f"{place} -> {target}" for place, target in places],
         hint="create the targets first, or in the same transaction.",
         missing=tuple(places),

@@ -119,7 +119,7 @@ def _not_for(kind: type, target: object) -> InvalidCall:
     function = "connect" if kind is MongoClient else "connect_async"
     return InvalidCall(
         f"{function}() cannot use this {type(target).__name__}.",
-        why=[f"it works with a {kind.__name__}"],
+        why=[f"it works with {kind.__name__}"],
         hint="give connect() a MongoClient, connect_async() an AsyncMongoClient or AsyncIOMotorClient; or a URL.",
     )
 

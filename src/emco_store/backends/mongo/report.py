@@ -12,7 +12,7 @@ from emco_store.backends.mongo import commands
 from emco_store.backends.mongo.errors import Collided, translated
 from emco_store.backends.mongo.outages import addresses, outage
 from emco_store.backends.mongo.server import guarantees
-from emco_store.core.plan import count
+from emco_store.core.wording import count
 from emco_store.errors import StoreError
 from emco_store.ports import Durability, Unreachable
 

@@ -11,7 +11,7 @@ from emco_store.backends.health import Finding, Report, Verdict, durability_find
 from emco_store.backends.redis.commands import Names
 from emco_store.backends.redis.errors import translated
 from emco_store.backends.redis.server import judge
-from emco_store.core.plan import count
+from emco_store.core.wording import count
 from emco_store.errors import StoreError
 from emco_store.ports import Durability, Unreachable
 

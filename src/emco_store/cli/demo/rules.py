@@ -10,6 +10,7 @@ from emco_store import Conflict, DeleteRestricted, Key, Ref, Resource, Store, Tr
 from emco_store.cli.demo.models import App, Cluster, CompositeApp, Placement, Project, Provider
 from emco_store.cli.demo.stage import Stage
 from emco_store.cli.plans import plan_tree
+from emco_store.core.wording import count
 
 _PROJECT = Key("Project", "shop")
 _CLUSTER = Key("Cluster", "edge", "c1")
@@ -51,7 +52,7 @@ def plan_a_delete(stage: Stage, store: Store) -> None:
         old, new = (_texts(getattr(placement, name)) for placement in (before, after))
         stage.show(Text(f"{_KEPT}  {name}: {old} → {new}"))
     stage.verdict(
-        f"{len(plan.deletes)} resources went, {len({change.key for change in plan.updates})} was changed, "
+        f"{count(len(plan.deletes), 'resource')} went, {len({change.key for change in plan.updates})} was changed, "
         f"in one commit: its version went from {before.meta.version} to {after.meta.version}"
     )
 

@@ -15,7 +15,7 @@ from emco_store.cli.demo.stage import Stage
 from emco_store.cli.exits import Exit
 from emco_store.cli.graphs import draw_tree, graph_of_models
 from emco_store.cli.screen import Screen
-from emco_store.core.plan import count
+from emco_store.core.wording import count
 from emco_store.emco import CATALOGUE, Report, apply_bundle, read_bundle
 
 EXAMPLE = "edge.yaml"
@@ -57,7 +57,7 @@ def _apply_bundle(stage: Stage, store: Store) -> None:
     first, again = apply_bundle(store, bundle), apply_bundle(store, bundle)
     kinds = len({key.kind for key in first.created})
     stage.show(
-        Text(f"{len(first.created)} resources of {kinds} kinds created"),
+        Text(f"{count(len(first.created), 'resource')} of {count(kinds, 'kind')} created"),
         Text(f"{count(len(first.actions), 'action')} asked for, not carried out yet: {_verbs(first)}"),
     )
     stage.verdict(
@@ -80,7 +80,7 @@ def _draw_references(stage: Stage, store: Store) -> None:
     stage.show(*draw_tree(graph))
     parents = sum(arrow.is_parent for arrow in graph.arrows)
     stage.verdict(
-        f"{len(graph.boxes)} of {len(CATALOGUE)} kinds, {count(parents, 'parent')}, "
+        f"{len(graph.boxes)} of {count(len(CATALOGUE), 'kind')}, {count(parents, 'parent')}, "
         f"{count(len(graph.arrows) - parents, 'place')} of references: declared in the models, checked at each commit"
     )
 
