@@ -6,18 +6,18 @@ import asyncio
 import multiprocessing
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from emco_store.connect import connect, connect_async
 from emco_store.contracts.histories import history
 from emco_store.contracts.histories.clients import Client, play, play_async
 from emco_store.contracts.histories.history import History, Recorder
+from emco_store.contracts.histories.load import run_in_threads
 from emco_store.contracts.histories.models import Journal, Register
 from emco_store.contracts.histories.workloads import Shift, final_reads, lists, registers
 from emco_store.core.resource import Resource
@@ -158,7 +158,7 @@ def _run_here(job: _Job, backend: Backend) -> None:
             shifts = [_shift(job, recorder, at) for at in range(job.load.threads + job.load.tasks)]
             threads, tasks = shifts[: job.load.threads], shifts[job.load.threads :]
             both = [partial(_run_threads, job, backend, threads), partial(_run_tasks, job, backend, tasks)]
-            _all_of([one for one, wanted in zip(both, (threads, tasks), strict=True) if wanted])
+            run_in_threads([one for one, wanted in zip(both, (threads, tasks), strict=True) if wanted])
             recorder.count(struck)
     finally:
         sys.setswitchinterval(interval)
@@ -176,7 +176,7 @@ def _shift(job: _Job, recorder: Recorder, at: int) -> Shift:
 def _run_threads(job: _Job, backend: Backend, shifts: Sequence[Shift]) -> None:
     make = WORKLOADS[job.load.workload]
     with connect(backend, namespace=job.namespace, models=MODELS, retry=job.load.retry) as store:
-        _all_of([partial(play, make(shift), store) for shift in shifts])
+        run_in_threads([partial(play, make(shift), store) for shift in shifts])
 
 
 def _run_tasks(job: _Job, backend: Backend, shifts: Sequence[Shift]) -> None:
@@ -187,22 +187,3 @@ def _run_tasks(job: _Job, backend: Backend, shifts: Sequence[Shift]) -> None:
             await asyncio.gather(*(play_async(make(shift), store) for shift in shifts))
 
     asyncio.run(work())
-
-
-def _all_of(works: Sequence[Callable[[], Any]]) -> None:
-    """Run each in a thread of its own, and raise the first problem that any of them met."""
-    problems: list[BaseException] = []
-
-    def guarded(work: Callable[[], Any]) -> None:
-        try:
-            work()
-        except BaseException as problem:  # noqa: BLE001 - it is raised again, in the thread that waits
-            problems.append(problem)
-
-    threads = [threading.Thread(target=guarded, args=(work,), daemon=True) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if problems:
-        raise problems[0]

@@ -1,0 +1,129 @@
+"""Put a backend under load, in threads of this process, and judge the history of what the clients were told."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from emco_store._sync.store import Store
+from emco_store.connect import connect
+from emco_store.contracts.histories import linearizability, serializability
+from emco_store.contracts.histories.clients import Client, play
+from emco_store.contracts.histories.history import History, Recorder, read
+from emco_store.contracts.histories.models import Journal, Register
+from emco_store.contracts.histories.workloads import Shift, final_reads, lists, registers
+from emco_store.ports import Backend
+
+MAX: Final = sys.maxsize
+STORES: Final = 2
+"""Stores that the clients share, as two services would."""
+
+
+def check_transactions(
+    backend: Backend,
+    namespace: str,
+    folder: Path,
+    *,
+    clients: int = 8,
+    seconds: float = 10.0,
+    operations: int = MAX,
+    seed: int = 0,
+) -> serializability.Verdict:
+    """Run transactions on lists, read every list at the end, and judge the history for strict serializability.
+
+    Outcomes that a client did not learn are part of the history, so the server may be killed, stopped and cut off
+    while this runs. An append that was acknowledged and is gone at the end is a ``lost append``.
+
+    Args:
+        backend: The backend.
+        namespace: An empty namespace.
+        folder: An existing folder. The history is written there, over that of an earlier run with the same seed.
+        clients: Number of threads.
+        seconds: How long they run.
+        operations: Maximum number of transactions of each client.
+        seed: What each client does. When it happens is up to the threads.
+    """
+    path = folder / f"transactions-{seed}.jsonl"
+    path.unlink(missing_ok=True)
+    with Recorder(path) as recorder:
+        known = _run(backend, namespace, lists, path, _shifts(recorder, clients, seconds, operations, seed))
+        names = {step[1] for operation in known.operations for step in operation.steps}
+        last = Shift("last", 0, _random(seed, 0), recorder, lambda _: True)
+        with connect(backend, namespace=namespace, models=[Journal]) as store:
+            play(final_reads(last, names), store)
+    return serializability.check(read(path).operations)
+
+
+def check_resources(
+    backend: Backend,
+    namespace: str,
+    folder: Path,
+    *,
+    clients: int = 8,
+    seconds: float = 10.0,
+    operations: int = MAX,
+    seed: int = 0,
+) -> linearizability.Verdict:
+    """Run calls on single resources and judge the history for linearizability; see :func:`check_transactions`."""
+    path = folder / f"resources-{seed}.jsonl"
+    path.unlink(missing_ok=True)
+    with Recorder(path) as recorder:
+        known = _run(backend, namespace, registers, path, _shifts(recorder, clients, seconds, operations, seed))
+    return linearizability.check(known.operations)
+
+
+def run_in_threads(works: Sequence[Callable[[], Any]]) -> None:
+    """Run each in a thread of its own, and raise the first problem that any of them met."""
+    problems: list[BaseException] = []
+
+    def guarded(work: Callable[[], Any]) -> None:
+        try:
+            work()
+        except BaseException as problem:  # noqa: BLE001 - it is raised again, in the thread that waits
+            problems.append(problem)
+
+    threads = [threading.Thread(target=guarded, args=(work,), daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if problems:
+        raise problems[0]
+
+
+def _run(
+    backend: Backend, namespace: str, workload: Callable[[Shift], Client], path: Path, shifts: Sequence[Shift],
+) -> History:  # fmt: skip
+    with ExitStack() as stack:
+        stores = [
+            stack.enter_context(connect(backend, namespace=namespace, models=[Journal, Register]))
+            for _ in range(STORES)
+        ]
+        run_in_threads(list(_works(workload, shifts, stores)))
+    return read(path)
+
+
+def _shifts(recorder: Recorder, clients: int, seconds: float, operations: int, seed: int) -> Sequence[Shift]:
+    end_s = time.monotonic() + seconds
+
+    def goes_on(done: int) -> bool:
+        return done < operations and time.monotonic() < end_s
+
+    return [Shift(f"c{number}", number, _random(seed, number), recorder, goes_on) for number in range(1, clients + 1)]
+
+
+def _random(seed: int, number: int) -> Random:
+    return Random(f"{seed}/{number}")  # noqa: S311 - to be repeated, not to be secret
+
+
+def _works(
+    workload: Callable[[Shift], Client], shifts: Iterable[Shift], stores: Sequence[Store]
+) -> Iterable[Callable[[], Any]]:
+    return (partial(play, workload(shift), stores[at % len(stores)]) for at, shift in enumerate(shifts))
