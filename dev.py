@@ -34,6 +34,7 @@ CHECKS: dict[str, Sequence[str]] = {
     "layers": ("lint-imports", "--no-logo"),
     "twins": ("python", "-m", "tests.architecture.twins", "check"),
     "types (mypy)": ("mypy",),
+    "types in docs (mypy)": ("python", "-m", "tests.docs.typed_blocks"),
     "docs": ("sphinx-build", "--builder=html", "-n", "-W", "--keep-going", "--quiet", "--fresh-env", "docs", str(DOCS)),
 }
 """In the order in which they begin; the first takes as long as all others together."""

@@ -21,13 +21,13 @@ CONFIG = f"""\
 strict = true
 mypy_path = {ROOT / "src"}:{ROOT}
 untyped_calls_exclude = redis
-[mypy-beanie.*,redis_om.*]
+[mypy-beanie.*,redis_om.*,my_backend]
 ignore_missing_imports = true
 [mypy-docs_how_to_from_beanie,docs_how_to_from_redis_om]
 disallow_subclassing_any = false
 disable_error_code = call-arg
 """
-"""Some of redis-py has no types. Pages about other mappers are read where these are not installed."""
+"""Some of redis-py has no types. Other mappers and the backend of a reader are not installed here."""
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<info>.*)$")
 _PROMPT = re.compile(r"^(?:>>>|\.\.\.)(?: |$)")
 
