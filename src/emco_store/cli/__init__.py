@@ -14,13 +14,13 @@ _MISSING = """Cannot start the command line: the package {name} is not installed
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code; see ``emco-store --help``.
+    """Run one command and return its exit code; see ``emco-store --help``.
 
     Args:
-        argv: The arguments, without the program's name; those of the process by default.
+        argv: The arguments without the program's name. Default: those of the process.
     """
     try:
-        from emco_store.cli.program import run  # noqa: PLC0415 - what it imports may not be installed
+        from emco_store.cli.program import run  # noqa: PLC0415 - its dependencies may not be installed
     except ModuleNotFoundError as problem:
         package = (problem.name or "").partition(".")[0]
         if package not in {"rich", "yaml"}:

@@ -1,4 +1,4 @@
-"""Arguments: what can be said on the command line, and the help texts."""
+"""Arguments of the command line, and the help texts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emco_store.cli.exits import MEANINGS
 Options = argparse.Namespace
 DEFAULT_STORE = "memory://"
 FORGETFUL = (DEFAULT_STORE, "fakeredis://", "mongomock://")
-"""How the URLs begin of stores that start empty and end with the command."""
+"""Schemes of stores that start empty and end with the command."""
 DEFAULT_NAMESPACE = "default"
 
 
@@ -23,7 +23,7 @@ class Verb:
     """One verb of the command line.
 
     Attributes:
-        summary: What it does, as one sentence.
+        summary: What it does, in one sentence.
         examples: Commands to copy, each with a comment.
         fill: Adds its arguments to its parser.
     """
@@ -34,24 +34,24 @@ class Verb:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors look like all others."""
+    """A parser whose errors look like all other errors."""
 
     def error(self, message: str) -> NoReturn:
         raise InvalidCall("Cannot read this command.", why=[message], hint=f"{self.prog} --help shows the syntax.")
 
 
 def read_arguments(argv: Sequence[str] | None) -> Options:
-    """Read the arguments.
+    """Parse the arguments.
 
     Raises:
-        InvalidCall: They cannot be read.
-        SystemExit: A help text was asked for and has been shown.
+        InvalidCall: They cannot be parsed.
+        SystemExit: A help text was requested and has been shown.
     """
     options = _parser().parse_args(argv)
     if options.verb == "delete" and bool(options.keys) == bool(options.file):
         raise InvalidCall(
             "Cannot tell what to delete.",
-            why=["keys and a bundle are given" if options.keys else "neither a key nor a bundle is given"],
+            why=["both keys and a bundle are given" if options.keys else "neither a key nor a bundle is given"],
             hint="give keys, or a bundle with -f; emco-store delete --help shows examples.",
         )
     return options
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     codes = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
     parser = _Parser(
         prog="emco-store",
-        description="Look at and change typed resources whose references never dangle.",
+        description="Show and change typed resources whose references never dangle.",
         epilog=f"exit codes:\n{codes}\n\n'emco-store VERB --help' shows examples of each verb.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -95,34 +95,32 @@ def _fill_get(parser: argparse.ArgumentParser) -> None:
 
 def _fill_list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", metavar="KIND", help="a kind of resources, for example App")
-    parser.add_argument("--under", metavar="KEY", help="only what lies under this resource, at any depth")
+    parser.add_argument("--under", metavar="KEY", help="only descendants of this resource, at any depth")
     parser.add_argument(
         "--where",
         action="append",
         default=[],
         metavar="FIELD=VALUE",
-        help="only where this holds; also != < <= > >=, and null as the value; several must all hold",
+        help="a condition; also != < <= > >=, and null as the value; if repeated, all must hold",
     )
     parser.add_argument(
         "--order-by", metavar="FIELD", help="key, or an indexed field; --order-by=-FIELD for descending"
     )
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="resources on the page, 1 to 1000 (100)")
-    parser.add_argument("--after", metavar="CURSOR", help="continue behind the page that ended with this cursor")
+    parser.add_argument("--after", metavar="CURSOR", help="continue after the page that ended with this cursor")
     _add_output(parser)
     _add_reading(parser)
 
 
 def _fill_delete(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("keys", nargs="*", metavar="KEY", help="whole keys; all of them go in one commit")
-    _add_files(parser, required=False, help_text="delete what these bundles describe")
+    parser.add_argument("keys", nargs="*", metavar="KEY", help="whole keys; all are deleted in one commit")
+    _add_files(parser, required=False, help_text="delete everything in these bundles")
     parser.add_argument("--plan", action="store_true", help="show what would happen, and write nothing")
     _add_reading(parser)
 
 
 def _fill_graph(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "key", nargs="?", metavar="KEY", help="draw the data around this resource; without it the models"
-    )
+    parser.add_argument("key", nargs="?", metavar="KEY", help="draw the data around this resource; default: the models")
     parser.add_argument("--format", choices=("tree", "mermaid", "dot"), default="tree", help="tree is the default")
     parser.add_argument("--depth", type=int, default=2, metavar="N", help="steps from KEY along references (2)")
     _add_reading(parser)
@@ -134,26 +132,26 @@ def _fill_export(parser: argparse.ArgumentParser) -> None:
 
 
 def _fill_doctor(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", nargs="?", metavar="URL", help="the server; without it, what --store names")
+    parser.add_argument("url", nargs="?", metavar="URL", help="the server; default: what --store names")
     parser.add_argument(
         "--require", choices=tuple(map(str, Durability)), metavar="CLASS",
-        help=f"the least durability class that is fine: {', '.join(Durability)}",
+        help=f"the minimum durability class: {', '.join(Durability)}",
     )  # fmt: skip
     _add_output(parser)
     _add_store(parser, needs_models=False)
 
 
 def _fill_check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--repair", action="store_true", help="show what is wrong, and repair it when told to")
+    parser.add_argument("--repair", action="store_true", help="show what is wrong, ask, and repair it")
     parser.add_argument("--yes", action="store_true", help="repair without asking")
-    parser.add_argument("--json", action="store_true", help="one JSON value a line, for programs")
-    parser.add_argument("--after", metavar="CURSOR", help="go on where a check ended early")
-    parser.add_argument("--unknown-kinds", action="store_true", help="also tell kinds without a model")
+    parser.add_argument("--json", action="store_true", help="one JSON value per line, for programs")
+    parser.add_argument("--after", metavar="CURSOR", help="continue where a check ended early")
+    parser.add_argument("--unknown-kinds", action="store_true", help="also report kinds without a model")
     _add_reading(parser)
 
 
 def _fill_demo(_: argparse.ArgumentParser) -> None:
-    """Add nothing: the demonstration brings its own data, in memory."""
+    """Add nothing: the demonstration has its own data, in memory."""
 
 
 def _add_files(parser: argparse.ArgumentParser, *, required: bool, help_text: str) -> None:
@@ -175,7 +173,7 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="FILE",
-        help="apply these bundles first; only with a store that starts empty, such as memory://",
+        help="apply these bundles first; only for a store that starts empty, such as memory://",
     )
     _add_store(parser)
 
@@ -204,7 +202,7 @@ def _examples(*pairs: tuple[str, str]) -> Sequence[tuple[str, str]]:
 
 VERBS: Mapping[str, Verb] = {
     "apply": Verb(
-        "create or update what bundles describe, all of it or nothing",
+        "create or update everything in bundles, or nothing",
         _examples(
             ("emco-store apply -f examples/edge.yaml", "one transaction; prints what was created, updated, unchanged"),
             ("cat a.yaml | emco-store apply -f -", "reads the standard input"),
@@ -222,8 +220,8 @@ VERBS: Mapping[str, Verb] = {
     "list": Verb(
         "list the resources of a kind",
         _examples(
-            ("emco-store list App --load examples/edge.yaml", "all of a kind, page by page"),
-            ("emco-store list App --under Project/harbour --limit 20", "those under one resource"),
+            ("emco-store list App --load examples/edge.yaml", "all resources of a kind, page by page"),
+            ("emco-store list App --under Project/harbour --limit 20", "the descendants of one resource"),
             (
                 "emco-store list Cluster --where region=eu --order-by=-region",
                 "filtered, and ordered by an indexed field",
@@ -232,11 +230,14 @@ VERBS: Mapping[str, Verb] = {
         _fill_list,
     ),
     "delete": Verb(
-        "delete resources, and do to all who refer to them what their rules say",
+        "delete resources, and apply the delete rules of everything that refers to them",
         _examples(
-            ("emco-store delete Project/harbour --plan", "show what would go, change and block; write nothing"),
+            (
+                "emco-store delete Project/harbour --plan",
+                "show what would be deleted, what would change and what blocks it; write nothing",
+            ),
             ("emco-store delete App/p1/vfw/v1/sink App/p1/vfw/v1/gen", "both in one commit, or neither"),
-            ("emco-store delete -f examples/edge.yaml", "everything that the bundle describes"),
+            ("emco-store delete -f examples/edge.yaml", "everything in the bundle"),
         ),
         _fill_delete,
     ),
@@ -250,31 +251,31 @@ VERBS: Mapping[str, Verb] = {
         _fill_graph,
     ),
     "export": Verb(
-        "write all resources of the namespace, the same bytes for the same data on every backend",
+        "write all resources of the namespace; the same data gives the same bytes on every backend",
         _examples(
             ("emco-store export > backup.yaml", "sorted, without uids, versions and times"),
-            ("emco-store export --format emcoctl", "a bundle that apply reads again"),
+            ("emco-store export --format emcoctl", "a bundle for apply"),
         ),
         _fill_export,
     ),
     "doctor": Verb(
-        "look at a server and at a namespace on it, and say what to change; writes nothing",
+        "examine a server and a namespace on it, and say what to change; writes nothing",
         _examples(
             ("emco-store doctor redis://127.0.0.1:6379/0", "server, durability, latency, indexes and records"),
             (
                 "emco-store doctor mongodb://h1,h2,h3/?replicaSet=rs0 --require majority",
                 "for a script: exit code 0 or 1",
             ),
-            ("emco-store doctor -o json", "of the store that EMCO_STORE_URL names, for programs"),
+            ("emco-store doctor -o json", "the store that EMCO_STORE_URL names, for programs"),
         ),
         _fill_doctor,
     ),
     "check": Verb(
-        "look for damage in a namespace, and repair what a program can decide",
+        "look for damage in a namespace, and repair what needs no decision",
         _examples(
-            ("emco-store check", "of the store that EMCO_STORE_URL names; harmless while services use it"),
-            ("emco-store check --repair", "shows what is wrong and what would be done, and asks"),
-            ("emco-store check --json", "for programs: one JSON value a line; exit code 0 or 5"),
+            ("emco-store check", "the store that EMCO_STORE_URL names; harmless while services use it"),
+            ("emco-store check --repair", "show what is wrong and what would be done, and ask"),
+            ("emco-store check --json", "for programs: one JSON value per line; exit code 0 or 5"),
         ),
         _fill_check,
     ),

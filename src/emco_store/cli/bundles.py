@@ -1,4 +1,4 @@
-"""Bundles as files: read them, and turn every way in which a file cannot be read into one clear error."""
+"""Bundles in files: read them, and report every file that cannot be read in one error."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ def read_files(names: Sequence[str]) -> list[tuple[str, str]]:
     """Read text files; ``-`` is the standard input.
 
     Returns:
-        Pairs of the name to show in errors, and the text.
+        Pairs of a name for errors and the text.
 
     Raises:
-        InvalidCall: Some cannot be read; all of them are named.
+        InvalidCall: Some files cannot be read; all of them are named.
     """
     texts: list[tuple[str, str]] = []
     problems: list[str] = []
     if names.count(STDIN) > 1:
-        problems.append("the standard input can be read once")
+        problems.append("the standard input can be read only once")
     for name in dict.fromkeys(names):
         try:
             texts.append(("standard input", _stdin()) if name == STDIN else (name, Path(name).read_text("utf-8-sig")))

@@ -1,4 +1,4 @@
-"""The verb that looks for damage, and repairs it: ``check``."""
+"""The verb ``check``: look for damage, and repair it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from emco_store.cli.screen import Screen, visible
 from emco_store.core.wording import count
 
 MAX_REPAIRED = 10_000
-"""How many flaws one command repairs; they are kept in memory until the whole plan has been shown."""
+"""Maximum number of flaws that one command repairs. They are in memory until the whole plan has been shown."""
 AT_ONCE = 100
 _LOOKS = {Repair.DELETE: "bold red", Repair.DISCARD: "bold red", None: "yellow"}
 
 
 class _Check:
-    """One check of everything, told as it goes.
+    """One check of everything, shown while it runs.
 
     Attributes:
-        records: How many records were looked at.
-        entries: How many entries in all.
-        flaws: How many flaws were found.
-        repairs: The flaws that can be repaired, as many as one command repairs.
+        records: Number of records checked.
+        entries: Number of entries checked.
+        flaws: Number of flaws found.
+        repairs: The flaws that can be repaired, up to what one command repairs.
     """
 
     def __init__(self, screen: Screen, *, as_json: bool, unknown_kinds: bool) -> None:
@@ -41,7 +41,7 @@ class _Check:
         self._unknown_kinds = unknown_kinds
 
     def run(self, store: Store, after: str | None) -> None:
-        """Check page by page; where that ends early, say how to go on."""
+        """Check page by page; if that ends early, say how to continue."""
         try:
             while True:
                 with self._screen.progress(f"Checking … {count(self.records, 'record')}, {self._sum()}"):
@@ -55,7 +55,7 @@ class _Check:
                     break
         except (KeyboardInterrupt, StoreError):
             if after is not None:
-                self._screen.note(f"to go on where this ended: --after {after}")
+                self._screen.note(f"to continue where this ended: --after {after}")
             raise
         self._finish()
 
@@ -78,12 +78,12 @@ class _Check:
 
 
 def check(options: Options, screen: Screen) -> Exit:
-    """Say what is wrong in a namespace; with ``--repair``, repair what a program can decide."""
+    """Show what is wrong in a namespace; with ``--repair``, repair what needs no decision."""
     if options.repair and not options.yes and not sys.stdin.isatty():
         raise InvalidCall(
             "Cannot ask whether to repair.",
-            why=["the standard input is no terminal"],
-            hint="look at the plan without --repair; then give --yes.",
+            why=["the standard input is not a terminal"],
+            hint="read the plan without --repair first, then give --yes.",
         )
     with opened(options, screen) as store:
         found = _begin(options, screen)
@@ -101,7 +101,7 @@ def _begin(options: Options, screen: Screen) -> _Check:
 
 def _is_wanted(screen: Screen, repairs: list[Flaw]) -> bool:
     lost = sum(flaw.repair in {Repair.DELETE, Repair.DISCARD} for flaw in repairs)
-    screen.note(f"Repair {count(len(repairs), 'flaw')}, {lost:,} of them by deleting? Type yes to go on:")
+    screen.note(f"Repair {count(len(repairs), 'flaw')}, {lost:,} of them by deleting? Type yes to continue:")
     return sys.stdin.readline().strip().lower() == "yes"
 
 
@@ -127,7 +127,7 @@ def _lines(flaw: Flaw) -> Iterator[RenderableType]:
 
 
 def _show(screen: Screen, value: Any, *lines: RenderableType) -> None:
-    """Write one line of JSON where programs read, and lines of text where people do."""
+    """Write a line of JSON for programs, or lines of text for people."""
     if value is not None:
         screen.write(write_json(value, indent=None) + "\n")
     else:

@@ -26,19 +26,19 @@ _SIGNS: Mapping[str, Callable[[Any, Any], Any]] = {
 
 
 def read_condition(text: str, model: type[Resource] | None) -> Condition:
-    """Read a condition.
+    """Parse a condition.
 
-    The value is read as the type of its field. In a nested field, or without a model, it is read as JSON where it is
-    JSON and as text elsewhere; ``null`` is null, and quotes make it text again.
+    The value has the type of its field. In a nested field, or without a model, it is JSON if it can be parsed as JSON,
+    otherwise text; ``null`` is null, and a value in quotes is text.
 
     Raises:
-        InvalidCall: It is no condition, or its value does not fit the field.
+        InvalidCall: It is not a condition, or its value does not fit the field.
     """
     match = _PATTERN.fullmatch(text)
     if match is None:
         raise InvalidCall(
             f"{text!r:.100} is not a condition.",
-            hint="write FIELD=VALUE, for example region=eu; other signs are != < <= > >=, to be quoted for the shell.",
+            hint="write FIELD=VALUE, for example region=eu; other operators are != < <= > >= (quote them in a shell).",
         )
     path, sign, value = match.groups()
     field = F
@@ -62,7 +62,7 @@ def _operand(path: str, text: str, model: type[Resource] | None) -> Any:
         raise InvalidCall(
             f"Cannot compare the field {path!r} with {text!r:.100}.",
             why=list(reasons),
-            hint="give a value of the field's type.",
+            hint="give a value of the type of the field.",
         ) from problem
 
 
@@ -75,7 +75,7 @@ def _guess(text: str) -> Any:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str | None:
-    """Give advice where ``word`` is nearly one of the known words, else None."""
+    """Return advice if ``word`` is nearly one of the known words, else None."""
     lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), lower, n=3, cutoff=0.6)
     return f"did you mean {' or '.join(lower[name] for name in near)}?" if near else None

@@ -1,4 +1,4 @@
-"""The verb that looks at a server: ``doctor``."""
+"""The verb ``doctor``: examine a server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOOKS = {Verdict.FINE: "green", Verdict.ADVICE: "yellow", Verdict.WRONG: "bold 
 
 
 def doctor(options: Options, screen: Screen) -> Exit:
-    """Show how a server is set and what a namespace holds, and what to change."""
+    """Show how a server is set up, what a namespace holds, and what to change."""
     url = options.url or options.store
     with screen.progress("Looking …"):
         report = inspect(url, namespace=options.namespace, require=options.require)
@@ -55,7 +55,7 @@ def _shown(report: Report, url: str, namespace: str) -> Iterator[RenderableType]
 
 def _records(report: Report) -> Iterator[RenderableType]:
     if report.records is None:
-        yield Text("Records cannot be counted by this user, or not in time.")
+        yield Text("This user cannot count the records, or it took too long.")
         return
     numbers = f"{count(sum(report.records.values()), 'record')} of {count(len(report.records), 'kind')}:"
     yield Text(numbers if report.records else "No records yet.")

@@ -1,4 +1,4 @@
-"""Exit codes: what a script may conclude from how a command ended."""
+"""Exit codes: how a command ended, for scripts."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ class Exit(IntEnum):
 
 MEANINGS: Mapping[Exit, str] = {
     Exit.OK: "done",
-    Exit.REFUSED: "the store refused, a plan that was asked for is blocked, doctor found something that must be "
-    "changed, or the output cannot be written",
-    Exit.USAGE: "the command is wrong, or a file that it names cannot be read",
+    Exit.REFUSED: "the store refused, a plan is blocked, doctor found something that must be changed, or the output "
+    "cannot be written",
+    Exit.USAGE: "the command is wrong, or one of its files cannot be read",
     Exit.NOT_FOUND: "a resource does not exist",
-    Exit.RETRY: "something has changed, or the server does not answer: the same command may succeed later",
-    Exit.FLAWS: "check found something wrong that is not repaired",
+    Exit.RETRY: "something changed meanwhile, or the server does not answer: the same command may succeed later",
+    Exit.FLAWS: "check found flaws that are not repaired",
     Exit.INTERRUPTED: "interrupted from the keyboard",
     Exit.NO_READER: "the program that read the output has ended",
 }
-"""The table that ``emco-store --help`` shows."""
+"""What ``emco-store --help`` says about each."""
 
 
 def exit_of(problem: StoreError) -> Exit:
-    """Give the exit code of an error."""
+    """Return the exit code of an error."""
     if problem.retryable:
         return Exit.RETRY
     if isinstance(problem, NotFound):

@@ -1,4 +1,4 @@
-"""Items: resources as plain values, tables and cards, for people and for programs."""
+"""Items: resources as plain values, as tables and as cards."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from emco_store.core.codec import draft
 from emco_store.core.documents import LARGEST_MAX_BYTES, decode
 
 MAX_COLUMNS = 6
-"""Columns of a table beside the key, the version and the time."""
+"""Maximum number of fields in a table."""
 
 
 def document_of(item: Resource | Untyped) -> dict[str, Any]:
-    """Give the document as it is stored: references whole, sets in their one order."""
+    """Return the document as it is stored: with whole references and sorted sets."""
     if isinstance(item, Untyped):
         return item.document
     document: dict[str, Any] = decode(draft(item, max_bytes=LARGEST_MAX_BYTES).document)
@@ -30,7 +30,7 @@ def document_of(item: Resource | Untyped) -> dict[str, Any]:
 
 
 def plain(item: Any) -> dict[str, Any]:
-    """Give a resource as JSON values; of one that cannot be read, its key and the problems."""
+    """Return a resource as JSON values; for one that cannot be read, its key and the problems."""
     if isinstance(item, InvalidResource):
         return {"key": str(item.key), "error": {"code": item.code, "problems": list(item.problems)}}
     meta = item.meta
@@ -47,7 +47,7 @@ def plain(item: Any) -> dict[str, Any]:
 
 
 def table_of(items: Sequence[Any]) -> Table:
-    """Give a table with a line for each resource: key, version, time, and the fields that say most."""
+    """Build a table with a line for each resource: key, version, time and the most informative fields."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     documents = [{} if isinstance(item, InvalidResource) else document_of(item) for item in items]
     names = _columns(items, documents)
@@ -66,7 +66,7 @@ def table_of(items: Sequence[Any]) -> Table:
 
 
 def _columns(items: Sequence[Any], documents: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Choose the fields to show: those that are filled, single values first, without what the key says already."""
+    """Choose the fields to show: those with values, single values first, without the fields of the key."""
     said = {name for item in items if isinstance(item, Resource) for name in type(item).__emco__.key_fields} | {"name"}
     weights: dict[str, bool] = {}
     for document in documents:
@@ -81,11 +81,11 @@ def _cell(value: Any) -> str:
         return "-"
     text = value if isinstance(value, str) else write_json(_filled(value), indent=None)
     text = visible(text.replace("\n", "⏎"))
-    return text if len(text) <= 60 else f"{text[:59]}…"  # noqa: PLR2004 - what one glance takes in
+    return text if len(text) <= 60 else f"{text[:59]}…"  # noqa: PLR2004 - short enough for one line
 
 
 def _filled(value: Any) -> Any:
-    """Leave out what is null, which says nothing to a person."""
+    """Leave out null values, which tell a person nothing."""
     if isinstance(value, list):
         return [_filled(inner) for inner in cast("Any", value)]
     if isinstance(value, dict):
@@ -94,7 +94,7 @@ def _filled(value: Any) -> Any:
 
 
 def card_of(item: Resource | Untyped) -> RenderableType:
-    """Give all of one resource: its key, what the store knows of it, its document, and what it refers to."""
+    """Build a card of one resource: its key, its metadata, its document and its references."""
     meta = item.meta
     head = Text.assemble((item.key.text, "bold"), (f"  version {meta.version}", ""))
     times = f"uid {meta.uid}  created {_time(meta.created_at)}  updated {_time(meta.updated_at)}"

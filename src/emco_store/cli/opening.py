@@ -1,4 +1,4 @@
-"""Opening a store for one command: with which models, and with what in it."""
+"""Open a store for one command, with its models and the bundles to load."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from emco_store.emco import CATALOGUE, apply_bundle, read_bundle
 
 @contextmanager
 def opened(options: Options, screen: Screen) -> Generator[Store, None, None]:
-    """Open the store that the options name, and apply the bundles that are to be loaded.
+    """Open the store that the options name, and apply the bundles to load.
 
     Raises:
-        InvalidCall: The options contradict each other, or name what cannot be read.
+        InvalidCall: The options contradict each other, or name something that cannot be read.
         StoreError: The store cannot be opened, or refuses a bundle.
     """
     load = getattr(options, "load", [])
@@ -30,7 +30,7 @@ def opened(options: Options, screen: Screen) -> Generator[Store, None, None]:
         raise InvalidCall(
             "Cannot load bundles before reading this store.",
             why=[f"--load is for {DEFAULT_STORE}, which starts empty; {masked(options.store)} keeps its data"],
-            hint="leave out --load; emco-store apply writes bundles into the store.",
+            hint="leave out --load; use emco-store apply to write bundles into the store.",
         )
     with connect(options.store, namespace=options.namespace, models=models(options.models)) as store:
         if load:
@@ -45,11 +45,11 @@ def opened(options: Options, screen: Screen) -> Generator[Store, None, None]:
 
 
 def models(module: str | None) -> tuple[type[Resource], ...]:
-    """Give the models of a module: every class that is a kind of resource; EMCO's catalogue where none is named.
+    """Return the models of a module: every class that is a kind of resource. Default: EMCO's catalogue.
 
     Raises:
         InvalidCall: The module cannot be imported, or holds no model.
-        InvalidModel: One of its models cannot work.
+        InvalidModel: One of its models is not valid.
     """
     if module is None:
         return CATALOGUE
@@ -61,7 +61,7 @@ def models(module: str | None) -> tuple[type[Resource], ...]:
     if not found:
         raise InvalidCall(
             f"The module {module} holds no models.",
-            why=["none of its names is a subclass of emco_store.Resource that is a kind of its own"],
+            why=["it defines no subclass of emco_store.Resource that is a kind"],
             hint="name the module in which they are defined.",
         )
     return found
@@ -70,14 +70,14 @@ def models(module: str | None) -> tuple[type[Resource], ...]:
 def _imported(module: str) -> object:
     here = str(Path.cwd())
     if here not in sys.path:
-        sys.path.insert(0, here)  # as `python -m` has it, so that a module beside the caller is found
+        sys.path.insert(0, here)  # as with `python -m`, so that modules of the current folder are found
     try:
         return importlib.import_module(module)
     except StoreError:
         raise
-    except (Exception, SystemExit) as problem:  # a module may raise anything when it is imported
+    except (Exception, SystemExit) as problem:  # an import may raise anything
         raise InvalidCall(
             f"Cannot import the module {module!r:.100}.",
             why=[f"{type(problem).__name__}: {problem}"],
-            hint="give its dotted name, as in an import statement, and see that Python can import it from here.",
+            hint="give its dotted name, as in an import statement, and check that Python can import it from here.",
         ) from problem

@@ -1,4 +1,4 @@
-"""Plans as trees: what a delete takes with it, what it changes, and what blocks it."""
+"""Plans as trees: what a delete removes, what it changes and what blocks it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emco_store.core.wording import count
 
 
 def plan_tree(plan: Plan) -> Tree:
-    """Give the plan as a tree: ``-`` goes, ``~`` stays and loses a reference, ``!`` blocks."""
+    """Build a tree of a plan: ``-`` is deleted, ``~`` loses a reference, ``!`` blocks."""
     changed = len({change.key for change in plan.updates})
     verdict = ("can be applied", "bold green")
     if plan.blockers:

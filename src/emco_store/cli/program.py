@@ -1,4 +1,4 @@
-"""The program: read the arguments, carry out the verb, and end every mistake with a message and an exit code."""
+"""The program: parse the arguments, run the verb, and end every error with a message and an exit code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code."""
+    """Run one command and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
         _write_any_text(stream)
     screen = Screen()
@@ -58,7 +58,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _write_any_text(stream: object) -> None:
-    """Make a stream take every text: as UTF-8 in files and pipes, as well as it can on a terminal."""
+    """Let a stream accept all text: as UTF-8 in files and pipes, with replacements on a terminal."""
     if isinstance(stream, TextIOWrapper):
         if stream.isatty():
             stream.reconfigure(errors="replace")

@@ -26,7 +26,7 @@ from emco_store.core.schema import Schema
 from emco_store.emco import write_bundle
 
 PASSES = 5
-"""How often an export is begun anew when resources change while it reads."""
+"""How often an export starts again because resources changed while it read them."""
 _DRAWERS: Mapping[str, Callable[[Graph], str]] = {"mermaid": draw_mermaid, "dot": draw_dot}
 
 
@@ -44,7 +44,7 @@ def get(options: Options, screen: Screen) -> Exit:
 
 
 def list_(options: Options, screen: Screen) -> Exit:
-    """List a page of a kind; a document that cannot be read is shown in its place, and makes the exit code 1."""
+    """List a page of a kind; a document that cannot be read is shown as an error, and makes the exit code 1."""
     with opened(options, screen) as store:
         model = store.schema.model_of(options.kind)
         page = store.list(
@@ -71,7 +71,9 @@ def list_(options: Options, screen: Screen) -> Exit:
 def graph(options: Options, screen: Screen) -> Exit:
     """Draw the models, or the data around one key."""
     if options.depth < 0:
-        raise InvalidCall(f"--depth {options.depth} is less than 0.", hint="give the steps from KEY, for example 2.")
+        raise InvalidCall(
+            f"--depth {options.depth} is less than 0.", hint="give the number of steps from KEY, for example 2."
+        )
     if options.key is None:
         drawn = graph_of_models(Schema(models(options.models)).models())
     else:
@@ -90,7 +92,7 @@ def graph(options: Options, screen: Screen) -> Exit:
 
 
 def export(options: Options, screen: Screen) -> Exit:
-    """Write all resources of the namespace, in one order and one form."""
+    """Write all resources of the namespace, in the order of their keys."""
     with opened(options, screen) as store, screen.progress("Reading …"):
         items = snapshot(store)
     if options.format == "emcoctl":
@@ -105,14 +107,14 @@ def export(options: Options, screen: Screen) -> Exit:
 
 
 def snapshot(store: Store) -> list[Any]:
-    """Read everything as of one moment, by key.
+    """Read all resources as of one moment, in the order of their keys.
 
-    Pages are read one after the other, so a pass may see resources of different moments. Two passes that see the same
-    versions have seen what was there between them.
+    Pages are read one after another, so one pass may show resources of different moments. If two passes see the same
+    versions, that was the state between them.
 
     Raises:
         Conflict: Resources kept changing.
-        InvalidResource: A document cannot be read; leaving it out would be a loss.
+        InvalidResource: A document cannot be read. Leaving it out would lose it.
     """
     before = _pass(store)
     for _ in range(PASSES):
@@ -152,7 +154,7 @@ def _typed(items: list[Any]) -> list[Resource]:
     if strange:
         raise InvalidCall(
             "Cannot write these resources as a bundle.",
-            why=[f"no model is known of the kinds {', '.join(strange)}"],
+            why=[f"these kinds have no model here: {', '.join(strange)}"],
             hint="use --format yaml or json, which need no models.",
         )
     return items
@@ -163,18 +165,18 @@ def _for_programs(output: str, value: Any) -> str:
 
 
 def read_key(text: str) -> Key:
-    """Read a key from the command line.
+    """Parse a key from the command line.
 
     Raises:
-        InvalidCall: It is none.
+        InvalidCall: It is not a key.
     """
     try:
         return Key.parse(text)
     except InvalidResource as problem:
         raise InvalidCall(
             f"{text!r:.200} is not a key.",
-            why=problem.why if "/" in text else ["no name follows the kind"],
-            hint="write the kind and all names from the root on, for example App/p1/vfw/v1/sink.",
+            why=problem.why if "/" in text else ["it has a kind and no name"],
+            hint="write the kind and all names, starting from the root, for example App/p1/vfw/v1/sink.",
         ) from problem
 
 
@@ -182,6 +184,6 @@ def _unknown_kind(kind: str, store: Store) -> InvalidCall:
     known = [model.__emco__.kind for model in store.schema.models()]
     return InvalidCall(
         f"There is no kind {kind!r:.80}.",
-        why=["no model has it, and no resource"],
+        why=["there is no model and no resource of it"],
         hint=suggestion(kind, known) or f"name one of: {', '.join(known)}.",
     )

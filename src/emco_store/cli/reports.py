@@ -1,4 +1,4 @@
-"""Reports: what the apply of a bundle did."""
+"""Reports of applied bundles."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _LOOKS = {"created": "green", "updated": "yellow"}
 
 
 def report_lines(report: Report) -> Iterator[Text]:
-    """Yield a line for each resource that was created or updated, the sums, and what was noticed."""
+    """Yield a line for each resource that was created or updated, the totals, and remarks."""
     for word, look in _LOOKS.items():
         for key in getattr(report, word):
             yield Text.assemble((f"{word:9}", look), str(key))
     sums = ", ".join(f"{len(getattr(report, word))} {word}" for word in (*_LOOKS, "unchanged"))
     yield Text(sums, style="bold")
     for key in report.restated:
-        yield Text.assemble(("restated ", "dim"), f"{key}: stated more than once in the bundle; the last one counts")
+        yield Text.assemble(("restated ", "dim"), f"{key}: appears more than once in the bundle; the last one counts")
     for action in report.actions:
         yield Text.assemble(("action   ", "magenta"), f"{visible(str(action))}: not carried out yet")

@@ -14,7 +14,7 @@ from emco_store import StoreError
 from emco_store.cli.secrets import masked
 
 PIPED_WIDTH = 100
-"""Columns of text that is not for a terminal."""
+"""Width of text that is not for a terminal, in columns."""
 _UNLIMITED = 100_000
 
 
@@ -22,14 +22,14 @@ class _Console(Console):
     """A console that leaves a broken pipe to the program."""
 
     def on_broken_pipe(self) -> NoReturn:
-        """Pass the error on, which rich would turn into the exit code 1."""
+        """Raise the error again: rich would turn it into the exit code 1."""
         raise  # noqa: PLE0704 - rich calls this while it handles the BrokenPipeError
 
 
 class Screen:
-    """What a command shows.
+    """The output of a command.
 
-    ``NO_COLOR`` and ``TERM=dumb`` are respected by rich.
+    rich respects ``NO_COLOR`` and ``TERM=dumb``.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Screen:
         self._err = _console(sys.stderr, width=_UNLIMITED)
 
     def show(self, *renderables: RenderableType) -> None:
-        """Show results for people, cut to the width of a terminal and whole elsewhere."""
+        """Show results for people: on a terminal cut to its width, elsewhere in full."""
         _print(self._wide, renderables)
 
     def tell(self, *renderables: RenderableType, width: int = PIPED_WIDTH) -> None:
@@ -46,16 +46,16 @@ class Screen:
         _print(self._narrow, renderables, min(width, self._narrow.width))
 
     def write(self, text: str) -> None:
-        """Write text for programs, as it is."""
+        """Write text for programs, unchanged."""
         sys.stdout.write(text)
         sys.stdout.flush()
 
     def note(self, text: str) -> None:
-        """Say something about the result that is no part of it."""
+        """Show a remark about the result."""
         self._err.print(Text(visible(masked(text)), style="dim"), soft_wrap=True)
 
     def error(self, problem: StoreError) -> None:
-        """Say what was refused, which object, why, and what to do."""
+        """Show an error: what was refused, which object, why, and the hint."""
         what, *rest = visible(masked(str(problem))).split("\n")
         self._err.print(Text(what, style="bold red"), *(Text(line) for line in rest), sep="\n", soft_wrap=True)
 
@@ -66,7 +66,7 @@ class Screen:
 
     @contextmanager
     def progress(self, text: str) -> Generator[None, None, None]:
-        """Show that something is under way, on a terminal only."""
+        """Show progress, on a terminal only."""
         if not self._err.is_terminal:
             yield
             return
@@ -74,7 +74,7 @@ class Screen:
             yield
 
     def flush(self) -> None:
-        """Write what is left, so that an error of the output is met here."""
+        """Flush the output, so that its errors are raised here."""
         if sys.stdout is not None:
             sys.stdout.flush()
 
@@ -87,7 +87,7 @@ def _console(stream: IO[str] | None, *, width: int) -> _Console:
 
 
 def _print(console: Console, renderables: Iterable[RenderableType], width: int | None = None) -> None:
-    """Print, without the blanks that fill lines up where nobody sees them."""
+    """Print; outside a terminal without the blanks that fill up lines."""
     for renderable in renderables:
         if console.is_terminal:
             console.print(renderable, width=width)
@@ -98,7 +98,7 @@ def _print(console: Console, renderables: Iterable[RenderableType], width: int |
 
 
 def visible(text: str) -> str:
-    """Write characters that would steer a terminal as escapes, so that data cannot."""
+    """Escape characters that would steer a terminal."""
     if text.isprintable():
         return text
     return "".join(

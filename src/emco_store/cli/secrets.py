@@ -1,11 +1,11 @@
-"""Secrets: what may be one in a URL, and is not shown."""
+"""Secrets: hide what may be one in a URL."""
 
 from __future__ import annotations
 
 import re
 
 _BEFORE_HOST = re.compile(r"(?<=://)[^\n]*@")
-"""To the last ``@`` of the line: a password that should have been escaped may hold anything."""
+"""Up to the last ``@`` of the line: a password that is not escaped may contain anything."""
 _OPTION = re.compile(r"([?&][^=&\s]*(?:password|secret|token|properties)[^=&\s]*=)[^&\s'\"]*", re.IGNORECASE)
 
 

@@ -16,7 +16,7 @@ from emco_store.emco import Bundle, apply_bundle, plan_bundle_delete, read_bundl
 
 
 def apply(options: Options, screen: Screen) -> Exit:
-    """Apply bundles as one transaction, and say what became of each resource."""
+    """Apply bundles as one transaction, and show what happened to each resource."""
     bundle = read_bundle(read_files(options.file))
     with opened(options, screen) as store, screen.progress("Applying …"):
         report = apply_bundle(store, bundle)
@@ -29,7 +29,7 @@ def apply(options: Options, screen: Screen) -> Exit:
 
 
 def delete(options: Options, screen: Screen) -> Exit:
-    """Delete resources, or show the plan of it; what is applied is the plan that is shown."""
+    """Delete resources, or show the plan. The plan that is shown is the plan that is applied."""
     keys = [read_key(text) for text in options.keys]
     texts = read_files(options.file)
     with opened(options, screen) as store:
@@ -37,7 +37,7 @@ def delete(options: Options, screen: Screen) -> Exit:
         if not options.plan:
             store.apply(plan)
     for key in absent:
-        screen.note(f"not there, skipped: {key}")
+        screen.note(f"does not exist, skipped: {key}")
     if options.plan:
         screen.show(plan_tree(plan))
         return Exit.REFUSED if plan.blockers else Exit.OK
@@ -47,6 +47,6 @@ def delete(options: Options, screen: Screen) -> Exit:
 
 
 def _planned(store: Store, bundle: Bundle) -> tuple[Plan, tuple[Key, ...]]:
-    """Plan the delete of a bundle, and say what of it is not there."""
+    """Plan the delete of a bundle, and report the resources that do not exist."""
     found = plan_bundle_delete(store, bundle)
     return found.plan, found.absent

@@ -1,4 +1,4 @@
-"""Checking: look at everything that is stored, one page at a time, and repair what is wrong."""
+"""Checks: read everything that is stored, one page at a time, find flaws and repair them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from emco_store.flows.unit import Unit
 from emco_store.ports import Audit, Commit, Get, Mend, Unreachable
 
 STEP = 100
-"""Records that are looked at again, or entries that are mended, in one request."""
+"""Records checked again, or entries mended, in one request."""
 _OF_BACKEND = frozenset({Repair.MEND, Repair.DISCARD})
 
 
@@ -31,9 +31,9 @@ class CheckPage:
     """One page of a check.
 
     Attributes:
-        records: How many records were looked at.
-        entries: How many entries in all: records, and what the backend keeps beside them.
-        flaws: What is wrong.
+        records: Number of records checked.
+        entries: Number of entries checked: records, and what the backend keeps beside them.
+        flaws: The flaws found.
         next: The cursor for ``after=``; None at the end.
     """
 
@@ -45,11 +45,11 @@ class CheckPage:
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What became of flaws that were to be repaired.
+    """The result of a repair.
 
     Attributes:
-        done: Those that are repaired.
-        skipped: The others, each with the reason.
+        done: The flaws that were repaired.
+        skipped: The other flaws, each with the reason.
     """
 
     done: tuple[Flaw, ...]
@@ -57,10 +57,10 @@ class Repaired:
 
 
 def check(context: Context, *, after: Any, limit: int, unknown_kinds: bool) -> Flow[CheckPage]:
-    """Look at one page of all that is stored.
+    """Check one page of everything that is stored.
 
-    A reference that seems to lead nowhere is looked at again, together with its target and as of one moment, so that
-    writers who are at work meanwhile make nothing look wrong.
+    A reference that seems to dangle is read again together with its target, as of one moment, so that concurrent
+    writers cause no false flaws.
 
     Rules: CHK-1 to CHK-6.
     """
@@ -96,7 +96,7 @@ def _cursor(after: Any) -> str:
     if not isinstance(after, str) or not after:
         raise InvalidCall(
             f"Cannot go on with the check after {after!r:.40}.",
-            why=["it is no cursor"],
+            why=["it is not a cursor"],
             hint="pass page.next unchanged, or None to begin.",
         )
     return after
@@ -111,9 +111,9 @@ def _unknown(context: Context, records: Iterable[Record]) -> Iterator[Flaw]:
 
 
 def repair(context: Context, flaws: Any) -> Flow[Repaired]:
-    """Do to each flaw what it says, unless what it is about has moved.
+    """Repair each flaw as it says, unless its record has changed since.
 
-    Each record is one commit, which rests on the state in which the flaw was found and on the absence of the targets.
+    Each record is one commit. It rests on the state in which the flaw was found and on the absence of the targets.
 
     Rules: CHK-7, CHK-8.
     """
@@ -146,14 +146,16 @@ def repair(context: Context, flaws: Any) -> Flow[Repaired]:
 
 
 def _flaws(flaws: Any) -> list[Flaw]:
-    """Take the flaws of a page, or of several."""
+    """Return the flaws of one page or of several."""
     try:
         given = list(iter(flaws))
     except TypeError:
         given = [flaws]
     for flaw in given:
         if not isinstance(flaw, Flaw):
-            raise InvalidCall(f"Cannot repair {flaw!r:.80}.", why=["it is no flaw"], hint="give page.flaws of a check.")
+            raise InvalidCall(
+                f"Cannot repair {flaw!r:.80}.", why=["it is not a flaw"], hint="give page.flaws of a check."
+            )
     return list(dict.fromkeys(given))
 
 

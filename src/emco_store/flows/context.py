@@ -1,4 +1,4 @@
-"""What every flow is given: the models, the limits, and where the time and new identifiers come from."""
+"""What every flow needs: the models, the limits, the clock and the source of identifiers."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from emco_store.ports import Clock
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_S = 86_400
 MAX_RECORDS = 10_000
-"""Records in one commit, unless the store is opened with another limit."""
+"""Default maximum number of records in one commit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large things may be.
+    """The limits of one store.
 
     Attributes:
-        max_bytes: Bytes of one document, 1 to 8 MiB.
-        max_records: Records that one commit writes, 1 or more.
+        max_bytes: Maximum size of a document in bytes, 1 to 8 MiB.
+        max_records: Maximum number of records that one commit writes (>= 1).
     """
 
     max_bytes: int = MAX_BYTES
@@ -38,12 +38,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How a call that lost a race is repeated: after a random pause up to a bound that doubles, until a deadline.
+    """How a call that lost a race is repeated: after random pauses whose maximum doubles, until a deadline.
 
     Attributes:
         deadline_s: Seconds after which no further attempt begins.
-        first_pause_s: The bound of the first pause, in seconds.
-        longest_pause_s: The greatest bound, in seconds.
+        first_pause_s: Maximum of the first pause, in seconds.
+        longest_pause_s: Maximum of every later pause, in seconds.
     """
 
     deadline_s: float = 30.0
@@ -51,17 +51,17 @@ class RetryPolicy:
     longest_pause_s: float = 0.05
 
     def until(self, deadline: Any) -> RetryPolicy:
-        """Give the same policy with another deadline; None keeps this one.
+        """Return the same policy with another deadline; None keeps this one.
 
         Raises:
-            InvalidCall: It is no ``timedelta``.
+            InvalidCall: ``deadline`` is not a ``timedelta``.
         """
         if deadline is None:
             return self
         if not isinstance(deadline, timedelta):
             raise InvalidCall(
                 f"Cannot run with deadline={deadline!r:.40}.",
-                why=["a number alone does not say its unit"],
+                why=["a number has no unit"],
                 hint="give a timedelta.",
             )
         return replace(self, deadline_s=deadline.total_seconds())
@@ -73,9 +73,9 @@ class Context:
 
     Attributes:
         schema: The models that the store knows.
-        limits: How large things may be.
-        clock: Where the time comes from.
-        new_id: Gives a new identifier at each call.
+        limits: The limits of the store.
+        clock: The clock.
+        new_id: Returns a new identifier at each call.
     """
 
     schema: Schema
@@ -84,28 +84,28 @@ class Context:
     new_id: Callable[[], str]
 
     def now_us(self) -> int:
-        """Give the time, in microseconds since 1970, UTC."""
+        """Return the time in microseconds since 1970, UTC."""
         since = self.clock.now() - _EPOCH
         return (since.days * _DAY_S + since.seconds) * 1_000_000 + since.microseconds
 
     def address(self, target: Any, segments: tuple[str, ...] = ()) -> Key:
-        """Give the key that a call means: a model and names, or a resource, a key or a reference.
+        """Return the key of a target: a model with names, a resource, a key or a reference.
 
         Raises:
-            InvalidCall: It means none.
-            InvalidResource: A name is not acceptable.
+            InvalidCall: The target is none of these, or the key is not one of its kind.
+            InvalidResource: A name is not valid.
         """
         if is_model(target):
             self.schema.learn(target)
             kind = target.__emco__.kind
             try:
                 key = checked_key(kind, segments)
-            except TypeError:  # what cannot be looked up is no name
+            except TypeError:  # a value that cannot be hashed is no name
                 key = Key(kind, *segments)
         elif segments:
             raise InvalidCall(
-                f"Cannot read {target!r:.80} with names after it.",
-                why=["names make a key only after the class of a resource"],
+                f"Cannot read {target!r:.80} with names.",
+                why=["names follow a model only"],
                 hint="give a model and the names of a key.",
             )
         elif isinstance(target, Resource):
@@ -118,30 +118,30 @@ class Context:
         elif isinstance(target, Ref):
             raise InvalidCall(
                 f"Cannot follow the reference {target.text!r:.80}.",
-                why=["it is short and belongs to no resource"],
-                hint="give its whole key.",
+                why=["it is short, and there is no resource that it belongs to"],
+                hint="give the whole key.",
             )
         else:
             raise InvalidCall(
-                f"Cannot find the resource that {target!r:.80} means.",
-                why=["it is no resource, no key and no reference"],
+                f"Cannot use {target!r:.80} as a target.",
+                why=["it is not a resource, a key or a reference"],
                 hint="give a resource, a Key or a Ref; get() also takes a model and the names of a key.",
             )
         self.schema.check_key(key)
         return key
 
     def addresses(self, targets: Any) -> list[Key]:
-        """Give the keys that a call means, where it takes several; see :meth:`address`."""
+        """Return the keys of several targets; see :meth:`address`."""
         if not isinstance(targets, Iterable):
             raise InvalidCall(
-                f"Cannot find the resources that {targets!r:.80} means.",
-                why=["several are asked for, and this is not a list or another iterable"],
-                hint="give them in a list.",
+                f"Cannot use {targets!r:.80} as targets.",
+                why=["it is not a list or another iterable"],
+                hint="give a list of resources, keys or references.",
             )
         return [self.address(target) for target in cast("Iterable[object]", targets)]
 
     def value(self, record: Record) -> Any:
-        """Give the resource that a record holds, without a type where the kind is unknown here.
+        """Return the resource of a record, as ``Untyped`` if no model of its kind is known here.
 
         Raises:
             InvalidResource: The document cannot be read.
@@ -150,7 +150,7 @@ class Context:
         return load_untyped(record) if model is None else load(record, model)
 
     def value_or_error(self, record: Record) -> Any:
-        """Give the resource that a record holds, or the error that says why it cannot be read.
+        """Return the resource of a record, or the error that says why it cannot be read.
 
         Rules: BAD-8.
         """

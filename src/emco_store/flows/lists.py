@@ -1,4 +1,4 @@
-"""Lists: one page at a time, from an index where there is one, with filters and the unit's own writes applied."""
+"""Lists: read one page at a time, from an index if there is one, with filters and the unit's own writes applied."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from emco_store.flows.unit import Unit
 from emco_store.ports import Scan
 
 MIN_BATCH = 100
-"""Records asked for at once where a filter may refuse most of them."""
+"""Records in one request if a filter may refuse most of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One question, checked.
+    """A checked request for one page.
 
     Attributes:
-        kind: The kind asked for; None for all.
-        prefix: With what the text of each key begins.
-        owner: The parent that all found resources have, where it was given.
-        where: Conditions that all hold.
+        kind: The kind; None for all kinds.
+        prefix: The start of the text of each key.
+        owner: The parent of all resources in the list, if one was given.
+        where: The conditions; all must hold.
         order: The order.
         indexed: The fields that have an index.
-        after: Where the page before ended.
-        limit: How many resources the page may hold.
+        after: The cursor of the page before.
+        limit: Maximum number of resources in the page.
     """
 
     kind: str | None
@@ -56,11 +56,11 @@ class Listing:
     limit: int
 
     def cursor(self, record: Record) -> str:
-        """Give the cursor behind a record."""
+        """Return the cursor after a record."""
         return write_cursor(self.kind or "*", self.order, self.position(record))
 
     def position(self, record: Record) -> tuple[str, str]:
-        """Give the place of a record in the order."""
+        """Return the position of a record in the order."""
         return self.order.position(dict(record.index), record.key)
 
 
@@ -75,10 +75,10 @@ def ask(
     limit: Any = 100,
     after: str | None = None,
 ) -> Listing:
-    """Check a question.
+    """Check the arguments of a list.
 
     Raises:
-        InvalidCall: It cannot be asked.
+        InvalidCall: They contradict each other, or name what is not there.
     """
     check_limit(limit)
     kind, known = _kind_of(context, model)
@@ -88,7 +88,7 @@ def ask(
             raise InvalidCall(
                 "Cannot order this list, or list the children in it.",
                 why=["order_by= and parent= need a model"],
-                hint="list a model; or use under= and the order by key.",
+                hint="list a model, or use under= and the order by key.",
             )
         order = Order()
     else:
@@ -121,7 +121,7 @@ def _prefix(kind: str | None, model: type[Resource] | None, owner: Key | None, u
         raise InvalidCall(
             "Cannot list under two resources at once.",
             why=["parent= and under= were both given"],
-            hint="give one of them; under= takes any ancestor, the parent too.",
+            hint="give one of them; under= takes any ancestor, including the parent.",
         )
     if kind is None:
         raise InvalidCall(
@@ -142,7 +142,7 @@ def _prefix(kind: str | None, model: type[Resource] | None, owner: Key | None, u
 
 
 def read_page(context: Context, listing: Listing) -> Flow[Page[Any]]:
-    """Read one page; outside a transaction, each request shows one moment."""
+    """Read one page outside a transaction; each request shows one moment."""
     found: list[Record] = []
     values: list[Any] = []
     position = listing.after
@@ -160,18 +160,18 @@ def read_page(context: Context, listing: Listing) -> Flow[Page[Any]]:
 
 
 def read_page_in(unit: Unit, listing: Listing, *, stable: bool) -> Flow[Page[Any]]:
-    """Read one page inside a unit of work, its own writes included.
+    """Read one page inside a unit of work, including the unit's own writes.
 
-    With an owner nothing can join or leave the list unseen until the commit: the owner is sealed, and every record
-    that was looked at is part of what the unit rests on.
+    If the list has an owner, the commit fails if anything has joined or left it since: the owner is sealed, and the
+    unit rests on every record that was read.
 
     Rules: OCC-4, OCC-5.
     """
     if listing.owner is None and stable:
         raise InvalidCall(
             "A list without an owner is not stable inside a transaction.",
-            why=["resources may join it elsewhere until the commit, and nothing that is locked would tell"],
-            hint="list with parent=…; or say stable=False if the transaction does not rely on having seen all.",
+            why=["others may add resources to it before the commit, and the commit would not notice"],
+            hint="list with parent=…, or with stable=False if the transaction need not see all of them.",
         )
     whole = stable and (bool(listing.where) or listing.order.field is not None)
     if listing.owner is not None and stable:
@@ -186,7 +186,7 @@ def read_page_in(unit: Unit, listing: Listing, *, stable: bool) -> Flow[Page[Any
 
 
 def _read_all(unit: Unit, listing: Listing) -> Flow[list[Record]]:
-    """Read everything under the owner, because any of it may decide what is on the page."""
+    """Read everything under the owner, because each resource may change what is on the page."""
     plain = Listing(listing.kind, listing.prefix, None, (), Order(), (), None, MAX_PAGE)
     found: list[Record] = []
     position = None
@@ -200,7 +200,7 @@ def _read_all(unit: Unit, listing: Listing) -> Flow[list[Record]]:
 
 
 def _read_some(unit: Unit, listing: Listing) -> Flow[list[Record]]:
-    """Read until the page is full of records that the unit does not itself replace or delete."""
+    """Read until the page is full, leaving out records that the unit itself replaces or deletes."""
     found: list[Record] = []
     position, useful = listing.after, 0
     while useful <= listing.limit:
@@ -237,13 +237,13 @@ def _scan_position(listing: Listing, record: Record) -> tuple[str, str]:
 
 
 def _point(listing: Listing) -> tuple[str, str] | None:
-    """Give the one indexed value that a condition asks for, where the index also gives the order."""
+    """Return the one indexed value that a condition requires, if its index also has the order of the list."""
     point = equality_on(listing.where, listing.indexed)
     return point if point is not None and listing.order.field in {None, point[0]} else None
 
 
 def _matching(context: Context, listing: Listing, records: Sequence[Record]) -> tuple[Sequence[Record], Sequence[Any]]:
-    """Give those of the records that meet the conditions, and what they hold."""
+    """Return the records that meet the conditions, with their resources."""
     values = [context.value_or_error(record) for record in records]
     if not listing.where:
         return records, values

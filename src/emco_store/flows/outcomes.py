@@ -1,4 +1,4 @@
-"""How a commit ends: it is sent again under its txid while no answer comes, and can be settled later."""
+"""Outcomes: send a commit again under its txid while no answer comes, and settle it later."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from emco_store.flows.refusals import refused, unavailable, unknown_outcome
 from emco_store.ports import Commit, Outcome, OutcomeLost, Refusal, Settle, Unreachable
 
 SENDS = 3
-"""How often a commit is sent before its outcome is called unknown; the txid makes that harmless."""
+"""How often a commit is sent before its outcome counts as unknown. The txid makes repeats harmless."""
 
 
 def submit(commit: Commit, read: Collection[Key] = ()) -> Flow[None]:
-    """Commit, once.
+    """Commit once.
 
     Args:
-        commit: What to do.
-        read: Keys whose state the caller has seen; when one of them moved, running again can help.
+        commit: The commit.
+        read: Keys whose state was read for this commit. If one of them has changed, another attempt may succeed.
 
     Raises:
-        StoreError: It was refused, and nothing was written; or ``UnknownOutcome``.
+        StoreError: The commit was refused and nothing was written, or its outcome is unknown (``UnknownOutcome``).
 
     Rules: ATM-2, ATM-4.
     """
@@ -39,7 +39,7 @@ def submit(commit: Commit, read: Collection[Key] = ()) -> Flow[None]:
             if lost is None:
                 raise unavailable(problem) from problem
             lost = problem
-        except StoreError as problem:  # this sending had no effect; that says nothing about one that was lost before
+        except StoreError as problem:  # this request had no effect; one that was lost before may have had one
             if lost is None:
                 raise
             lost = problem
@@ -53,7 +53,7 @@ def submit(commit: Commit, read: Collection[Key] = ()) -> Flow[None]:
 
 
 def _has_happened(commit: Commit) -> Flow[bool]:
-    """Settle a commit that was refused when it was sent again: what was sent before may still be under way."""
+    """Settle a commit that was refused when it was sent again: an earlier request may still be under way."""
     if not commit.size:
         return False
     try:
@@ -63,12 +63,12 @@ def _has_happened(commit: Commit) -> Flow[bool]:
 
 
 def resolve(txid: Any, *, now_us: int, kept: timedelta) -> Flow[Outcome]:
-    """Settle a commit: say how it ended, and make sure that it can no longer end otherwise.
+    """Settle a commit: return its outcome, and make sure that it cannot change any more.
 
     Args:
         txid: The id of the commit.
-        now_us: The time, in microseconds since 1970, UTC.
-        kept: For how long the backend remembers outcomes.
+        now_us: The time in microseconds since 1970, UTC.
+        kept: Outcome retention: how long the backend remembers outcomes.
 
     Rules: ATM-5.
     """
@@ -83,7 +83,7 @@ def resolve(txid: Any, *, now_us: int, kept: timedelta) -> Flow[Outcome]:
         raise NotSupported(
             f"Cannot resolve {txid}.",
             why=[f"it began more than {kept / 2} ago, and outcomes are forgotten after {kept}"],
-            hint="read what the commit would have changed; resolve sooner next time.",
+            hint="read what the commit would have changed, and resolve sooner next time.",
         )
     try:
         return (yield from ask(Settle(txid)))
@@ -92,7 +92,7 @@ def resolve(txid: Any, *, now_us: int, kept: timedelta) -> Flow[Outcome]:
 
 
 def _begun_us(txid: str) -> int | None:
-    """Read the time from an id of UUID version 7; None for ids of another source."""
+    """Return the time in an id of UUID version 7; None for other ids."""
     try:
         found = UUID(txid)
     except ValueError:
@@ -101,9 +101,9 @@ def _begun_us(txid: str) -> int | None:
 
 
 def is_worth_repeating(problem: BaseException) -> bool:
-    """Tell whether the same attempt, made again with fresh reads, may succeed.
+    """Return whether another attempt with fresh reads may succeed.
 
-    A ``Conflict`` about a version that the caller brought along comes again every time.
+    A ``Conflict`` about a version that the caller has given comes again every time.
     """
     return is_lost_race(problem) or (
         isinstance(problem, StoreError) and problem.retryable and not isinstance(problem, Conflict)
@@ -111,5 +111,5 @@ def is_worth_repeating(problem: BaseException) -> bool:
 
 
 def is_lost_race(problem: BaseException) -> bool:
-    """Tell whether another commit came between; see :func:`is_worth_repeating`."""
+    """Return whether another commit won a race; see :func:`is_worth_repeating`."""
     return isinstance(problem, Conflict) and not problem.pinned

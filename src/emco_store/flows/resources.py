@@ -1,4 +1,4 @@
-"""The calls of a store, each as a flow; a transaction uses the same ones on its unit of work."""
+"""The calls of a store as flows. A transaction runs the same flows on its unit of work."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def get(unit: Unit, key: Key, *, if_version: int | None = None) -> Flow[Any]:
 def get_many(
     unit: Unit, keys: Sequence[Key], *, if_version: Mapping[Key, int] | None = None, missing_ok: bool = False
 ) -> Flow[tuple[Any, ...]]:
-    """Read several resources in one request, in the order asked for; None where one is missing and may be."""
+    """Read several resources in one request, in the order of the targets; None for one that is missing and may be."""
     wanted = _versions(keys, if_version)
     records = yield from unit.fetch(keys)
     return _values(unit.context, keys, records, wanted, missing_ok=missing_ok)
@@ -70,12 +70,12 @@ def _values(
 
 
 def _versions(keys: Sequence[Key], wanted: Any) -> Mapping[Key, int]:
-    """Refuse versions that nobody would look at."""
+    """Refuse versions that would not be checked."""
     versions: Mapping[Key, int] = {} if wanted is None else wanted
     if not isinstance(wanted, Mapping | None) or set(versions).difference(keys):
         raise InvalidCall(
             f"Cannot read with if_version={wanted!r:.80}.",
-            why=["it must map keys that are read here to versions, or else nobody would check them"],
+            why=["it must map keys of this call to versions; others would not be checked"],
             hint="give a dict with the keys of the call.",
         )
     for version in versions.values():
@@ -117,7 +117,7 @@ def plan_delete(unit: Unit, targets: Sequence[Any]) -> Flow[Plan]:
 
 
 def apply_plan(context: Context, plan: Any) -> Flow[None]:
-    """Do what a plan says, unless something has moved.
+    """Apply a plan, unless something that it rests on has changed.
 
     Rules: DEL-9.
     """
@@ -133,7 +133,7 @@ def apply_plan(context: Context, plan: Any) -> Flow[None]:
 def related(
     context: Context, target: Key, wanted: Callable[[Record], bool], *, limit: int, after: str | None
 ) -> Flow[Page[Any]]:
-    """Read one page of those who refer to a resource, by key."""
+    """Read one page of the referrers of a resource, in the order of their keys."""
     check_limit(limit)
     found: list[Record] = []
     position = _position(target, after)
@@ -149,7 +149,7 @@ def related(
 def related_in(
     unit: Unit, target: Key, wanted: Callable[[Record], bool], *, limit: int, after: str | None
 ) -> Flow[Page[Any]]:
-    """Read one page of those who refer to a resource inside a unit of work; nobody can join them unseen.
+    """Read one page of referrers inside a unit of work; the commit fails if a referrer has joined since.
 
     Rules: OCC-4.
     """
@@ -165,17 +165,17 @@ def related_in(
 
 
 def is_child_of(target: Key) -> Callable[[Record], bool]:
-    """Give the test whether a record's parent is the target."""
+    """Return a predicate: is the target the parent of a record?"""
     return lambda record: any(edge.is_parent and edge.target == target for edge in record.edges)
 
 
 def is_referrer(_: Record) -> bool:
-    """Every record that was found refers to the target."""
+    """Accept every record: each refers to the target."""
     return True
 
 
 def _position(target: Key, after: str | None) -> str:
-    """Give the key text behind which a page of the target's referrers begins."""
+    """Return the text of the key after which a page of referrers starts."""
     return "" if after is None else read_cursor(after, target.text, Order())[1]
 
 

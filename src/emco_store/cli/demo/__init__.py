@@ -1,4 +1,4 @@
-"""``emco-store demo``: what the store does for its users, shown on real calls in less than a minute."""
+"""``emco-store demo``: show in less than a minute, by real calls, what the store does for its users."""
 
 from emco_store.cli.demo.show import demo
 

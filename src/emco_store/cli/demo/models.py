@@ -1,4 +1,4 @@
-"""The models of the demonstration: small, and with every delete rule that it shows."""
+"""The models of the demonstration: small, with every delete rule that it shows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from emco_store import CASCADE, REMOVE, SET_NULL, Ref, Resource, indexed, on_del
 
 
 class Project(Resource):
-    """A root: everything of one customer lies under it."""
+    """A root: the parent of everything that one customer has."""
 
     description: str = ""
 
@@ -20,7 +20,7 @@ class CompositeApp(Resource, parent=Project, key=("name", "version")):
 
 
 class App(Resource, parent=CompositeApp, on_parent_delete=CASCADE):
-    """A part of an application, which goes with it."""
+    """A part of an application; it is deleted with it."""
 
     chart: Annotated[str, unique()]
     replicas: int = 1

@@ -1,4 +1,4 @@
-"""A race: one service creates what refers to resources, another deletes those, and no reference may break."""
+"""A race: one service creates references to resources that another deletes, and no reference may dangle."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from emco_store.core.documents import LARGEST_MAX_BYTES
 OPERATIONS = 300
 """Operations of each service."""
 LATENCY_S = 0.001
-"""Seconds on the way to the backend, as over a network; meanwhile the other service goes on."""
+"""Seconds that each request takes, as over a network; meanwhile the other service continues."""
 NAMESPACE = "race"
 _PROJECT, _PROVIDER = Key("Project", "shop"), Key("Provider", "edge")
 _VERSIONS, _CLUSTERS = 3, 5
@@ -40,7 +40,7 @@ Service = Callable[[Transaction, Random, int], None]
 
 @dataclass(slots=True)
 class Score:
-    """What a service met: commits, attempts that lost a race and were repeated, and refusals by their reason."""
+    """Results of a service: commits, repeated attempts after a lost race, and refusals by reason."""
 
     commits: int = 0
     repeats: int = 0
@@ -53,9 +53,9 @@ class Score:
 
 
 def run_race(*, operations: int = OPERATIONS, latency_s: float = LATENCY_S) -> tuple[MemoryBackend, Score]:
-    """Let two services work against each other, each in a thread and with a store of its own.
+    """Run two services against each other, each in its own thread and with its own store.
 
-    Which of them wins where depends on the threads; that no reference breaks does not.
+    Which of them wins depends on the threads. That no reference dangles does not.
     """
     never = threading.Event()
 
@@ -93,7 +93,7 @@ def _work(backend: MemoryBackend, service: Service, operations: int) -> Score:
 
 
 def _create(tx: Transaction, random: Random, number: int) -> None:
-    """Create an app and a placement that refers to it and to clusters, and what of their surroundings is missing."""
+    """Create an app and a placement that refers to it and to clusters, and their parents if they are missing."""
     version = f"v{random.randrange(_VERSIONS)}"
     parent = _ensured(tx, CompositeApp(parent=_PROJECT, name="web", version=version))
     names = random.sample(range(_CLUSTERS), 3)
@@ -103,7 +103,7 @@ def _create(tx: Transaction, random: Random, number: int) -> None:
 
 
 def _delete(tx: Transaction, random: Random, number: int) -> None:
-    """Delete a cluster, or now and then a version with all in it, or an app, which is refused while it is placed."""
+    """Delete a cluster; sometimes a version with everything in it, or an app, which is refused while it is placed."""
     version = Key("CompositeApp", _PROJECT.name, "web", f"v{random.randrange(_VERSIONS)}")
     turn = number % 6
     if turn == 0:
@@ -121,7 +121,7 @@ def _ensured(tx: Transaction, resource: R) -> R:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """How many resources and references a namespace holds, and how many references point to nothing."""
+    """Number of resources, references and dangling references in a namespace."""
 
     resources: int
     references: int
@@ -129,7 +129,7 @@ class Census:
 
 
 def take_census(store: Store) -> Census:
-    """Read a whole namespace and look every reference of every document up, parents included."""
+    """Read a whole namespace and look up every reference of every document, including parents."""
     items: list[Resource] = []
     after: str | None = None
     while True:

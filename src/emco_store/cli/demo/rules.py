@@ -1,4 +1,4 @@
-"""The steps of the demonstration that show delete rules and versions, on a small application."""
+"""The steps of the demonstration about delete rules and versions, on a small application."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def plan_a_delete(stage: Stage, store: Store) -> None:
 
 
 def refuse_a_delete(stage: Stage, store: Store) -> None:
-    """Show that a delete is refused with all of its blockers."""
+    """Show that the refusal of a delete names all blockers."""
     stage.step(
         "A delete that would break something", "It is refused, and the error names every blocker, not the first."
     )
@@ -71,12 +71,12 @@ def refuse_a_delete(stage: Stage, store: Store) -> None:
 
 
 def catch_a_lost_update(stage: Stage, store: Store, other: Store) -> None:
-    """Show two readers of one version, of whom the second to write is refused, and ``run`` that repeats it.
+    """Show that of two readers of one version the second writer is refused, and that ``run`` repeats it.
 
     Args:
         stage: Where to show it.
         store: The store.
-        other: Another store with the same data, as another service would have it.
+        other: Another store on the same data, as another service would have.
     """
     stage.step(
         "A lost update, caught",
@@ -102,7 +102,7 @@ def catch_a_lost_update(stage: Stage, store: Store, other: Store) -> None:
         attempts += 1
         app = tx.get(_APP)
         if attempts == 1:
-            store.update(_with_one_more(store.get(_APP)))  # the other service comes between the read and the commit
+            store.update(_with_one_more(store.get(_APP)))  # the other service commits between the read and the commit
         tx.update(_with_one_more(app))
 
     other.run(add_a_replica)

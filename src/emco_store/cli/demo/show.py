@@ -22,7 +22,7 @@ EXAMPLE = "edge.yaml"
 
 
 def demo(_: Options, screen: Screen) -> Exit:
-    """Show everything; nothing is kept."""
+    """Show all steps. Nothing is kept."""
     stage = Stage(screen)
     stage.show(Text("emco_store: resources that refer to one another, and references that never break.", style="bold"))
     with connect("memory://", namespace="demo", models=CATALOGUE) as store:
@@ -43,7 +43,7 @@ def demo(_: Options, screen: Screen) -> Exit:
 
 
 def read_example() -> str:
-    """Give the text of the example bundle, which is part of the package."""
+    """Return the text of the example bundle, which is part of the package."""
     return files("emco_store.cli").joinpath(EXAMPLE).read_text("utf-8")
 
 

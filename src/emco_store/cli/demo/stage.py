@@ -1,4 +1,4 @@
-"""The stage of the demonstration: titles, code, results and verdicts, all in one look."""
+"""The stage of the demonstration: one style for titles, code, results and verdicts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from emco_store.cli.screen import Screen, visible
 
 
 class Stage:
-    """Shows one step after the other.
+    """Shows one step after another.
 
     Args:
-        screen: Where to.
+        screen: The screen.
     """
 
     def __init__(self, screen: Screen) -> None:
@@ -38,7 +38,7 @@ class Stage:
         self.gap()
 
     def gap(self) -> None:
-        """Leave a line empty."""
+        """Write an empty line."""
         self._screen.tell("")
 
     def show(self, *renderables: RenderableType) -> None:

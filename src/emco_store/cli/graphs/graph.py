@@ -1,4 +1,4 @@
-"""A graph to be drawn: boxes for kinds or resources, arrows for parents and references."""
+"""Graphs to draw: boxes for kinds or resources, arrows for parents and references."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class Box:
     """A kind, or one resource.
 
     Attributes:
-        id: Tells it from all other boxes of the graph.
+        id: Unique in the graph.
         kind: The name of its kind.
-        title: What a reader looks for first.
-        detail: A second line: of a kind the fields of its key, unless it is the name alone; of a resource its kind.
-        family: The kind at the top of its hierarchy.
-        is_focus: True for the resource that the graph was asked for.
+        title: The first line.
+        detail: The second line: the key fields of a kind, unless ``name`` is the only one; the kind of a resource.
+        family: The root of its hierarchy of kinds.
+        is_focus: True for the resource around which the graph was drawn.
     """
 
     id: str
@@ -30,13 +30,13 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """One reference, or the place of one in a model.
+    """One reference, or a field for references in a model.
 
     Attributes:
-        source: The box that holds it.
-        target: The box that it points to; for a parent edge the parent.
-        place: Where it stands: ``clusters[0]`` in a resource, ``clusters[]`` in a model, ``parent``.
-        rule: What the delete of the target does to it.
+        source: The box of the referrer.
+        target: The box of the target; for a parent edge, the parent.
+        place: Its path: ``clusters[0]`` in a resource, ``clusters[]`` in a model, ``parent``.
+        rule: Its delete rule.
     """
 
     source: str
@@ -53,7 +53,7 @@ class Graph:
     Attributes:
         boxes: The boxes.
         arrows: The arrows; both ends of each are among the boxes.
-        cut: How many boxes were left out because there are too many; at least so many.
+        cut: Minimum number of boxes that were left out because there are too many.
     """
 
     boxes: tuple[Box, ...]

@@ -36,5 +36,5 @@ def _arrow(arrow: Arrow, source: str, target: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Write what Mermaid would read as syntax as its entities (Mermaid, Flowcharts: entity codes to escape)."""
+    """Replace syntax characters by entity codes (Mermaid documentation, Flowcharts: "Entity codes")."""
     return "".join(f"#{ord(character)};" if character in '"#<>&`' else character for character in text)

@@ -1,4 +1,4 @@
-"""The colours of drawings: those of lines and texts, and some to tell families of kinds apart."""
+"""The colours of drawings: of lines, of details, and of families of kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where graphs come from: the models of a schema, or the resources around one key."""
+"""Build graphs: of the models of a schema, or of the resources around one key."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from emco_store.core.shapes import Either, Entries, Items, Leaf, Node, Root, Str
 from emco_store.core.specs import find_model
 
 MAX_BOXES = 250
-"""Resources in one drawing; beyond it nobody could read it."""
+"""Maximum number of resources in one drawing. Nobody could read a larger one."""
 
 
 def graph_of_models(models: Iterable[type[Resource]]) -> Graph:
-    """Give the kinds, their parents, and every place in a model where references stand."""
+    """Build the graph of all kinds, their parents, and their fields for references."""
     known = sorted(models, key=lambda model: model.__emco__.kind)
     boxes = tuple(
         Box(
@@ -44,7 +44,7 @@ def _arrows_of(model: type[Resource]) -> Iterator[Arrow]:
 
 
 def _references(node: Node | None, place: str) -> Iterator[tuple[str, RefSpec]]:
-    """Yield each place of references in a shape: ``clusters[]``, ``intent{}`` for keys, ``apps.*`` for values."""
+    """Yield each path of references: ``clusters[]`` for items, ``intent{}`` for map keys, ``apps.*`` for map values."""
     if isinstance(node, Leaf):
         yield place, node.spec
     elif isinstance(node, Items):
@@ -63,12 +63,12 @@ def _references(node: Node | None, place: str) -> Iterator[tuple[str, RefSpec]]:
 
 
 def graph_around(store: Store, key: Key, *, depth: int) -> Graph:
-    """Give the resources that are at most ``depth`` references away from ``key``, in either direction.
+    """Build the graph of all resources that are at most ``depth`` references away from ``key``, in either direction.
 
     Args:
         store: The store.
         key: The resource in the middle.
-        depth: Steps, 0 or more; a step to a parent or a child counts as one.
+        depth: Maximum number of steps (>= 0). A step to a parent or a child counts, too.
 
     Raises:
         NotFound: There is no such resource.

@@ -1,4 +1,4 @@
-"""Trees: a graph as text for a terminal, parents as branches and references as lines beneath what holds them."""
+"""Trees: a graph as text for a terminal. Children are branches; references are lines below their referrer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emco_store.core.rules import Rule
 
 
 def draw_tree(graph: Graph) -> list[Tree]:
-    """Give one tree for each box without a parent in the graph."""
+    """Build one tree for each box without a parent in the graph."""
     boxes = {box.id: box for box in graph.boxes}
     children: dict[str, list[Arrow]] = defaultdict(list)
     held: dict[str, list[Arrow]] = defaultdict(list)
