@@ -117,3 +117,10 @@ def test_replica_is_refused_when_a_store_is_opened(open_store, pair):
 
     assert "replicaof" == caught.value.setting
     works(open_store(pair[0].url))
+
+
+def test_connections_of_a_url_do_not_read_the_metadata_of_the_driver(open_store, newest, monkeypatch):
+    """Where redis-py tells the server its version, it does not look that up anew for each connection."""
+    monkeypatch.setattr(redis.utils, "get_lib_version", lambda: pytest.fail("the metadata were read"))
+
+    works(open_store(newest.url))

@@ -28,6 +28,8 @@ SOCKET_TIMEOUT_S = 5.0
 
 _BLOCKING: tuple[type, ...] = (redis.Redis, redis.RedisCluster)
 _ASYNCIO: tuple[type, ...] = (redis.asyncio.Redis, redis.asyncio.RedisCluster)
+_DRIVER_INFO: Any = getattr(redis, "DriverInfo", None)
+"""How redis-py says what it is; older ones have no class for it."""
 
 
 class RedisBackend:
@@ -107,6 +109,7 @@ class RedisBackend:
                     hint="write redis://HOST:PORT/DATABASE, with %XX for what is special in a password.",
                 ) from None  # the driver's text may hold a part of the password
             _check_files(client.connection_pool.connection_kwargs)
+            _name_driver(client.connection_pool.connection_kwargs)
         _check_client(client, kinds)
         return client
 
@@ -147,6 +150,12 @@ def _check_files(options: Mapping[str, Any]) -> None:
             why=missing,
             hint="write their whole paths, and see that this process may read them.",
         )
+
+
+def _name_driver(options: dict[str, Any]) -> None:
+    """Say once which driver this is: redis-py would read the metadata of its package anew for each connection."""
+    if _DRIVER_INFO is not None and not options.keys() & {"driver_info", "lib_name", "lib_version"}:
+        options["driver_info"] = _DRIVER_INFO(lib_version=redis.__version__)
 
 
 def _repeats(client: Any) -> int:
