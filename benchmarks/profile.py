@@ -48,8 +48,9 @@ HEAD = """# Where the time goes, by layer
 
 <!-- Made by `python -m benchmarks.profile --out docs`: do not edit, run it again. -->
 
-Microseconds of each operation of one blocking client, or of 32 asyncio tasks, in the layers of the client. `by the
-clock` less `processor` is the server and waiting for it. A profiler measured the shares; its own price is taken out.
+Each table shows the microseconds of one operation in the layers of the client, for one blocking client or for 32
+asyncio tasks. The difference between `by the clock` and `processor` is the server and the time spent waiting for it.
+A profiler measured the shares; its own cost is subtracted.
 
 Measured on: {machine}.
 """

@@ -15,21 +15,22 @@ HEAD = """# Performance
 
 <!-- Made by `python3 dev.py bench`: do not edit, run it again. -->
 
-How long the same work takes with emco_store, with the shortest hand-written driver code that is as safe ("raw safe",
-`benchmarks/raw/`), and with other mappers used as their own documentation tells. All contenders of an item take turns
-in one run (A, B, C, A, B, C), client and server on one machine; a figure is the median of {rounds} rounds, a ratio is
-one of medians, with its least and greatest in any round behind it. The resource has about 1 KB, and everybody validates
-it with pydantic (MongoEngine: with its own fields). Read the ratios; times depend on the machine.
+This page compares how long the same work takes with emco_store, with the shortest hand-written driver code that is as
+safe ("raw safe", `benchmarks/raw/`), and with other mappers, used as their documentation says. All contenders of an
+item take turns in one run (A, B, C, A, B, C), with client and server on one machine. A figure is the median of
+{rounds} rounds. A ratio is one of medians, followed by the least and the greatest ratio in any round. The resource
+has about 1 KB, and all contenders validate it with pydantic (MongoEngine: with its own fields). Read the ratios;
+times depend on the machine.
 
-MongoDB is a replica set of one member whose oplog somebody reads, as secondaries do in every larger set
+MongoDB is a replica set of one member whose oplog is read, as secondaries do in every larger set
 (`benchmarks/oplog.py` says why that matters).
 
-The machine, and what ran on it:
+The machine and the software:
 
 {machine}
 
-Run it again: `python3 dev.py bench`. Every round's figures: [results.json](performance/results.json). Why some
-goals are missed: [Speed](explanation/speed.md).
+To repeat it: `python3 dev.py bench`. The figures of every round: [results.json](performance/results.json). Why some
+goals are missed: [What makes it fast, and where that ends](explanation/speed.md).
 """
 
 

@@ -145,7 +145,7 @@ def under_fire(bench: Bench) -> Iterator[Contender]:
     """Let both delete."""
     fire = Fire(bench)
     yield Contender("emco_store", "ours", fire.ours, "async", prepare=fire.fill)
-    lacks = f"{NO_OUTCOME}; that the delete ever gets through"
+    lacks = f"{NO_OUTCOME}; that the delete ever succeeds"
     yield Contender("raw safe", "raw safe", fire.raw, "async", prepare=fire.fill_raw, lacks=lacks)
 
 

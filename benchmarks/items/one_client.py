@@ -11,7 +11,7 @@ from benchmarks.model import RawService, Service
 from benchmarks.worlds import MongoWorld
 from emco_store import Key
 
-NO_OUTCOME = "an outcome record: who loses the reply to a commit does not learn how it ended"
+NO_OUTCOME = "an outcome record: if the reply to a commit is lost, nobody learns how it ended"
 CHILDREN = 1_000
 
 

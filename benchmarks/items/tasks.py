@@ -13,7 +13,7 @@ from benchmarks.worlds import MongoWorld
 from emco_store import AsyncTransaction
 
 TASKS = 32
-UNSAFE = "anything: parent and targets may be gone"
+UNSAFE = "anything: parent and targets may not exist"
 
 
 def at_random(bench: Bench) -> Iterator[Contender]:

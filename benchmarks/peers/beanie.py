@@ -83,7 +83,7 @@ class BeanieRegion(Document):
 
 TREE = (BeanieRegion, BeanieZone, BeanieRack, BeanieUnit)
 BELOW = ("zones", "racks", "units")
-UNCHECKED = "that parent and targets are there, now or later"
+UNCHECKED = "that parent and targets exist, now or later"
 
 
 class Peer:
@@ -93,13 +93,13 @@ class Peer:
     lacks = {
         "create": UNCHECKED,
         "get": "",
-        "get_followed": "that the target is still there",
-        "get_all_followed": "that the targets are still there",
+        "get_followed": "that the target still exists",
+        "get_all_followed": "that the targets still exist",
         "list_children": "the list as of one moment",
         "create_many": f"{UNCHECKED}; all or nothing",
         "update": "that references stay whole (use_revision on)",
         "increment": "nothing here: use_revision on, repeated by hand",
-        "cascade": "all or nothing; whoever refers from elsewhere dangles; creates meanwhile are left behind",
+        "cascade": "all or nothing; references from elsewhere dangle; resources created meanwhile are left behind",
     }
 
     def __init__(self, bench: Any) -> None:

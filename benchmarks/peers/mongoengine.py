@@ -141,7 +141,7 @@ class EngineUnit(EngineLarge):
 
 
 TREE = (EngineRegion, EngineZone, EngineRack, EngineUnit)
-UNCHECKED = "that parent and targets are there, now or later"
+UNCHECKED = "that parent and targets exist, now or later"
 
 
 class Peer:
@@ -150,11 +150,11 @@ class Peer:
     name = f"MongoEngine {mongoengine.get_version()}"
     lacks = {
         "create": UNCHECKED,
-        "get_followed": "that the target is still there",
+        "get_followed": "that the target still exists",
         "list_children": "the list as of one moment",
         "create_many": f"{UNCHECKED}; all or nothing",
         "update": "anything about others' changes: it has no revisions, the last writer wins",
-        "cascade": "all or nothing; creates meanwhile are left behind",
+        "cascade": "all or nothing; resources created meanwhile are left behind",
     }
 
     def __init__(self, bench: Any) -> None:

@@ -83,7 +83,7 @@ class ManticService(Model):
     standby: ManticNetwork = Reference()
 
 
-UNCHECKED = "that parent and targets are there later; it writes them along"
+UNCHECKED = "that parent and targets exist later; it writes them too"
 
 
 class Peer:
@@ -92,8 +92,8 @@ class Peer:
     name = f"ODMantic {version('odmantic')}"
     lacks = {
         "create": UNCHECKED,
-        "get_followed": "that the target is still there: one that is gone makes the read fail",
-        "list_children": "the list, where one target of anybody is gone: then all of it fails",
+        "get_followed": "that the target still exists: a missing one makes the read fail",
+        "list_children": "the list: if any target is missing, all of it fails",
         "create_many": f"{UNCHECKED}",
         "update": "anything about others' changes: it has no revisions, the last writer wins",
     }
