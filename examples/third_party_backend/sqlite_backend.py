@@ -113,6 +113,8 @@ class SqlitePort(PortBase):
             failures = (*_stale(commit, old), *_taken(commit, old), *self._held(sql, commit))
             if failures:
                 return Refusal(failures)
+            if not commit.size:
+                return Receipt(commit.txid)
             new = {put.key: replace(put, guard=old[put.key].guard if put.key in old else 0) for put in commit.puts}
             for key in commit.require:
                 record = new.get(key, old[key])
@@ -123,8 +125,7 @@ class SqlitePort(PortBase):
                 sql("DELETE FROM holds WHERE ns = ? AND id = ?", (self._ns, key.text))
             for key, record in new.items():
                 sql("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (self._ns, key.text, pickle.dumps(record)))
-            if commit.size:
-                sql("INSERT INTO outcomes VALUES (?, ?, ?)", (self._ns, commit.txid, Outcome.COMMITTED.value))
+            sql("INSERT INTO outcomes VALUES (?, ?, ?)", (self._ns, commit.txid, Outcome.COMMITTED.value))
             return Receipt(commit.txid)
 
     def settle(self, request: Settle) -> Outcome:

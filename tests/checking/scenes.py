@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from emco_store import (
@@ -13,6 +14,7 @@ from emco_store import (
     F,
     Flaw,
     FlawKind,
+    Key,
     Ref,
     Resource,
     Store,
@@ -94,3 +96,26 @@ def assert_usable(store: Store) -> None:
     for kind in MODELS:
         assert () == store.list(kind).errors
     assert [] == checked(store)
+
+
+def lists_in_pages(store: Store) -> list[list[str]]:
+    """List in pages of every size by key, by an index and against references, and return the names in each list."""
+    found: list[list[str]] = []
+    for limit in range(1, 7):
+        for ask in (
+            partial(store.list, Box),
+            partial(store.list, Box, order_by="-key"),
+            partial(store.list, Box, order_by="colour"),
+            partial(store.list, Box, parent=Key("Site", "a"), where=F.colour == "red"),
+            partial(store.children, Key("Site", "a")),
+        ):
+            names: list[str] = []
+            after: str | None = None
+            while True:
+                page = ask(limit=limit, after=after)
+                names += [item.name for item in page]
+                after = page.next
+                if after is None:
+                    break
+            found.append(sorted(names))
+    return found

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from emco_store import FlawKind, Key, MemoryBackend, connect
-from tests.checking.scenes import MODELS, Box, Site, assert_usable, checked, fill, repair_all, told
+from tests.checking.scenes import MODELS, Box, Site, assert_usable, checked, fill, lists_in_pages, repair_all, told
 from tests.contracts.mutants import (
     FindsFirstReferenceOnly,
     KeepsOldReferrers,
@@ -144,3 +144,15 @@ def test_hold_of_a_delete_that_is_under_way_is_no_flaw(store, space):
 
     assert [] == checked(store)
     assert isinstance(store.get(Site, "a"), Site)
+
+
+def test_entries_without_records_end_no_list(store, space):
+    """Every page of every list is full while there is more, whatever strays in an index (ID-16)."""
+    for number in range(5):
+        stray = f"Box/a/x{number}-"
+        space.keys["Box"].add(stray)
+        space.index["Box", "colour"].add(("3red", stray))
+        space.referrers["Site/a"].add(stray)
+
+    for names in lists_in_pages(store):
+        assert ["x0", "x1", "x2", "x3", "x4"] == names

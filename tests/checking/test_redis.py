@@ -9,7 +9,18 @@ from redis import Redis
 
 from emco_store import Conflict, FlawKind, Repair, connect
 from emco_store.backends.redis.commands import OUTCOME_TTL_S
-from tests.checking.scenes import MODELS, Box, Route, Site, assert_usable, checked, fill, repair_all, told
+from tests.checking.scenes import (
+    MODELS,
+    Box,
+    Route,
+    Site,
+    assert_usable,
+    checked,
+    fill,
+    lists_in_pages,
+    repair_all,
+    told,
+)
 
 pytestmark = pytest.mark.redis
 FAR_FUTURE_MS = 4_102_444_800_000
@@ -199,6 +210,17 @@ def test_record_that_cannot_be_read_does_not_end_the_check(store, raw, at):
 
     assert {(FlawKind.UNREADABLE, "Box/a/x0"), (FlawKind.STRAY_ENTRY, "")} == told(found)
     assert {Repair.DISCARD, Repair.MEND} == {flaw.repair for flaw in found}
+
+
+def test_entries_without_records_end_no_list(store, raw, at):
+    """Every page of every list is full while there is more, whatever strays in an index (ID-16)."""
+    strays = [f"Box/a/x{number}-" for number in range(5)]
+    raw.zadd(at("keys"), dict.fromkeys(strays, 0))
+    raw.zadd(at("index"), dict.fromkeys([f"Box\0colour=3red\0{stray}" for stray in strays], 0))
+    raw.zadd(at("referrers"), dict.fromkeys([f"Site/a\0{stray}" for stray in strays], 0))
+
+    for names in lists_in_pages(store):
+        assert ["x0", "x1", "x2", "x3", "x4"] == names
 
 
 def test_value_that_was_replaced_since_is_not_discarded(store, raw, at):

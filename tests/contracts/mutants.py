@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import accumulate
 
 from emco_store.backends.adapters import ImmediatePort
 from emco_store.backends.memory import MemoryBackend, MemoryPort, _apply, _Space
@@ -127,6 +128,33 @@ class IgnoresSeals(MemoryPort):
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         return super().commit(replace(commit, sealed={}))
+
+
+class IgnoresSealsOfWhatMustBeAbsent(MemoryPort):
+    """Takes a record that must be absent and must be unchanged for one that must be absent."""
+
+    def commit(self, commit: Commit) -> Receipt | Refusal:
+        sealed = {key: seal for key, seal in commit.sealed.items() if commit.expect.get(key, seal) is not None}
+        return super().commit(replace(commit, sealed=sealed))
+
+
+class CountsOnWhatItCreates(MemoryPort):
+    """Takes a record that the commit itself creates for one that exists."""
+
+    def commit(self, commit: Commit) -> Receipt | Refusal:
+        made = {record.key for record in commit.puts if commit.expect.get(record.key, record) is None}
+        return super().commit(replace(commit, require=commit.require - made))
+
+
+class MovesGuardsByLooking(MemoryPort):
+    """Moves the guards of a commit that only checks."""
+
+    def commit(self, commit: Commit) -> Receipt | Refusal:
+        reply = super().commit(commit)
+        if isinstance(reply, Receipt) and not commit.size:
+            with self._backend.request(self._namespace, "commit", commit) as space:
+                _apply(space, commit)
+        return reply
 
 
 class NamesTheFirstFailureOnly(MemoryPort):
@@ -289,6 +317,29 @@ class IgnoresBounds(MemoryPort):
 
     def scan(self, scan: Scan) -> tuple[Record, ...]:
         return super().scan(replace(scan, low=None, high=None))[:1] if scan.low is not None else super().scan(scan)
+
+
+class StopsAtAHundred(MemoryPort):
+    """Gives a hundred records of a scan at most, as a server that fills no larger page."""
+
+    def scan(self, scan: Scan) -> tuple[Record, ...]:
+        return super().scan(replace(scan, limit=min(scan.limit, 100)))
+
+
+class StopsAtSomeBytes(MemoryPort):
+    """Ends a page of a scan where it becomes large."""
+
+    def scan(self, scan: Scan) -> tuple[Record, ...]:
+        found = super().scan(scan)
+        sizes = accumulate(len(record.document) for record in found)
+        return tuple(record for record, size in zip(found, sizes, strict=True) if size <= 16 << 20)
+
+
+class StopsAtAThousandReferrers(MemoryPort):
+    """Gives a thousand referrers of a query at most."""
+
+    def referrers(self, query: ReferrerQuery) -> ReferrerPage:
+        return super().referrers(replace(query, limit=min(query.limit, 1000)))
 
 
 class GivesFirstReferrersOnly(MemoryPort):
@@ -470,6 +521,9 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             (IgnoresRequire, "REF-2"),
             (LeavesGuards, "OCC-10"),
             (IgnoresSeals, "OCC-4"),
+            (IgnoresSealsOfWhatMustBeAbsent, "ATM-3"),
+            (CountsOnWhatItCreates, "ATM-3"),
+            (MovesGuardsByLooking, "ATM-3"),
             (NamesTheFirstFailureOnly, "ATM-3"),
             (HoldsNothing, "OCC-11"),
             (HoldsForEver, "OCC-11"),
@@ -495,6 +549,9 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             (SkipsARecord, "ID-7"),
             (ScansForwardOnly, "ID-8"),
             (IgnoresBounds, "ID-8"),
+            (StopsAtAHundred, "ID-16"),
+            (StopsAtSomeBytes, "ID-16"),
+            (StopsAtAThousandReferrers, "ID-16"),
             (GivesFirstReferrersOnly, "DEL-3"),
             (AsksForOneTargetOnly, "DEL-8"),
             (LosesRules, "ALL-2"),

@@ -277,7 +277,8 @@ class MemoryPort(PortBase):
             for text in _scan_by_key(space, scan) if scan.field is None else _scan_by_field(space, scan):
                 if len(found) == scan.limit:
                     break
-                found.append(space.records[text])
+                if text in space.records:  # an entry without a record takes up no place of the page
+                    found.append(space.records[text])
             return tuple(found)
 
     def referrers(self, query: ReferrerQuery) -> ReferrerPage:
@@ -285,7 +286,7 @@ class MemoryPort(PortBase):
         with self._backend.request(self._namespace, "referrers", query) as space:
             loaded = {key: space.records[key.text] for key in query.load if key.text in space.records}
             texts = {text for target in query.targets for text in space.referrers.get(target.text, ())}
-            behind = sorted(text for text in texts if text > query.after)[: query.limit]
+            behind = sorted(text for text in texts if text > query.after and text in space.records)[: query.limit]
             return ReferrerPage(loaded, tuple(space.records[text] for text in behind))
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
@@ -298,8 +299,8 @@ class MemoryPort(PortBase):
             failures = [Fenced(commit.txid)] if outcome is Outcome.ABORTED else list(_failures(space, commit, now))
             if failures:
                 return Refusal(tuple(failures))
-            _apply(space, commit)
             if commit.size:
+                _apply(space, commit)
                 space.settled(commit.txid, now, Outcome.COMMITTED)
             return Receipt(commit.txid)
 

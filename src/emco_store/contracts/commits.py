@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Final
 
 import pytest
 
@@ -13,7 +16,19 @@ from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
 from emco_store.core.records import Record, Seal, Stamp
 from emco_store.errors import Conflict
-from emco_store.ports import Commit, Fenced, Missing, Moved, Outcome, Receipt, Refusal, Stale, Taken
+from emco_store.ports import Commit, Failure, Fenced, Get, Missing, Moved, Outcome, Receipt, Refusal, Stale, Taken
+
+_UID, _OTHER = "uid", "another"
+_STAMPS: Final[tuple[tuple[Stamp | None, ...], ...]] = (
+    (),
+    (None,),
+    (Stamp(_UID, 1),),
+    (Stamp(_UID, 7),),
+    (Stamp(_OTHER, 1),),
+)
+_SEALS: Final[tuple[tuple[Seal, ...], ...]] = ((), (Seal(_UID, 1),), (Seal(_UID, 7),), (Seal(_OTHER, 1),))
+_WRITES: Final = (("put", False), ("put", True), ("delete", False), ("check", False), ("check", True))
+"""What a commit does to a record, and whether it requires the record; a delete goes with no require."""
 
 
 class CommitRules:
@@ -74,6 +89,23 @@ class CommitRules:
         assert records == lab.records()
 
     @rule("ATM-3")
+    def test_one_record_in_several_parts_is_judged_by_each(self, lab: Lab) -> None:
+        """Each precondition on a record is checked, whatever else the commit says of it, and holds or not (ATM-3)."""
+        cases = tuple(_cases())
+        there = tuple(_plain(case.key, 1) for case in cases if case.is_there)
+        moving = Commit("move", require=frozenset(record.key for record in there), puts=(_plain(Key("Site", "m"), 1),))
+        assert Receipt("fill") == lab.port.ask(Commit("fill", puts=there))
+        assert Receipt("move") == lab.port.ask(moving)
+
+        replies = [lab.port.ask(case.commit) for case in cases]
+        found = lab.port.ask(Get(tuple(case.key for case in cases)))
+
+        for case, reply in zip(cases, replies, strict=True):
+            record = found.get(case.key)
+            assert case.failures == (set(reply.failures) if isinstance(reply, Refusal) else set()), case
+            assert case.after == (None if record is None else (record.version, record.guard)), case
+
+    @rule("ATM-3")
     def test_refused_commit_can_be_repaired_and_sent_anew(self, lab: Lab) -> None:
         """A refusal is no outcome: it leaves no trace, neither of data nor of the txid (ATM-3)."""
         lab.store.create(Site(name="a"))
@@ -99,6 +131,64 @@ class CommitRules:
         assert Outcome.ABORTED == lab.store.resolve("late-1")
         assert Refusal((Fenced("late-1"),)) == lab.port.ask(fenced)
         assert Outcome.ABORTED == lab.store.resolve("late-1")
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A commit that names one record in some of its parts.
+
+    Attributes:
+        commit: The commit.
+        is_there: Whether the record exists; then its version and its guard are 1.
+    """
+
+    commit: Commit
+    is_there: bool
+
+    @property
+    def key(self) -> Key:
+        """The key of the record."""
+        return Key("Site", self.commit.txid)
+
+    @property
+    def failures(self) -> set[Failure]:
+        """The preconditions that must fail, each judged by itself."""
+        found: set[Failure] = set()
+        stamp = Stamp(_UID, 1) if self.is_there else None
+        found |= {Stale(key, wanted, stamp) for key, wanted in self.commit.expect.items() if wanted != stamp}
+        found |= {Missing(key) for key in self.commit.require if not self.is_there}
+        sealed = self.commit.sealed.items()
+        return found | {Moved(key) for key, wanted in sealed if not (self.is_there and wanted == Seal(_UID, 1))}
+
+    @property
+    def after(self) -> tuple[int, int] | None:
+        """The version and the guard that the record must have afterwards; None where it must not exist."""
+        before = (1, 1) if self.is_there else None
+        if self.failures or not self.commit.size:
+            return before
+        return (2, int(self.is_there) + len(self.commit.require)) if self.commit.puts else None
+
+
+def _cases() -> Iterator[_Case]:
+    """Yield every combination, each about a record of its own."""
+    every = product((True, False), _STAMPS, _SEALS, _WRITES)
+    for number, (is_there, stamps, seals, (write, is_required)) in enumerate(every):
+        key = Key("Site", name := f"case{number}")
+        yield _Case(
+            Commit(
+                name,
+                expect=dict(zip((key,), stamps, strict=False)),
+                require=frozenset({key} if is_required else ()),
+                sealed=dict(zip((key,), seals, strict=False)),
+                puts=(_plain(key, 2),) if write == "put" else (),
+                deletes=(key,) if write == "delete" else (),
+            ),
+            is_there,
+        )
+
+
+def _plain(key: Key, version: int) -> Record:
+    return Record(key, _UID, version, b"{}", (), (), (), 1, 1)
 
 
 def _like(record: Record, name: str) -> Record:

@@ -18,6 +18,7 @@ from emco_store.contracts.identity import IdentityRules
 from emco_store.contracts.interleavings import InterleavingRules
 from emco_store.contracts.lists import ListRules
 from emco_store.contracts.machine import MachineRules
+from emco_store.contracts.pages import PageRules
 from emco_store.contracts.phantoms import PhantomRules
 from emco_store.contracts.plans import PlanRules
 from emco_store.contracts.references import ReferenceRules
@@ -36,6 +37,7 @@ class Conformance(
     UniqueRules,
     ValueRules,
     ListRules,
+    PageRules,
     ReferenceRules,
     DeleteRules,
     RemovalRules,

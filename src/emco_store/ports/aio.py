@@ -1,4 +1,4 @@
-"""What a store asks of a port for asyncio, and what a backend answers; the blocking form is made from it."""
+"""The door into a backend, and what a backend must do about each request; ``sync.py`` is the blocking form of it."""
 
 from __future__ import annotations
 
@@ -18,35 +18,59 @@ T = TypeVar("T")
 class AsyncPort(Protocol):
     """The door into a backend, for one namespace.
 
-    ``ask`` may raise :class:`Unreachable`, and for a commit also :class:`OutcomeLost`. No exception of a driver leaves
-    a port. A blocking port may be used from several threads at once.
+    A wrapper implements these four; a backend subclasses :class:`AsyncPortBase`, which says what each request demands.
     """
 
     @property
     def guarantees(self) -> Guarantees:
-        """What holds with the server that was found."""
+        """What holds with the server that was found.
+
+        Raises:
+            InvalidCall: The port is not open, and the server says what holds; see :func:`emco_store.ports.not_open`.
+        """
         ...
 
     async def open(self) -> None:
         """Reach the server, see that it can keep its promises, and prepare what requests need; once.
 
         Raises:
-            Misconfigured: A setting would break a promise.
-            NotSupported: It is too old, or of a kind that is not proven.
+            Misconfigured: A setting of the server or of the client would break a promise.
+            NotSupported: The server is too old, or of a kind that is not proven.
+            Unreachable: The server does not answer.
+
+        Rules: DUR-1.
         """
         ...
 
     def ask(self, request: Request[T]) -> Awaitable[T]:
-        """Answer one request."""
+        """Answer one request.
+
+        Raises:
+            Unreachable: The request had no effect, because the backend could not be reached.
+            OutcomeLost: A commit was sent, and its answer is lost.
+            StoreError: The backend refuses the request, with a reason that the caller can act on.
+        """
         ...
 
     async def close(self) -> None:
-        """Release what was opened."""
+        """Release what was opened; a port that is not open, or is closed already, stays as it is."""
         ...
 
 
 class AsyncPortBase(ABC):
-    """A port that answers each request by the method of its name: subclass it to write a backend."""
+    """A port that answers each request by the method of its name: subclass it to write a backend.
+
+    What holds for every method:
+
+    - One port serves one namespace, and any number of callers at once.
+    - Each request is answered as of one moment, and sees every commit that was acknowledged before it was asked.
+    - A request changes nothing but what its method says, and no driver's exception leaves a port.
+    - The driver repeats no commit by itself. A port may repeat any request as it is, because each has its effect once.
+    - A caller that is cancelled or interrupted leaves its request whole or without effect, and the port usable.
+
+    Keys, indexed texts and unique texts compare and sort by code points, never by a locale. Documents, edges and times
+    come back exactly as they were put (ID-13).
+    """
 
     @property
     @abstractmethod
@@ -64,61 +88,158 @@ class AsyncPortBase(ABC):
 
     @abstractmethod
     async def get(self, request: Get) -> Mapping[Key, Record]:
-        """Return the records that exist, all as of one moment."""
+        """Return those of the records that exist.
+
+        A record that exists is never left out. If it cannot be read, because another program has spoiled it, return
+        what can be told of it, with an empty document: the core then reports it as unreadable in its place, and a put
+        or a delete replaces it. If nothing can be told of it, raise a ``StoreError`` that names it.
+
+        Raises:
+            Unreachable: No answer came.
+
+        Rules: ID-2, ID-11, BAD-8.
+        """
 
     @abstractmethod
     async def scan(self, scan: Scan) -> tuple[Record, ...]:
-        """Return the records that the scan names, in its order, all as of one moment."""
+        """Return the next records of an order: ``scan.limit`` of them, or all that are left.
+
+        The caller takes a page that is shorter than ``scan.limit`` for the last one. A port that stops earlier, at a
+        hundred records or at some number of bytes, would hide the rest, so it goes on until the page is full. If it
+        leaves something out, for example an index entry without a record, it reads one more instead.
+
+        The order is by key text; with ``scan.field`` it is by indexed text and then by key text, and records without
+        this field do not appear. ``scan.after`` itself is not part of the page, and need not exist any more. Bounds are
+        inclusive. Unreadable records: see :meth:`get`.
+
+        Raises:
+            Unreachable: No answer came.
+
+        Rules: ID-7 to ID-9, ID-16, BAD-8.
+        """
 
     @abstractmethod
     async def referrers(self, query: ReferrerQuery) -> ReferrerPage:
-        """Return the records with an edge to any of the targets, all as of one moment."""
+        """Return the next records with an edge to any of the targets, and the records to load, as of the same moment.
+
+        The page holds ``query.limit`` referrers, or all that are left, in the order of their key text, each once; see
+        :meth:`scan` for what a shorter page means. A target need not exist. A referrer that cannot be read is returned
+        with an edge to the target, under the rule RESTRICT, so that nobody deletes what it may refer to; or else
+        the request fails with a ``StoreError`` that names it.
+
+        Raises:
+            Unreachable: No answer came.
+
+        Rules: DEL-3, DEL-8, OCC-4, ID-16, REF-13, BAD-8.
+        """
 
     @abstractmethod
     async def commit(self, commit: Commit) -> Receipt | Refusal:
-        """Check every precondition and write everything, or write nothing and name every one that failed.
+        """Check every precondition and write everything, or write nothing and name every precondition that failed.
 
-        The whole call is atomic for every other call, and has its effect once for a txid: repeated, it returns the
-        receipt again.
+        The whole call is one step for every other call. It checks, by the state before the commit:
 
-        Rules: ATM-1 to ATM-4, OCC-1.
+        1. ``txid``: if the commit has happened, return the receipt again; if it was settled as aborted, refuse it as
+           :class:`Fenced`. Nothing else is looked at then.
+        2. ``expect``: each record has this uid and version, or is absent where None stands; else :class:`Stale`.
+        3. ``require``: each record exists; else :class:`Missing`. A record that the commit itself creates does not
+           count.
+        4. ``sealed``: each record exists with this uid and guard; else :class:`Moved`.
+        5. The unique values of ``puts``: each belongs to no other record of the kind that remains, and to no other of
+           the puts; else :class:`Taken`. A record that is deleted or replaced gives its values up in the same commit.
+        6. If the commit writes: no record that any part of it names is held by another than ``holder``; else
+           :class:`Held`.
+
+        If anything failed, it returns all of it, in any order, in one :class:`Refusal`, and leaves no trace, not even
+        of the txid. Otherwise it removes ``deletes``, writes ``puts`` over whatever has their key, with the guard of
+        the record that was there or else 0, adds 1 to the guard of each record in ``require``, ends the holds of what
+        it removed or wrote, and notes the txid as committed for at least ``guarantees.outcome_retention``. A commit
+        that has neither puts nor deletes is checked and changes nothing: no guard moves, and no txid is noted.
+
+        One key may stand in several parts: each check is made by itself, even where no state can pass all of them. No
+        key stands in ``deletes`` and also in ``puts`` or ``require``, and none twice in ``puts``; a port need not look
+        for that. A delete of what does not exist, without a precondition on it, has no effect.
+
+        A spoiled record has the uid and version, and the guard, with which :meth:`get` returned it. A port that cannot
+        tell them refuses a commit on it with a ``StoreError``.
+
+        Raises:
+            Unreachable: The commit was certainly not carried out, and will not be.
+            OutcomeLost: It was sent and no answer came, or its connection broke, or it is not certain: it may happen
+                still. The caller then sends it again under its txid, or settles it.
+            StoreError: The server refuses it whole, for example because it is full; nothing was written.
+
+        Rules: ATM-1 to ATM-6, OCC-1, ID-6.
         """
 
     @abstractmethod
     async def settle(self, request: Settle) -> Outcome:
-        """Return how the commit ended; one that has not happened by now never will.
+        """Return how a commit ended, and make sure that it can no longer end otherwise.
+
+        A txid without an outcome gets the outcome "aborted", in one step: a commit of this name that arrives later is
+        refused as :class:`Fenced`. An answer without this fence is a guess. A port whose reply was lost asks again.
+
+        Raises:
+            Unreachable: No answer came; the commit may be settled, and a later call tells how.
 
         Rules: ATM-5.
         """
 
     @abstractmethod
     async def hold(self, hold: Hold) -> None:
-        """Refuse commits of other holders on records for a moment.
+        """Take an advisory lock with an expiry: refuse commits of others that write and name one of these records.
+
+        It hinders no read and no commit that only checks. A record that does not exist, or that another holds, is
+        passed over without an error; a hold that is over hinders nobody and can be taken by anybody. Its holder may
+        take it again, which sets its end anew. It ends by the clock of the server, when the record is written or
+        deleted, or by :meth:`release`, whichever comes first. No promise rests on it: one that is lost costs others an
+        attempt.
+
+        Raises:
+            Unreachable: No answer came; the hold may have begun, and ends by itself.
 
         Rules: OCC-11.
         """
 
     @abstractmethod
     async def release(self, release: Release) -> None:
-        """End what :meth:`hold` began; what this holder does not hold stays as it is."""
+        """End what :meth:`hold` began; what this holder does not hold stays as it is.
+
+        Raises:
+            Unreachable: No answer came; the holds end by themselves.
+
+        Rules: OCC-11.
+        """
 
     @abstractmethod
     async def audit(self, audit: Audit) -> Audited:
-        """Examine the next few of all things that are stored, and name what does not fit; write nothing.
+        """Examine the next part of everything that is stored; write nothing.
 
-        A server must not stand still for long meanwhile.
+        Return the records that can be read, which of their targets do not exist, and what is wrong with whatever the
+        backend keeps beside its records: compare both ways, from record to entry and from entry to record. A record
+        that cannot be read, or a value that is no record, is a flaw of the kind ``UNREADABLE`` and never an exception.
+
+        A step may examine less than ``audit.limit``, even nothing: only ``next=None`` is the end. It must not stop the
+        server for long. Commits meanwhile make nothing look wrong: each flaw is one as of a moment.
 
         Raises:
-            InvalidCall: ``after`` is not what a step has returned.
+            InvalidCall: ``after`` is not what a step of such a backend returned as ``next``.
+            Unreachable: No answer came.
 
-        Rules: CHK-1, CHK-5.
+        Rules: CHK-1 to CHK-6.
         """
 
     @abstractmethod
     async def mend(self, mend: Mend) -> None:
-        """Make entries that ``audit`` has named fit the records as they are by now; no record that fits changes.
+        """Make the entries that an audit has named fit the records as they are by now.
 
-        Each by itself, and nothing where nothing is wrong any more, so it is harmless at any time.
+        Each flaw is mended by itself, and only if it is one still; a record that can be read never changes. So it is
+        harmless at any time, and may be repeated. A flaw of the kind ``UNREADABLE`` is removed if nothing can read it.
+
+        Raises:
+            Unreachable: No answer came; some of it may be mended.
+
+        Rules: CHK-6, CHK-8.
         """
 
     @abstractmethod
@@ -127,7 +248,7 @@ class AsyncPortBase(ABC):
 
 
 class AsyncPortWrapper:
-    """A port around another: hands everything on; a subclass overrides :meth:`ask`.
+    """A port around another: it passes everything on, and a subclass overrides :meth:`ask`.
 
     Args:
         inner: The other port.

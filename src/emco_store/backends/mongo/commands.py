@@ -110,6 +110,14 @@ class _Said(NamedTuple):
         """Tell whether there must be no such record."""
         return text in self.expect and self.expect[text] is None
 
+    def is_contradictory(self, text: str) -> bool:
+        """Tell whether no state of the record can be all that is said of it."""
+        seal = self.sealed.get(text)
+        if self.is_free(text):
+            return seal is not None or text in self.require
+        stamp = self.expect.get(text)
+        return stamp is not None and seal is not None and stamp.uid != seal.uid
+
 
 def parts_of(commit: Commit) -> Parts:
     """Write a commit, but for its outcome."""
@@ -124,7 +132,7 @@ def parts_of(commit: Commit) -> Parts:
     about = {*said.expect, *said.sealed, *said.puts, *said.deletes}
     # Whoever holds records looks for that, too.
     guards = set[str]() if said.holder else said.require - about
-    new = {text for text in said.puts if said.is_free(text)} - said.deletes - said.sealed.keys()
+    new = {text for text in said.puts if said.is_free(text)} - said.deletes - said.sealed.keys() - said.require
     others = (about | said.require) - guards - said.deletes - new
     return Parts(
         guards=sorted(guards),
@@ -179,6 +187,11 @@ def documents_in(statements: Iterable[Document]) -> int:
     return sum([1 if type(found) is str else len(found["$in"]) for found in ids])
 
 
+def may_insert(statement: Document) -> bool:
+    """Tell whether a statement makes a document where it finds none, so that it counts either way."""
+    return "upsert" in statement and not statement["u"].keys() & _NEVER_MADE.keys()
+
+
 def is_referred_to(statement: Document) -> bool:
     """Tell whether a statement is for records that others have referred to: their guard has moved."""
     return isinstance(statement["q"].get("g"), int)
@@ -215,7 +228,7 @@ def _uid_and_state(text: str, said: _Said) -> tuple[str, tuple[int | None, int |
     """Give the uid that a record must have, empty where none is known, and the version and the guard."""
     stamp, seal = said.expect.get(text), said.sealed.get(text)
     whose = seal or stamp
-    if whose is None or said.is_free(text):
+    if whose is None or said.is_free(text) or said.is_contradictory(text):
         return "", (None, None)
     return whose.uid, (stamp and stamp.version, seal and seal.guard)
 
@@ -235,7 +248,7 @@ def _releases(commit: Commit) -> Iterator[Document]:
 def _document(text: str, said: _Said) -> Document:
     """Write a new record as its document."""
     fields, _ = encode(said.puts[text])
-    return {"_id": text, **fields, "g" if text in said.require else "z": 1}
+    return {"_id": text, **fields, "z": 1}
 
 
 def _statement(text: str, said: _Said, *, is_delete: bool) -> Document:
@@ -243,11 +256,9 @@ def _statement(text: str, said: _Said, *, is_delete: bool) -> Document:
     must_be_free, put = said.is_free(text), said.puts.get(text)
     stamp, seal, is_required = said.expect.get(text), said.sealed.get(text), text in said.require
     known = stamp or seal
-    if must_be_free and put is None and is_required:
-        # Seen to be free, and yet referred to: both cannot hold, so nothing may match.
-        return _strict({"_id": text, "x": {"$in": []}}, {"$inc": {"z": 1}})
+    is_contradictory = said.is_contradictory(text)
     # A put that rests on nothing is written over whatever is there.
-    may_insert = must_be_free or not (known or is_required)
+    may_insert = not is_contradictory and (must_be_free or not (known or is_required))
     query: Document = {"_id": text}
     if must_be_free:
         query["x"] = {"$exists": True}
@@ -259,6 +270,8 @@ def _statement(text: str, said: _Said, *, is_delete: bool) -> Document:
         query |= _state(stamp.uid, v=stamp.version)
     if seal is not None:
         query |= _state(seal.uid, g=seal.guard)
+    if is_contradictory:
+        query["o"] = ""  # finds nothing, since no outcome is empty
     if put is not None:
         fields, gone = encode(put)
         change: Document = {"$set": fields, "$unset": gone | {"k": 1} if said.holder else gone}

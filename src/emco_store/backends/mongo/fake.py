@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import mongomock
+from pymongo.errors import DuplicateKeyError
 
 from emco_store.backends.adapters import ImmediatePort
 from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
@@ -189,8 +190,11 @@ class MongomockPort(PortBase):
             self._records.update_many(query, change)
         elif next(iter(change)).startswith("$"):
             self._records.update_one(query, change, upsert=upsert)
-        else:
-            self._records.replace_one(query, change, upsert=upsert)
+        else:  # a new record; the stand-in looks at every document to find one by its _id, and at none to insert one
+            try:
+                self._records.insert_one({**query, **change})
+            except DuplicateKeyError:  # there is a tombstone
+                self._records.replace_one(query, change)
 
     def _answer(self, commit: Commit) -> Receipt | Refusal | None:
         """Say what the commit has come to already, or what stands in its way."""

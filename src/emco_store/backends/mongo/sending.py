@@ -21,6 +21,7 @@ from emco_store.backends.mongo.commands import (
     created,
     documents_in,
     is_referred_to,
+    may_insert,
     moves,
     outcome,
     parts_of,
@@ -116,7 +117,9 @@ def sending(commits: Sequence[Commit], *, optimistic: bool) -> Sending:
     for part in parts:
         if own := {text: 1 for text in part.guards if text not in shared}:
             updates += moves(own)
-        updates += (*(() if has_deletes else part.deletes), *part.changes)
+        # A delete of what need not exist finds less than it names, unless it is written as an update.
+        updates += (one for one in part.deletes if not has_deletes or may_insert(one))
+        updates += part.changes
         is_later = is_free and (is_alone or not (part.deletes or part.changes))
         if optimistic and is_later:
             creates += part.creates
@@ -164,7 +167,7 @@ def _deletes(statements: Iterable[Document]) -> list[list[Document]]:
 
     A guard that moves may have moved since it was read, and then nothing else is deleted in vain.
     """
-    deletes: list[Document] = [{"q": statement["q"], "limit": 0} for statement in statements]
+    deletes: list[Document] = [{"q": one["q"], "limit": 0} for one in statements if not may_insert(one)]
     first = [one for one in deletes if is_referred_to(one)]
     rest = [one for one in deletes if not is_referred_to(one)]
     return [part for part in (first, rest) if part]

@@ -23,7 +23,7 @@ local load = {}
 for n = 1, tonumber(ARGV[1]) do load[n] = ARGV[1 + n] end
 local at = 2 + #load
 local how = ARGV[at]
-local keys = {}
+local keys, values = {}, {}
 
 if how == 'names' or how == 'index' then
   local low, high, descending, limit, prefix = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4]), ARGV[at + 5]
@@ -36,28 +36,50 @@ if how == 'names' or how == 'index' then
     else
       batch = redis.call('ZRANGEBYLEX', set, low, high, 'LIMIT', offset, step)
     end
+    local wanted = {}
     for _, member in ipairs(batch) do
       local key = how == 'names' and member or string.match(member, '([^%z]+)$')
-      if #keys < limit and (prefix == '' or string.sub(key, 1, #prefix) == prefix) then keys[#keys + 1] = key end
+      if key and (prefix == '' or string.sub(key, 1, #prefix) == prefix) then wanted[#wanted + 1] = key end
+    end
+    local found = fields(records, wanted)
+    local is_whole = #keys == 0
+    for n = 1, #wanted do is_whole = is_whole and found[n] end
+    if is_whole then
+      keys, values = wanted, found
+    else -- an entry without a record takes up no place, because a page that is shorter than the limit would be the last
+      for n = 1, #wanted do
+        if found[n] and #keys < limit then
+          keys[#keys + 1] = wanted[n]
+          values[#values + 1] = found[n]
+        end
+      end
     end
     if #batch < step then break end
     offset = offset + step
   end
 elseif how == 'referrers' then
   local limit, after = tonumber(ARGV[at + 1]), ARGV[at + 2]
-  local seen = {}
+  local found = {} -- the values by key
   for n = at + 3, #ARGV do
-    local low = '(' .. ARGV[n] .. '\0' .. after
-    for _, member in ipairs(redis.call('ZRANGEBYLEX', referrers, low, '(' .. ARGV[n] .. '\1', 'LIMIT', 0, limit)) do
-      local key = string.match(member, '([^%z]+)$')
-      if not seen[key] then
-        seen[key] = true
-        keys[#keys + 1] = key
+    local low, high = '(' .. ARGV[n] .. '\0' .. after, '(' .. ARGV[n] .. '\1'
+    local offset, count = 0, 0
+    while count < limit do
+      local batch = redis.call('ZRANGEBYLEX', referrers, low, high, 'LIMIT', offset, limit)
+      for m, member in ipairs(batch) do batch[m] = string.match(member, '([^%z]+)$') end
+      for m, value in ipairs(fields(records, batch)) do
+        if value then
+          count = count + 1
+          if not found[batch[m]] then keys[#keys + 1] = batch[m] end
+          found[batch[m]] = value
+        end
       end
+      if #batch < limit then break end
+      offset = offset + limit
     end
   end
   table.sort(keys)
   for n = #keys, limit + 1, -1 do keys[n] = nil end
+  for n = 1, #keys do values[n] = found[keys[n]] end
 end
 
-return {fields(records, load), fields(guards, load), keys, fields(records, keys), fields(guards, keys)}
+return {fields(records, load), fields(guards, load), keys, values, fields(guards, keys)}
