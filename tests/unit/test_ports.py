@@ -1,0 +1,48 @@
+"""Ports: each request has its method, and a backend that lacks one cannot be made."""
+
+from __future__ import annotations
+
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from emco_store.backends.memory import MemoryPort
+from emco_store.ports import AsyncPortBase, PortBase, Request, requests
+
+KINDS: tuple[type[Request[Any]], ...] = tuple(
+    kind for kind in vars(requests).values()
+    if isinstance(kind, type) and issubclass(kind, Request) and kind is not Request
+)  # fmt: skip
+
+
+def reply_of(kind: type[Request[Any]]) -> Any:
+    """Return the type of the reply that a request is declared with."""
+    (base,) = kind.__orig_bases__
+    (reply,) = get_args(base)
+    return type(None) if reply is None else reply
+
+
+@pytest.mark.parametrize("base", [PortBase, AsyncPortBase])
+@pytest.mark.parametrize("kind", KINDS)
+def test_request_is_answered_by_the_method_of_its_verb(kind, base):
+    """The method is abstract, takes this request and returns its reply, which no type checker can see through ask."""
+    hints = get_type_hints(getattr(base, kind.verb))
+
+    assert kind.verb in base.__abstractmethods__
+    assert [kind, reply_of(kind)] == list(hints.values())
+
+
+@pytest.mark.parametrize("base", [PortBase, AsyncPortBase])
+def test_every_abstract_method_answers_a_request(base):
+    """Nothing is asked of a backend that no request asks for."""
+    assert base.__abstractmethods__ - {kind.verb for kind in KINDS} == {"guarantees", "open", "close"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_backend_that_lacks_a_method_cannot_be_made(kind):
+    """Python refuses it when it is made, and not when the request comes."""
+    names = {kind.verb: PortBase.__dict__[kind.verb]}
+    lacking = type("Lacking", (MemoryPort,), names)
+
+    with pytest.raises(TypeError, match=kind.verb):
+        lacking(None, "n")
