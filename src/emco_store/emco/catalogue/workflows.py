@@ -39,20 +39,18 @@ class _RetryPolicy(Shape):
     NonRetryableErrorTypes: list[str] | None
 
 
-class _ActivityOptions(Shape):
+class _HookOptions(Shape):
     model_config = ConfigDict(extra="forbid")
 
+    HeartbeatTimeout: int
     ActivityID: str | None = None
     TaskQueue: str | None = None
-    HeartbeatTimeout: int
     RetryPolicy: _RetryPolicy | None = None
     ScheduleToCloseTimeout: int | None = None
     ScheduleToStartTimeout: int | None = None
     StartToCloseTimeout: int | None = None
     WaitForCancellation: bool | None = None
 
-
-class _HookOptions(_ActivityOptions):
     @model_validator(mode="after")
     def _check_timeout(self) -> Self:
         if self.ScheduleToCloseTimeout is None and self.StartToCloseTimeout is None:
@@ -61,7 +59,10 @@ class _HookOptions(_ActivityOptions):
         return self
 
 
-class _WorkflowOptions(_ActivityOptions):
+class _WorkflowOptions(Shape):
+    model_config = ConfigDict(extra="forbid")
+
+    HeartbeatTimeout: int
     ActivityID: str
     TaskQueue: str
     RetryPolicy: _RetryPolicy
