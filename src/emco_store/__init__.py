@@ -20,6 +20,7 @@ from emco_store.core.query import F, Page
 from emco_store.core.refs import Ref, on_delete, reference
 from emco_store.core.resource import Resource
 from emco_store.core.rules import CASCADE, PROTECT, REMOVE, RESTRICT, SET_DEFAULT, SET_NULL, Rule
+from emco_store.core.selection import some_of
 from emco_store.errors import (
     AlreadyExists,
     Conflict,
@@ -95,5 +96,6 @@ __all__ = [
     "indexed",
     "on_delete",
     "reference",
+    "some_of",
     "unique",
 ]

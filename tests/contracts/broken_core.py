@@ -11,6 +11,9 @@ from emco_store.core import codec, readback
 from emco_store.core.meta import Lineage
 from emco_store.core.readback import ReadBack
 from emco_store.core.resource import Resource
+from emco_store.core.selection import Pattern
+from emco_store.flows import refusals, selecting, unit
+from tests.contracts import broken_selections
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,12 @@ def show_all(reasons: Sequence[str]) -> Sequence[str]:
 
 
 BROKEN_CORE = {
+    "SearchesTheStoreOnly": Broken(unit, "Selecting", broken_selections.SearchesTheStoreOnly, "REF-14"),
+    "TrustsTheIndex": Broken(selecting, "_scans", broken_selections.trust_the_index, "REF-14"),
+    "ReadsOnePage": Broken(selecting, "_next", broken_selections.read_one_page, "REF-14"),
+    "MatchesByNameOnly": Broken(Pattern, "matches", broken_selections.match_by_name_only, "REF-15"),
+    "KeepsMatchesThatGo": Broken(selecting, "with_matches", broken_selections.keep_what_goes, "REF-16"),
+    "GivesUpAtOnce": Broken(refusals, "_absent", broken_selections.give_up_at_once, "OCC-12"),
     "ReadBackThatTrustsItself": Broken(codec, "read_back", trust_what_was_read, "ID-15"),
     "ShowsEveryReason": Broken(errors, "shown", show_all, "BAD-10"),
     "ComparesAsPythonDoes": Broken(readback, "is_alike", compare_as_python_does, "ID-13"),

@@ -39,6 +39,7 @@ from tests.contracts.broken_holds import (
     LeaksARefusal,
     TakesHoldsAway,
 )
+from tests.contracts.broken_selections import ChecksSelectionsBeforeTheCommitOnly, TakesMatchesForTargets
 
 
 class Mutant(MemoryBackend):
@@ -563,6 +564,8 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             (RoundsIntegers, "ID-13"),
             (MistakesEmptyLists, "ID-13"),
             (Boasts, "DUR-1"),
+            (ChecksSelectionsBeforeTheCommitOnly, "OCC-12"),
+            (TakesMatchesForTargets, "DEL-13"),
             *BROKEN_AUDITS,
         )
     },

@@ -111,6 +111,8 @@ def check_integrity(lab: Lab) -> None:
     """Assert that every reference resolves and that the look-up of referrers is what the records say."""
     assert [] == lab.dangling()
     records = lab.records()
+    chosen = [edge for record in records.values() for edge in record.edges if edge.selection is not None]
+    assert all(edge.selection and edge.selection.matches(edge.target) for edge in chosen)
     targets = {edge.target for record in records.values() for edge in record.edges} | {
         record.key for record in records.values()
     }

@@ -17,6 +17,7 @@ from emco_store.core.opaque import Opaque
 from emco_store.core.refs import Ref, on_delete, reference
 from emco_store.core.resource import Resource
 from emco_store.core.rules import Rule
+from emco_store.core.selection import some_of
 
 
 class Site(Resource):
@@ -193,6 +194,52 @@ class Plan(Resource, parent=Bundle, on_parent_delete=Rule.CASCADE):
     targets: Annotated[dict[Ref[App], str], reference(ignore=("all", "none"))] = {}
     how: str = "site"
     to: Annotated[Ref[Site] | None, reference(when={"how": ("site", "both")})] = None
+
+
+class Beacon(Resource, parent=Site, on_parent_delete=Rule.CASCADE):
+    """What selections look for; its name is indexed."""
+
+    name: Annotated[str, indexed()]
+    note: str = ""
+
+
+class Lamp(Resource, parent=Site, on_parent_delete=Rule.CASCADE):
+    """Another kind that selections look for; no name of its key is indexed."""
+
+    note: str = ""
+
+
+class Course(BaseModel, extra="forbid"):
+    """A nested model with a selection that rests on a field beside it."""
+
+    site: str | None = None
+    beacon: Annotated[str | None, some_of(Beacon, where={"Site": "site"})] = None
+
+
+class Pilot(Resource):
+    """Holds references by selection, in every form."""
+
+    one: Annotated[str | None, some_of(Beacon)] = None
+    light: Annotated[str | None, some_of(Beacon, Lamp)] = None
+    first: Annotated[str | None, some_of(Beacon), some_of(Lamp)] = None
+    below: Annotated[Ref[Site] | None, some_of(Beacon)] = None
+    listed: list[Annotated[str, some_of(Beacon)]] = []
+    by_use: Annotated[dict[str, str], some_of(Beacon, keys=("sea",)), some_of(Lamp, keys=("land",))] = {}
+    course: Course | None = None
+    courses: list[Course] = []
+    crate: str | None = None
+    parcel: Annotated[str | None, some_of(Parcel, where={"Crate": "crate"})] = None
+    how: str = "sea"
+    maybe: Annotated[str | None, some_of(Beacon), reference(when={"how": "sea"})] = None
+    note: str = ""
+
+
+class Mate(Resource, parent=Site, on_parent_delete=Rule.CASCADE):
+    """Selects among its neighbours, so one key only can match; and among all of another kind, wherever they lie."""
+
+    beacon: Annotated[str | None, some_of(Beacon)] = None
+    lamp: Annotated[str | None, some_of(Lamp, where={"Site": None})] = None
+    mate: Annotated[str | None, some_of("Mate", where={"Site": None})] = None
 
 
 class Anything(Resource):

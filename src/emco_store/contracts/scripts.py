@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from emco_store.contracts.models import REFERRERS, Crate, Item, Parcel, Rack, SetNull, Site
+from emco_store.contracts.models import REFERRERS, Beacon, Crate, Item, Lamp, Parcel, Pilot, Rack, SetNull, Site
 from emco_store.core.keys import Key
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
@@ -161,6 +161,42 @@ def begin_with_hierarchies(tx: Any) -> None:
     for made in (
         Site(name="a"), Site(name="b"), Crate(name="c", parent="Site/a"), Crate(name="e", parent="Site/b"),
         Parcel(name="p", parent="Crate/a/c", code="x"),
+    ):  # fmt: skip
+        tx.create(made)
+
+
+def scripts_of_selections() -> tuple[Script, ...]:
+    """Return the transactions that make selections, take matches away and bring others."""
+    first, second, lamp = Key("Beacon", "a", "x"), Key("Beacon", "b", "x"), Key("Lamp", "a", "y")
+    select = _do(lambda tx: tx.create(Pilot(name="new", one="x")))
+    move = (_do(lambda tx: tx.create(Beacon(name="x", parent="Site/c"))), _do(lambda tx: tx.delete(second)))
+    return (
+        Script("select", (select,)),
+        Script("select what has one match", (_do(lambda tx: tx.create(Pilot(name="new", light="y"))),)),
+        Script("count and select", (_count(second), select)),
+        Script("select nothing any more", _change(Pilot, _R, one=None)),
+        Script("update the selector", _change(Pilot, _R, note="new")),
+        Script("select something else", _change(Pilot, _R, one="z")),
+        Script("delete the selector", (_do(lambda tx: tx.delete(Key("Pilot", _R))),)),
+        Script("delete the first match", (_do(lambda tx: tx.delete(first)),)),
+        Script("delete the second match", (_do(lambda tx: tx.delete(second)),)),
+        Script("delete the only match", (_do(lambda tx: tx.delete(lamp)),)),
+        Script("delete the site of a match", (_do(lambda tx: tx.delete(_B)),)),
+        Script("delete both matches", (_do(lambda tx: tx.delete(first, second)),)),
+        Script("bring a match and delete one", move),
+        Script("bring a match", (_do(lambda tx: tx.create(Lamp(name="y", parent="Site/b"))),)),
+        Script("delete a match and bring it again", (
+            _do(lambda tx: tx.delete(first)), _do(lambda tx: tx.create(Beacon(name="x", parent="Site/a"))),
+        )),
+    )  # fmt: skip
+
+
+def begin_with_selections(tx: Any) -> None:
+    """Make the data of :func:`scripts_of_selections`."""
+    for made in (
+        Site(name="a"), Site(name="b"), Site(name="c"), Beacon(name="x", parent="Site/a"),
+        Beacon(name="x", parent="Site/b"), Beacon(name="z", parent="Site/c"), Lamp(name="y", parent="Site/a"),
+        Pilot(name=_R, one="x"), Pilot(name=_S, light="z"),
     ):  # fmt: skip
         tx.create(made)
 

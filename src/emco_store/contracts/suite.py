@@ -23,6 +23,7 @@ from emco_store.contracts.phantoms import PhantomRules
 from emco_store.contracts.plans import PlanRules
 from emco_store.contracts.references import ReferenceRules
 from emco_store.contracts.removals import RemovalRules
+from emco_store.contracts.selections import SelectionRules
 from emco_store.contracts.stored_rules import StoredRules
 from emco_store.contracts.transactions import TransactionRules
 from emco_store.contracts.uniques import UniqueRules
@@ -39,6 +40,7 @@ class Conformance(
     ListRules,
     PageRules,
     ReferenceRules,
+    SelectionRules,
     DeleteRules,
     RemovalRules,
     PlanRules,

@@ -12,7 +12,7 @@ from emco_store.core.documents import LARGEST_MAX_BYTES, decode
 from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.keys import Key
 from emco_store.core.plan import without
-from emco_store.core.records import Edge, Record
+from emco_store.core.records import Edge, Record, with_matches
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidResource, shown
 
@@ -62,10 +62,11 @@ def rederived(record: Record, model: Model, now_us: int) -> Record:
     Raises:
         InvalidResource: Its document does not fit the model.
     """
-    made = draft(load(record, model), max_bytes=LARGEST_MAX_BYTES)
-    return made.record(
+    drafted = draft(load(record, model), max_bytes=LARGEST_MAX_BYTES)
+    made = drafted.record(
         uid=record.uid, version=record.version + 1, created_us=record.created_us, updated_us=now_us
     )  # fmt: skip
+    return replace(made, edges=with_matches(made.edges, record.edges))
 
 
 def amended(
@@ -122,10 +123,13 @@ def _misplaced(record: Record, known: Record | None) -> Iterator[Flaw]:
 
 
 def _stands(edge: Edge, document: Any) -> bool:
+    """Tell whether the document holds a reference; what a selection says in its place only its model knows."""
     try:
         for step in edge.path[:-1]:
             document = document[step]
         last = edge.path[-1]
+        if edge.selection is not None:
+            return document[last] is not None
         return bool(last in document if edge.at_key else document[last] == edge.target.text)
     except (LookupError, TypeError):
         return False

@@ -22,7 +22,7 @@ from emco_store.core.resource import (
     parent_of,
     validated_key,
 )
-from emco_store.core.shapes import Found, Leaf
+from emco_store.core.shapes import Found, Leaf, Selected
 from emco_store.core.specs import ModelSpec
 from emco_store.core.values import value
 from emco_store.core.wording import count
@@ -116,7 +116,10 @@ def _indexed(
 def _edges(
     spec: ModelSpec, resource: Resource, document: dict[str, Any] | None, own: Key
 ) -> tuple[tuple[Edge, ...], AbstractSet[str]]:
-    """Give the references of a resource as edges, and the texts of those that stand in the key of a map."""
+    """Return the references of a resource as edges, and the texts of those that stand in the key of a map.
+
+    The edges of selections are open: which match they hold is not known here.
+    """
     edges: list[Edge] = []
     keys: set[str] = set()
     values = resource.__dict__
@@ -132,12 +135,18 @@ def _edges(
             if type(node) is Leaf
             else node.visit(value, document and document[name], (name,))
         )
-        for path, at_key, place, ref in found:
+        for one in found:
+            if isinstance(one, Selected):
+                edges += one.edges(own)
+                continue
+            path, at_key, place, ref = one
             if ref.key is not None:
                 default = None if place.fallback is None else place.default_key(own)
                 edges.append(known_edge(ref.text, path, place.rule, at_key, default and default.text))
             if at_key:
                 keys.add(ref.text)
+    for name, selection in spec.selections.items():
+        edges += Selected((name,), selection, values[name], values).edges(own)
     return tuple(edges), keys
 
 

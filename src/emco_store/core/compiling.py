@@ -5,11 +5,12 @@ A reference that could not be followed, or whose rule cannot work where it stand
 
 from __future__ import annotations
 
+import re
 import types
-from collections.abc import Mapping, Sequence, Set as AbstractSet
+from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field, is_dataclass, replace
 from inspect import isclass
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
@@ -17,8 +18,12 @@ from pydantic.fields import FieldInfo
 from emco_store.core.indexing import Index, Unique
 from emco_store.core.refs import OnDelete, Ref, Reference, RefSpec, targets_of
 from emco_store.core.rules import RESTRICT, Rule
+from emco_store.core.selection import SelectionSpec, SomeOf, some_of
 from emco_store.core.shapes import Either, Entries, Items, Leaf, Node, Root, Struct
 from emco_store.errors import InvalidModel
+
+_SOME_OF = re.compile(r"\bsome_of\(|\bSomeOf\(")
+"""How a selection shows in an annotation that may be text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,69 @@ def compile_field(name: str, info: FieldInfo, site: Site) -> Node | None:
         _check_no_index(info.metadata, replace(site, path=path))
     at = replace(site, path=path, container="", nullable=False, min_length=0, default=default).marked(info.metadata)
     return _compile(info.annotation, at)
+
+
+def compile_selections(fields: Mapping[str, FieldInfo], site: Site) -> dict[str, SelectionSpec]:
+    """Compile the selections of all fields of a model.
+
+    Raises:
+        InvalidModel: They cannot work there.
+    """
+    found = {name: _selection(name, info, site) for name, info in fields.items()}
+    return {name: spec for name, spec in found.items() if spec is not None}
+
+
+def _selection(name: str, info: FieldInfo, site: Site) -> SelectionSpec | None:
+    at = replace(site, path=f"{site.path}.{name}" if site.path else name)
+    marks = list(_marks_within(info.annotation, info.metadata))
+    chosen = tuple(mark for mark in marks if isinstance(mark, SomeOf))
+    if not chosen:
+        return None
+    within = at.marked([mark for mark in marks if not isinstance(mark, SomeOf)])
+    when = within.options.when
+    unknown = {*when, *(field for mark in chosen for field in mark.where.values() if field)} - site.siblings
+    if unknown:
+        raise at.refuse(f"{sorted(unknown)} are no fields beside it", "name fields of the same model")
+    if within.rule.edits:
+        raise at.refuse("a delete rule may not take away what a selection rests on", "use RESTRICT, PROTECT or CASCADE")
+    if not _is_selectable(info.annotation):
+        raise at.refuse("some_of() needs text, a Ref, or a list or map of one of them", "use one of these types")
+    if not all(mark.targets for mark in chosen):
+        raise at.refuse("some_of() without a target", "name classes of resources, or their kinds")
+    spec = SelectionSpec(site.owner, name, chosen, when, site.find)
+    spec.check()
+    return spec
+
+
+def _marks_within(annotation: Any, metadata: Sequence[Any] = ()) -> Iterator[Any]:
+    """Yield the markers of a field, its items and its entries, the outer ones first; nested models keep theirs."""
+    yield from metadata
+    if hasattr(annotation, "__value__"):
+        yield from _marks_within(annotation.__value__)
+    elif get_origin(annotation) is Annotated:
+        yield from _marks_within(get_args(annotation)[0], annotation.__metadata__)
+    elif get_origin(annotation) not in {None, Ref, Literal}:
+        for inner in get_args(annotation):
+            yield from _marks_within(inner)
+    elif _is_record(annotation):
+        yield from (some_of() for text in map(str, annotation.__annotations__.values()) if _SOME_OF.search(text))
+
+
+def _is_selectable(annotation: Any, *, inside: bool = False) -> bool:
+    """Tell whether every value of a type is text, a reference, or a list or map of one of them."""
+    container, args = get_origin(annotation), get_args(annotation)
+    if hasattr(annotation, "__value__") or container is Annotated:
+        return _is_selectable(annotation.__value__ if container is None else args[0], inside=inside)
+    if container is Union or container is types.UnionType:
+        return all(_is_selectable(arg, inside=inside) for arg in args if arg is not type(None))
+    if container is Literal:
+        return all(isinstance(arg, str) for arg in args)
+    if isclass(container) and issubclass(container, Mapping) and not inside:
+        is_for_keys = any(isinstance(mark, SomeOf) for mark in _marks_within(args[0]))
+        return not is_for_keys and _is_selectable(args[-1], inside=True)
+    if isclass(container) and issubclass(container, list | tuple) and not inside:
+        return all(_is_selectable(item, inside=True) for item in args if item is not Ellipsis)
+    return Ref in {annotation, container} or (isclass(annotation) and issubclass(annotation, str))
 
 
 def _compile(annotation: Any, site: Site) -> Node | None:  # noqa: C901, PLR0911 - one return for each form
@@ -185,6 +253,10 @@ def _struct(model: type[BaseModel], site: Site) -> Node | None:
         raise site.refuse(f"{model.__name__} contains itself", "make it a resource of its own and refer to it")
     if issubclass(model, RootModel):
         info = model.model_fields["root"]
+        if compile_selections(model.model_fields, site):
+            raise site.refuse(
+                f"{model.__name__} is one value", "put some_of() around the field, with that value as type"
+            )
         item = _compile(info.annotation, replace(site, seen=(*site.seen, model)).marked(info.metadata))
         return None if item is None else Root(model, item)
     if model.model_config.get("extra") not in {"forbid", "allow"}:
@@ -195,7 +267,8 @@ def _struct(model: type[BaseModel], site: Site) -> Node | None:
     inner = replace(site, seen=(*site.seen, model), container="nested", siblings=frozenset(model.model_fields))
     fields = {name: compile_field(name, info, inner) for name, info in model.model_fields.items()}
     found = {name: node for name, node in fields.items() if node is not None}
-    return Struct(model, found) if found else None
+    selections = compile_selections(model.model_fields, inner)
+    return Struct(model, found, selections) if found or selections else None
 
 
 def _mentions_reference(annotation: Any, seen: frozenset[Any] = frozenset()) -> bool:

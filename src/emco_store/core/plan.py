@@ -101,9 +101,10 @@ def _describe(plan: Plan) -> Iterable[str]:
 
 
 def without(record: Record, lost: Sequence[Edge], now_us: int) -> Record:
-    """Give a record as it is once the rules of the lost edges have been applied to it.
+    """Return a record as it is once the rules of the lost edges have been applied to it.
 
-    Works on the document alone, so it is right for kinds whose model is not known here.
+    Works on the document alone, so it is right for kinds whose model is not known here. Selections are left open: their
+    matches are still to be chosen.
 
     Args:
         record: The record.
@@ -116,16 +117,20 @@ def without(record: Record, lost: Sequence[Edge], now_us: int) -> Record:
     Rules: DEL-4 to DEL-6, ALL-2, BAD-8.
     """
     removed = sorted({edge.path for edge in lost if edge.rule.removes}, reverse=True)
+    reselected = {edge for edge in lost if edge.rule.selects}
     replaced = {
         edge.path: edge.rule.replacement(edge.default)
-        for edge in lost if not edge.rule.removes and not _lies_in(edge.path, removed)
-    }  # fmt: skip
+        for edge in lost
+        if not edge.rule.removes and edge not in reselected and not _lies_in(edge.path, removed)
+    }
     document = _edited(record, replaced, removed)
     edges: list[Edge] = []
     for edge in record.edges:
         if _lies_in(edge.path, removed):
             continue
-        if edge.path in replaced and not edge.at_key:
+        if edge in reselected:
+            edge = edge.opened()  # noqa: PLW2901 - the edge as it is from here on
+        elif edge.path in replaced and not edge.at_key:
             target = replaced[edge.path]
             if target is None:
                 continue

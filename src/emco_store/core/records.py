@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Set as AbstractSet
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from pydantic_core import from_json, to_json
 
 from emco_store.core.keys import Key
-from emco_store.core.rules import Rule
+from emco_store.core.rules import RESELECT, Rule
+from emco_store.core.selection import Selection, selection_of
 from emco_store.core.values import value
 
 PARENT_PATH = ("parent",)
@@ -41,6 +42,7 @@ class Edge:
         rule: What the delete of the target does to it.
         at_key: True when it stands in the key of a map, the last step of the path.
         default: The key that is stored for the rule; see :meth:`Rule.replacement`.
+        selection: What it must match, where it is a reference by selection; its target is the match that it holds.
     """
 
     target: Key
@@ -48,6 +50,7 @@ class Edge:
     rule: Rule
     at_key: bool = False
     default: Key | None = None
+    selection: Selection | None = None
 
     def __hash__(self) -> int:
         return hash(self.target.text)
@@ -56,6 +59,16 @@ class Edge:
     def is_parent(self) -> bool:
         """Whether this is the edge to the parent."""
         return self.path == PARENT_PATH
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is a selection for which a match is still to be chosen; such an edge is never stored."""
+        selection = self.selection
+        return selection is not None and not selection.is_plain and self.target == selection.open_target
+
+    def opened(self) -> Edge:
+        """Return the same selection without a match."""
+        return self if self.selection is None else open_edge(self.path, self.selection)
 
     @property
     def place(self) -> str:
@@ -77,15 +90,49 @@ def known_edge(target: str, path: tuple[str | int, ...], rule: str, at_key: bool
         InvalidResource: A key in it is none.
         ValueError: There is no such rule.
     """
-    return Edge(Key.parse(target), path, Rule(rule), at_key, None if default is None else Key.parse(default))
+    of = Rule(rule)
+    if of.selects:
+        return Edge(Key.parse(target), path, of, at_key, None, selection_of(default or ""))
+    return Edge(Key.parse(target), path, of, at_key, None if default is None else Key.parse(default))
+
+
+@lru_cache(maxsize=10_000)
+def open_edge(path: tuple[str | int, ...], selection: Selection) -> Edge:
+    """Build the edge of a selection for which a match is to be chosen."""
+    return Edge(selection.open_target, path, RESELECT, selection=selection)
+
+
+def with_matches(edges: tuple[Edge, ...], before: Iterable[Edge], absent: Container[Key] = ()) -> tuple[Edge, ...]:
+    """Return edges in which open selections hold the match that one of the edges before them holds.
+
+    Args:
+        edges: The edges of a resource as it is now.
+        before: Those that it had before.
+        absent: Matches that must not be held any more.
+    """
+    if not any(edge.is_open for edge in edges):
+        return edges
+    held = [(old.selection, old.target) for old in before if old.selection and old.target not in absent]
+    return tuple(_closed(edge, held) if edge.is_open else edge for edge in edges)
+
+
+def _closed(edge: Edge, held: Iterable[tuple[Selection, Key]]) -> Edge:
+    for selection, target in held:
+        if edge.selection and edge.selection.covers(selection) and selection.matches(target):
+            return replace(edge, target=target, selection=selection)
+    return edge
 
 
 @lru_cache(maxsize=10_000)
 def write_edges(edges: tuple[Edge, ...]) -> bytes:
     """Write edges as the JSON text in which backends store them; the same few are written again and again."""
-    return to_json(
-        [(edge.target.text, edge.path, edge.rule, edge.at_key, edge.default and edge.default.text) for edge in edges]
-    )
+    return to_json([(edge.target.text, edge.path, edge.rule, edge.at_key, _extra(edge)) for edge in edges])
+
+
+def _extra(edge: Edge) -> str | None:
+    """Return what is stored for the rule of an edge."""
+    found = edge.selection or edge.default
+    return None if found is None else found.text
 
 
 @lru_cache(maxsize=10_000)

@@ -37,6 +37,9 @@ class Reference:
     ignore: frozenset[str] = frozenset()
     when: Mapping[str, frozenset[object]] = field(default_factory=dict[str, frozenset[object]])
 
+    def __hash__(self) -> int:
+        return hash((frozenset(self.fixed.items()), self.ignore, frozenset(self.when.items())))
+
 
 def on_delete(rule: Rule) -> OnDelete:
     """State what the delete of a target does to the annotated reference, or to each one in the annotated container.

@@ -44,7 +44,9 @@ class _Rules(type):
 
 
 class Rule(str, metaclass=_Rules):
-    """A delete rule: the text under which it is stored. ``Rule("CASCADE")`` is ``CASCADE``; ``list(Rule)`` lists all.
+    """A delete rule: the text under which it is stored. ``Rule("CASCADE")`` is ``CASCADE``.
+
+    ``list(Rule)`` lists those that :func:`on_delete` takes, which are all but ``RESELECT``.
 
     The defaults are those of a rule that does nothing; each rule overrides what it does.
 
@@ -52,6 +54,7 @@ class Rule(str, metaclass=_Rules):
         cascades: Whether the referrer is deleted with the target.
         edits: Whether the referrer stays and loses the reference; such a rule cannot hold for a parent.
         removes: Whether an edit takes the entry out of its container. Otherwise it puts :meth:`replacement` there.
+        selects: Whether it belongs to references by selection, where an edit chooses another match.
         effect: What an edit does to the reference, as the end of a sentence about the referrer.
         colour: Its colour in drawings, as ``#rrggbb``.
         style: Its colour in a terminal: one that the user has chosen to be readable there.
@@ -64,9 +67,11 @@ class Rule(str, metaclass=_Rules):
     SET_NULL: ClassVar[Rule]
     SET_DEFAULT: ClassVar[Rule]
     REMOVE: ClassVar[Rule]
+    RESELECT: ClassVar[Rule]
     cascades: ClassVar[bool] = False
     edits: ClassVar[bool] = False
     removes: ClassVar[bool] = False
+    selects: ClassVar[bool] = False
     effect: ClassVar[str] = ""
     colour: ClassVar[str]
     style: ClassVar[str]
@@ -79,9 +84,9 @@ class Rule(str, metaclass=_Rules):
         """
         if isinstance(name, Rule):
             return name
-        for rule in Rule:
-            if rule == name:
-                return rule
+        found: Rule | None = next((rule for rule in (*Rule, RESELECT) if rule == name), None)
+        if found is not None:
+            return found
         message = f"{name!r:.40} is not a delete rule"
         raise ValueError(message)
 
@@ -223,12 +228,29 @@ class _Remove(Rule):
         return None
 
 
+class _Reselect(Rule):
+    """Choose another match of the selection; it blocks where none is left."""
+
+    __slots__ = ()
+    edits = True
+    selects = True
+    effect = "chooses another match"
+    colour, style = "#a16207", "bright_blue"
+
+    def becomes(self, default: Key | None) -> str:
+        return str(default or "another match")
+
+    def refusal(self, site: Site) -> tuple[str, str] | None:  # noqa: ARG002 - see Rule
+        return "RESELECT is the rule of some_of(…) alone", "use some_of(…), or choose another rule"
+
+
 RESTRICT: Rule = str.__new__(_Restrict, "RESTRICT")
 PROTECT: Rule = str.__new__(_Protect, "PROTECT")
 CASCADE: Rule = str.__new__(_Cascade, "CASCADE")
 SET_NULL: Rule = str.__new__(_SetNull, "SET_NULL")
 SET_DEFAULT: Rule = str.__new__(_SetDefault, "SET_DEFAULT")
 REMOVE: Rule = str.__new__(_Remove, "REMOVE")
+RESELECT: Rule = str.__new__(_Reselect, "RESELECT")
 _RULES = (RESTRICT, PROTECT, CASCADE, SET_NULL, SET_DEFAULT, REMOVE)
-for _rule in _RULES:
+for _rule in (*_RULES, RESELECT):
     setattr(Rule, _rule, _rule)

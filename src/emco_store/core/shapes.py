@@ -15,7 +15,9 @@ from pydantic import BaseModel
 
 from emco_store.core.documents import sort_set
 from emco_store.core.keys import Key
+from emco_store.core.records import Edge, open_edge
 from emco_store.core.refs import Ref, RefSpec, as_ref
+from emco_store.core.selection import SelectionSpec
 
 Step = str | int
 Path = tuple[Step, ...]
@@ -30,6 +32,27 @@ class Found(NamedTuple):
     ref: Ref[Any]
 
 
+class Selected(NamedTuple):
+    """One selection in a resource: where it stands in the document, and what it looks for."""
+
+    path: Path
+    spec: SelectionSpec
+    value: Any
+    siblings: Mapping[str, Any]
+
+    def edges(self, own: Key) -> Iterator[Edge]:
+        """Yield the edges for which matches are to be chosen.
+
+        Args:
+            own: The key of the resource.
+
+        Raises:
+            ValueError: It does not say what it selects.
+        """
+        for rest, selection in self.spec.found_in(self.value, own, self.siblings):
+            yield open_edge((*self.path, *rest), selection)
+
+
 class Node(Protocol):
     """One level of a shape."""
 
@@ -37,8 +60,8 @@ class Node(Protocol):
         """Return ``value`` with full references; the same object where nothing changed."""
         ...
 
-    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found]:
-        """Yield the references, and put sets in ``document`` into their canonical order."""
+    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found | Selected]:
+        """Yield the references and selections, and put sets in ``document`` into their canonical order."""
         ...
 
 
@@ -55,7 +78,7 @@ class Leaf:
                 return as_ref(value)
         return self.spec.bind(value, own)
 
-    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found]:  # noqa: ARG002 - the protocol's
+    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found | Selected]:  # noqa: ARG002 - the protocol's
         """See :meth:`Node.visit`."""
         if isinstance(value, Ref) and value.key is not None:
             yield Found(path, at_key=False, spec=self.spec, ref=value)
@@ -81,7 +104,7 @@ class Items:
         bound = [old if old is None else item.bind(old, own, siblings) for old in value]
         return value if all(new is old for new, old in zip(bound, value, strict=True)) else self.make(bound)
 
-    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found]:
+    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found | Selected]:
         """See :meth:`Node.visit`."""
         pairs = sort_set(value, document) if self.is_set else list(zip(value, document, strict=True))
         if self.item is not None:
@@ -115,7 +138,7 @@ class Entries:
         made.update(bound)
         return made
 
-    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found]:
+    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found | Selected]:
         """See :meth:`Node.visit`."""
         for (key, inner), (name, inner_document) in zip(value.items(), document.items(), strict=True):
             if self.key is not None and isinstance(key, Ref) and key.key is not None:
@@ -130,6 +153,7 @@ class Struct:
 
     model: type[BaseModel]
     fields: dict[str, Node]
+    selections: dict[str, SelectionSpec]
 
     def bind(self, value: Any, own: Key, siblings: Mapping[str, Any]) -> Any:  # noqa: ARG002 - the protocol's
         """See :meth:`Node.bind`."""
@@ -143,13 +167,15 @@ class Struct:
                     changes[name] = new
         return value.model_copy(update=changes) if changes else value
 
-    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found]:
+    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found | Selected]:
         """See :meth:`Node.visit`."""
         values = value.__dict__
         for name, node in self.fields.items():
             inner = values[name]
             if inner is not None:
                 yield from node.visit(inner, document[name], (*path, name))
+        for name, spec in self.selections.items():
+            yield Selected((*path, name), spec, values[name], values)
 
 
 @dataclass(slots=True)
@@ -164,7 +190,7 @@ class Root:
         bound = self.item.bind(value.root, own, siblings)
         return value if bound is value.root else value.model_copy(update={"root": bound})
 
-    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found]:
+    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found | Selected]:
         """See :meth:`Node.visit`."""
         return self.item.visit(value.root, document, path)
 
@@ -183,7 +209,7 @@ class Either:
         option = self._chosen(value)
         return value if option is None else option.bind(value, own, siblings)
 
-    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found]:
+    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found | Selected]:
         """See :meth:`Node.visit`."""
         option = self._chosen(value)
         if option is not None:

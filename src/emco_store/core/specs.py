@@ -12,10 +12,11 @@ from typing import Any
 from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 
-from emco_store.core.compiling import Site, compile_field
+from emco_store.core.compiling import Site, compile_field, compile_selections
 from emco_store.core.indexing import Index, Unique, is_scalar
 from emco_store.core.refs import Ref, RefSpec
 from emco_store.core.rules import Rule
+from emco_store.core.selection import SelectionSpec
 from emco_store.core.shapes import Leaf, Node
 from emco_store.core.storage import Storage
 from emco_store.errors import InvalidModel
@@ -42,6 +43,8 @@ class ModelSpec:
         is_flat: Whether every reference is the whole of a field, and no field is a set.
         plain: The fields that hold one reference each, whatever else the resource says.
         nodes: The other fields that hold references or sets.
+        selections: The fields that hold references by selection, those inside nested models apart.
+        selects: Whether it holds references by selection anywhere.
     """
 
     model: Model
@@ -59,6 +62,8 @@ class ModelSpec:
     is_flat: bool = False
     plain: tuple[tuple[str, Node, Mapping[str, Ref[Any]]], ...] = ()
     nodes: tuple[tuple[str, Node], ...] = ()
+    selections: dict[str, SelectionSpec] = field(default_factory=dict[str, SelectionSpec])
+    selects: bool = False
     unique: tuple[str, ...] = ()
     indexed: tuple[str, ...] = ()
     length: int = field(init=False)
@@ -108,9 +113,11 @@ class ModelSpec:
         nodes = {name: compile_field(name, info, site) for name, info in fields.items()}
         shape = {name: node for name, node in nodes.items() if node is not None}
         for spec in _references(shape):
-            if not any(isinstance(target, str) for target in spec.targets):
+            if isinstance(spec, RefSpec) and not any(isinstance(target, str) for target in spec.targets):
                 spec.resolve()
         self._shape = shape
+        self.selections = compile_selections(fields, site)
+        self.selects = any(isinstance(spec, SelectionSpec) for spec in self._all_references())
         storage = Storage(self.model, self.checks)
         if storage.problems:
             raise InvalidModel(
@@ -135,11 +142,16 @@ class ModelSpec:
 
     def targets(self) -> Iterator[Any]:
         """Yield the targets of all references: classes, or names where they were given as text."""
-        for spec in _references(self.shape):
+        self.complete()
+        for spec in self._all_references():
             yield from spec.targets
 
+    def _all_references(self) -> Iterator[RefSpec | SelectionSpec]:
+        yield from self.selections.values()
+        yield from _references(self._shape)
 
-def _references(shape: Mapping[str, Node]) -> Iterator[RefSpec]:
+
+def _references(shape: Mapping[str, Node]) -> Iterator[RefSpec | SelectionSpec]:
     stack: list[Any] = list(shape.values())
     while stack:
         node = stack.pop()
@@ -149,6 +161,7 @@ def _references(shape: Mapping[str, Node]) -> Iterator[RefSpec]:
             inner = getattr(node, name, None)
             if inner is not None:
                 stack.append(inner)
+        yield from getattr(node, "selections", {}).values()
         stack.extend(getattr(node, "fields", {}).values())
         stack.extend(getattr(node, "options", ()))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence, Set as AbstractSet
+from collections.abc import Iterator, Sequence, Set as AbstractSet
+from dataclasses import replace
 
 from emco_store.core.keys import Key
 from emco_store.core.plan import Blocker, Change, Deletion, without
@@ -25,6 +26,23 @@ class Cascade:
         self.changes: list[Change] = []
         self._followed: list[tuple[AbstractSet[Key], Sequence[Record]]] = []
         self._suspects: list[Blocker] = []
+        self._reselected: list[tuple[Key, Edge]] = []
+
+    @property
+    def reselects(self) -> bool:
+        """Whether selections have lost the matches that they held."""
+        return bool(self._reselected)
+
+    def changes_in(self, view: View) -> Iterator[Change]:
+        """Yield what stays and loses a reference; a selection with the match that it holds by now."""
+        for change in self.changes:
+            selection = change.edge.selection
+            record = view.puts.get(change.key)
+            held = (
+                edge.target for edge in (() if record is None else record.edges)
+                if edge.selection is not None and edge.selection == selection and edge.path == change.edge.path
+            )  # fmt: skip
+            yield change if selection is None else replace(change, edge=replace(change.edge, default=next(held, None)))
 
     @property
     def named(self) -> list[Key]:
@@ -86,18 +104,28 @@ class Cascade:
         lost = [edge for edge in edges if edge not in stuck]
         if lost:
             self.changes += [Change(record.key, edge) for edge in lost]
+            self._reselected += [(record.key, edge) for edge in lost if edge.selection is not None]
             view.puts[record.key] = without(record, lost, now_us)
 
     def _suspect(self, referrer: Key, edge: Edge) -> None:
         self._suspects.append(Blocker(referrer, edge.place, edge.rule, edge.target))
 
-    def blockers(self, view: View) -> list[Blocker]:
+    def blockers(self, view: View, unmatched: Sequence[tuple[Key, Edge]] = ()) -> list[Blocker]:
         """Judge the suspects by what the transaction would leave.
 
         A target that is created again blocks nothing, nor does a referrer that was re-pointed. A referrer that is
-        deleted blocks only where its rule says so.
+        deleted blocks only where its rule says so. A selection blocks that has lost its match and has no other.
+
+        Args:
+            view: What the transaction sees.
+            unmatched: The selections that nothing matches, with the records that hold them.
         """
-        found: list[Blocker] = []
+        found = [
+            Blocker(key, edge.place, old.rule, old.target)
+            for key, edge in unmatched
+            for holder, old in self._reselected
+            if holder == key and edge.selection and old.selection and edge.selection.covers(old.selection)
+        ]
         for suspect in self._suspects:
             if suspect.target in view.puts:
                 continue

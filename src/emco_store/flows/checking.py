@@ -17,7 +17,8 @@ from emco_store.errors import InvalidCall, StoreError, Unavailable, UnknownOutco
 from emco_store.flows.asking import Flow, ask, read
 from emco_store.flows.context import Context
 from emco_store.flows.outcomes import submit
-from emco_store.flows.refusals import stale, unavailable
+from emco_store.flows.refusals import missing_references, stale, unavailable
+from emco_store.flows.selecting import Selecting
 from emco_store.flows.unit import Unit
 from emco_store.ports import Audit, Commit, Get, Mend, Unreachable
 
@@ -183,6 +184,10 @@ def _repair_record(context: Context, text: str, flaws: Sequence[Flaw]) -> Flow[N
     is_rewritten = any(flaw.repair is Repair.REWRITE for flaw in flaws)
     model = context.schema.model_of(key.kind)
     made = amended(record, model, lost, context.now_us(), is_rewritten=is_rewritten)
+    selecting = Selecting(unit)
+    made = yield from selecting.choose(made, record.edges)
+    if selecting.unmatched:
+        raise missing_references([(f"{key} {edge.place}", edge.target) for key, edge in selecting.unmatched])
     yield from unit.load(sorted(made.targets))
     there = {target for target in made.targets if unit.base[target] is not None}
     defaults_lost = made.targets - record.targets - there

@@ -49,14 +49,20 @@ def refused(commit: Commit, refusal: Refusal, read: Collection[Key]) -> StoreErr
         return moved([failure.key for failure in outdated], pinned=True)
     absent = {failure.key for failure in failures if isinstance(failure, Missing)}
     if absent:
-        return missing_references([
-            (f"{record.key} {edge.place}", edge.target)
-            for record in commit.puts for edge in record.edges if edge.target in absent
-        ])  # fmt: skip
+        return _absent(commit, absent)
     taken = next((failure for failure in failures if isinstance(failure, Taken)), None)
     if taken is not None:
         return unique_violation(taken.key, taken.field, taken.owner)
     return held([failure.key for failure in failures if isinstance(failure, Held)])
+
+
+def _absent(commit: Commit, absent: Collection[Key]) -> StoreError:
+    """Build the error for targets that are not there; where one is the match of a selection, another may be."""
+    edges = [(record.key, edge) for record in commit.puts for edge in record.edges if edge.target in absent]
+    matches = {edge.target for _, edge in edges if edge.selection is not None and not edge.selection.is_plain}
+    if matches:
+        return moved(sorted(matches))
+    return missing_references([(f"{key} {edge.place}", edge.target) for key, edge in edges])
 
 
 def not_found(keys: Sequence[Key], reason: str = "") -> NotFound:

@@ -113,7 +113,7 @@ def delete(unit: Unit, targets: Sequence[Any], *, if_version: int | None) -> Flo
 def plan_delete(unit: Unit, targets: Sequence[Any]) -> Flow[Plan]:
     """Plan a delete."""
     yield from unit.delete(targets)
-    return unit.plan()
+    return (yield from unit.plan())
 
 
 def apply_plan(context: Context, plan: Any) -> Flow[None]:

@@ -6,24 +6,25 @@ carries everything that the unit rests on, so a crash at any moment leaves all o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from emco_store.core.codec import Draft, Untyped, draft, with_meta
 from emco_store.core.documents import decode
 from emco_store.core.keys import Key
 from emco_store.core.plan import Plan
-from emco_store.core.records import Edge, Record, Stamp
+from emco_store.core.records import Edge, Record, Stamp, with_matches
 from emco_store.core.resource import Resource
 from emco_store.errors import Conflict, InvalidCall, InvalidResource
-from emco_store.flows.asking import Flow
+from emco_store.flows.asking import Flow, read
 from emco_store.flows.cascade import Cascade
 from emco_store.flows.context import Context
 from emco_store.flows.holding import Holding
 from emco_store.flows.outcomes import is_worth_repeating, submit
 from emco_store.flows.refusals import already_exists, missing_references, not_found, read_apart, restricted, stale
+from emco_store.flows.selecting import Selecting
 from emco_store.flows.view import View
-from emco_store.ports import Commit
+from emco_store.ports import Commit, Get
 
 R = TypeVar("R", bound=Resource)
 
@@ -42,6 +43,7 @@ class Unit(View):
         self._now_us: int | None = None
         self._before: dict[Key, tuple[Edge, ...]] = {}
         self._cascade: Cascade | None = None
+        self._selects = False
 
     @property
     def txid(self) -> str:
@@ -159,6 +161,7 @@ class Unit(View):
                 hint="give an instance of a subclass of Resource.",
             )
         self.context.schema.learn(model)
+        self._selects |= model.__emco__.selects
         return draft(resource, max_bytes=self.context.limits.max_bytes)
 
     def _add(self, made: Draft[R]) -> R:
@@ -186,10 +189,13 @@ class Unit(View):
             UniqueViolation: Another resource holds a unique value.
             UnknownOutcome: No answer came.
         """
+        unmatched = yield from self._choose_matches()
         if self._cascade is not None:
-            blockers = self._cascade.blockers(self)
+            blockers = self._cascade.blockers(self, unmatched)
             if blockers:
                 raise restricted(self._cascade.named, blockers)
+        if unmatched:
+            raise missing_references([*self._places(unmatched), *(yield from self._absent_targets())])
         commit = self._commit()
         if not commit.size and self.reads < 2:  # noqa: PLR2004 - a single read is of one moment
             return
@@ -204,12 +210,38 @@ class Unit(View):
         if self.holding:
             self.holding.forget((*commit.deletes, *self.puts))
 
-    def plan(self) -> Plan:
+    def plan(self) -> Flow[Plan]:
         """Return what the deletes of this unit would do."""
         cascade = self._cascade or Cascade()
-        blockers = cascade.blockers(self)
+        unmatched = yield from self._choose_matches()
+        blockers = cascade.blockers(self, unmatched)
         commit = Commit(self.txid) if blockers else self._commit()
-        return Plan(tuple(cascade.deletions), tuple(cascade.changes), tuple(blockers), commit)
+        return Plan(tuple(cascade.deletions), tuple(cascade.changes_in(self)), tuple(blockers), commit)
+
+    def _choose_matches(self) -> Flow[list[tuple[Key, Edge]]]:
+        """Choose the matches of selections that are new, or that lose theirs; return those without any."""
+        if not self._selects and (self._cascade is None or not self._cascade.reselects):
+            return []
+        selecting = Selecting(self)
+        for key, record in list(self.puts.items()):
+            if any(edge.selection is not None for edge in record.edges):
+                self.puts[key] = yield from selecting.choose(record, self._edges_before(key))
+        return selecting.unmatched
+
+    def _edges_before(self, key: Key) -> tuple[Edge, ...]:
+        base = self.base.get(key)
+        return self._before.get(key, ()) if base is None else base.edges
+
+    def _places(self, edges: Iterable[tuple[Key, Edge]]) -> list[tuple[str, Key]]:
+        return [(f"{key} {edge.place}", edge.target) for key, edge in edges]
+
+    def _absent_targets(self) -> Flow[list[tuple[str, Key]]]:
+        """Return the places of the other references that do not resolve, so that all of them are named at once."""
+        edges = [(key, edge) for key, record in self.puts.items() for edge in record.edges if not edge.is_open]
+        wanted = {edge.target for _, edge in edges if edge.target not in self.puts}
+        found: Mapping[Key, Record] = (yield from read(Get(tuple(sorted(wanted))))) if wanted else {}
+        gone = {key for key in wanted if key in self.gone or key not in found}
+        return self._places((key, edge) for key, edge in edges if edge.target in gone)
 
     def _commit(self) -> Commit:
         puts, gone = self.puts, self.gone
@@ -219,8 +251,7 @@ class Unit(View):
         require: set[Key] = set()
         missing: list[tuple[str, Key]] = []
         for key, record in puts.items():
-            base = self.base.get(key) if self.base else None
-            before = self._before.get(key, ()) if base is None else base.edges
+            before = self._edges_before(key)
             if before == record.edges and not gone:
                 continue
             kept = {edge.target for edge in before} if before else ()
@@ -228,7 +259,7 @@ class Unit(View):
                 target = edge.target
                 if gone and target in gone and target not in puts:
                     if target in kept and (key, target) not in followed:  # the two were read at different times
-                        raise read_apart(key, pinned=base is None)
+                        raise read_apart(key, pinned=self.base.get(key) is None)
                     missing.append((f"{key} {edge.place}", target))
                 elif target not in kept and (target not in puts or self._was_there(target)):
                     require.add(target)
@@ -263,4 +294,5 @@ def _is_same(old: Record, made: Draft[Any]) -> bool:
         same_document = old.document == made.document or decode(old.document) == decode(made.document)
     except ValueError:
         return False  # what cannot be read is to be replaced
-    return same_document and (old.edges, old.unique, old.index) == (made.edges, made.unique, made.index)
+    edges = with_matches(made.edges, old.edges)
+    return same_document and (old.edges, old.unique, old.index) == (edges, made.unique, made.index)

@@ -1,0 +1,352 @@
+"""Selections: references to at least one of the resources whose keys fit a pattern.
+
+A selection rests on names in keys alone. These never change, so a resource that matches does so until it is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from emco_store.core.keys import Key, encode_segment, key_prefix, name_problem
+from emco_store.core.refs import Ref
+from emco_store.errors import InvalidModel
+
+Name = str | None
+"""One name of a pattern; None for any."""
+
+
+@dataclass(frozen=True, slots=True)
+class SomeOf:
+    """The marker that :func:`some_of` puts into an annotation."""
+
+    targets: tuple[Any, ...]
+    where: Mapping[str, str | None]
+    keys: frozenset[str]
+
+    def __hash__(self) -> int:
+        return hash((self.targets, frozenset(self.where.items()), self.keys))
+
+
+def some_of(*targets: Any, where: Mapping[str, str | None] | None = None, keys: Collection[str] = ()) -> SomeOf:
+    """State that at least one resource must match the annotated text, or each text in the annotated list or map.
+
+    The text is the last name in the keys of what it selects. The names before it are taken from the resource's own key
+    as far as both lie in the same ancestors, and any name will do for the rest. Around a ``Ref`` to an ancestor of the
+    target, it selects what lies below that ancestor. Several markers are alternatives: the first one that has a match
+    counts. ``reference(when=…)`` beside it makes the selection conditional; None and empty text select nothing.
+
+    The last match cannot be deleted while it is selected; see ``RESELECT`` in the delete rules.
+
+    Args:
+        targets: Classes of resources, or names of kinds. A match of any of them will do.
+        where: For a kind in the target's line of ancestors, the field of the same model that says its name, or None
+            where any name will do. ``"Kind.field"`` where a kind has several key fields.
+        keys: Only the entries of the annotated map with these keys select something.
+
+    Rules: REF-14 to REF-16.
+    """
+    return SomeOf(targets, dict(where or {}), frozenset(keys))
+
+
+class Pattern(NamedTuple):
+    """The keys of one kind that fit.
+
+    Attributes:
+        kind: The kind.
+        names: For each name of the key the one that it must be; None for any.
+        indexed: The field of the kind that holds the last name and has an index; empty where there is none.
+    """
+
+    kind: str
+    names: tuple[Name, ...]
+    indexed: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """The text with which the keys begin."""
+        known = next((at for at, name in enumerate(self.names) if name is None), len(self.names) - 1)
+        return key_prefix(self.kind, tuple(name for name in self.names[:known] if name is not None))
+
+    @property
+    def key(self) -> Key | None:
+        """The only key that fits; None where several might."""
+        names = tuple(name for name in self.names if name is not None)
+        return Key.trusted(self.kind, names) if len(names) == len(self.names) else None
+
+    def matches(self, key: Key) -> bool:
+        """Tell whether a key fits."""
+        return (
+            key.kind == self.kind
+            and len(key.segments) == len(self.names)
+            and all(name is None or name == given for name, given in zip(self.names, key.segments, strict=True))
+        )
+
+    def __str__(self) -> str:
+        return "/".join((self.kind, *("*" if name is None else encode_segment(name) for name in self.names)))
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a reference by selection looks for.
+
+    Attributes:
+        text: How it is stored: alternatives separated by ``;``, patterns of one by ``|``, an index after ``?``. None of
+            these, nor ``*``, stands in a key, where they would be percent-encoded.
+    """
+
+    text: str
+
+    @cached_property
+    def alternatives(self) -> tuple[tuple[Pattern, ...], ...]:
+        """The patterns of each alternative, in the order of preference.
+
+        Raises:
+            ValueError: The text is not that of a selection.
+        """
+        return tuple(tuple(map(_read_pattern, text.split("|"))) for text in self.text.split(";"))
+
+    @cached_property
+    def patterns(self) -> tuple[Pattern, ...]:
+        """The patterns of all alternatives."""
+        return tuple(pattern for alternative in self.alternatives for pattern in alternative)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it can mean one key only, so that it is an ordinary reference."""
+        return len(self.patterns) == 1 and self.patterns[0].key is not None
+
+    @cached_property
+    def open_target(self) -> Key:
+        """What stands as the target of an edge for which no match is chosen yet; it is the key of no resource."""
+        first = self.patterns[0]
+        return first.key if self.is_plain and first.key else Key.trusted(first.kind, ("*",), str(self))
+
+    def matches(self, key: Key) -> bool:
+        """Tell whether a resource with this key is a match."""
+        return any(pattern.matches(key) for pattern in self.patterns)
+
+    def covers(self, other: Selection) -> bool:
+        """Tell whether the other one is one of its alternatives."""
+        return other.text in self.text.split(";")
+
+    def narrowed(self) -> Iterator[Selection]:
+        """Yield its alternatives, each as a selection."""
+        return map(selection_of, self.text.split(";"))
+
+    def __str__(self) -> str:
+        return " or ".join(map(str, self.patterns))
+
+
+@lru_cache(maxsize=10_000)
+def selection_of(text: str) -> Selection:
+    """Return the selection with this text; the same few are read again and again.
+
+    Raises:
+        ValueError: The text is not that of a selection.
+    """
+    made = Selection(text)
+    _ = made.alternatives
+    return made
+
+
+def _read_pattern(text: str) -> Pattern:
+    path, _, indexed = text.partition("?")
+    kind, *names = path.split("/")
+    if not kind or not names or not all(names):
+        message = f"{text!r:.100} is not a pattern of keys"
+        raise ValueError(message)
+    return Pattern(kind, tuple(None if name == "*" else unquote(name) for name in names), indexed)
+
+
+def _write_pattern(pattern: Pattern) -> str:
+    return f"{pattern}?{pattern.indexed}" if pattern.indexed else str(pattern)
+
+
+class _Source(NamedTuple):
+    """Where one name of a pattern comes from: the own key, a field, the annotated value; or any name will do."""
+
+    own: int = -1
+    field: str = ""
+    is_value: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """How the pattern for one kind of target is made.
+
+    Attributes:
+        target: The target's compiled model.
+        sources: For each name of its key, where it comes from.
+        above: For each ancestor of the target, how many names its key has.
+    """
+
+    target: Any
+    sources: tuple[_Source, ...]
+    above: Mapping[str, int]
+
+    @property
+    def indexed(self) -> str:
+        """The field that holds the last name of the target's key and has an index; empty where there is none."""
+        self.target.complete()
+        last: str = self.target.key_fields[-1]
+        return last if last in self.target.indexed else ""
+
+
+@dataclass(slots=True)
+class SelectionSpec:
+    """The selections of one field.
+
+    Attributes:
+        owner: The model's class, for the lookup of targets that are named by text.
+        name: The name of the field.
+        marks: What :func:`some_of` says, in the order of preference.
+        when: The condition under which it counts: for each field beside it, the values that it may have.
+        find: Finds the class of a target.
+    """
+
+    owner: Any
+    name: str
+    marks: tuple[SomeOf, ...]
+    when: Mapping[str, frozenset[object]]
+    find: Callable[[Any, Any], Any]
+    _addresses: dict[int, tuple[_Address, ...]] = field(default_factory=dict[int, tuple["_Address", ...]])
+
+    @property
+    def targets(self) -> Iterator[Any]:
+        """The targets of all marks."""
+        return (target for mark in self.marks for target in mark.targets)
+
+    def found_in(
+        self, value: Any, own: Key, siblings: Mapping[str, Any]
+    ) -> Iterator[tuple[tuple[str | int, ...], Selection]]:
+        """Yield what a value of the field selects, each with the rest of its path.
+
+        Args:
+            value: The value.
+            own: The key of the resource that holds it.
+            siblings: The fields beside it.
+
+        Raises:
+            ValueError: It selects something, but not what.
+        """
+        if any(siblings.get(name) not in wanted for name, wanted in self.when.items()):
+            return
+        for path, key, text in _texts(value):
+            numbers = [at for at, mark in enumerate(self.marks) if not mark.keys or key in mark.keys]
+            if numbers and text:
+                patterns = (
+                    "|".join(
+                        _write_pattern(self._pattern(address, text, own, siblings)) for address in self.resolve(at)
+                    )
+                    for at in numbers
+                )
+                yield path, selection_of(";".join(patterns))
+
+    def _pattern(self, address: _Address, value: str | Ref[Any], own: Key, siblings: Mapping[str, Any]) -> Pattern:
+        names: list[Name] = []
+        for source in address.sources:
+            name: Name = None
+            if source.own >= 0:
+                name = own.segments[source.own]
+            elif source.field:
+                name = _name(siblings.get(source.field), source.field)
+            elif source.is_value and not isinstance(value, Ref):
+                name = _name(value, self.name)
+            names.append(name)
+        if isinstance(value, Ref):
+            key = value.key
+            if key is None or address.above.get(key.kind) != len(key.segments):
+                message = f"{self.name}: {value.text!r:.100} is no ancestor of a {address.target.kind}"
+                raise ValueError(message)
+            names[: len(key.segments)] = key.segments
+        is_searched = names[-1] is not None and None in names
+        return Pattern(address.target.kind, tuple(names), address.indexed if is_searched else "")
+
+    def resolve(self, number: int) -> tuple[_Address, ...]:
+        """Find out how the patterns of one mark are made, and remember it.
+
+        Raises:
+            InvalidModel: A target cannot be found, or ``where`` does not fit it.
+        """
+        known = self._addresses.get(number)
+        if known is None:
+            mark = self.marks[number]
+            known = tuple(self._address(mark, self.find(self.owner, target).__emco__) for target in mark.targets)
+            self._addresses[number] = known
+        return known
+
+    def check(self) -> None:
+        """Resolve the marks whose targets are all there.
+
+        Raises:
+            InvalidModel: ``where`` does not fit a target.
+        """
+        for number, mark in enumerate(self.marks):
+            if not any(isinstance(target, str) for target in mark.targets):
+                self.resolve(number)
+
+    def _address(self, mark: SomeOf, target: Any) -> _Address:
+        """Compile one mark for one target, of which the compiled model is given."""
+        places = [f"{kind}.{name}" for kind, names in lineage(target) for name in names]
+        kinds = [kind for kind, names in lineage(target) for _ in names]
+        single = {kind for kind, names in lineage(target) if len(names) == 1}
+        shared = 0
+        for mine, theirs in zip(self.owner.__emco__.chain, target.chain[:-1], strict=False):
+            if mine != theirs:
+                break
+            shared += mine[1]
+        sources = [_Source(own=at) if at < shared else _Source() for at in range(len(places))]
+        sources[-1] = _Source(is_value=True)
+        for name, where in mark.where.items():
+            at = kinds.index(name) if name in single else places.index(name) if name in places else -1
+            if at < 0:
+                raise self._refuse(
+                    f"where= names {name!r:.40}, which is no kind above {target.kind}, or has several key fields",
+                    f"use some of {', '.join(place.removesuffix('.name') for place in places)}",
+                )
+            sources[at] = _Source(field=where) if where is not None else _Source()
+        lengths = dict(_lengths(target.chain))
+        del lengths[target.kind]
+        return _Address(target, tuple(sources), lengths)
+
+    def _refuse(self, reason: str, hint: str) -> InvalidModel:
+        name = self.owner.__name__
+        return InvalidModel(f"Cannot define {name}: field {self.name!r}.", why=[reason], hint=hint, model=name)
+
+
+def lineage(spec: Any) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the key fields of a model and of its ancestors, from the root, each with its kind."""
+    above = [] if spec.parent is None else lineage(spec.parent.__emco__)
+    return [*above, (spec.kind, spec.key_fields)]
+
+
+def _lengths(chain: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    total = 0
+    for kind, names in chain:
+        total += names
+        yield kind, total
+
+
+def _name(value: Any, where: str) -> str:
+    problem = name_problem(value) if value is not None else "a name is needed here for the selection"
+    if problem:
+        message = f"{where}: {problem}"
+        raise ValueError(message)
+    return str(value)
+
+
+def _texts(value: Any) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:
+    """Yield the texts and references in a value, each with the rest of its path, and its key where it has one."""
+    if isinstance(value, str | Ref):
+        yield (), "", value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            text = key.text if isinstance(key, Ref) else str(key)
+            yield (text,), text.rpartition("/")[2], inner
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield (index,), "", inner
