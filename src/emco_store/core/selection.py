@@ -260,7 +260,7 @@ class SelectionSpec:
         if isinstance(value, Ref):
             key = value.key
             if key is None or address.above.get(key.kind) != len(key.segments):
-                message = f"{self.name}: {value.text!r:.100} is no ancestor of a {address.target.kind}"
+                message = f"{self.name}: {value.text!r:.100} is no ancestor of {address.target.kind}"
                 raise ValueError(message)
             names[: len(key.segments)] = key.segments
         is_searched = names[-1] is not None and None in names
