@@ -6,7 +6,20 @@ from importlib.metadata import version
 
 import emco_store
 
-MODELS = {"Key", "Meta", "Opaque", "Ref", "Resource", "Rule", "Untyped", "indexed", "on_delete", "reference", "unique"}
+MODELS = {
+    "Key",
+    "Meta",
+    "Opaque",
+    "Ref",
+    "Resource",
+    "Rule",
+    "Untyped",
+    "indexed",
+    "on_delete",
+    "reference",
+    "some_of",
+    "unique",
+}
 DELETE_RULES = {"CASCADE", "PROTECT", "REMOVE", "RESTRICT", "SET_DEFAULT", "SET_NULL"}
 STORES = {"AsyncStore", "AsyncTransaction", "Store", "Transaction", "connect", "connect_async"}
 OPTIONS = {"Durability", "Guarantees", "MemoryBackend", "RetryPolicy"}
