@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from emco_store.contracts.histories.clients import Ask, Client, told
+from emco_store.contracts.histories.clients import Ask, Client, ask_and_record
 from emco_store.contracts.histories.history import History, Result
 from emco_store.contracts.histories.workloads import Shift
 from emco_store.core.keys import Key
@@ -95,7 +95,9 @@ def _asked(shift: Shift, step: list[Any], request: Ask, blockers: list[Key] | No
         return None
 
     recorded = shift.recorder.call(shift.name, [step])
-    yield from told(recorded, request, settles=True, answered=partial(_answered, step, commits), refused=refused)
+    yield from ask_and_record(
+        recorded, request, settles=True, answered=partial(_answered, step, commits), refused=refused
+    )
 
 
 def _answered(step: list[Any], commits: list[int], _: object) -> list[Any]:

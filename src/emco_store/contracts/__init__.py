@@ -1,4 +1,4 @@
-"""The conformance suite: every rule of the contract as tests that a backend passes, in both modes.
+"""The conformance suite: tests for every rule of the contract, which a backend passes in both modes.
 
 ::
 
@@ -17,5 +17,5 @@ from pkgutil import iter_modules
 
 import pytest
 
-# Every module, so that no list can miss one. The package itself is being imported, and so cannot be rewritten any more.
+# Every module, so that none can be missing. The package itself is being imported: it is too late to rewrite it.
 pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in iter_modules(__path__)))

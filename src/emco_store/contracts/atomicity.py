@@ -1,4 +1,4 @@
-"""ATM: all or nothing, once, whatever becomes of the request and of the reply."""
+"""ATM: all or nothing, and only once, even if requests or replies are lost."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from emco_store.ports import Commit, Fenced, Get, Outcome, ReferrerQuery, Refusa
 
 
 class AtomicityRules:
-    """The faults of a network, put around the ports of any backend."""
+    """Network faults around the ports of any backend."""
 
     @rule("ATM-1")
     def test_exception_in_the_block_discards_everything(self, lab: Lab) -> None:
-        """A transaction that ends in an exception leaves nothing behind, whatever it has done (ATM-1)."""
+        """A transaction that ends in an exception writes nothing (ATM-1)."""
         (a,) = sites(lab, "a")
         lab.store.create(SetNull(name="n", one=a))
         before = lab.state()
@@ -39,7 +39,7 @@ class AtomicityRules:
 
     @rule("ATM-1")
     def test_client_that_dies_leaves_all_or_nothing(self, lab: Lab) -> None:
-        """Whichever request a client dies before or after, there is everything of its call or nothing (ATM-1)."""
+        """If a client dies around any of its requests, its call has happened as a whole or not at all (ATM-1)."""
         calls = _calls(lab)
         for name, call in calls.items():
             requests = _requests_of(lab, call)
@@ -56,7 +56,7 @@ class AtomicityRules:
 
     @rule("ATM-1", "ATM-3")
     def test_one_failing_precondition_stops_everything(self, lab: Lab) -> None:
-        """One member that cannot be makes a large commit fail as a whole, wherever it stands (ATM-1, ATM-3)."""
+        """One invalid member, at any position, makes a large commit fail as a whole (ATM-1, ATM-3)."""
         lab.store.create(Site(name="s10"))
         before = lab.state()
 
@@ -72,7 +72,7 @@ class AtomicityRules:
 
     @rule("ATM-2")
     def test_lost_reply_has_its_effect_once(self, lab: Lab) -> None:
-        """A commit whose reply is lost is sent again, and every call ends as if nothing had happened (ATM-2)."""
+        """A commit whose reply is lost is sent again, and its effect happens once (ATM-2)."""
         for name, call in _calls(lab).items():
             for lose in (lab.faults.lose_reply, lab.faults.lose_request):
                 for times in (1, 2):
@@ -89,7 +89,7 @@ class AtomicityRules:
 
     @rule("ATM-4", "ATM-5")
     def test_refusal_after_a_lost_answer_is_final(self, lab: Lab) -> None:
-        """What was refused when it was sent again does not happen when the first request arrives (ATM-4, ATM-5)."""
+        """If the repeat of a commit was refused, a late first request has no effect (ATM-4, ATM-5)."""
         lab.faults.lose_request()
         with pytest.raises(MissingReference):
             lab.store.create(Rack(name="k", parent="Site/late"))
@@ -101,7 +101,7 @@ class AtomicityRules:
 
     @rule("ATM-4")
     def test_answer_that_never_comes_is_an_unknown_outcome(self, lab: Lab) -> None:
-        """When no answer comes at all, the error carries the txid, survives a pickle, and ``run`` stops (ATM-4)."""
+        """If no answer comes at all, the error has the txid, can be pickled, and ``run`` stops (ATM-4)."""
         for name, call in _calls(lab).items():
             for lose, happened in ((lab.faults.lose_reply, True), (lab.faults.lose_request, False)):
                 before = _begin(lab)
@@ -116,7 +116,7 @@ class AtomicityRules:
 
     @rule("ATM-4")
     def test_lost_answer_followed_by_silence_is_unknown(self, lab: Lab) -> None:
-        """Once an answer was lost, a backend that is then out of reach does not make the outcome known (ATM-4)."""
+        """After a lost answer, the outcome stays unknown even if the backend is then out of reach (ATM-4)."""
         lab.faults.do(Commit, lambda: None)
         lab.faults.lose_reply()
         lab.faults.unreachable(Commit, times=1000)
@@ -128,7 +128,7 @@ class AtomicityRules:
 
     @rule("ATM-4")
     def test_request_that_never_left_is_unavailable(self, lab: Lab) -> None:
-        """When nothing was sent, the outcome is known: nothing was written, and a later try may succeed (ATM-4)."""
+        """If nothing was sent, the outcome is known: nothing was written, and a later attempt may succeed (ATM-4)."""
         for kind in (Get, Commit):
             lab.faults.unreachable(kind)
             with pytest.raises(Unavailable) as caught:
@@ -145,7 +145,7 @@ class AtomicityRules:
 
     @rule("ATM-5")
     def test_resolve_says_how_the_commit_ended(self, lab: Lab) -> None:
-        """``resolve`` says committed for what happened and aborted for what did not, at any time and again (ATM-5)."""
+        """``resolve`` returns whether a commit happened, at any time and as often as it is called (ATM-5)."""
         for lose, outcome in ((lab.faults.lose_reply, Outcome.COMMITTED), (lab.faults.lose_request, Outcome.ABORTED)):
             lose(times=1000)
             with pytest.raises(UnknownOutcome) as caught:
@@ -158,7 +158,7 @@ class AtomicityRules:
 
     @rule("ATM-5")
     def test_resolve_that_cannot_ask_says_so(self, lab: Lab) -> None:
-        """A backend out of reach is ``Unavailable`` and no outcome (ATM-5)."""
+        """If the backend is out of reach, ``resolve`` raises ``Unavailable`` (ATM-5)."""
         lab.faults.unreachable(Settle)
 
         with pytest.raises(Unavailable):
@@ -183,7 +183,7 @@ def _fail_late(tx: Any, *, a: Site, problem: type[BaseException]) -> None:
 
 
 def _begin(lab: Lab) -> dict[str, Any]:
-    """Make the data of :meth:`_calls` as it is at the beginning of each of them."""
+    """Create the data that each of :meth:`_calls` starts with."""
     if lab.records():
         with lab.store.transaction() as tx:
             tx.delete(*(record.key for record in lab.records().values()))
@@ -196,7 +196,7 @@ def _begin(lab: Lab) -> dict[str, Any]:
 
 
 def _calls(lab: Lab) -> dict[str, Callable[[], Any]]:
-    """Give calls of each kind that writes."""
+    """Return a call of each kind that writes."""
 
     def move(tx: Any) -> None:
         tx.update(tx.get(Site, "a").model_copy(update={"title": "moved"}))

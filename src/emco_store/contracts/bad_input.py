@@ -1,4 +1,4 @@
-"""BAD: bad input is one clear error, before anything is asked of the backend."""
+"""BAD: bad input is one clear error, before any request to the backend."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ NAMES: tuple[Any, ...] = (
 
 
 class BadInputRules:
-    """Nothing here reaches the backend, and nothing is lost."""
+    """No bad input reaches the backend."""
 
     @rule("BAD-1")
     def test_names_that_could_be_misread_are_refused(self, lab: Lab) -> None:
-        """Names that could be another key, or look like another name, are refused wherever a name is given (BAD-1)."""
+        """Names that could mean another key, or look like another name, are refused everywhere (BAD-1)."""
         for name in NAMES:
             with refused(lab, InvalidResource):
                 lab.store.create(Site(name=name))
@@ -44,7 +44,7 @@ class BadInputRules:
 
     @rule("BAD-2")
     def test_depth_has_a_limit(self, lab: Lab) -> None:
-        """64 levels are stored, 65 are refused, however they are built, and 10,000 as well (BAD-2)."""
+        """64 levels are stored; 65 and 10,000 are refused, in any mix of maps and lists (BAD-2)."""
         for build in (lambda inner: [inner], lambda inner: {"k": inner}):
             made = lab.store.put(Anything(name="a", value=_nested(build, 63)))
             assert made.value == lab.store.get(made).value
@@ -116,7 +116,7 @@ class BadInputRules:
 
     @rule("BAD-6")
     def test_value_that_was_changed_around_its_model_is_refused(self, lab: Lab) -> None:
-        """What ``model_copy`` or a change in place has smuggled in meets the same checks (BAD-6)."""
+        """Values from ``model_copy`` or from changes in place are checked in the same way (BAD-6)."""
         made = lab.store.create(Anything(name="a"))
         change: dict[str, Any]
         for change in (
@@ -135,7 +135,7 @@ class BadInputRules:
 
     @rule("BAD-6")
     def test_what_is_no_resource_is_refused(self, lab: Lab) -> None:
-        """Calls with things that mean no resource are errors of the call (BAD-6)."""
+        """A call with something that is not a resource is ``InvalidCall`` (BAD-6)."""
         for thing in (None, 7, "Site/a", {"name": "a"}, object(), Site):
             for call in (lab.store.create, lab.store.update, lab.store.put, lab.store.delete, lab.store.children):
                 with refused(lab, (InvalidCall, InvalidResource)):
@@ -145,7 +145,7 @@ class BadInputRules:
 
     @rule("BAD-7")
     def test_condition_takes_single_values_only(self, lab: Lab) -> None:
-        """What a database could read as an operator is refused as an operand (BAD-7)."""
+        """Operands that a database could read as operators are refused (BAD-7)."""
         lab.store.create(Item(name="i"))
         for value in ({"$gt": ""}, {"$ne": None}, ["a"], ("a",), {"a"}, object(), Site, lambda: 1):
             with refused(lab, InvalidCall):
@@ -158,7 +158,7 @@ class BadInputRules:
 
     @rule("BAD-7")
     def test_condition_value_is_compared_and_not_interpreted(self, lab: Lab) -> None:
-        """Text that looks like a pattern, a path or a command finds exactly itself (BAD-7)."""
+        """Text that looks like a pattern, a path or a command matches only itself (BAD-7)."""
         labels = ["*", ".*", "%", "a|b", "{$gt: 0}", "$where", "'; --", "a*", "\\", "[a]", "a", "ab", "", "@label:{a}"]
         for at, label in enumerate(labels):
             lab.store.create(Item(name=f"i{at:02}", label=label))
@@ -169,7 +169,7 @@ class BadInputRules:
 
     @rule("BAD-9")
     def test_class_that_cannot_work_is_refused(self, lab: Lab) -> None:
-        """A class whose rules, keys or references cannot work is refused when it is defined (BAD-9)."""
+        """A class with invalid rules, keys or references is refused when it is defined (BAD-9)."""
         for define in _IMPOSSIBLE:
             with pytest.raises(InvalidModel) as caught:
                 define()
@@ -178,7 +178,7 @@ class BadInputRules:
 
     @rule("BAD-10")
     def test_error_stays_small(self, lab: Lab) -> None:
-        """An error about hundreds of references, or of names, says how many there are and shows 20 (BAD-10)."""
+        """An error about hundreds of references or names counts them and shows 20 (BAD-10)."""
         with pytest.raises(MissingReference) as caught:
             lab.store.create(Restrict(name="r", listed=[f"Site/s{at}" for at in range(300)]))
         with pytest.raises(InvalidResource) as hostile:
@@ -194,7 +194,7 @@ class BadInputRules:
 
 @contextmanager
 def refused(lab: Lab, problem: Any) -> Generator[None]:
-    """Expect that the block fails before anything is asked of the backend."""
+    """Expect that the block fails before any request to the backend."""
     asked = len(lab.faults.requests)
     with pytest.raises(problem):
         yield

@@ -1,4 +1,4 @@
-"""A blocking view of the asyncio store, so that one suite and one state machine prove both."""
+"""A blocking view of the asyncio store, so that the same tests prove both."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ T = TypeVar("T")
 
 
 class Loop:
-    """One event loop that a blocking caller drives, call by call."""
+    """An event loop that runs for one call at a time."""
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine to its end; also from a thread that ``AsyncStore.run`` waits for."""
+        """Run a coroutine to its end, even from a thread that ``AsyncStore.run`` waits for."""
         loop = self._runner.get_loop()
         if loop.is_running():
             return asyncio.run_coroutine_threadsafe(work, loop).result()
         return self._runner.run(work)
 
     def close(self) -> None:
-        """End the loop."""
+        """Close the loop."""
         self._runner.close()
 
 
@@ -74,7 +74,7 @@ class _StoreView(_View):
             self._loop.call(_left(block, None))
 
     def run(self, fn: Callable[[Any], T], **options: Any) -> T:
-        """Run the plain function ``fn`` in a thread, where it may wait for the loop."""
+        """Run the plain function ``fn`` in a thread, in which it may wait for the loop."""
 
         async def attempt(tx: AsyncTransaction) -> T:
             return await asyncio.to_thread(fn, _View(tx, self._loop))
@@ -93,10 +93,10 @@ async def _left(block: Any, problem: BaseException | None) -> bool:
 
 
 def blocking(store: AsyncStore, loop: Loop) -> Any:
-    """Give a view of the asyncio store that is used like the blocking one."""
+    """Return a view of the asyncio store with the methods of the blocking one."""
     return _StoreView(store, loop)
 
 
 def raw(thing: Any) -> Any:
-    """Give what stands behind a view: in a fault's action, its methods give awaitables where the port awaits them."""
+    """Return the object of a view. In the action of a fault, the port awaits what its methods return."""
     return thing.inner if isinstance(thing, _View) else thing

@@ -1,4 +1,4 @@
-"""CHK: a check says what is wrong in what is stored, and a repair mends what a program can decide."""
+"""CHK: a check reports what is wrong in the stored data, and a repair mends what needs no decision."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ SIZES = (1, 3, 1000)
 
 
 class CheckRules:
-    """What a check finds, and what a repair does."""
+    """What checks find and what repairs do."""
 
     @rule("CHK-1")
     def test_sound_store_has_no_flaw(self, lab: Lab) -> None:
-        """After changes of every sort nothing is wrong, on pages of every size (CHK-1)."""
+        """After changes of every kind nothing is wrong, with pages of any size (CHK-1)."""
         a, b = fill(lab)
         items = [lab.store.create(Item(name=f"i{n}", rank=n, serial=f"s{n}")) for n in range(5)]
         lab.store.update(items[0].model_copy(update={"rank": 7, "serial": None}))
@@ -54,7 +54,7 @@ class CheckRules:
 
     @rule("CHK-1", "CHK-4")
     def test_check_comes_upon_every_record(self, lab: Lab) -> None:
-        """On pages of every size each record is looked at: a spoiled document is named anywhere (CHK-1, CHK-4)."""
+        """With pages of any size every record is checked: damage is found at any position (CHK-1, CHK-4)."""
         items = [lab.store.create(Item(name=f"i{n}", serial=f"s{n}")) for n in range(7)]
         for at, item in enumerate(items):
             lab.tamper(item.key, (b"{", b'{"name":"other"}', b"7", b'{"name":7}')[at % 4])
@@ -66,7 +66,7 @@ class CheckRules:
 
     @rule("CHK-2")
     def test_dangling_reference_is_found_with_its_rule(self, lab: Lab) -> None:
-        """A reference whose target is gone is told in its place, by a store that knows no model too (CHK-2)."""
+        """A dangling reference is reported with its place, even by a store that knows no model (CHK-2)."""
         a, _ = fill(lab)
         take_away(lab, a.key)
 
@@ -90,7 +90,7 @@ class CheckRules:
 
     @rule("CHK-3")
     def test_references_that_are_not_recorded_are_found_and_recorded(self, lab: Lab) -> None:
-        """A reference of the document that no look-up knows is found, and holds its target after the repair (CHK-3)."""
+        """A reference that only the document has is found, and holds its target after the repair (CHK-3)."""
         a, b = fill(lab)
         change(lab, Key("Restrict", "r"), lambda _: {"edges": ()})
         change(lab, Key("Crate", "b", "y"), lambda _: {"edges": ()})
@@ -105,7 +105,7 @@ class CheckRules:
 
     @rule("CHK-3")
     def test_references_that_the_document_does_not_hold_are_found(self, lab: Lab) -> None:
-        """A recorded reference that stands nowhere in the document is found, with and without the model (CHK-3)."""
+        """A recorded reference that is not in the document is found, with and without the model (CHK-3)."""
         _, b = fill(lab)
         lab.tamper(Key("Restrict", "r"), b'{"name":"r"}')
 
@@ -120,7 +120,7 @@ class CheckRules:
 
     @rule("CHK-3")
     def test_values_that_are_not_recorded_are_found_and_recorded(self, lab: Lab) -> None:
-        """Values that do not follow from the document are found, and are right after the repair (CHK-3)."""
+        """Indexed values that differ from the document are found, and are right after the repair (CHK-3)."""
         items = [lab.store.create(Item(name=f"i{n}", rank=n, serial=f"s{n}")) for n in range(3)]
         change(lab, items[0].key, lambda _: {"index": (), "unique": ()})
         change(lab, items[1].key, lambda record: {"index": (*record.index[1:], ("rank", "2zzz"))})
@@ -138,7 +138,7 @@ class CheckRules:
 
     @rule("CHK-4")
     def test_kinds_without_a_model_are_told_when_asked_for(self, lab: Lab) -> None:
-        """A kind that the store does not know is no flaw, and is named where the caller asks (CHK-4)."""
+        """A kind without a model is not a flaw, and is reported on request (CHK-4)."""
         fill(lab)
         blind = lab.open()
 
@@ -150,7 +150,7 @@ class CheckRules:
 
     @rule("CHK-5")
     def test_check_writes_nothing(self, lab: Lab) -> None:
-        """A check of a damaged store leaves every record as it was (CHK-5)."""
+        """A check changes no record, however damaged (CHK-5)."""
         a, _ = fill(lab)
         take_away(lab, a.key)
         before = lab.records()
@@ -163,7 +163,7 @@ class CheckRules:
 
     @rule("CHK-5")
     def test_page_goes_on_where_the_page_before_ended(self, lab: Lab) -> None:
-        """A cursor can be kept, and used by another store; each page looks at no more than it may (CHK-5)."""
+        """Another store can continue from a cursor, and no page exceeds its limit (CHK-5)."""
         for number in range(12):
             lab.store.create(Site(name=f"s{number:02}"))
         after, seen = None, 0
@@ -178,14 +178,14 @@ class CheckRules:
 
     @rule("CHK-5")
     def test_cursor_or_limit_that_cannot_be_used_is_refused(self, lab: Lab) -> None:
-        """What is no cursor of a check, and no size of a page, is one clear error (CHK-5)."""
+        """A wrong cursor or page size is one clear error (CHK-5)."""
         for options in ({"after": "nonsense"}, {"after": ""}, {"after": 7}, {"limit": 0}, {"limit": 1001}):
             with pytest.raises(InvalidCall):
                 lab.store.check(**options)
 
     @rule("CHK-5")
     def test_cursor_of_a_list_is_refused(self, lab: Lab) -> None:
-        """A check does not begin somewhere when it is given the cursor of a list (CHK-5)."""
+        """A check refuses the cursor of a list (CHK-5)."""
         for name in "ab":
             lab.store.create(Site(name=name))
 
@@ -194,7 +194,7 @@ class CheckRules:
 
     @rule("CHK-6")
     def test_target_that_comes_meanwhile_is_not_missed(self, lab: Lab) -> None:
-        """What was absent when the page was read, and is there when it is looked at again, is no flaw (CHK-6)."""
+        """A target that was absent when the page was read, and exists at the second look, is no flaw (CHK-6)."""
         a, _ = fill(lab)
         take_away(lab, a.key)
         other = lab.inside(lab.open())
@@ -204,7 +204,7 @@ class CheckRules:
 
     @rule("CHK-6")
     def test_referrer_that_changes_meanwhile_is_judged_as_it_is(self, lab: Lab) -> None:
-        """A referrer that was re-pointed or deleted since the page was read is no flaw (CHK-6)."""
+        """A referrer that was re-pointed or deleted since the page was read is not a flaw (CHK-6)."""
         a, b = fill(lab)
         for key in ("Protect/p", "Cascade/c", "Crate/a/x", "SetDefault/d", "Remove/m", "SetNull/n"):
             lab.store.delete(Key.parse(key))
@@ -218,7 +218,7 @@ class CheckRules:
 
     @rule("CHK-7")
     def test_repair_does_what_the_delete_would_have_done(self, lab: Lab) -> None:
-        """References are taken out as their rules say; RESTRICT and PROTECT are left to a person (CHK-7)."""
+        """Dangling references are removed by their rules; RESTRICT and PROTECT are left to a person (CHK-7)."""
         a, b = fill(lab)
         take_away(lab, a.key)
         models = (SetNull, SetDefault, Remove)
@@ -241,7 +241,7 @@ class CheckRules:
 
     @rule("CHK-7")
     def test_repair_that_deletes_follows_the_rules(self, lab: Lab) -> None:
-        """A referrer that must go takes along what the rules say, or stays when they forbid it (CHK-7)."""
+        """The delete of a referrer follows the rules of its own referrers, and is skipped if they forbid it (CHK-7)."""
         a, _ = fill(lab)
         lab.store.create(Cascade(name="last", blocked_by="Cascade/c"))
         take_away(lab, a.key)
@@ -255,7 +255,7 @@ class CheckRules:
 
     @rule("CHK-7")
     def test_default_that_is_not_there_is_left_to_a_person(self, lab: Lab) -> None:
-        """SET_DEFAULT does not put one missing target in the place of another (CHK-7)."""
+        """SET_DEFAULT does not replace a missing target by another missing one (CHK-7)."""
         a, _ = fill(lab)
         take_away(lab, a.key, Key("Site", "main"))
         (flaw,) = (flaw for flaw in checked(lab.store) if flaw.key == "SetDefault/d")
@@ -267,7 +267,7 @@ class CheckRules:
 
     @rule("CHK-7")
     def test_what_is_no_flaw_is_refused(self, lab: Lab) -> None:
-        """A repair takes flaws of a check, and nothing else (CHK-7)."""
+        """A repair accepts flaws of a check and nothing else (CHK-7)."""
         wrong: Any
         for wrong in (7, "flaw", [None], ["x"]):
             with pytest.raises(InvalidCall):
@@ -275,7 +275,7 @@ class CheckRules:
 
     @rule("CHK-8")
     def test_flaw_that_has_moved_is_passed_over(self, lab: Lab) -> None:
-        """What has changed or come since the check is not repaired, and the caller is told (CHK-8)."""
+        """A flaw whose record has changed since the check is skipped and reported (CHK-8)."""
         a, _ = fill(lab)
         take_away(lab, a.key)
         flaws = [flaw for flaw in checked(lab.store) if flaw.key in {"SetNull/n", "Remove/m", "Cascade/c"}]
@@ -319,7 +319,7 @@ class CheckRules:
 
 
 def fill(lab: Lab) -> tuple[Any, Any]:
-    """Make two sites, a default, and a referrer under each rule; give the sites."""
+    """Create two sites, a default, and a referrer under each rule; return the sites."""
     a, b, _ = (lab.store.create(Site(name=name)) for name in ("a", "b", "main"))
     lab.store.create(Parcel(parent=lab.store.create(Crate(parent=a, name="x")), name="z", code="c", weight=3))
     lab.store.create(Crate(parent=b, name="y"))
@@ -333,7 +333,7 @@ def fill(lab: Lab) -> tuple[Any, Any]:
 
 
 def checked(store: Any, size: int = 4, *, unknown_kinds: bool = False) -> list[Flaw]:
-    """Check everything, and give what is wrong; each flaw once."""
+    """Check everything and return each flaw once."""
     found: dict[Flaw, None] = {}
     after = None
     for _ in range(1000):
@@ -346,13 +346,13 @@ def checked(store: Any, size: int = 4, *, unknown_kinds: bool = False) -> list[F
 
 
 def take_away(lab: Lab, *keys: Key) -> None:
-    """Delete records without a look at who refers to them, as a hand or a faulty program would."""
+    """Delete records without regard to their referrers, as a manual edit or a faulty program would."""
     reply = lab.port.ask(Commit(f"{lab.namespace}-away-{keys[0]}", deletes=keys))
     assert isinstance(reply, Receipt)
 
 
 def change(lab: Lab, key: Key, fields: Any) -> None:
-    """Write a record with other references or values than those of its document."""
+    """Write a record whose references or values differ from its document."""
     record: Record = lab.port.ask(Get((key,)))[key]
     broken = replace(record, version=record.version + 1, **fields(record))
     reply = lab.port.ask(Commit(f"{lab.namespace}-change-{key}", {key: record.stamp}, puts=(broken,)))

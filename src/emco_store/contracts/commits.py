@@ -32,11 +32,11 @@ _WRITES: Final = (("put", False), ("put", True), ("delete", False), ("check", Fa
 
 
 class CommitRules:
-    """The port itself, without a store before it."""
+    """The port itself, without a store."""
 
     @rule("ATM-2")
     def test_same_commit_again_gives_the_receipt_again(self, lab: Lab) -> None:
-        """The port knows a txid again, also when what it wrote has long changed (ATM-2)."""
+        """The port recognises a txid even after its writes have been overwritten (ATM-2)."""
         (a,) = sites(lab, "a")
         record = lab.records()["Site/a"]
         commit = Commit(
@@ -53,7 +53,7 @@ class CommitRules:
 
     @rule("ATM-3")
     def test_refusal_names_every_failed_precondition(self, lab: Lab) -> None:
-        """A port answers with all preconditions that failed, of every sort, and writes nothing (ATM-3)."""
+        """A refusal names all failed preconditions, of every kind, and nothing is written (ATM-3)."""
         lab.store.create(Item(name="i", serial="x"))
         (a,) = sites(lab, "a")
         lab.store.create(Rack(name="k", parent=a))
@@ -107,7 +107,7 @@ class CommitRules:
 
     @rule("ATM-3")
     def test_refused_commit_can_be_repaired_and_sent_anew(self, lab: Lab) -> None:
-        """A refusal is no outcome: it leaves no trace, neither of data nor of the txid (ATM-3)."""
+        """A refusal leaves no trace, neither data nor the txid (ATM-3)."""
         lab.store.create(Site(name="a"))
         record = lab.records()["Site/a"]
         changed = replace(record, version=2)
@@ -192,5 +192,5 @@ def _plain(key: Key, version: int) -> Record:
 
 
 def _like(record: Record, name: str) -> Record:
-    """Give a record of another name that claims the same unique values."""
+    """Return a record of another name that claims the same unique values."""
     return replace(record, key=Key(record.key.kind, name), uid=f"uid-{name}")

@@ -16,7 +16,7 @@ from emco_store.errors import Conflict
 
 
 class ConcurrencyRules:
-    """The store of the test is overtaken by another store of the same namespace."""
+    """Another store of the same namespace commits between the steps of the test's store."""
 
     @rule("OCC-1")
     def test_lost_update_is_refused(self, lab: Lab) -> None:
@@ -51,7 +51,7 @@ class ConcurrencyRules:
 
     @rule("OCC-1")
     def test_absence_that_was_read_is_protected(self, lab: Lab) -> None:
-        """What was not there when it was read is still not there at the commit (OCC-1)."""
+        """If a resource was absent when it was read, the commit fails unless it is still absent (OCC-1)."""
         other = lab.open()
 
         with pytest.raises(Conflict), lab.store.transaction() as tx:
@@ -63,7 +63,7 @@ class ConcurrencyRules:
 
     @rule("OCC-1")
     def test_deleted_and_created_again_is_changed(self, lab: Lab) -> None:
-        """A resource that was replaced by another of the same key and version is not what was read (OCC-1)."""
+        """A resource that was replaced by another one with the same key and version counts as changed (OCC-1)."""
         made = lab.store.create(Site(name="a"))
         other = lab.open()
 
@@ -77,7 +77,7 @@ class ConcurrencyRules:
 
     @rule("OCC-1")
     def test_what_was_not_read_does_not_conflict(self, lab: Lab) -> None:
-        """Transactions on different resources do not disturb each other, under one parent even (OCC-1)."""
+        """Transactions on different resources do not conflict, even under one parent (OCC-1)."""
         (a,) = sites(lab, "a")
         other = lab.open()
 
@@ -109,7 +109,7 @@ class ConcurrencyRules:
 
     @rule("OCC-3")
     def test_if_version_admits_that_version_only(self, lab: Lab) -> None:
-        """Reads and writes with ``if_version`` succeed at that version only (OCC-3)."""
+        """Reads and writes with ``if_version`` succeed only at that version (OCC-3)."""
         made = lab.store.create(Site(name="a"))
 
         assert made == lab.store.get(made, if_version=1)
@@ -131,7 +131,7 @@ class ConcurrencyRules:
 
     @rule("OCC-9")
     def test_reading_transaction_sees_one_state(self, lab: Lab) -> None:
-        """A transaction that only reads, and reads across a change, ends in ``Conflict`` (OCC-9)."""
+        """A read-only transaction that reads before and after a change ends in ``Conflict`` (OCC-9)."""
         first, second = (lab.store.create(Item(name=name, rank=1)) for name in ("i", "j"))
         other = lab.open()
 
@@ -144,7 +144,7 @@ class ConcurrencyRules:
 
     @rule("OCC-9")
     def test_undisturbed_reads_do_not_conflict(self, lab: Lab) -> None:
-        """Reads of what nobody changed, one request even of what is changed later, end well (OCC-9)."""
+        """Reads succeed if nothing changed between them; a single request always does (OCC-9)."""
         first, second = (lab.store.create(Item(name=name, rank=1)) for name in ("i", "j"))
         other = lab.open()
 
@@ -160,7 +160,7 @@ class ConcurrencyRules:
 
     @rule("OCC-9")
     def test_second_read_shows_the_first_state(self, lab: Lab) -> None:
-        """What was read once is the same in every later read of the transaction, or the transaction fails (OCC-9)."""
+        """A transaction reads the same value every time, or fails (OCC-9)."""
         made = lab.store.create(Item(name="i", rank=1))
         seen = []
 
@@ -174,7 +174,7 @@ class ConcurrencyRules:
 
     @rule("OCC-9", "OCC-1")
     def test_referrer_read_before_it_moved_is_a_conflict(self, lab: Lab) -> None:
-        """A referrer is read, moved by another, and its old target deleted: no one state was seen (OCC-9, OCC-1)."""
+        """A transaction that reads a referrer before and its target after a change by others fails (OCC-9, OCC-1)."""
         a, b = sites(lab, "a", "b")
         held = lab.store.create(SetNull(name="n", one=a))
         other = lab.open()

@@ -1,4 +1,4 @@
-"""ATM-6: many commits at once, of which some fail."""
+"""ATM-6: many concurrent commits, some of which fail."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Call = Callable[[Any], Any]
 
 
 class CrowdRules:
-    """Calls of many threads or tasks on one store, whose commits a backend may send together."""
+    """Calls of many threads or tasks on one store, whose commits the backend may send together."""
 
     @rule("ATM-6")
     def test_commit_that_fails_takes_no_other_along(self, lab: Lab) -> None:
-        """Each of many commits at once ends by itself: those that can, happen, and no other leaves a trace (ATM-6)."""
+        """Concurrent commits end independently: the valid ones happen, and the others leave no trace (ATM-6)."""
         (a,) = sites(lab, "a")
         old = lab.store.create(Item(name="i"))
         item = lab.store.update(old.model_copy(update={"rank": 1}))
@@ -47,7 +47,7 @@ class CrowdRules:
 
     @rule("ATM-6")
     def test_commits_that_exclude_each_other_do_not_both_happen(self, lab: Lab) -> None:
-        """Of commits at once that cannot all happen, exactly one does, as if they came one after the other (ATM-6)."""
+        """Of concurrent commits that exclude each other, exactly one happens (ATM-6)."""
         item = lab.store.create(Item(name="i"))
         rivals: dict[type[StoreError], Sequence[Call]] = {
             AlreadyExists: [_create(Site(name="x", title=f"{number}")) for number in range(4)],
@@ -69,7 +69,7 @@ class CrowdRules:
 
     @rule("ATM-6", "OCC-10")
     def test_target_and_referrers_that_come_and_go_at_once(self, lab: Lab) -> None:
-        """Targets are created and deleted while others refer to them: no reference is left without target (ATM-6)."""
+        """Targets are created and deleted while others refer to them, and no reference dangles (ATM-6)."""
         going = sites(lab, *(f"d{number}" for number in range(4)))
         calls: list[Call] = []
         for number, site in enumerate(going):

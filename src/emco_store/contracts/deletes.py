@@ -1,4 +1,4 @@
-"""DEL-1 to DEL-5 and DEL-7: what each rule does to those who refer to what goes."""
+"""DEL-1 to DEL-5 and DEL-7: what each rule does to referrers of a deleted target."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from emco_store.errors import DeleteRestricted, MissingReference, UniqueViolatio
 
 
 def sites(lab: Lab, *names: str) -> list[Site]:
-    """Create the roots that a test refers to."""
+    """Create the targets of a test."""
     return [lab.store.create(Site(name=name)) for name in names]
 
 
 def blocked(problem: DeleteRestricted) -> set[tuple[str, str, Rule]]:
-    """Give what a refusal names: who, where and by which rule."""
+    """Return what a refusal names: the referrers, the places and the rules."""
     return {(blocker.referrer.text, blocker.place, blocker.rule) for blocker in problem.blockers}
 
 
 class DeleteRules:
-    """RESTRICT, PROTECT, CASCADE, SET_NULL and SET_DEFAULT, and how a closure ends."""
+    """RESTRICT, PROTECT, CASCADE, SET_NULL and SET_DEFAULT, and the end of a cascade."""
 
     @rule("DEL-1")
     def test_restrict_blocks_in_every_form(self, lab: Lab) -> None:
-        """A reference under RESTRICT blocks the delete of its target, wherever it stands (DEL-1)."""
+        """A reference under RESTRICT blocks the delete of its target, in any field (DEL-1)."""
         a, b = sites(lab, "a", "b")
         for fields, place in (
             ({"one": a}, "one"),
@@ -62,7 +62,7 @@ class DeleteRules:
 
     @rule("DEL-1")
     def test_restrict_steps_back_for_a_referrer_that_goes_too(self, lab: Lab) -> None:
-        """RESTRICT does not block when the referrer is named as well, or goes by a cascade (DEL-1)."""
+        """RESTRICT does not block if the same delete names the referrer or removes it by a cascade (DEL-1)."""
         (a,) = sites(lab, "a")
         lab.store.create(Restrict(name="r", one=a))
         rack = lab.store.create(Rack(name="k", parent=a))
@@ -75,7 +75,7 @@ class DeleteRules:
 
     @rule("DEL-1")
     def test_restrict_from_a_child_blocks_its_parent(self, lab: Lab) -> None:
-        """A parent with a child under RESTRICT stays, and goes once the child is gone (DEL-1)."""
+        """A parent with a child under RESTRICT cannot be deleted until the child is (DEL-1)."""
         (a,) = sites(lab, "a")
         rack = lab.store.create(Rack(name="k", parent=a))
 
@@ -89,7 +89,7 @@ class DeleteRules:
 
     @rule("DEL-2")
     def test_protect_blocks_even_within_a_cascade(self, lab: Lab) -> None:
-        """PROTECT blocks although a cascade would take the referrer; naming it lifts the block (DEL-2)."""
+        """PROTECT blocks even if a cascade would delete the referrer; naming it lifts the block (DEL-2)."""
         (a,) = sites(lab, "a")
         p = lab.store.create(Protect(name="p", one=a, also=a))
 
@@ -103,7 +103,7 @@ class DeleteRules:
 
     @rule("DEL-2", "DEL-7")
     def test_protect_blocks_a_diamond(self, lab: Lab) -> None:
-        """A resource reached under CASCADE one way and under PROTECT the other blocks the whole (DEL-2, DEL-7)."""
+        """A resource reached by CASCADE and by PROTECT blocks the whole delete (DEL-2, DEL-7)."""
         top, left, right = sites(lab, "top", "left", "right")
         lab.store.create(Crate(name="c", parent=top))
         lab.store.create(Protect(name="p", also=left, one=right))
@@ -118,7 +118,7 @@ class DeleteRules:
 
     @rule("DEL-2")
     def test_protect_from_a_child_blocks_until_it_is_named(self, lab: Lab) -> None:
-        """A child under PROTECT goes with its parent only when it is named (DEL-2)."""
+        """A child under PROTECT is deleted with its parent only if it is named (DEL-2)."""
         (a,) = sites(lab, "a")
         safe = lab.store.create(Safe(name="s", parent=a))
 
@@ -130,7 +130,7 @@ class DeleteRules:
 
     @rule("DEL-3")
     def test_cascade_takes_referrers_to_any_depth(self, lab: Lab) -> None:
-        """CASCADE deletes referrers, their children and their referrers, to any depth, and nobody else (DEL-3)."""
+        """CASCADE deletes referrers, their children and their referrers, to any depth, and nothing else (DEL-3)."""
         a, b = sites(lab, "a", "b")
         before = lab.store.create(Cascade(name="c00", one=a))
         for at in range(1, 12):
@@ -147,7 +147,7 @@ class DeleteRules:
 
     @rule("DEL-3")
     def test_cascade_takes_more_than_a_page_of_referrers(self, lab: Lab) -> None:
-        """All referrers go, also when they are more than one request gives (DEL-3)."""
+        """All referrers are deleted, even if one request cannot return them all (DEL-3)."""
         (a,) = sites(lab, "a")
         with lab.store.transaction() as tx:
             for at in range(1100):
@@ -159,7 +159,7 @@ class DeleteRules:
 
     @rule("DEL-4")
     def test_set_null_puts_null_wherever_it_stands(self, lab: Lab) -> None:
-        """SET_NULL puts null in each place, leaves all else, and moves the version once (DEL-4)."""
+        """SET_NULL sets each reference to null, changes nothing else, and adds 1 to the version (DEL-4)."""
         a, b = sites(lab, "a", "b")
         made = lab.store.create(
             SetNull(
@@ -183,7 +183,7 @@ class DeleteRules:
 
     @rule("DEL-4", "ID-6")
     def test_set_null_gives_a_unique_value_up(self, lab: Lab) -> None:
-        """A unique reference that becomes null is free for another (DEL-4, ID-6)."""
+        """A unique value that becomes null can be taken by another resource (DEL-4, ID-6)."""
         (a,) = sites(lab, "a")
         lab.store.create(SetNull(name="n", only=a))
         with pytest.raises(UniqueViolation):
@@ -197,7 +197,7 @@ class DeleteRules:
 
     @rule("DEL-5")
     def test_set_default_puts_the_default(self, lab: Lab) -> None:
-        """SET_DEFAULT puts the default in the reference's place, which then holds the default (DEL-5)."""
+        """SET_DEFAULT replaces the reference by the default, which is then protected itself (DEL-5)."""
         main, a = sites(lab, "main", "a")
         made = lab.store.create(SetDefault(name="d", one=a, note="kept"))
 
@@ -212,7 +212,7 @@ class DeleteRules:
 
     @rule("DEL-5")
     def test_set_default_blocks_when_the_default_goes(self, lab: Lab) -> None:
-        """The default itself, alone or together with the target, cannot be put in its own place (DEL-5)."""
+        """The default itself, alone or together with the target, cannot be deleted (DEL-5)."""
         main, a = sites(lab, "main", "a")
         lab.store.create(SetDefault(name="d", one=a))
         lab.store.create(SetDefault(name="e", one=main))
@@ -230,7 +230,7 @@ class DeleteRules:
 
     @rule("DEL-5", "REF-2")
     def test_set_default_without_its_default_is_refused(self, lab: Lab) -> None:
-        """A default that is not there is a missing reference as any other (DEL-5, REF-2)."""
+        """A default that does not exist is a missing reference (DEL-5, REF-2)."""
         (a,) = sites(lab, "a")
         lab.store.create(SetDefault(name="d", one=a))
         before = lab.state()
@@ -242,7 +242,7 @@ class DeleteRules:
 
     @rule("DEL-7")
     def test_cycle_goes_as_a_whole(self, lab: Lab) -> None:
-        """A cascade around a circle ends, and each resource goes once (DEL-7)."""
+        """A cascade around a cycle ends, and deletes each resource once (DEL-7)."""
         with lab.store.transaction() as tx:
             for name, before in (("x", "z"), ("y", "x"), ("z", "y"), ("tail", "x")):
                 tx.create(Cascade(name=name, before=before, blocked_by=None if name == "tail" else before))
@@ -255,7 +255,7 @@ class DeleteRules:
 
     @rule("DEL-7")
     def test_diamond_goes_once(self, lab: Lab) -> None:
-        """A resource that is reached by several ways goes once (DEL-7)."""
+        """A resource that is reached in several ways is deleted once (DEL-7)."""
         a, b = sites(lab, "a", "b")
         x = lab.store.create(Cascade(name="x", one=a, by_site={b: "", a: ""}))
         lab.store.create(Cascade(name="y", one=a, before=x))
@@ -268,7 +268,7 @@ class DeleteRules:
 
     @rule("DEL-7")
     def test_closure_commits_whole_or_not_at_all(self, lab: Lab) -> None:
-        """One blocker deep in the closure keeps everything, the changes of other rules included (DEL-7)."""
+        """One blocker deep in a cascade prevents everything, including the changes of other rules (DEL-7)."""
         a, b = sites(lab, "a", "b")
         x = lab.store.create(Cascade(name="x", one=a))
         lab.store.create(SetNull(name="n", one=a))

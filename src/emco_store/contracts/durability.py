@@ -1,4 +1,4 @@
-"""DUR: what a store says that an acknowledged commit survives."""
+"""DUR: what an acknowledged commit survives, as the store declares it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emco_store.ports import Durability
 
 
 class DurabilityRules:
-    """What is promised, and what is refused. That a promise is kept, only a crash of the server can show."""
+    """What is promised and what is refused. Only a crash of the server shows that a promise is kept."""
 
     @rule("DUR-1")
     def test_store_names_what_it_promises(self, lab: Lab) -> None:
@@ -25,7 +25,7 @@ class DurabilityRules:
 
     @rule("DUR-2")
     def test_store_is_not_opened_below_the_demand(self, lab: Lab) -> None:
-        """Each class up to the promised one is accepted, each above it is refused (DUR-2)."""
+        """Every class up to the promised one is accepted, every higher one is refused (DUR-2)."""
         promised = lab.store.guarantees.durability
 
         for wanted in Durability:
@@ -41,7 +41,7 @@ class DurabilityRules:
 
     @rule("DUR-1")
     def test_acknowledged_commit_outlives_its_store(self, lab: Lab) -> None:
-        """What was acknowledged is there for every store that is opened later (DUR-1)."""
+        """Stores that are opened later see what was acknowledged (DUR-1)."""
         with lab.open() as first:
             made = first.create(Site(name="a"))
         with pytest.raises(InvalidCall):

@@ -1,4 +1,4 @@
-"""Faults around the requests of any backend: not reached, answer lost, or something else happening in between."""
+"""Faults around the requests of any backend: it is out of reach, a reply is lost, or something happens in between."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from emco_store.ports import (
 T = TypeVar("T")
 R = TypeVar("R", bound=Request[Any])
 Kind = type[Request[Any]]
-"""Which requests: those of one class."""
+"""The class of the requests that are meant."""
 Moment = Literal["before", "after"]
 
 
 class ClientDied(BaseException):
-    """Stands for the end of the client: no code of the library may catch it and go on."""
+    """Stands for the death of the client: the library must not catch it and continue."""
 
 
 @dataclass(slots=True)
@@ -40,11 +40,11 @@ class _Plan:
 
 
 class Faults:
-    """What was asked of a backend, and what shall happen around the next requests.
+    """The requests to a backend so far, and what happens around the next ones.
 
     Attributes:
-        requests: Each request so far.
-        were_planned: Whether anything was ever planned, :meth:`clear` or not.
+        requests: All requests so far.
+        were_planned: Whether anything was ever planned, even if it was cleared since.
     """
 
     def __init__(self) -> None:
@@ -53,27 +53,27 @@ class Faults:
         self._plans: list[_Plan] = []
 
     def do(self, kind: Kind, action: Callable[[], Any], *, moment: Moment = "before", times: int = 1) -> None:
-        """Call ``action`` around the next requests of a class; what it raises replaces the reply.
+        """Call ``action`` around the next requests of a class; an error that it raises replaces the reply.
 
-        An action that returns an awaitable is awaited where the port is one for asyncio.
+        If the action returns an awaitable, a port for asyncio awaits it.
         """
         self.were_planned = True
         self._plans.append(_Plan(kind, moment, action, times))
 
     def unreachable(self, kind: Kind, *, times: int = 1) -> None:
-        """Let requests have no effect."""
+        """Make requests fail without effect."""
         self.do(kind, _raiser(Unreachable("planned")), times=times)
 
     def lose_request(self, *, times: int = 1) -> None:
-        """Let commits not happen, and tell the client nothing."""
+        """Lose the requests of commits: they do not happen, and no reply comes."""
         self.do(Commit, _raiser(OutcomeLost("planned")), times=times)
 
     def lose_reply(self, *, times: int = 1) -> None:
-        """Let commits happen, and tell the client nothing."""
+        """Lose the replies of commits: they happen, and no reply comes."""
         self.do(Commit, _raiser(OutcomeLost("planned")), moment="after", times=times)
 
     def clear(self) -> None:
-        """Forget what was planned and what was asked."""
+        """Forget what was planned, and the requests so far."""
         self.requests.clear()
         self._plans.clear()
 
@@ -86,7 +86,7 @@ class Faults:
         return len(self.asked(kind))
 
     def strike(self, request: Request[Any], moment: Moment) -> Any:
-        """Do what is planned for this moment; called by the ports."""
+        """Run what is planned for this moment; called by the ports."""
         if moment == "before":
             self.requests.append(request)
         for plan in self._plans:

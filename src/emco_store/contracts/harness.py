@@ -1,4 +1,4 @@
-"""What the author of a backend supplies, and what one test is given of it."""
+"""What the author of a backend supplies, and what each test receives."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from emco_store.flows.context import RetryPolicy
 from emco_store.ports import Backend, Commit, Get, Port, Receipt, Scan
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
-"""Where the clock of each test begins."""
+"""The start of the clock of each test."""
 AT_ONCE = RetryPolicy(deadline_s=5.0, first_pause_s=0.0, longest_pause_s=0.0)
-"""Repeats without pauses: here, a race is lost by plan and never by chance."""
+"""Repeats without pauses: in the suite, races are lost on purpose and never by chance."""
 
 
 class Mode(StrEnum):
@@ -38,16 +38,16 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A rule that a backend does not keep. Strict: each of its tests must fail, and with this exception.
+    """A rule that a backend does not keep. Gaps are strict: each test of the rule must fail with this exception.
 
     Attributes:
         rule: The id of the rule.
-        kind: ``notimpl``: the backend could, and nobody has written it; ``notyet``: the server cannot in this
-            version; ``never``: it contradicts what the server is.
+        kind: ``notimpl``: possible, but not written; ``notyet``: this version of the server cannot do it; ``never``:
+            it contradicts what the server is.
         raises: The exceptions with which the tests fail.
         reason: Why, for the report.
-        tests: Names of tests, where it is not all tests of the rule.
-        modes: The modes that it holds in.
+        tests: Names of tests, if not all tests of the rule fail.
+        modes: The modes with the gap.
     """
 
     rule: str
@@ -60,20 +60,19 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Harness:
-    """A backend, as the suite sees it.
+    """A backend under test.
 
     Attributes:
         name: The name for the report.
-        backend: Gives the backend: two ports on the same data, by namespace. Called once for each class of tests and
-            mode; each test takes a namespace of its own.
+        backend: Returns the backend, which has two ports on the same data for each namespace. Called once for each
+            class of tests and mode; each test uses its own namespace.
         gaps: The rules that it does not keep.
-        drop: Called with the backend and a namespace when a test has ended, where data outlives the tests.
-        empty: For a server where a new namespace costs much more than a commit. Called with the backend and a namespace
-            of an earlier test, it makes the namespace as good as new and returns True, or returns False. What was not
-            made new is dropped, and so is a namespace in which a test planned faults: both are never used again.
-        examples: How many random programs the state machine runs.
-        stride: Of the pairs of interleaved transactions, run each one whose number is a multiple of this; 1 for all,
-            more where a server needs milliseconds for a commit.
+        drop: Called with the backend and a namespace when a test has ended, if data outlives the tests.
+        empty: For servers on which a new namespace costs much more than a commit. Called with the backend and the
+            namespace of an earlier test; empties the namespace and returns True, or returns False. A namespace that was
+            not emptied, or in which a test planned faults, is dropped and not used again.
+        examples: Number of random programs that the state machine runs.
+        stride: Run every n-th pair of interleaved transactions: 1 for all, more if a commit takes milliseconds.
     """
 
     name: str
@@ -86,36 +85,36 @@ class Harness:
 
 
 class SetClock:
-    """A clock that moves when it is told to."""
+    """A clock that a test moves."""
 
     def __init__(self) -> None:
         self._now = START
 
     def now(self) -> datetime:
-        """Give the time, in UTC."""
+        """Return the time, in UTC."""
         return self._now
 
     def advance(self, by: timedelta = timedelta(seconds=1)) -> datetime:
-        """Move the clock forward, and give the time."""
+        """Move the clock forward, and return the time."""
         self._now += by
         return self._now
 
 
 class CountedIds:
-    """Identifiers that count, the same in every run but for the name of the namespace."""
+    """Identifiers that count; except for the name of the namespace they are the same in every run."""
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
         self._count = 0
 
     def new(self) -> str:
-        """Give a new identifier."""
+        """Return a new identifier."""
         self._count += 1
         return f"{self._namespace}-{self._count:06}"
 
 
 class Space:
-    """A namespace, and what makes the ids in it: none occurs twice, not even in two labs.
+    """A namespace and its source of ids: no id occurs twice, not even in two labs.
 
     Attributes:
         namespace: Its name.
@@ -128,7 +127,7 @@ class Space:
 
 
 class Bench:
-    """One backend in one mode, for as many tests as wanted."""
+    """One backend in one mode, for any number of tests."""
 
     def __init__(self, harness: Harness, mode: Mode, backend: Backend | None = None) -> None:
         self.harness = harness
@@ -138,14 +137,14 @@ class Bench:
         self._used: list[Space] = []
 
     def close(self) -> None:
-        """Drop the namespaces that were kept, and end the event loop."""
+        """Drop the namespaces that were kept, and close the event loop."""
         while self._used:
             self._drop(self._used.pop())
         self.loop.close()
 
     @contextmanager
     def lab(self) -> Generator[Lab]:
-        """Take a namespace that holds nothing and that no other lab has; give everything back at the end."""
+        """Open a lab on an empty namespace that no other lab uses; close everything at the end."""
         space = self._space()
         lab = Lab(self, space)
         try:
@@ -171,13 +170,13 @@ class Bench:
 
 
 class Lab:
-    """What one test is given: a store in a namespace of its own, the clock, the faults, and a look behind the store.
+    """What one test receives: a store in its own namespace, the clock, the faults, and the port below the store.
 
     Attributes:
         store: A store that knows only the models it has met.
-        faults: What happens around the requests of every store of this lab.
-        clock: The time.
-        port: The namespace's blocking port, without faults, in both modes.
+        faults: The faults around the requests of every store of this lab.
+        clock: The clock.
+        port: The blocking port of the namespace, without faults, in both modes.
     """
 
     def __init__(self, bench: Bench, space: Space) -> None:
@@ -193,10 +192,10 @@ class Lab:
         self.store = self.open()
 
     def open(self, *, retry: RetryPolicy = AT_ONCE, **options: Any) -> Any:
-        """Open one more store on the same data; it has met no model yet, as a service that knows none.
+        """Open one more store on the same data. Like a new service, it has met no models yet.
 
         Returns:
-            A ``Store``, or what is used like one: a blocking view of an ``AsyncStore``.
+            A ``Store``, or a blocking view of an ``AsyncStore``.
         """
         backend = FaultyBackend(self.bench.backend, self.faults)
         settings: dict[str, Any] = {
@@ -211,23 +210,23 @@ class Lab:
         return self._opened.enter_context(blocking(connect_async(backend, **settings), self.bench.loop))
 
     def close(self) -> None:
-        """Close every store."""
+        """Close all stores."""
         self.faults.clear()
         self._opened.close()
 
     @staticmethod
     def inside(thing: Any) -> Any:
-        """Give a store or transaction as the action of a fault uses it, in the midst of a request.
+        """Return a store or transaction for use in the action of a fault, during a request.
 
-        There the event loop is running, so its methods give what the port then awaits.
+        The event loop is running then, so its methods return awaitables for the port.
         """
         return raw(thing)
 
     def together(self, calls: Sequence[Callable[[Any], Any]]) -> list[Any]:
-        """Make calls on the store at once, each in a thread or a task of its own; give each result or exception.
+        """Make concurrent calls on the store, each in its own thread or task; return each result or exception.
 
         Args:
-            calls: Each is given the store as its mode has it, and gives a result or an awaitable.
+            calls: Each receives the store of the mode, and returns a result or an awaitable.
         """
         store = raw(self.store)
         if self.bench.mode is Mode.ASYNCIO:
@@ -249,7 +248,7 @@ class Lab:
             return list(threads.map(one, calls))
 
     def records(self) -> dict[str, Record]:
-        """Give all records as they are stored, by the text of their keys."""
+        """Return all records as they are stored, by the text of their keys."""
         found: dict[str, Record] = {}
         after: tuple[str, str] | None = None
         while batch := self.port.ask(Scan(kind=None, after=after)):
@@ -259,11 +258,11 @@ class Lab:
         return found
 
     def state(self) -> dict[str, tuple[int, Any]]:
-        """Give the version and the document of every resource."""
+        """Return the version and the document of every resource."""
         return {text: (record.version, decode(record.document)) for text, record in self.records().items()}
 
     def dangling(self) -> list[str]:
-        """Name the references that resolve nowhere."""
+        """Return the unresolved references."""
         records = self.records()
         return [
             f"{text} {edge.place} -> {edge.target}"
@@ -273,7 +272,7 @@ class Lab:
         ]
 
     def tamper(self, key: Key, document: bytes) -> None:
-        """Put bytes in the place of a document, as a hand or a faulty program would."""
+        """Replace a document by other bytes, as a manual edit or a faulty program would."""
         record = self.port.ask(Get((key,)))[key]
         broken = replace(record, version=record.version + 1, document=document)
         reply = self.port.ask(Commit(f"{self._ids.new()}-tamper", {key: record.stamp}, puts=(broken,)))

@@ -1,4 +1,4 @@
-"""OCC-11: a delete that lost to others gets its turn."""
+"""OCC-11: a delete that has lost races holds what it needs, and others wait."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from emco_store.flows.context import RetryPolicy
 from emco_store.ports import Commit, Get, Held, Hold, Receipt, Refusal, Release
 
 RIVALS = 12
-"""How often somebody comes between; more than any delete may need."""
+"""How often another client commits in between; more than any delete may need."""
 
 
 class HoldRules:
-    """Others commit whenever the delete is about to."""
+    """Other clients commit just before the delete does."""
 
     @rule("OCC-11")
     def test_delete_among_creators_needs_two_attempts(self, lab: Lab) -> None:
-        """A delete loses to one creator, and the creators after that wait until it is done (OCC-11)."""
+        """A delete loses one race to a creator, and the next creators wait until it is done (OCC-11)."""
         (a,) = sites(lab, "a")
         key = lab.store.create(Crate(name="c", parent=a)).key
         first = lab.port.ask(Get((key,)))[key]
@@ -44,7 +44,7 @@ class HoldRules:
 
     @rule("OCC-11")
     def test_delete_among_updates_needs_two_attempts(self, lab: Lab) -> None:
-        """So does a delete that changes a resource which others keep changing (OCC-11)."""
+        """So does a delete that changes a resource while others keep changing it (OCC-11)."""
         (a,) = sites(lab, "a")
         key = lab.store.create(SetNull(name="n", one=a)).key
         replies: list[Receipt | Refusal] = []
@@ -64,7 +64,7 @@ class HoldRules:
 
     @rule("OCC-11")
     def test_hold_stops_others_and_not_its_holder(self, lab: Lab) -> None:
-        """What is held refuses every commit that rests on it or changes it, but those of its holder (OCC-11)."""
+        """A held record refuses every commit that rests on it or changes it, except those of its holder (OCC-11)."""
         a, b = sites(lab, "a", "b")
         record = lab.records()["Site/a"]
         lab.port.ask(Hold("me", (a.key, b.key), lasts=timedelta(minutes=10)))
@@ -90,7 +90,7 @@ class HoldRules:
 
     @rule("OCC-11")
     def test_hold_disturbs_no_reader_and_nobody_else(self, lab: Lab) -> None:
-        """What is held can be read, also in a transaction, and what is beside it can be written (OCC-11)."""
+        """Held records can be read, even in a transaction, and other records can be written (OCC-11)."""
         a, b = sites(lab, "a", "b")
         lab.port.ask(Hold("me", (a.key,), lasts=timedelta(minutes=10)))
 
@@ -103,7 +103,7 @@ class HoldRules:
 
     @rule("OCC-11")
     def test_hold_of_somebody_who_died_ends_by_itself(self, lab: Lab) -> None:
-        """A creator waits for a hold that nobody gives back, and goes on when it ends (OCC-11)."""
+        """A creator waits for a hold that is never released, and continues when it expires (OCC-11)."""
         (a,) = sites(lab, "a")
         lab.port.ask(Hold("dead", (a.key,), lasts=timedelta(milliseconds=100)))
 
@@ -116,7 +116,7 @@ class HoldRules:
 
     @rule("OCC-11")
     def test_hold_passes_over_what_others_hold_and_what_is_not_there(self, lab: Lab) -> None:
-        """Of two holders the first keeps its hold; nothing is made where nothing was (OCC-11)."""
+        """Of two holders the first keeps its hold; a hold creates no record (OCC-11)."""
         a, b = sites(lab, "a", "b")
         lab.port.ask(Hold("me", (a.key,), lasts=timedelta(minutes=10)))
         lab.store.delete(b)
@@ -131,7 +131,7 @@ class HoldRules:
 
     @rule("OCC-11")
     def test_delete_that_meets_another_lets_go_of_what_it_held(self, lab: Lab) -> None:
-        """A delete that needs what another holds lets go of its own before it waits, or both would wait (OCC-11)."""
+        """A delete that meets another hold releases its own before it waits, or both would wait (OCC-11)."""
         a, b = sites(lab, "a", "b")
         key = lab.store.create(Crate(name="c", parent=a)).key
         first = lab.port.ask(Get((key,)))[key]
@@ -159,7 +159,7 @@ class HoldRules:
 
     @rule("OCC-11")
     def test_delete_that_is_refused_gives_back_what_it_held(self, lab: Lab) -> None:
-        """A delete that loses, and then finds a blocker, leaves nobody waiting (OCC-11)."""
+        """A delete that lost a race and then finds a blocker releases its hold (OCC-11)."""
         (a,) = sites(lab, "a")
         rival = lab.inside(lab.open())
         lab.faults.do(Commit, lambda: rival.create(Rack(name="k", parent=a)))
@@ -173,7 +173,7 @@ class HoldRules:
 
     @rule("OCC-11")
     def test_creator_that_waited_is_told_that_its_parent_is_gone(self, lab: Lab) -> None:
-        """What a creator that waited gets in the end is the answer to the state after the delete (OCC-11)."""
+        """A creator that waited gets the answer for the state after the delete (OCC-11)."""
         (a,) = sites(lab, "a")
         lab.port.ask(Hold("me", (a.key,), lasts=timedelta(minutes=10)))
         record = lab.records()["Site/a"]

@@ -23,11 +23,11 @@ from emco_store.errors import (
 
 
 class IdentityRules:
-    """A key addresses one resource, and what it addresses is a value."""
+    """A key addresses exactly one resource."""
 
     @rule("ID-1")
     def test_create_of_a_free_key_adds_the_resource(self, lab: Lab) -> None:
-        """What was created can be read by model and names, by key, by reference and by itself (ID-1)."""
+        """A resource can be read by model and names, by key, by reference and by itself (ID-1)."""
         made = lab.store.create(Site(name="a", title="one"))
 
         target: Any
@@ -49,7 +49,7 @@ class IdentityRules:
 
     @rule("ID-2")
     def test_get_of_a_key_finds_nothing_but_that_key(self, lab: Lab) -> None:
-        """A key is no prefix, no wildcard, no descendant and no sibling kind of another (ID-2)."""
+        """A key matches no prefix, wildcard, descendant or sibling kind of another (ID-2)."""
         site = lab.store.create(Site(name="a1"))
         crate = lab.store.create(Crate(name="b1", parent=site))
         lab.store.create(Parcel(name="c1", parent=crate))
@@ -71,7 +71,7 @@ class IdentityRules:
 
     @rule("ID-2")
     def test_delete_and_update_touch_nothing_but_that_key(self, lab: Lab) -> None:
-        """Writing to a key leaves its neighbours in the order of texts alone (ID-2)."""
+        """A write to a key changes no neighbour in the order of texts (ID-2)."""
         made = [lab.store.create(Site(name=name)) for name in ("p1", "p", "p10", "p1.x", "p1-x", "p 1", "P1")]
 
         lab.store.update(made[0].model_copy(update={"title": "new"}))
@@ -83,7 +83,7 @@ class IdentityRules:
 
     @rule("ID-2")
     def test_names_of_every_script_are_told_apart(self, lab: Lab) -> None:
-        """Names that differ in a single character are different keys, whatever characters they hold (ID-2)."""
+        """Names that differ in any single character are different keys (ID-2)."""
         names = [
             "a b",
             "a.b",
@@ -111,7 +111,7 @@ class IdentityRules:
 
     @rule("ID-3")
     def test_key_with_the_wrong_number_of_names_is_refused(self, lab: Lab) -> None:
-        """Too few or too many names are an error and never "any" (ID-3)."""
+        """Too few or too many names are an error and never mean "any" (ID-3)."""
         site = lab.store.create(Site(name="a"))
         lab.store.create(Crate(name="b", parent=site))
         asked = len(lab.faults.requests)
@@ -130,7 +130,7 @@ class IdentityRules:
 
     @rule("ID-4")
     def test_update_or_delete_of_what_is_gone_is_refused(self, lab: Lab) -> None:
-        """An update never brings back what was deleted (ID-4)."""
+        """An update never restores a deleted resource (ID-4)."""
         made = lab.store.create(Site(name="a"))
         lab.store.delete(made)
 
@@ -145,7 +145,7 @@ class IdentityRules:
 
     @rule("ID-4", "ID-11")
     def test_update_of_a_predecessor_is_refused(self, lab: Lab) -> None:
-        """A value of a resource that was deleted does not change the one created again under its key (ID-4, ID-11)."""
+        """A value of a deleted resource cannot change a new one with the same key (ID-4, ID-11)."""
         old = lab.store.create(Site(name="a"))
         lab.store.delete(old)
         new = lab.store.create(Site(name="a", title="new"))
@@ -157,7 +157,7 @@ class IdentityRules:
 
     @rule("ID-5")
     def test_put_creates_or_replaces(self, lab: Lab) -> None:
-        """A put needs nothing to be there; on replacement uid and creation time stay (ID-5)."""
+        """A put creates or replaces; on replacement uid and creation time stay (ID-5)."""
         first = lab.store.put(Site(name="a", title="first"))
         lab.clock.advance()
         second = lab.store.put(Site(name="a", title="second"))
@@ -169,7 +169,7 @@ class IdentityRules:
 
     @rule("ID-5")
     def test_equal_put_changes_nothing(self, lab: Lab) -> None:
-        """A put of what is there already does not even move the version (ID-5)."""
+        """A put of an equal resource does not change the version (ID-5)."""
         first = lab.store.put(Parcel(name="c", parent=some_crate(lab), code="x", weight=3))
         lab.clock.advance()
 
@@ -180,7 +180,7 @@ class IdentityRules:
 
     @rule("ID-3")
     def test_reference_names_are_counted_too(self, lab: Lab) -> None:
-        """A parent that is no key of the parent's kind is refused when the resource is made (ID-3)."""
+        """A parent that is not a key of the parent's kind is refused when the resource is made (ID-3)."""
         for parent in ("Site/a", "Bundle/a/b", "Bundle/a/b/1/x", "Rack/a/b"):
             with pytest.raises(InvalidResource):
                 App(name="x", parent=parent)
@@ -189,7 +189,7 @@ class IdentityRules:
 
     @rule("ID-5", "OCC-3")
     def test_put_of_a_stale_version_is_refused(self, lab: Lab) -> None:
-        """``if_version`` says what a put may replace, and 0 that nothing may be there (ID-5, OCC-3)."""
+        """``if_version`` is the version that a put may replace; 0 means that nothing may exist (ID-5, OCC-3)."""
         lab.store.put(Rack(name="r", parent=lab.store.create(Site(name="a"))), if_version=0)
 
         for version in (0, 2):
@@ -201,6 +201,6 @@ class IdentityRules:
 
 
 def some_crate(lab: Lab) -> Any:
-    """Give a crate in a site, which is made where it is not there."""
+    """Return a crate in a site, which is created if it does not exist."""
     site = lab.store.put(Site(name="a"))
     return lab.store.put(Crate(name="b", parent=site))

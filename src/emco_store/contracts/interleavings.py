@@ -1,7 +1,7 @@
-"""Every schedule of two transactions: in each, nothing dangles, and the outcome is that of some serial order.
+"""Every schedule of two transactions: in none a reference dangles, and each outcome is that of some serial order.
 
-One thread drives both transactions, so a schedule is repeatable and there is no luck in it. After Martin Kleppmann's
-Hermitage, which shows isolation levels this way; here all schedules of a pair are run instead of chosen ones.
+One thread drives both transactions, so schedules are repeatable and nothing depends on luck. The idea is that of Martin
+Kleppmann's Hermitage, which runs chosen schedules to show isolation levels; here all schedules of a pair are run.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Ending:
     """How one transaction ended.
 
     Attributes:
-        problem: The class of the error; None when it was committed.
-        seen: What its steps gave.
+        problem: The class of the error; None if it was committed.
+        seen: What its steps returned.
     """
 
     problem: type[StoreError] | None
@@ -55,7 +55,7 @@ class Actor:
     ending: Ending | None = None
 
     def advance(self) -> None:
-        """Take the next step, or commit after the last one; does nothing once it has ended."""
+        """Take the next step, or commit after the last one; do nothing if it has ended."""
         if self.ending is not None:
             return
         try:
@@ -80,21 +80,21 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one run: how each transaction ended, and the state."""
+    """The outcome of one run: how each transaction ended, and the state."""
 
     endings: tuple[Ending, ...]
     state: str
 
 
 def schedules(first: int, second: int) -> Iterator[tuple[int, ...]]:
-    """Yield every order in which ``first`` steps of one and ``second`` steps of another transaction can be taken."""
+    """Yield every order of ``first`` steps of one and ``second`` steps of another transaction."""
     total = first + second
     for places in combinations(range(total), first):
         yield tuple(0 if at in places else 1 for at in range(total))
 
 
 def play(bench: Bench, begin: Callable[[Any], None], scripts: Sequence[Script], schedule: Sequence[int]) -> Result:
-    """Run the scripts by the schedule on fresh data, and look at what came of it."""
+    """Run the scripts by the schedule on fresh data, and return the outcome."""
     with bench.lab() as lab:
         with lab.store.transaction() as tx:
             begin(tx)
@@ -108,7 +108,7 @@ def play(bench: Bench, begin: Callable[[Any], None], scripts: Sequence[Script], 
 
 
 def check_integrity(lab: Lab) -> None:
-    """Assert that every reference resolves and that the look-up of referrers is what the records say."""
+    """Assert that every reference resolves and that the referrers found are those of the records."""
     assert [] == lab.dangling()
     records = lab.records()
     chosen = [edge for record in records.values() for edge in record.edges if edge.selection is not None]
@@ -122,17 +122,17 @@ def check_integrity(lab: Lab) -> None:
 
 
 def check_pair(bench: Bench, begin: Callable[[Any], None], pair: tuple[Script, Script], alone: Sequence[Result]) -> int:
-    """Assert that every schedule of the pair comes to what some serial order comes to; give their number.
+    """Assert that every schedule of the pair has the outcome of some serial order; return the number of schedules.
 
-    A transaction that ended in ``Conflict`` counts as not having run; one alone after the other never does. One that
-    ended in another error must end in it in that serial order too. Of two that overlap, one at least must not end in
+    A transaction that ended in ``Conflict`` counts as not run; one that runs after the other must not end so. One that
+    ended in another error must end in the same error in that serial order. If two overlap, at least one must not end in
     ``Conflict``.
 
     Args:
         bench: The backend.
-        begin: Makes the data.
+        begin: Creates the data.
         pair: The two transactions.
-        alone: What comes of each of them without the other.
+        alone: The outcome of each of them without the other.
     """
     first, second = (len(script.steps) + 1 for script in pair)
     orders = (0,) * first + (1,) * second, (1,) * second + (0,) * first
@@ -153,7 +153,7 @@ def check_pair(bench: Bench, begin: Callable[[Any], None], pair: tuple[Script, S
 
 
 def check_all(bench: Bench, begin: Callable[[Any], None], scripts: Sequence[Script]) -> None:
-    """Assert :func:`check_pair` of the pairs that the harness asks for, each script against itself included."""
+    """Run :func:`check_pair` for the pairs that the harness asks for, including each script with itself."""
     alone = [play(bench, begin, [script], (0,) * (len(script.steps) + 1)) for script in scripts]
     pairs = list(combinations_with_replacement(range(len(scripts)), 2))[:: bench.harness.stride]
     number = sum(check_pair(bench, begin, (scripts[one], scripts[two]), (alone[one], alone[two])) for one, two in pairs)

@@ -19,11 +19,11 @@ LABELS = ("b", "a", "", "B", "a/b", "ä", "a b", "b", "🙂", "\uffff")
 
 
 class ListRules:
-    """What a list holds, in which order, and where a page begins."""
+    """The contents of a list, its order and its pages."""
 
     @rule("ID-7")
     def test_list_gives_each_resource_of_the_kind_once(self, lab: Lab) -> None:
-        """A list holds the kind, the whole kind and nothing but the kind, in the order of keys (ID-7)."""
+        """A list holds all resources of the kind and no others, in the order of keys (ID-7)."""
         sites = [lab.store.create(Site(name=name)) for name in ("b", "a", "c")]
         for site in sites:
             lab.store.create(Rack(name="r", parent=site))
@@ -37,7 +37,7 @@ class ListRules:
 
     @rule("ID-7", "ID-8")
     def test_list_is_the_same_on_every_page_size(self, lab: Lab) -> None:
-        """Pages of 1 to n resources, in both directions, join to the whole list (ID-7, ID-8)."""
+        """Pages of any size, in both directions, make up the whole list (ID-7, ID-8)."""
         _items(lab.store)
         for order in ("key", "rank", "label", "price"):
             for direction in ("", "-"):
@@ -48,7 +48,7 @@ class ListRules:
 
     @rule("ID-7")
     def test_last_page_says_that_it_is_the_last(self, lab: Lab) -> None:
-        """A page that holds the end has no cursor, even when it is full (ID-7)."""
+        """The last page has no cursor, even if it is full (ID-7)."""
         _items(lab.store)
 
         assert lab.store.list(Item, limit=len(RANKS)).next is None
@@ -71,7 +71,7 @@ class ListRules:
 
     @rule("ID-8")
     def test_filter_finds_what_the_fields_say(self, lab: Lab) -> None:
-        """Conditions on indexed and other fields, joined and turned over, hold on every page size (ID-8)."""
+        """Conditions on indexed and other fields, combined and negated, hold with pages of any size (ID-8)."""
         items = _items(lab.store)
 
         for condition, holds in (
@@ -95,7 +95,7 @@ class ListRules:
 
     @rule("ID-8")
     def test_filter_and_order_go_together(self, lab: Lab) -> None:
-        """A filtered list in the order of the same or another field is the filtered order (ID-8)."""
+        """A filtered list keeps the order of any indexed field (ID-8)."""
         items = _items(lab.store)
 
         for field in ("rank", "label"):
@@ -108,7 +108,7 @@ class ListRules:
 
     @rule("ID-8")
     def test_index_follows_changes(self, lab: Lab) -> None:
-        """An update and a delete rule move a resource in the order, a delete takes it out (ID-8)."""
+        """An update or a delete rule moves a resource in the order, a delete removes it (ID-8)."""
         items = _items(lab.store)
         lab.store.update(items[0].model_copy(update={"rank": -5, "price": None}))
         lab.store.delete(items[1])
@@ -155,7 +155,7 @@ class ListRules:
 
     @rule("ID-9")
     def test_parent_and_under_follow_the_hierarchy(self, lab: Lab) -> None:
-        """``p1`` never finds what lies under ``p10``; ``parent=`` is direct, ``under=`` is any depth (ID-9)."""
+        """``p1`` never matches what lies under ``p10``; ``parent=`` is direct, ``under=`` is any depth (ID-9)."""
         for name in ("p1", "p10", "p1.x", "p", "p 1"):
             site = lab.store.create(Site(name=name))
             crate = lab.store.create(Crate(name="c", parent=site))
@@ -176,7 +176,7 @@ class ListRules:
 
     @rule("ID-9")
     def test_order_by_index_stays_under_the_parent(self, lab: Lab) -> None:
-        """A filter or an order by an index of the whole kind gives only what lies under the owner (ID-9)."""
+        """A filter or an order by an index of the whole kind returns only what lies under the owner (ID-9)."""
         for name in ("p1", "p10"):
             site = lab.store.create(Site(name=name))
             crate = lab.store.create(Crate(name="c", parent=site))
@@ -191,7 +191,7 @@ class ListRules:
 
     @rule("ID-9")
     def test_owner_of_the_wrong_kind_is_refused(self, lab: Lab) -> None:
-        """An owner under which the kind cannot lie is an error and not an empty list (ID-9)."""
+        """An owner that cannot have the kind below it is an error and not an empty list (ID-9)."""
         site = lab.store.create(Site(name="a"))
         rack = lab.store.create(Rack(name="r", parent=site))
 
@@ -201,7 +201,7 @@ class ListRules:
 
     @rule("ID-9")
     def test_children_are_the_direct_ones_of_all_kinds(self, lab: Lab) -> None:
-        """``children`` gives the direct children, ``referrers`` all who refer, both page by page (ID-9)."""
+        """``children`` returns the direct children, ``referrers`` all referrers, page by page (ID-9)."""
         for name in ("p1", "p10"):
             site = lab.store.create(Site(name=name))
             crate = lab.store.create(Crate(name="c", parent=site))

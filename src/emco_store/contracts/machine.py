@@ -23,7 +23,7 @@ from emco_store.errors import Conflict, MissingReference, NotFound, StoreError
 
 
 class Node(Resource):
-    """A root that refers to others of its kind under four rules, in circles too."""
+    """A root that refers to others of its kind under four rules, also in cycles."""
 
     hard: Ref[Node] | None = None
     guard: Annotated[Ref[Node] | None, on_delete(Rule.PROTECT)] = None
@@ -34,19 +34,19 @@ class Node(Resource):
 
 
 class Leaf(Resource, parent=Node, on_parent_delete=Rule.CASCADE):
-    """Goes with its parent."""
+    """Is deleted with its parent."""
 
     weak: Annotated[Ref[Twig] | None, on_delete(Rule.SET_NULL)] = None
 
 
 class Twig(Resource, parent=Node):
-    """Keeps its parent."""
+    """Blocks the delete of its parent."""
 
     soft: Annotated[Ref[Leaf] | None, on_delete(Rule.CASCADE)] = None
 
 
 class Hook(Resource):
-    """Falls back to a default, and loses entries of its containers."""
+    """Has a default, and containers that lose entries."""
 
     to: Annotated[Ref[Node], on_delete(Rule.SET_DEFAULT)] = Ref("Node/main")
     listed: Annotated[list[Ref[Node]], on_delete(Rule.REMOVE)] = []
@@ -71,7 +71,7 @@ def _plain(resource: Any) -> Fields:
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """One random life of a namespace."""
+    """One random program on a namespace."""
 
     def __init__(self, bench: Bench) -> None:
         super().__init__()
@@ -82,19 +82,19 @@ class StoreMachine(RuleBasedStateMachine):
         self.stale: list[Any] = []
 
     def teardown(self) -> None:
-        """Give the namespace back."""
+        """Release the namespace."""
         self._scope.__exit__(None, None, None)
 
     @initialize()
     def begin(self) -> None:
-        """Begin with some nodes, so that references find targets."""
+        """Create some nodes, so that references have targets."""
         nothing = {"hard": None, "guard": None, "soft": None, "weak": None, "code": None, "rank": 0}
         for key in NODES:
             self._single("create", key, nothing)
 
     @step(data=st.data())
     def call(self, data: st.DataObject) -> None:
-        """Make one call of the store."""
+        """Make one call on the store."""
         self._single(*self._program(data, 1)[0])
 
     @step(data=st.data())
@@ -105,7 +105,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @step(data=st.data())
     def transact_with_a_lost_reply(self, data: st.DataObject) -> None:
-        """Lose the reply to the commit; the outcome is the same."""
+        """Lose the reply of the commit; the outcome is the same."""
         program = self._program(data, 4)
         self.lab.faults.lose_reply()
         self._compare(program, lambda: self.store.run(lambda tx: _perform(tx, program)), is_exact=False)
@@ -113,13 +113,13 @@ class StoreMachine(RuleBasedStateMachine):
 
     @step(data=st.data())
     def delete_without_models(self, data: st.DataObject) -> None:
-        """Delete through a store that knows no model."""
+        """Delete through a store that knows no models."""
         (key,) = self._author(data).keys(1)
         self._compare([("delete", key)], lambda: self.lab.open().delete(Key.parse(key)))
 
     @step(data=st.data())
     def plan_and_apply(self, data: st.DataObject) -> None:
-        """Delete in two steps; the plan shows what will be."""
+        """Delete in two steps; the plan shows what will happen."""
         keys = self._author(data).keys(2)
 
         def work() -> None:
@@ -131,7 +131,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @step(data=st.data())
     def update_a_stale_value(self, data: st.DataObject) -> None:
-        """Update what has changed or gone since it was read; the state stays."""
+        """Update a resource that has changed or was deleted since it was read; the state stays."""
         if self.stale:
             old = data.draw(st.sampled_from(self.stale))
             current = self.naive.versions.get(old.key.text)
@@ -142,12 +142,12 @@ class StoreMachine(RuleBasedStateMachine):
 
     @step()
     def reopen(self) -> None:
-        """Go on with another store."""
+        """Continue with another store."""
         self.store = self.lab.open()
 
     @invariant()
     def store_and_dictionaries_agree(self) -> None:
-        """The whole state is the same: fields, versions, lists, children, referrers."""
+        """Compare the whole state: fields, versions, lists, children, referrers."""
         for kind, model in _MODELS.items():
             found = {item.key.text: item for item in self.store.list(model)}
             wanted = {key: fields for key, fields in self.naive.fields.items() if key.split("/")[0] == kind}
@@ -180,7 +180,7 @@ class StoreMachine(RuleBasedStateMachine):
             _perform(tx, program)
 
     def _compare(self, program: Program, work: Any, *, is_exact: bool = True) -> None:
-        """Do the same on both sides; either both refuse or neither does, for the same reason where there is one."""
+        """Do the same on both sides: both succeed, or both refuse for the same reason."""
         refusal = self.naive.refusal_of(program)
         self.stale = [item for item in self.store.list(Resource) if item.key.text in KEYS][-4:]
         if refusal is None:
@@ -206,10 +206,10 @@ def _perform(target: Any, program: Program) -> None:
 
 
 def run_machine(bench: Bench, examples: int, *, steps: int = 25, may_shrink: bool = True) -> None:
-    """Run so many random lives, the same ones in every run.
+    """Run a number of random programs, the same in every run.
 
     Raises:
-        AssertionError: Store and dictionaries differ; the shortest program found is printed.
+        AssertionError: Store and dictionaries differ. The shortest program found is printed.
     """
     every_check: Any = list(HealthCheck)  # a slow server is no fault of the program's
     profile = settings(

@@ -1,7 +1,6 @@
-"""The resources that the rules are shown with.
+"""The resources of the suite.
 
-Targets stand at the top; then referrers, one class for each delete rule, with a field for each form that a reference
-may take.
+Targets come first, then referrers: one class for each delete rule, with a field for each form of a reference.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from emco_store.core.selection import some_of
 
 
 class Site(Resource):
-    """A root that most references point to."""
+    """A root: the target of most references."""
 
     title: str = ""
 
@@ -33,17 +32,17 @@ class Rack(Resource, parent=Site):
 
 
 class Crate(Resource, parent=Site, on_parent_delete=Rule.CASCADE):
-    """A child that goes with its parent."""
+    """A child that is deleted with its parent."""
 
     note: str = ""
 
 
 class Safe(Resource, parent=Site, on_parent_delete=Rule.PROTECT):
-    """A child that must be named to go."""
+    """A child that must be named to be deleted."""
 
 
 class Parcel(Resource, parent=Crate, on_parent_delete=Rule.CASCADE):
-    """A grandchild that goes with its parent; its code is unique, its weight is indexed."""
+    """A grandchild that is deleted with its parent; its code is unique, its weight is indexed."""
 
     code: Annotated[str | None, unique()] = None
     weight: Annotated[int | None, indexed()] = None
@@ -97,7 +96,7 @@ class Trip(BaseModel, extra="forbid"):
 
 
 class Restrict(Resource):
-    """Holds references under RESTRICT, which is the default, in every form."""
+    """Holds references under RESTRICT, the default, in every form."""
 
     one: Ref[Site] | None = None
     listed: list[Ref[Site]] = []
@@ -112,7 +111,7 @@ class Restrict(Resource):
 
 
 class Protect(Resource):
-    """Holds references under PROTECT; ``also`` brings it into a cascade."""
+    """Holds references under PROTECT; ``also`` makes it part of a cascade."""
 
     one: Annotated[Ref[Site] | None, on_delete(Rule.PROTECT)] = None
     listed: Annotated[list[Ref[Site]], on_delete(Rule.PROTECT)] = []
@@ -138,7 +137,7 @@ class NullLeg(BaseModel, extra="forbid"):
 
 
 class SetNull(Resource):
-    """Holds references under SET_NULL, wherever null may stand."""
+    """Holds references under SET_NULL, in every place that may be null."""
 
     one: Annotated[Ref[Site] | None, on_delete(Rule.SET_NULL)] = None
     only: Annotated[Ref[Site] | None, on_delete(Rule.SET_NULL), unique()] = None
@@ -162,7 +161,7 @@ class Pair(BaseModel, extra="forbid"):
 
 
 class Remove(Resource):
-    """Holds references under REMOVE, in every container; ``kept`` stands behind entries that shift."""
+    """Holds references under REMOVE, in every container; ``kept`` comes after entries that shift."""
 
     listed: Annotated[list[Ref[Site]], on_delete(Rule.REMOVE)] = []
     chosen: Annotated[set[Ref[Site]], on_delete(Rule.REMOVE)] = set()
@@ -183,7 +182,7 @@ class Bundle(Resource, parent=Site, key=("name", "version")):
 
 
 class App(Resource, parent=Bundle, on_parent_delete=Rule.CASCADE):
-    """Lies two levels deep."""
+    """A resource two levels deep."""
 
 
 class Plan(Resource, parent=Bundle, on_parent_delete=Rule.CASCADE):
@@ -266,4 +265,4 @@ REFERRERS: dict[Rule, type[Resource]] = {
     Rule.SET_DEFAULT: SetDefault,
     Rule.REMOVE: Remove,
 }
-"""For each delete rule, the class that holds references under it."""
+"""The class that holds references under each delete rule."""

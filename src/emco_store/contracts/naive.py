@@ -1,7 +1,7 @@
-"""The rules once more, on plain dictionaries and as simple as can be: what the state machine compares a store with.
+"""The rules a second time, on plain dictionaries and as simple as possible, for the state machine to compare with.
 
-Nothing here is shared with the core, and nothing is fast. A resource is a dictionary of its fields; a reference is the
-text of a key.
+This shares no code with the core and is not fast. A resource is a dictionary of its fields; a reference is the text of
+a key.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ RULES = {"hard": "RESTRICT", "guard": "PROTECT", "soft": "CASCADE", "weak": "SET
 
 
 class Refused(Exception):
-    """The operation is not allowed; ``why`` names the class of the error."""
+    """The operation is not allowed; ``why`` is the class of the error."""
 
     def __init__(self, *why: str) -> None:
         super().__init__(*why)
@@ -27,14 +27,14 @@ class Refused(Exception):
 
 
 class Naive:
-    """The state: for each key its fields and its version."""
+    """The state: the fields and the version of each key."""
 
     def __init__(self) -> None:
         self.fields: dict[str, Fields] = {}
         self.versions: dict[str, int] = {}
 
     def refusal_of(self, program: Program) -> Refused | None:
-        """Do all steps, or none; then give the reason: a step is not allowed, or the state at the end is not."""
+        """Take all steps or none; return the reason if a step, or the state at the end, is not allowed."""
         attempt = _Attempt(copy.deepcopy(self.fields), dict(self.versions))
         try:
             for name, *arguments in program:
@@ -46,13 +46,13 @@ class Naive:
         return None
 
     def referrers(self, key: str) -> list[str]:
-        """Name who refers to a resource, its children included."""
+        """Return the referrers of a resource, including its children."""
         return sorted(
             text for text, fields in self.fields.items() if key in {target for target, _ in edges(text, fields)}
         )
 
     def children(self, key: str) -> list[str]:
-        """Name the children of a resource."""
+        """Return the children of a resource."""
         return sorted(text for text, fields in self.fields.items() if fields.get("parent") == key)
 
 
@@ -123,7 +123,7 @@ class _Attempt:
                 self.versions[key] += 1
 
     def finish(self) -> None:
-        """Judge the end: everything resolves, what is protected was named, and what is unique is so."""
+        """Check the end: references resolve, protected referrers were named, unique values are unique."""
         lost = {key for key in self.gone if key not in self.fields}
         for key, (is_named, fields) in self.gone.items():
             is_taken = not is_named and key not in self.fields
@@ -145,7 +145,7 @@ class _Attempt:
 
 
 def _let_go(fields: Fields, is_going: Callable[[str], bool], *, is_gone: Callable[[str], bool]) -> None:
-    """Apply SET_NULL, SET_DEFAULT and REMOVE to one resource; a default that is gone leaves the reference as it is."""
+    """Apply SET_NULL, SET_DEFAULT and REMOVE to one resource; if the default is deleted, the reference stays."""
     if fields.get("weak") is not None and is_going(fields["weak"]):
         fields["weak"] = None
     if "to" in fields and is_going(fields["to"]) and not is_gone("Node/main"):

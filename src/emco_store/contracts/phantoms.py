@@ -1,4 +1,4 @@
-"""OCC-4 and OCC-10: nobody joins unseen, and no reference outlives its target."""
+"""OCC-4 and OCC-10: lists and referrers hold until the commit, and no reference outlives its target."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from emco_store.ports import Commit
 
 
 class PhantomRules:
-    """What is listed, and who refers, is as it was read until the commit."""
+    """Lists and referrers are at the commit as they were read."""
 
     @rule("OCC-4")
     def test_nobody_joins_or_leaves_unseen(self, lab: Lab) -> None:
-        """Whoever joins, leaves or changes what a transaction has listed makes it ``Conflict`` (OCC-4)."""
+        """If a resource joins, leaves or changes in a list, a transaction that read it ends in ``Conflict`` (OCC-4)."""
         other = lab.open()
         moves: list[Callable[[], Any]] = [
             lambda: other.create(Parcel(name="new", parent="Crate/a/c", colour="red", weight=1)),
@@ -46,7 +46,7 @@ class PhantomRules:
 
     @rule("OCC-4")
     def test_referrer_that_joins_by_re_pointing_is_seen(self, lab: Lab) -> None:
-        """A referrer that turns to the target after it was asked for its referrers is a conflict (OCC-4)."""
+        """A referrer that joins after the referrers were read is a conflict (OCC-4)."""
         a, b = sites(lab, "a", "b")
         other = lab.open()
 
@@ -61,7 +61,7 @@ class PhantomRules:
 
     @rule("OCC-4")
     def test_empty_list_is_protected(self, lab: Lab) -> None:
-        """That nobody was there is as good a reading as any other (OCC-4)."""
+        """An empty list is a read as any other (OCC-4)."""
         (a,) = sites(lab, "a")
         other = lab.open()
         for at, read in enumerate(
@@ -73,7 +73,7 @@ class PhantomRules:
 
     @rule("OCC-10")
     def test_create_of_a_referrer_and_delete_of_its_target_exclude_each_other(self, lab: Lab) -> None:
-        """Whichever reads first and whichever commits first: the second is refused, and nothing dangles (OCC-10)."""
+        """In every order of reads and commits the second commit is refused, and nothing dangles (OCC-10)."""
         makers: list[Callable[[Any], Any]] = [
             lambda tx: tx.create(Rack(name="k", parent="Site/a")),
             lambda tx: tx.create(Crate(name="c", parent="Site/a")),
@@ -89,7 +89,7 @@ class PhantomRules:
 
     @rule("OCC-10", "OCC-6")
     def test_delete_of_a_busy_target_ends_as_if_after(self, lab: Lab) -> None:
-        """A delete that a creator overtakes plans anew: it takes the newcomer or is blocked by it (OCC-10, OCC-6)."""
+        """A delete that loses to a creator plans again: it deletes the newcomer or is blocked by it (OCC-10, OCC-6)."""
         (a,) = sites(lab, "a")
         other = lab.open()
 
@@ -105,7 +105,7 @@ class PhantomRules:
 
     @rule("OCC-10")
     def test_creator_that_is_overtaken_by_the_delete_is_refused(self, lab: Lab) -> None:
-        """A create whose target goes before its commit is ``MissingReference``; an update is ``NotFound`` (OCC-10)."""
+        """A create whose target is deleted meanwhile is ``MissingReference``; an update is ``NotFound`` (OCC-10)."""
         (a,) = sites(lab, "a")
         made = lab.store.create(Cascade(name="x", one=a))
         other = lab.open()
@@ -145,12 +145,12 @@ def _exclude(lab: Lab, make: Callable[[Any], Any], *, does_read: bool) -> None:
 
 
 def _between(lab: Lab, action: Callable[[Any], Any], other: Any) -> None:
-    """Let another store act after the next call has read and before it commits."""
+    """Let another store act between the read and the commit of the next call."""
     lab.faults.do(Commit, lambda: action(lab.inside(other)))
 
 
 def _overtaken(lab: Lab, read: Callable[[Any], Any], move: Callable[[], Any]) -> None:
-    """Assert that a transaction which writes elsewhere is refused because its reading was overtaken."""
+    """Assert that a transaction is refused because what it read has changed, even if it writes elsewhere."""
     with pytest.raises(Conflict), lab.store.transaction() as tx:
         read(tx)
         move()

@@ -17,11 +17,11 @@ from emco_store.errors import Conflict, DeleteRestricted, InvalidCall, NotFound
 
 
 class PlanRules:
-    """What a delete would do, told before it is done, and judged at the commit."""
+    """What a delete would do, as a plan that the commit checks."""
 
     @rule("DEL-8")
     def test_plan_shows_all_and_writes_nothing(self, lab: Lab) -> None:
-        """A plan names what goes and why, and what changes and where (DEL-8)."""
+        """A plan names what is deleted and why, and what changes and where (DEL-8)."""
         a, b = sites(lab, "a", "b")
         lab.store.create(Crate(name="c", parent=a))
         lab.store.create(SetNull(name="n", one=a))
@@ -41,7 +41,7 @@ class PlanRules:
 
     @rule("DEL-8")
     def test_plan_and_refusal_show_all_blockers_at_once(self, lab: Lab) -> None:
-        """Every blocker of the closure is named, in the plan and in the error (DEL-8)."""
+        """Every blocker of the cascade is named, in the plan and in the error (DEL-8)."""
         (a,) = sites(lab, "a")
         lab.store.create(Restrict(name="r", one=a, listed=[a]))
         lab.store.create(Protect(name="p", one=a, also=a))
@@ -71,7 +71,7 @@ class PlanRules:
 
     @rule("DEL-8")
     def test_blockers_of_all_targets_are_named(self, lab: Lab) -> None:
-        """A delete of several resources names what blocks any of them (DEL-8)."""
+        """A delete of several resources names the blockers of all of them (DEL-8)."""
         targets = sites(lab, "a", "b", "c")
         for site in targets:
             lab.store.create(Restrict(name=f"r-{site.name}", one=site))
@@ -83,7 +83,7 @@ class PlanRules:
 
     @rule("DEL-9")
     def test_plan_is_applied_as_shown(self, lab: Lab) -> None:
-        """Applying does what the plan shows, by another store even, and once (DEL-9)."""
+        """Applying does what the plan shows, even in another store, and only once (DEL-9)."""
         a, b = sites(lab, "a", "b")
         lab.store.create(Crate(name="c", parent=a))
         lab.store.create(SetNull(name="n", one=a, listed=[b]))
@@ -100,7 +100,7 @@ class PlanRules:
 
     @rule("DEL-9")
     def test_plan_that_has_been_overtaken_is_refused(self, lab: Lab) -> None:
-        """Whatever the plan rests on, once it has moved nothing is written (DEL-9)."""
+        """If anything that a plan rests on has changed, nothing is written (DEL-9)."""
         move: Callable[[], Any]
         for move in (
             lambda: lab.store.create(Crate(name="new", parent=Key("Site", "a").text)),
@@ -149,7 +149,7 @@ class PlanRules:
 
     @rule("DEL-10")
     def test_blocker_that_remains_at_the_commit_blocks(self, lab: Lab) -> None:
-        """A referrer that still refers at the commit blocks, also one that was made or changed before (DEL-10)."""
+        """A referrer that still refers at the commit blocks, even if the transaction wrote it (DEL-10)."""
         (a,) = sites(lab, "a")
         made = lab.store.create(Restrict(name="r"))
         before = lab.state()
@@ -166,7 +166,7 @@ class PlanRules:
 
     @rule("DEL-10")
     def test_referrer_moved_before_the_delete_is_spared(self, lab: Lab) -> None:
-        """The rules see the transaction's own writes: what was moved away is neither taken nor changed (DEL-10)."""
+        """The rules see the transaction's own writes: a referrer that was re-pointed stays unchanged (DEL-10)."""
         a, b = sites(lab, "a", "b")
         made = lab.store.create(Cascade(name="c", one=a))
         null = lab.store.create(SetNull(name="n", one=a))
@@ -180,7 +180,7 @@ class PlanRules:
 
     @rule("DEL-10")
     def test_rules_reach_what_the_transaction_made(self, lab: Lab) -> None:
-        """A cascade takes, and a rule changes, what the same transaction has just created (DEL-10)."""
+        """Cascades and rules apply to what the same transaction has created (DEL-10)."""
         a, b = sites(lab, "a", "b")
 
         with lab.store.transaction() as tx:
@@ -195,7 +195,7 @@ class PlanRules:
 
     @rule("DEL-11")
     def test_delete_of_a_predecessor_is_refused(self, lab: Lab) -> None:
-        """A delete given a resource does not take another of its key; one given a key takes what is there (DEL-11)."""
+        """A delete of a resource never deletes a later one with its key; a delete of a key does (DEL-11)."""
         old = lab.store.create(Site(name="a"))
         lab.store.delete(old)
         lab.store.create(Site(name="a"))
@@ -212,7 +212,7 @@ class PlanRules:
 
     @rule("DEL-11", "OCC-3")
     def test_delete_of_another_version_is_refused(self, lab: Lab) -> None:
-        """``if_version`` deletes that version only; without it, an older value deletes the resource (DEL-11, OCC-3)."""
+        """``if_version`` deletes only that version; without it, an older value deletes the resource (DEL-11, OCC-3)."""
         old = lab.store.create(Site(name="a"))
         lab.store.update(old.model_copy(update={"title": "new"}))
 
@@ -225,7 +225,7 @@ class PlanRules:
 
     @rule("DEL-12")
     def test_commit_beyond_the_limit_is_refused(self, lab: Lab) -> None:
-        """More records than the store's limit are one error that names the number, and nothing is written (DEL-12)."""
+        """A delete of more records than the limit is one error with the number, and nothing is written (DEL-12)."""
         small = lab.open(max_records=4)
         (a,) = sites(lab, "a")
         for name in ("c1", "c2", "c3"):

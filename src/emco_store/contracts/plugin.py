@@ -22,7 +22,7 @@ _REPORT: Final = pytest.StashKey[Report]()
 _OPTION: Final = "--contracts-report"
 _PROPERTY: Final = "emco_store.contracts"
 _COLUMNS: Final = "emco_store.contracts.columns"
-"""Where a worker of pytest-xdist notes, for the process that reports, what it was to show."""
+"""Where a worker of pytest-xdist stores its columns for the process that reports."""
 _SELECTING: Final = ("keyword", "markexpr", "lf", "failedfirst_only", "deselect", "stepwise", "ignore", "ignore_glob")
 
 
@@ -35,9 +35,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Begin the report.
 
     Raises:
-        pytest.UsageError: The file of the report stands apart from its option. Before pytest knows the options of
-            plugins it takes such a word for a path to tests, if it is the path of a file. So a second run would look
-            for its configuration beside the report of the first.
+        pytest.UsageError: The file of the report is an argument of its own. Before pytest knows the options of plugins,
+            it takes an argument that is the path of a file for a path to tests, and a second run would look for its
+            configuration beside the report of the first.
     """
     if _OPTION in config.invocation_params.args:
         raise pytest.UsageError(f"The file stands apart from its option. Hint: write {_OPTION}=FILE, with '='.")
@@ -49,14 +49,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="class", params=list(Mode), ids=str)
 def contract_mode(request: pytest.FixtureRequest) -> Mode:
-    """How the backend is used; each test runs in both modes."""
+    """The mode: how the backend is used. Each test runs in both modes."""
     mode: Mode = request.param
     return mode
 
 
 @pytest.fixture(scope="class")
 def contract_backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    """The backend; override this fixture where making one needs other fixtures, such as a server's address."""
+    """The backend. Override this fixture if your backend needs other fixtures, such as the address of a server."""
     backend: Any = _harness_of(request).backend()
     yield backend
     if hasattr(backend, "close"):
@@ -73,7 +73,7 @@ def bench(request: pytest.FixtureRequest, contract_mode: Mode, contract_backend:
 
 @pytest.fixture
 def lab(bench: Bench) -> Iterator[Lab]:
-    """What one test is given."""
+    """The lab of one test."""
     with bench.lab() as lab:
         yield lab
 
@@ -89,7 +89,7 @@ def _harness_of(request: pytest.FixtureRequest) -> Harness:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Make declared gaps strict, and note what is to be shown."""
+    """Make declared gaps strict, and note the columns to report."""
     report = config.stash[_REPORT]
     checked: set[type] = set()
     for item in items:
@@ -149,7 +149,7 @@ class _Gatherer:
         self._config = config
 
     def pytest_keyboard_interrupt(self) -> None:
-        """Note that the run was cut short, by a signal or by ``pytest.exit``, whatever its exit code will be."""
+        """Note that the run was cut short, by a signal or by ``pytest.exit`` with any exit code."""
         self._config.stash[_REPORT].is_partial = True
 
     def pytest_internalerror(self) -> None:
@@ -178,14 +178,14 @@ def _verdict_of(report: pytest.TestReport) -> Verdict | None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Begin to gather."""
+    """Start to gather."""
     session.config.pluginmanager.register(_Gatherer(session.config))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Turn a green run red when the suite did not run, or not all of it."""
-    config: Any = session.config  # with pytest-xdist, a worker's has one attribute more
+    """Turn a green run red if the suite did not run as a whole."""
+    config: Any = session.config  # the config of a worker of pytest-xdist has one more attribute
     report = config.stash[_REPORT]
     if hasattr(config, "workeroutput"):
         config.workeroutput[_COLUMNS] = [_pair(column) for column in report.columns]
@@ -201,7 +201,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Expect what a worker was to show, whether its outcomes arrived or not."""
+    """Expect the columns of a worker, even if its outcomes did not arrive."""
     for backend, mode in getattr(node, "workeroutput", {}).get(_COLUMNS, ()):
         node.config.stash[_REPORT].expect(Column(backend, mode))
 
@@ -217,7 +217,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _is_partial(session: pytest.Session) -> bool:
-    """Tell whether only a part was asked for, or the run was cut short."""
+    """Return whether only a part of the suite was selected, or the run was cut short."""
     config: Any = session.config
     chosen = any(getattr(config.option, name, None) for name in _SELECTING)
     is_cut = bool(session.shouldstop or session.shouldfail)

@@ -17,18 +17,18 @@ KEYS = [*NODES, *LEAVES, *TWIGS, *HOOKS]
 
 
 class Author:
-    """Writes random programs that mostly make sense: they name what is there, and now and then what is not."""
+    """Writes random programs that mostly make sense: they usually name resources that exist."""
 
     def __init__(self, draw: Any, there: Iterable[str]) -> None:
         self._draw = draw
         self._there = set(there)
 
     def program(self, most: int) -> Program:
-        """Write a program of up to so many steps."""
+        """Return a program with a maximum number of steps."""
         return [self._step() for _ in range(self._draw(st.integers(1, most)))]
 
     def keys(self, most: int) -> list[str]:
-        """Give up to so many different keys."""
+        """Return different keys, up to a maximum number."""
         return list(dict.fromkeys(self._key(KEYS) for _ in range(self._draw(st.integers(1, most)))))
 
     def _step(self) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""REF: in every committed state, each reference resolves."""
+"""REF: in every committed state, every reference resolves."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from emco_store.errors import DeleteRestricted, InvalidResource, MissingReferenc
 
 
 class ReferenceRules:
-    """A reference is committed only if its target exists, wherever it stands."""
+    """A reference is committed only if its target exists, in any field."""
 
     @rule("REF-1")
     def test_create_under_a_missing_parent_is_refused(self, lab: Lab) -> None:
-        """A resource is created only under a parent that exists, however deep (REF-1)."""
+        """A resource is created only under an existing parent, at any depth (REF-1)."""
         lab.store.create(Site(name="a"))
         before = lab.state()
 
@@ -49,7 +49,7 @@ class ReferenceRules:
 
     @rule("REF-1", "ATM-3")
     def test_create_under_a_parent_that_was_seen_absent_is_refused(self, lab: Lab) -> None:
-        """To have looked for a parent in vain is no way around it (REF-1)."""
+        """A transaction that found no parent cannot create a child either (REF-1)."""
 
         def create(tx: Any) -> None:
             tx.list(Crate, parent=Key("Site", "b"))
@@ -63,12 +63,12 @@ class ReferenceRules:
 
     @rule("REF-2")
     def test_reference_to_nothing_is_refused(self, lab: Lab) -> None:
-        """A reference is committed only if its target exists, in a create, an update and a put (REF-2)."""
+        """Create, update and put commit a reference only if its target exists (REF-2)."""
         _refused(lab, {"one": "Site/absent"}, {"one"})
 
     @rule("REF-2")
     def test_all_references_to_nothing_are_named_at_once(self, lab: Lab) -> None:
-        """One error names every reference that resolves nowhere, of every resource of the commit (REF-2)."""
+        """One error names all unresolved references of all resources of the commit (REF-2)."""
         lab.store.create(Site(name="a"))
 
         with pytest.raises(MissingReference) as caught, lab.store.transaction() as tx:
@@ -85,14 +85,14 @@ class ReferenceRules:
 
     @rule("REF-2")
     def test_optional_reference_may_be_absent(self, lab: Lab) -> None:
-        """None refers to nothing and needs nothing (REF-2)."""
+        """None needs no target (REF-2)."""
         made = lab.store.create(Restrict(name="r", one=None))
 
         assert lab.store.get(made).one is None
 
     @rule("REF-2")
     def test_deleted_target_is_no_target(self, lab: Lab) -> None:
-        """A target that was there and is gone does not resolve (REF-2)."""
+        """A reference to a deleted target does not resolve (REF-2)."""
         site = lab.store.create(Site(name="a"))
         lab.store.delete(site)
 
@@ -149,7 +149,7 @@ class ReferenceRules:
 
     @rule("REF-7")
     def test_transaction_creates_a_cycle(self, lab: Lab) -> None:
-        """Resources of one transaction may refer to each other in a circle (REF-7)."""
+        """Resources of one transaction may refer to each other in a cycle (REF-7)."""
         with lab.store.transaction() as tx:
             for name, before in (("x", "z"), ("y", "x"), ("z", "y")):
                 tx.create(Cascade(name=name, before=before))
@@ -184,7 +184,7 @@ class ReferenceRules:
 
     @rule("REF-9")
     def test_ignored_name_is_no_reference(self, lab: Lab) -> None:
-        """A name that is declared to be no reference is kept as it is and holds nobody (REF-9)."""
+        """A name that is declared not to be a reference is stored unchanged and protects nothing (REF-9)."""
         _bundle(lab, "v1")
         lab.store.create(App(name="sink", parent="Bundle/a/b/v1"))
         plan = Plan(name="x", parent="Bundle/a/b/v1", targets={"all": "1", "sink": "2", "none": "3"})
@@ -197,7 +197,7 @@ class ReferenceRules:
 
     @rule("REF-10")
     def test_conditional_reference_counts_while_its_condition_holds(self, lab: Lab) -> None:
-        """A conditional reference must resolve and holds its target only while its condition holds (REF-10)."""
+        """A conditional reference must resolve, and protects its target, only while its condition holds (REF-10)."""
         _bundle(lab, "v1")
         target = lab.store.create(Site(name="t"))
         made = lab.store.create(Plan(name="x", parent="Bundle/a/b/v1", how="host", to="absent"))
@@ -216,7 +216,7 @@ class ReferenceRules:
 
     @rule("REF-11")
     def test_short_reference_is_stored_whole(self, lab: Lab) -> None:
-        """A short reference is completed from the referrer's own key, and stored whole for everyone (REF-11)."""
+        """A short reference is completed from the referrer's key and stored in full (REF-11)."""
         for version in ("v1", "v2"):
             _bundle(lab, version)
             lab.store.create(App(name="sink", parent=f"Bundle/a/b/{version}"))
@@ -230,7 +230,7 @@ class ReferenceRules:
 
     @rule("REF-12")
     def test_reference_to_itself_or_upwards_is_refused(self, lab: Lab) -> None:
-        """A resource refers neither to itself nor to what it lies in (REF-12)."""
+        """A resource cannot refer to itself or to its ancestors (REF-12)."""
         _bundle(lab, "v1")
         before = lab.state()
 
@@ -246,7 +246,7 @@ class ReferenceRules:
 
     @rule("REF-13")
     def test_reference_that_is_taken_back_releases_its_target(self, lab: Lab) -> None:
-        """After an update, a put or a delete of the referrer, its old target can go (REF-13)."""
+        """After an update, a put or a delete of the referrer, its old target can be deleted (REF-13)."""
         for field, value in _FORMS.items():
             for give_up in ("update", "put", "delete"):
                 site, other = (lab.store.put(Site(name=name)) for name in ("a", "b"))
@@ -266,7 +266,7 @@ class ReferenceRules:
 
     @rule("REF-13")
     def test_referrers_follow_every_change(self, lab: Lab) -> None:
-        """A reference that is moved is found at its new target and no longer at its old one (REF-13)."""
+        """A re-pointed reference is found at its new target and no longer at its old one (REF-13)."""
         first, second = (lab.store.create(Site(name=name)) for name in ("a", "b"))
         made = lab.store.create(Restrict(name="r", one=first, listed=[first]))
 

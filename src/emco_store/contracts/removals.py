@@ -1,4 +1,4 @@
-"""DEL-6: REMOVE takes an entry out of its container, and leaves the others as they are."""
+"""DEL-6: REMOVE removes an entry from its container and leaves the others unchanged."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from emco_store.errors import DeleteRestricted
 
 
 class RemovalRules:
-    """Lists, sets, tuples and maps, nested ones too, that lose entries."""
+    """Lists, sets, tuples and maps, also nested ones, that lose entries."""
 
     @rule("DEL-6")
     def test_remove_takes_entries_out_of_every_container(self, lab: Lab) -> None:
-        """REMOVE takes the entry out of its list, set, tuple or map and leaves the others as they are (DEL-6)."""
+        """REMOVE removes the entry from its list, set, tuple or map and leaves the others unchanged (DEL-6)."""
         _removes(lab, {"listed": "cabacab"}, {"listed": "cbcb"}, gone="a")
         _removes(lab, {"row": "abc"}, {"row": "bc"}, gone="a")
         _removes(lab, {"chosen": "abc"}, {"chosen": "bc"}, gone="a")
@@ -33,7 +33,7 @@ class RemovalRules:
 
     @rule("DEL-6")
     def test_remove_takes_several_targets_out_at_once(self, lab: Lab) -> None:
-        """Several targets of one delete leave their containers together, however the positions shift (DEL-6)."""
+        """Entries of several targets are removed together, although positions shift (DEL-6)."""
         _removes(lab, {"listed": "abcdabcd"}, {"listed": "bdbd"}, gone="ac")
         _removes(lab, {"listed": "abcdabcd"}, {"listed": ""}, gone="dcba")
         _removes(lab, {"listed": "abcda", "row": "dd", "chosen": "ad"}, {"listed": "bc", "chosen": ""}, gone="ad")
@@ -41,7 +41,7 @@ class RemovalRules:
 
     @rule("DEL-6")
     def test_remove_works_in_nested_lists(self, lab: Lab) -> None:
-        """Entries of nested lists and models go, the lists stay, and what lies behind them shifts (DEL-6)."""
+        """Entries of nested lists and models are removed, the lists stay, and later entries shift (DEL-6)."""
         grid = {"grid": ["ab", "a", "ba", ""]}
         _removes(lab, grid, {"grid": ["b", "", "b", ""]}, gone="a")
         _removes(lab, grid, {"grid": ["", "", "", ""]}, gone="ab")
@@ -53,7 +53,7 @@ class RemovalRules:
 
     @rule("DEL-6")
     def test_remove_of_a_map_key_takes_what_lies_under_it(self, lab: Lab) -> None:
-        """An entry that goes with its key takes the references in its value along (DEL-6)."""
+        """An entry that is removed by its key loses the references in its value, too (DEL-6)."""
         a, b = sites(lab, "a", "b")
         racks = [lab.store.create(Rack(name=name, parent=b)) for name in ("k1", "k2")]
         made = lab.store.create(Remove(name="r", routes={a: [*racks], b: [racks[1], racks[0], racks[1]]}))
@@ -90,7 +90,7 @@ class RemovalRules:
 
 
 def _refs(fields: dict[str, Any]) -> dict[str, Any]:
-    """Turn each letter into a reference, in the shape that the field has."""
+    """Replace each letter by a reference, in the shape of the field."""
     return {name: _shaped(name, value) for name, value in fields.items()}
 
 
@@ -113,7 +113,7 @@ def _texts(routes: dict[Ref[Site], list[Ref[Rack]]]) -> dict[str, list[str]]:
 
 
 def _removes(lab: Lab, fields: dict[str, Any], left: dict[str, Any], *, gone: str) -> None:
-    """Assert what is left in the containers when the targets named by the letters of ``gone`` have gone."""
+    """Assert what is left in the containers after the targets named by the letters of ``gone`` were deleted."""
     for name in "abcd":
         lab.store.put(Site(name=name))
     made = lab.store.put(Remove(name="r", note="kept", **_refs(fields)))

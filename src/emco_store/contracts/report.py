@@ -1,4 +1,4 @@
-"""What a run of the suite has shown: rule by rule, for each backend and mode; red where nothing was shown."""
+"""The report of a run: the verdict on each rule, for each backend and mode; red if a rule was not shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Verdict(StrEnum):
-    """What became of one rule, or of one test."""
+    """The verdict on one rule, or on one test."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -35,7 +35,7 @@ class Report:
 
     Attributes:
         rules: Every rule that the suite has tests for.
-        is_partial: True when tests were selected or the run was cut short, so that what is missing is no fault.
+        is_partial: Whether tests were selected or the run was cut short, so that missing rules are not a failure.
     """
 
     rules: tuple[str, ...]
@@ -45,7 +45,7 @@ class Report:
     _tests: Counter[Column] = field(default_factory=Counter)
 
     def expect(self, column: Column) -> None:
-        """Note that the rules are to be shown for a backend and mode."""
+        """Note that a backend and mode must show the rules."""
         self._columns.setdefault(column, defaultdict(list))
 
     def add(self, column: Column, rules: Iterable[str], verdict: Verdict, *, reason: str = "") -> None:
@@ -76,7 +76,7 @@ class Report:
         return sum(self._tests.values())
 
     def verdict(self, column: Column, rule: str) -> Verdict:
-        """Give the verdict on a rule: the worst of its tests; a rule with a test that did not run is not shown."""
+        """Return the verdict on a rule: the worst of its tests. A rule with a test that did not run is not shown."""
         found = self._columns[column].get(rule, [])
         for worst in (Verdict.FAILED, Verdict.NOT_RUN, Verdict.GAP):
             if worst in found:
@@ -84,7 +84,7 @@ class Report:
         return Verdict.PASSED if found else Verdict.NOT_RUN
 
     def missing(self) -> list[tuple[Column, str]]:
-        """Name the rules that were not shown."""
+        """Return the rules that were not shown."""
         return [
             (column, rule) for column in self._columns for rule in self.rules
             if self.verdict(column, rule) is Verdict.NOT_RUN
@@ -92,14 +92,14 @@ class Report:
 
     @property
     def is_red(self) -> bool:
-        """Whether a rule failed; or nothing ran, or a rule was not shown, in a run that is not partial."""
+        """Whether a rule failed, or, in a run that is not partial, a rule was not shown or nothing ran."""
         has_failed = any(
             self.verdict(column, rule) is Verdict.FAILED for column in self._columns for rule in self.rules
         )
         return has_failed or (not self.is_partial and (self.executed == 0 or bool(self.missing())))
 
     def to_dict(self) -> Mapping[str, Any]:
-        """Give the report as JSON values."""
+        """Return the report as JSON values."""
         return {
             "verdict": "red" if self.is_red else "partial" if self.is_partial else "green",
             "executed": self.executed,

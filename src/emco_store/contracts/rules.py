@@ -1,4 +1,4 @@
-"""The mark that joins a test to the rules that it proves, and how the tests of a rule are found."""
+"""The mark that joins tests to the rules that they prove, and how to find the tests of a rule."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T", bound=Callable[..., None])
 
 
 def rule(*ids: str) -> Callable[[T], T]:
-    """Say which rules of ``docs/contracts.md`` a test proves."""
+    """Mark a test with the rules of ``docs/contracts.md`` that it proves."""
 
     def mark(test: T) -> T:
         test.__rules__ = ids  # type: ignore[attr-defined]  # functions take attributes
@@ -20,12 +20,12 @@ def rule(*ids: str) -> Callable[[T], T]:
 
 
 def rules_of(test: object) -> tuple[str, ...]:
-    """Give the rules that a test proves; none where it is no test of the contract."""
+    """Return the rules that a test proves; none if it is not a test of the contract."""
     return getattr(test, "__rules__", ())
 
 
 def proofs_of(suite: type) -> Iterator[tuple[str, Callable[[Any, Any], None]]]:
-    """Yield the tests of a class with their names, inherited ones included."""
+    """Yield the tests of a class with their names, including inherited ones."""
     for name in dir(suite):
         test: Any = getattr(suite, name)
         if name.startswith("test_"):
@@ -33,7 +33,7 @@ def proofs_of(suite: type) -> Iterator[tuple[str, Callable[[Any, Any], None]]]:
 
 
 def names_by_rule(suite: type) -> dict[str, list[str]]:
-    """Give the names of the tests for each rule."""
+    """Return the names of the tests of each rule."""
     found: dict[str, list[str]] = defaultdict(list)
     for name, test in proofs_of(suite):
         for one in rules_of(test):

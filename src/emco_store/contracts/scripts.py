@@ -1,4 +1,4 @@
-"""The transactions that are run against each other, around the same few resources."""
+"""The transactions that run against each other, on the same few resources."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from emco_store.core.resource import Resource
 from emco_store.core.rules import Rule
 
 Step = Callable[[Any, dict[str, Any]], Any]
-"""One step of a transaction: given ``tx`` and the notes of the steps before, it gives what it has seen."""
+"""One step of a transaction: takes ``tx`` and the notes of the steps before, and returns what it has seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A transaction, as the steps before its commit."""
+    """A transaction: the steps before its commit."""
 
     name: str
     steps: tuple[Step, ...]
@@ -28,7 +28,7 @@ _A, _B, _R, _S = Key("Site", "a"), Key("Site", "b"), "held", "other"
 
 
 def begin_with(chosen: Rule) -> Callable[[Any], None]:
-    """Give the data that each run begins with: sites, and two referrers under the rule."""
+    """Return a function that creates the data of each run: sites, and two referrers under the rule."""
     kind: Any = REFERRERS[chosen]
 
     def begin(tx: Any) -> None:
@@ -46,7 +46,7 @@ def _pointing(chosen: Rule, *targets: Key) -> dict[str, Any]:
 
 
 def scripts_for(chosen: Rule) -> tuple[Script, ...]:
-    """Give the transactions that may concern the same resources, with referrers under one rule."""
+    """Return the transactions around the same resources, with referrers under one rule."""
     kind: Any = REFERRERS[chosen]
     going = (_A, Key(kind.__name__, _R)) if chosen in {Rule.RESTRICT, Rule.PROTECT} else (_A,)
 
@@ -75,7 +75,7 @@ def scripts_for(chosen: Rule) -> tuple[Script, ...]:
 
 
 def renames_for(chosen: Rule) -> tuple[Script, ...]:
-    """Give the renames of a target and of a referrer under one rule: a create and a delete each."""
+    """Return the renames of a target and of a referrer under one rule: a create and a delete each."""
     kind: Any = REFERRERS[chosen]
     create_site = _do(lambda tx: tx.create(Site(name="renamed")))
     create_referrer = _do(lambda tx: tx.create(kind(name="renamed", **_pointing(chosen, _A))))
@@ -87,7 +87,7 @@ def renames_for(chosen: Rule) -> tuple[Script, ...]:
 
 
 def scripts_of_values() -> tuple[Script, ...]:
-    """Give the transactions that compete for keys, unique values, lists and positions."""
+    """Return the transactions that compete for keys, unique values, lists and positions."""
 
     def title(tx: Any, notes: dict[str, Any]) -> str:
         notes["site"] = tx.get(Site, "a")
@@ -125,7 +125,7 @@ def scripts_of_values() -> tuple[Script, ...]:
 
 
 def scripts_of_hierarchies() -> tuple[Script, ...]:
-    """Give the transactions that meet in a cascade: over one resource, over both of a pair, or over none."""
+    """Return the transactions that meet in a cascade: over one resource, over both of a pair, or over none."""
     root, middle, leaf = _A, Key("Crate", "a", "c"), Key("Parcel", "a", "c", "p")
 
     def create(*made: Resource) -> tuple[Step, ...]:
@@ -157,7 +157,7 @@ def scripts_of_hierarchies() -> tuple[Script, ...]:
 
 
 def begin_with_hierarchies(tx: Any) -> None:
-    """Make the data of :func:`scripts_of_hierarchies`."""
+    """Create the data of :func:`scripts_of_hierarchies`."""
     for made in (
         Site(name="a"), Site(name="b"), Crate(name="c", parent="Site/a"), Crate(name="e", parent="Site/b"),
         Parcel(name="p", parent="Crate/a/c", code="x"),
@@ -202,7 +202,7 @@ def begin_with_selections(tx: Any) -> None:
 
 
 def begin_with_values(tx: Any) -> None:
-    """Make the data of :func:`scripts_of_values`."""
+    """Create the data of :func:`scripts_of_values`."""
     tx.create(Site(name="a", title="of a"))
     tx.create(Site(name="b", title="of b"))
     tx.create(Rack(name="n0", parent="Site/a"))

@@ -1,4 +1,4 @@
-"""ALL: the rules are stored with the data, so a store that knows no model obeys them."""
+"""ALL: the rules are stored with the data, so a store that knows no models obeys them, too."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from emco_store.errors import DeleteRestricted, NotFound
 
 
 class StoredRules:
-    """Every store here was opened anew and has never met a model."""
+    """Every store here is new and has never met a model."""
 
     @rule("ALL-1")
     def test_store_without_models_is_blocked(self, lab: Lab) -> None:
-        """RESTRICT and PROTECT block a store that knows no models, in all places (ALL-1)."""
+        """RESTRICT and PROTECT block deletes of a store that knows no models, in all places (ALL-1)."""
         (a,) = sites(lab, "a")
         lab.store.create(Restrict(name="r", one=a, trips={"k": [{"legs": [{"site": a}]}]}, by_site={a: "x"}))
         lab.store.create(Protect(name="p", listed=[a], also=a))
@@ -57,7 +57,7 @@ class StoredRules:
 
     @rule("ALL-2")
     def test_store_without_models_cascades(self, lab: Lab) -> None:
-        """CASCADE takes children and referrers of unknown kinds, to any depth (ALL-2)."""
+        """CASCADE deletes children and referrers of unknown kinds, to any depth (ALL-2)."""
         (a,) = sites(lab, "a")
         crate = lab.store.create(Crate(name="c", parent=a))
         lab.store.create(Parcel(name="p", parent=crate, code="x"))
@@ -72,7 +72,7 @@ class StoredRules:
 
     @rule("ALL-2")
     def test_store_without_models_changes_what_stays(self, lab: Lab) -> None:
-        """SET_NULL, SET_DEFAULT and REMOVE edit documents of unknown kinds, and nothing else in them (ALL-2)."""
+        """SET_NULL, SET_DEFAULT and REMOVE edit documents of unknown kinds and change nothing else in them (ALL-2)."""
         a, b, main = sites(lab, "a", "b", "main")
         null = lab.store.create(
             SetNull(name="n", one=a, only=a, listed=[a, b], by_name={"x": a}, legs=[NullLeg(site=a.ref)], note="é")
@@ -117,7 +117,7 @@ class StoredRules:
 
     @rule("ALL-3")
     def test_unknown_kinds_can_be_read(self, lab: Lab) -> None:
-        """A resource of an unknown kind is read by key, listed as child, referrer and by its kind's name (ALL-3)."""
+        """A resource of an unknown kind is read by key, and listed as child, as referrer and by its kind (ALL-3)."""
         (a,) = sites(lab, "a")
         crate = lab.store.create(Crate(name="c", parent=a, note="x"))
         lab.store.create(Restrict(name="r", one=a))
@@ -133,7 +133,7 @@ class StoredRules:
 
     @rule("ALL-3")
     def test_unknown_kinds_can_be_deleted(self, lab: Lab) -> None:
-        """What was read of an unknown kind can be deleted, alone and in a transaction (ALL-3)."""
+        """A resource of an unknown kind can be deleted, alone and in a transaction (ALL-3)."""
         (a,) = sites(lab, "a")
         lab.store.create(Crate(name="c", parent=a))
         lab.store.create(Restrict(name="r", one=a))
@@ -149,7 +149,7 @@ class StoredRules:
 
     @rule("ALL-4")
     def test_rule_that_counts_is_the_written_one(self, lab: Lab) -> None:
-        """A referrer keeps the rule it was written with, until it is written with another (ALL-4)."""
+        """A referrer keeps the rule that it was written with, until it is written with another (ALL-4)."""
         (target, strict), (_, lenient) = _release(Rule.RESTRICT), _release(Rule.SET_NULL)
         old, new = lab.open(), lab.open()
         a = old.create(target(name="a"))
@@ -166,7 +166,7 @@ class StoredRules:
 
 
 def _release(chosen: Rule) -> tuple[type[Resource], type[Resource]]:
-    """Give the models of two kinds as one release of a service declares them."""
+    """Return the models of two kinds as one release of a service declares them."""
 
     class Target(Resource):
         pass

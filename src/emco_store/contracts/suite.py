@@ -1,4 +1,4 @@
-"""``Conformance``: all families in one class, to be given a harness."""
+"""``Conformance``: the tests of all rules in one class, which needs a harness."""
 
 from __future__ import annotations
 
@@ -59,6 +59,6 @@ class Conformance(
     InterleavingRules,
     MachineRules,
 ):
-    """Every rule of the contract. Subclass it as ``Test…`` and say which ``harness`` it is for."""
+    """The tests of every rule. Subclass it as ``Test…`` and set ``harness``."""
 
     harness: ClassVar[Harness]

@@ -1,4 +1,4 @@
-"""OCC-5 to OCC-8: what a transaction sees, who may use it, and how ``run`` repeats one."""
+"""OCC-5 to OCC-8: what a transaction sees, who may use it, and how ``run`` repeats it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from emco_store.ports import Commit, Get
 
 
 class TransactionRules:
-    """One transaction, and its block."""
+    """One transaction and its block."""
 
     @rule("OCC-5")
     def test_list_without_an_owner_must_say_so(self, lab: Lab) -> None:
@@ -37,7 +37,7 @@ class TransactionRules:
 
     @rule("OCC-5")
     def test_unstable_list_still_rests_on_what_it_gave(self, lab: Lab) -> None:
-        """``stable=False`` gives up completeness, not the truth of what was seen (OCC-5)."""
+        """With ``stable=False`` others may join the list, but what was read must not change (OCC-5)."""
         (a,) = sites(lab, "a")
         other = lab.open()
 
@@ -54,7 +54,7 @@ class TransactionRules:
 
     @rule("OCC-6")
     def test_run_repeats_until_it_wins_and_counts_once(self, lab: Lab) -> None:
-        """``run`` calls its function again on ``Conflict``; its effect happens once, its result is the last (OCC-6)."""
+        """``run`` repeats its function on ``Conflict``, has its effect once, and returns the last result (OCC-6)."""
         made = lab.store.create(Item(name="i", rank=0))
         other = lab.open()
         attempts = []
@@ -75,7 +75,7 @@ class TransactionRules:
 
     @rule("OCC-6")
     def test_run_gives_up_at_its_deadline(self, lab: Lab) -> None:
-        """When the deadline has passed, the last ``Conflict`` is raised and nothing is written (OCC-6)."""
+        """After the deadline the last ``Conflict`` is raised, and nothing is written (OCC-6)."""
         made = lab.store.create(Item(name="i", rank=0))
         other = lab.open()
         attempts = []
@@ -93,7 +93,7 @@ class TransactionRules:
 
     @rule("OCC-6")
     def test_run_does_not_repeat_what_would_fail_again(self, lab: Lab) -> None:
-        """Other errors, the function's own included, end ``run`` at once and write nothing (OCC-6)."""
+        """Other errors, including those of the function, end ``run`` at once, and nothing is written (OCC-6)."""
         (a,) = sites(lab, "a")
         stale = a
         lab.store.update(a.model_copy(update={"title": "new"}))
@@ -118,7 +118,7 @@ class TransactionRules:
 
     @rule("OCC-6", "DEL-10")
     def test_own_contradiction_is_no_lost_race(self, lab: Lab) -> None:
-        """What the steps themselves make impossible is no ``Conflict``, and is not repeated (OCC-6, DEL-10)."""
+        """A transaction whose own steps contradict each other is no ``Conflict`` and not repeated (OCC-6, DEL-10)."""
         a, b = sites(lab, "a", "b")
         lab.store.create(Remove(name="r", listed=[a, b]))
         lab.store.create(Cascade(name="x", one=a))
@@ -139,7 +139,7 @@ class TransactionRules:
 
     @rule("OCC-6", "ID-5")
     def test_put_repeats_until_it_wins(self, lab: Lab) -> None:
-        """A put that is overtaken replaces what the other has put (OCC-6, ID-5)."""
+        """A put that loses a race replaces what the other one has put (OCC-6, ID-5)."""
         other = lab.open()
         lab.faults.do(Commit, lambda: lab.inside(other).put(Site(name="a", title="theirs")))
 
@@ -176,7 +176,7 @@ class TransactionRules:
 
     @rule("OCC-7")
     def test_nobody_sees_a_write_before_the_commit(self, lab: Lab) -> None:
-        """Until the commit the store shows the state before it, to others and to itself (OCC-7)."""
+        """Until the commit, the store shows the state before it, to others and to its own process (OCC-7)."""
         (a,) = sites(lab, "a")
         before = lab.state()
         other = lab.open()
@@ -193,7 +193,7 @@ class TransactionRules:
 
     @rule("OCC-7", "ID-6")
     def test_own_claim_of_a_unique_value_is_seen_at_the_commit(self, lab: Lab) -> None:
-        """A unique value that another claims between reading and commit is refused (OCC-7, ID-6)."""
+        """A unique value that another client claims between read and commit is refused (OCC-7, ID-6)."""
         other = lab.open()
 
         with pytest.raises(UniqueViolation), lab.store.transaction() as tx:
@@ -204,7 +204,7 @@ class TransactionRules:
 
     @rule("OCC-8")
     def test_transaction_is_refused_after_its_end(self, lab: Lab) -> None:
-        """A transaction is valid inside its block only, however the block ended (OCC-8)."""
+        """A transaction is valid only inside its block, however the block ends (OCC-8)."""
         (a,) = sites(lab, "a")
         ended = []
         with lab.store.transaction() as tx:
@@ -233,7 +233,7 @@ class TransactionRules:
 
     @rule("OCC-8")
     def test_transaction_is_refused_to_a_second_user(self, lab: Lab) -> None:
-        """While one call of a transaction waits for the backend, another one on it is refused (OCC-8)."""
+        """While one call of a transaction waits for the backend, other calls on it are refused (OCC-8)."""
         (a,) = sites(lab, "a")
 
         second: Callable[[Any], Any]
@@ -269,7 +269,7 @@ class TransactionRules:
 
     @rule("OCC-8", "ATM-1")
     def test_failed_step_does_not_end_the_transaction(self, lab: Lab) -> None:
-        """A step that is refused writes nothing, and the steps before and after it commit together (OCC-8, ATM-1)."""
+        """A refused step writes nothing, and the steps before and after it commit together (OCC-8, ATM-1)."""
         (a,) = sites(lab, "a")
 
         with lab.store.transaction() as tx:

@@ -17,11 +17,11 @@ from emco_store.errors import (
 
 
 class UniqueRules:
-    """Who may have a value, and from when on it is free."""
+    """Who may have a unique value, and when it is free."""
 
     @rule("ID-6")
     def test_unique_value_of_another_is_refused(self, lab: Lab) -> None:
-        """A unique value belongs to one resource of its kind, however it is written (ID-6)."""
+        """A unique value belongs to one resource of its kind, whichever call writes it (ID-6)."""
         crate = some_crate(lab)
         first = lab.store.create(Parcel(name="c", parent=crate, code="x"))
         other = lab.store.create(Parcel(name="d", parent=crate, code="y"))
@@ -41,7 +41,7 @@ class UniqueRules:
 
     @rule("ID-6")
     def test_unique_value_is_free_across_kinds_and_for_none(self, lab: Lab) -> None:
-        """None belongs to nobody, and a value of one kind is free for another (ID-6)."""
+        """None is never taken, and a value of one kind is free for another (ID-6)."""
         crate = some_crate(lab)
 
         for name in ("c", "d"):
@@ -53,7 +53,7 @@ class UniqueRules:
 
     @rule("ID-6")
     def test_unique_value_is_free_once_given_up(self, lab: Lab) -> None:
-        """A value is free after its owner changed, after it went, and after it went with its parent (ID-6)."""
+        """A value is free after its owner has changed, or was deleted, alone or with its parent (ID-6)."""
         crate = some_crate(lab)
         first = lab.store.create(Parcel(name="c", parent=crate, code="x"))
 
@@ -68,7 +68,7 @@ class UniqueRules:
 
     @rule("ID-6")
     def test_unique_value_moves_within_one_commit(self, lab: Lab) -> None:
-        """Two resources exchange their values, and a new one takes that of one which goes (ID-6)."""
+        """One transaction can exchange two values, and give the value of a deleted resource to a new one (ID-6)."""
         crate = some_crate(lab)
         first = lab.store.create(Parcel(name="c", parent=crate, code="x"))
         second = lab.store.create(Parcel(name="d", parent=crate, code="y"))

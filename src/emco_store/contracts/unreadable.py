@@ -1,4 +1,4 @@
-"""BAD-8: a document that cannot be read harms nobody but itself."""
+"""BAD-8: a document that cannot be read affects no other resource."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from emco_store.errors import InvalidResource
 
 
 class UnreadableRules:
-    """Documents as a hand or a faulty program may leave them."""
+    """Documents as manual edits or faulty programs may leave them."""
 
     @rule("BAD-8")
     def test_unreadable_document_stands_in_its_place(self, lab: Lab) -> None:
-        """A document that cannot be read is an error in its place of a list and does not break it (BAD-8)."""
+        """A document that cannot be read appears in a list as an error, and the list goes on (BAD-8)."""
         (a,) = sites(lab, "a")
         crates = [lab.store.create(Crate(name=name, parent=a)) for name in ("c1", "c2", "c3", "c4")]
         lab.tamper(crates[1].key, b'{"name":"c2","note":7}')
@@ -40,7 +40,7 @@ class UnreadableRules:
 
     @rule("BAD-8")
     def test_unreadable_document_can_be_replaced_and_deleted(self, lab: Lab) -> None:
-        """A put mends it, a delete removes it, alone or in a cascade, known or unknown to the store (BAD-8)."""
+        """A put replaces it and a delete removes it, alone or in a cascade, with and without the model (BAD-8)."""
         (a,) = sites(lab, "a")
         crates = [lab.store.create(Crate(name=name, parent=a)) for name in ("c1", "c2", "c3")]
         for crate, document in zip(crates, (b"{", b'{"name":"other"}', b"\xff\x00"), strict=True):
@@ -55,7 +55,7 @@ class UnreadableRules:
 
     @rule("BAD-8", "ALL-3")
     def test_unreadable_document_of_an_unknown_kind_is_an_error_too(self, lab: Lab) -> None:
-        """A store without the model reads around what is no JSON object (BAD-8, ALL-3)."""
+        """A store without the model reports a document that is no JSON object, and reads the others (BAD-8, ALL-3)."""
         (a,) = sites(lab, "a")
         crates = [lab.store.create(Crate(name=name, parent=a)) for name in ("c1", "c2", "c3")]
         lab.tamper(crates[0].key, b"{")
@@ -72,7 +72,7 @@ class UnreadableRules:
 
     @rule("BAD-8")
     def test_rule_that_cannot_edit_a_document_says_so(self, lab: Lab) -> None:
-        """A delete that would change an unreadable referrer is refused, until that is mended or named (BAD-8)."""
+        """A delete that would change an unreadable referrer is refused until that is replaced or named (BAD-8)."""
         (a,) = sites(lab, "a")
         held = lab.store.create(SetNull(name="n", one=a, listed=[a]))
         for document in (b"{", b"7", b'{"name":"n"}', b'{"name":"n","one":"Site/a","listed":[]}'):

@@ -1,4 +1,4 @@
-"""ID-10 to ID-15: keys and versions of resources, and what goes in comes out."""
+"""ID-10 to ID-15: keys and versions of resources, and data that comes back as it was given."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from emco_store.ports import Commit, Outcome
 
 
 class ValueRules:
-    """A resource is a value, and it is the same everywhere."""
+    """Resources are values, the same in every store."""
 
     @rule("ID-10")
     def test_update_of_a_key_field_is_refused(self, lab: Lab) -> None:
-        """Name, further key fields and parent stay as they were created (ID-10)."""
+        """Name, other key fields and parent cannot change (ID-10)."""
         site = lab.store.create(Site(name="a"))
         other = lab.store.create(Site(name="b"))
         bundle = lab.store.create(Bundle(name="x", version="1", parent=site))
@@ -39,7 +39,7 @@ class ValueRules:
 
     @rule("ID-10", "BAD-8")
     def test_document_that_says_another_name_is_not_believed(self, lab: Lab) -> None:
-        """The name in the address is the name in the body; a document that says otherwise is an error (ID-10)."""
+        """A document whose key fields differ from its key is an error (ID-10)."""
         made = lab.store.create(Site(name="a"))
         lab.tamper(made.key, b'{"name":"b","title":""}')
 
@@ -48,7 +48,7 @@ class ValueRules:
 
     @rule("ID-11")
     def test_versions_count_changes(self, lab: Lab) -> None:
-        """A new resource has version 1, and each change adds to it (ID-11)."""
+        """A new resource has version 1, and each change adds 1 (ID-11)."""
         made = lab.store.create(Site(name="a"))
         versions = [made.meta.version]
         for title in ("b", "c"):
@@ -60,7 +60,7 @@ class ValueRules:
 
     @rule("ID-11")
     def test_resource_created_again_is_another(self, lab: Lab) -> None:
-        """A resource created again under its key begins at version 1 with another uid (ID-11)."""
+        """A resource that is created again under its key has version 1 and another uid (ID-11)."""
         old = lab.store.create(Site(name="a"))
         lab.store.delete(old)
         new = lab.store.create(Site(name="a"))
@@ -74,7 +74,7 @@ class ValueRules:
 
     @rule("ID-12")
     def test_values_do_not_lead_back_into_the_store(self, lab: Lab) -> None:
-        """Changing what was given or taken changes nothing in the store (ID-12)."""
+        """A change to a value that was written or read changes nothing in the store (ID-12)."""
         given = Anything(name="a", listed=[1], mapped={"k": [1]})
         made = lab.store.create(given)
         given.listed.append(2)
@@ -115,7 +115,7 @@ class ValueRules:
 
     @rule("ID-13")
     def test_times_keep_their_microseconds(self, lab: Lab) -> None:
-        """Creation and change are told as the clock told them (ID-13)."""
+        """The times of creation and change are those of the clock (ID-13)."""
         moment = lab.clock.advance(timedelta(microseconds=1))
         made = lab.store.create(Site(name="a"))
 
@@ -124,7 +124,7 @@ class ValueRules:
 
     @rule("ID-13")
     def test_moment_comes_back_while_clocks_are_changed(self, lab: Lab) -> None:
-        """A datetime keeps its moment and its offset in the hours that a zone has twice, or not at all (ID-13)."""
+        """A datetime keeps its instant and its offset, even in hours that a zone has twice or skips (ID-13)."""
         berlin = ZoneInfo("Europe/Berlin")
         back = datetime(2026, 10, 25, 2, 30, tzinfo=berlin)
         for number, moment in enumerate((back, back.replace(fold=1), back.replace(month=3, day=29))):
@@ -136,7 +136,7 @@ class ValueRules:
 
     @rule("ID-15")
     def test_value_that_would_change_again_is_refused(self, lab: Lab) -> None:
-        """What reading changes is not stored, and the error names the field (ID-15)."""
+        """A value that reading would change is refused, and the error names the field (ID-15)."""
         kept = lab.store.create(Drifting(name="b"))
         before = lab.state()
 
@@ -156,7 +156,7 @@ class ValueRules:
 
     @rule("ID-15")
     def test_value_that_is_made_tidy_stays_so(self, lab: Lab) -> None:
-        """A validator that leaves alone what it has made converts what is new, and nothing again (ID-15)."""
+        """An idempotent validator converts new values, and leaves stored ones unchanged (ID-15)."""
         made = lab.store.create(Drifting(name="a", title=" a "))
         changed = lab.store.update(made.model_copy(update={"title": " b "}))
 
@@ -164,7 +164,7 @@ class ValueRules:
 
     @rule("ID-14")
     def test_namespaces_share_nothing(self, lab: Lab) -> None:
-        """Two namespaces of one backend know nothing of each other's keys, values, references and outcomes (ID-14)."""
+        """Two namespaces of one backend share no keys, values, references or outcomes (ID-14)."""
         with lab.bench.lab() as other:
             for each in (lab, other):
                 crate = some_crate(each)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from emco_store._aio.store import AsyncStore
 from emco_store.connect import connect, connect_async
-from emco_store.contracts.histories.clients import Ask, Client, Request, Transact, play, play_async, told
+from emco_store.contracts.histories.clients import Ask, Client, Request, Transact, ask_and_record, play, play_async
 from emco_store.contracts.histories.history import History, Result
 from emco_store.contracts.histories.workloads import SPAN, Attempt, Shift, list_steps
 from emco_store.errors import Misconfigured, StoreError, Unavailable, UnknownOutcome
@@ -107,7 +107,7 @@ def appending(shift: Shift, loose: list[Loose], *, only_reads: bool) -> Client:
         settles = shift.random.random() < 0.5
         unknown: list[str] = []
         request = Transact(attempt.script)
-        yield from careful(told(recorded, request, settles=settles, answered=attempt.made), unknown)
+        yield from careful(ask_and_record(recorded, request, settles=settles, answered=attempt.made), unknown)
         if unknown and not settles:
             loose.append(Loose(unknown[-1], tuple(value for kind, _, value in steps if kind == "append")))
         at += 1

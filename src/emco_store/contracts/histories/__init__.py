@@ -1,5 +1,5 @@
-"""Histories of what clients did, and the checkers that find in them what no correct store could have answered.
+"""Histories of what clients did, and checkers that find answers in them which no correct store could have given.
 
-Workloads write a history while clients race in threads, tasks or processes; a checker judges it afterwards. Each
-checker is shown to be able to fail, by histories written by hand and by backends that are broken on purpose.
+Workloads record a history while clients race in threads, tasks or processes; a checker judges it afterwards. Tests show
+that each checker can fail, with histories written by hand and with backends that are broken on purpose.
 """

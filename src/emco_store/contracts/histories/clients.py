@@ -1,7 +1,7 @@
-"""What a client does, written once: a generator that asks, and three ways to answer it.
+"""Clients, written once: generators of requests, and functions that answer them.
 
-A client is a generator of requests. It is run in a thread on a blocking store, or in a task on one for asyncio; many of
-them make up the load of one process.
+A client runs in a thread on a blocking store, or in a task on a store for asyncio. Many clients are the load of one
+process.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from emco_store.ports import Outcome
 
 
 class Request(Protocol):
-    """Something to ask of a store."""
+    """A request to a store."""
 
     def on(self, store: Any) -> Any:
-        """Ask, and give the answer, or what is awaited for it."""
+        """Make the request, and return the answer or an awaitable."""
         ...
 
 
 Script = Generator["Ask", Any, Any]
-"""The body of a transaction: it asks ``tx``, and gives what it has done."""
+"""The body of a transaction: yields calls on ``tx``, and returns the steps that it made."""
 Client = Generator[Request, Any, None]
-"""All that one client does."""
+"""Everything that one client does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Transact:
-    """Run a script in a transaction, again while it loses races."""
+    """Run a script in a transaction, and repeat it after lost races."""
 
     script: Callable[[], Script]
 
@@ -63,7 +63,7 @@ class Transact:
 
 
 def play(asking: Generator[Request, Any, Any], store: Any) -> Any:
-    """Answer everything that is asked from a blocking store or transaction; give what it ends with."""
+    """Answer all requests from a blocking store or transaction; return the result of the generator."""
     answer: Any = None
     problem: Exception | None = None
     while True:
@@ -79,7 +79,7 @@ def play(asking: Generator[Request, Any, Any], store: Any) -> Any:
 
 
 async def play_async(asking: Generator[Request, Any, Any], store: Any) -> Any:
-    """Do the same with a store or a transaction for asyncio."""
+    """Answer all requests from a store or transaction for asyncio; see :func:`play`."""
     answer: Any = None
     problem: Exception | None = None
     while True:
@@ -96,7 +96,7 @@ async def play_async(asking: Generator[Request, Any, Any], store: Any) -> Any:
             problem = raised
 
 
-def told(
+def ask_and_record(
     recorded: Recorded,
     request: Request,
     *,
@@ -104,14 +104,14 @@ def told(
     answered: Callable[[Any], Any],
     refused: Callable[[StoreError], Any | None] = lambda _: None,
 ) -> Generator[Request, Any, bool]:
-    """Ask, and write down how it ended.
+    """Make a request, and record how it ended.
 
     Args:
         recorded: The operation, which has begun.
-        request: What to ask.
+        request: The request.
         settles: Whether to settle an unknown outcome at once, as a careful program does.
-        answered: Gives the steps to write down for an answer; None for what was done when there was none.
-        refused: Gives the steps for an error that tells something; None for one that tells nothing.
+        answered: Returns the steps to record for an answer; called with None if no answer came.
+        refused: Returns the steps for an error that says something about the state, else None.
 
     Returns:
         Whether it happened.

@@ -1,4 +1,4 @@
-"""Cycles in a directed graph with labelled edges, in time that grows with its size."""
+"""Cycles in a directed graph with labelled edges, in time about linear in its size."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from itertools import islice
 from typing import NamedTuple
 
 SEARCHES = 50
-"""From how many edges a cycle is looked for; each costs a search of the component."""
+"""Number of edges from which a cycle is searched; each costs one search of the component."""
 
 
 class Edge(NamedTuple):
-    """An edge: ``source`` comes before ``target``. A tuple, since there are millions of them.
+    """An edge: ``source`` comes before ``target``. A tuple, because there are millions of them.
 
     Attributes:
         source: A node.
         target: A node.
-        kind: Why.
-        about: What it is about, for people.
+        kind: The reason.
+        about: The list or register that it is about, for people.
     """
 
     source: int
@@ -30,23 +30,23 @@ class Edge(NamedTuple):
 
 @dataclass(slots=True)
 class Graph:
-    """Nodes are numbers from 0 on."""
+    """A graph whose nodes are numbers, from 0."""
 
     size: int = 0
     edges: list[Edge] = field(default_factory=list[Edge])
 
     def add_node(self) -> int:
-        """Give a new node."""
+        """Add a node and return it."""
         self.size += 1
         return self.size - 1
 
     def add(self, source: int, target: int, kind: str, about: str = "") -> None:
-        """Add an edge between two different nodes; one from a node to itself says nothing."""
+        """Add an edge, unless it goes from a node to itself."""
         if source != target:
             self.edges.append(Edge(source, target, kind, about))
 
     def components(self, kinds: Collection[str], within: Collection[int] | None = None) -> list[set[int]]:
-        """Give the sets of two or more nodes that can all be reached from each other, by edges of these kinds."""
+        """Return the sets of two or more nodes that can all be reached from each other, by edges of these kinds."""
         following: dict[int, list[int]] = defaultdict(list)
         for edge in self.edges if within is None else self.inside(within):
             if edge.kind in kinds:
@@ -54,12 +54,12 @@ class Graph:
         return [found for found in _components(following) if len(found) > 1]
 
     def inside(self, nodes: Collection[int]) -> list[Edge]:
-        """Give the edges between these nodes."""
+        """Return the edges between these nodes."""
         return [edge for edge in self.edges if edge.source in nodes and edge.target in nodes]
 
 
 def _components(following: dict[int, list[int]]) -> Iterator[set[int]]:
-    """Yield the strongly connected components; Tarjan's algorithm, without recursion."""
+    """Yield the strongly connected components, by Tarjan's algorithm without recursion."""
     index: dict[int, int] = {}
     low: dict[int, int] = {}
     stack: list[int] = []
@@ -100,7 +100,7 @@ def _popped(stack: list[int], on_stack: set[int], until: int) -> set[int]:
 
 
 def _path(leaving: Mapping[int, Sequence[Edge]], source: int, target: int) -> list[Edge] | None:
-    """Give a shortest way from one node to another, or None."""
+    """Return a shortest path from one node to another, or None."""
     came: dict[int, Edge] = {}
     queue = deque([source])
     while queue:
@@ -124,7 +124,7 @@ def _walked(came: Mapping[int, Edge], source: int, target: int) -> list[Edge]:
 
 
 def cycle_through(first: Iterable[Edge], others: Iterable[Edge]) -> list[Edge] | None:
-    """Give a shortest cycle of an edge in ``first`` and then edges in ``others``, after :data:`SEARCHES` searches."""
+    """Return a short cycle of one edge in ``first`` and then edges in ``others``, with a bounded search."""
     leaving: dict[int, list[Edge]] = defaultdict(list)
     for edge in others:
         leaving[edge.source].append(edge)

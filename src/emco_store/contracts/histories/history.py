@@ -1,7 +1,7 @@
-"""The record of a run: what each client asked, when, and what it was told; one file for each process, JSON lines.
+"""The record of a run: what each client asked, when, and the answer; JSON lines, in one file for each process.
 
-Times are those of ``time.monotonic_ns``, which on Linux is one clock for all processes of a host (clock_gettime(2),
-CLOCK_MONOTONIC), so an operation that ended before another began can be told from one that overlapped it.
+Times are those of ``time.monotonic_ns``. On Linux that is one clock for all processes of a host (clock_gettime(2),
+CLOCK_MONOTONIC), so an operation that ended before another began can be distinguished from one that overlapped it.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from typing import Any, Self, TextIO
 
 
 class Result(StrEnum):
-    """What a client knows of the effect of its operation."""
+    """What a client knows about the effect of its operation."""
 
     OK = "ok"
     """It happened."""
     FAILED = "failed"
-    """It did not happen, for sure, and tells nothing."""
+    """It did not happen, and says nothing about the state."""
     UNKNOWN = "unknown"
-    """It happened, or will, or never does."""
+    """It has happened, will happen, or never will."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of one client; a client does one after the other.
+    """One operation of one client. A client has one operation at a time.
 
     Attributes:
         process: The client.
-        called_ns: When it was asked for.
-        returned_ns: When the answer came; None where none did.
-        result: What is known of its effect.
-        steps: What was done, as the workload writes it: lists of plain values.
-        problem: The class of the error that it ended in; empty for none.
+        called_ns: When it began.
+        returned_ns: When the answer came; None if none did.
+        result: What is known about its effect.
+        steps: The steps, in the form of the workload: lists of plain values.
+        problem: The class of its error; empty for none.
     """
 
     process: str
@@ -50,7 +50,7 @@ class Operation:
 
     @property
     def took_ms(self) -> float:
-        """Milliseconds from question to answer; 0 where no answer came."""
+        """Milliseconds from call to answer; 0 if no answer came."""
         return 0.0 if self.returned_ns is None else (self.returned_ns - self.called_ns) / 1e6
 
     def __str__(self) -> str:
@@ -60,23 +60,23 @@ class Operation:
 
 @dataclass(slots=True)
 class History:
-    """All operations of a run, and what was counted along the way.
+    """All operations of a run, and its counts.
 
     Attributes:
-        operations: By the time of their call.
-        counts: Sums over all clients.
+        operations: The operations in the order of their calls.
+        counts: Totals of all clients.
     """
 
     operations: list[Operation]
     counts: dict[str, int] = field(default_factory=dict[str, int])
 
     def of(self, result: Result) -> list[Operation]:
-        """Give the operations with that result."""
+        """Return the operations with this result."""
         return [operation for operation in self.operations if operation.result is result]
 
 
 class Call:
-    """An operation under way; made by :meth:`Recorder.call`."""
+    """An operation under way; built by :meth:`Recorder.call`."""
 
     def __init__(self, recorder: Recorder, process: str, steps: Iterable[Any]) -> None:
         self._recorder = recorder
@@ -85,24 +85,24 @@ class Call:
         self.called_ns = time.monotonic_ns()
 
     def ends(self, result: Result, steps: Iterable[Any] | None = None, problem: str = "") -> None:
-        """Write down how it ended.
+        """Record how it ended.
 
         Args:
-            result: What is known of its effect.
-            steps: What was done, where that is more than what was asked: with what was read.
-            problem: The class of the error that it ended in.
+            result: What is known about its effect.
+            steps: The steps, if they differ from those of the call: with what was read.
+            problem: The class of its error.
         """
         line = {"p": self.process, "c": self.called_ns, "r": time.monotonic_ns(), "o": result.value}
         self._recorder.write(line | {"s": list(self.steps if steps is None else steps), "e": problem})
 
 
 class Recorder:
-    """Writes one process's part of a history; its threads and tasks may share it.
+    """Writes the history of one process. Its threads and tasks may share it.
 
-    A call is written before it is made, so that one whose client is killed is found again, as unknown.
+    A call is written before it is made, so that the call of a killed client is read as unknown.
 
     Args:
-        path: The file, which is made or added to.
+        path: The file; created, or appended to.
     """
 
     def __init__(self, path: Path) -> None:
@@ -118,17 +118,17 @@ class Recorder:
         self._file.close()
 
     def call(self, process: str, steps: Iterable[Any]) -> Call:
-        """Note that an operation begins."""
+        """Record that an operation begins."""
         call = Call(self, process, steps)
         self.write({"p": process, "c": call.called_ns, "s": list(call.steps)})
         return call
 
     def count(self, counts: Mapping[str, int]) -> None:
-        """Note what was counted."""
+        """Record counts."""
         self.write({"n": dict(counts)})
 
     def write(self, line: Mapping[str, Any]) -> None:
-        """Add one line, and hand it to the operating system."""
+        """Write one line, and flush it to the operating system."""
         text = json.dumps(line, separators=(",", ":")) + "\n"
         with self._lock:
             self._file.write(text)
@@ -136,9 +136,9 @@ class Recorder:
 
 
 def read(*paths: Path) -> History:
-    """Read the parts of a history, and put them in the order of their calls.
+    """Read the parts of a history, in the order of the calls.
 
-    A line that a killed process could not finish is passed over.
+    A line that a killed process did not finish is skipped.
     """
     calls: dict[tuple[str, int], Operation] = {}
     counts: dict[str, int] = {}

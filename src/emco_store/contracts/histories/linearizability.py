@@ -1,9 +1,9 @@
-"""Judge a history of single resources: can each operation have happened at one moment between question and answer?
+"""Judge a history of single resources: can each operation have happened at one moment between call and answer?
 
-A resource is a register with versions: created, read, replaced by who names the version that is there, deleted. The
-search follows time and keeps all states that are still possible, with the operations that must already have happened
-for each: each configuration once, so it is the memo of Wing and Gong's search. An operation of unknown end may happen
-at any later moment, or never.
+A resource is a register with versions: it is created, read, replaced by a caller that names its version, and deleted.
+The search follows time and keeps all states that are still possible, each with the operations that must have happened
+for it. Each such configuration is kept once, which is the memo of Wing and Gong's search. An operation with an unknown
+outcome may happen at any later moment, or never.
 
 Source: J. Wing and C. Gong, "Testing and Verifying Concurrent Objects", 1993; G. Lowe, "Testing for linearizability",
 2017, for the search by events.
@@ -19,24 +19,24 @@ from typing import Any, Final
 from emco_store.contracts.histories.history import Operation, Result
 
 MAX_CONFIGURATIONS: Final = 100_000
-"""Possibilities at one moment, above which a register counts as undecided."""
+"""Maximum number of configurations at one moment; a register with more is undecided."""
 _SHOWN: Final = 6
 _DIFFERS: Final = object()
 
 State = tuple[int, int, int] | None
-"""The value that it was created with, its version and its value; None where it is not there."""
+"""The value that it was created with, its version and its value; None if it does not exist."""
 Step = tuple[Any, ...]
 
 
 @dataclass(slots=True)
 class Verdict:
-    """What the checker found.
+    """The verdict of the checker.
 
     Attributes:
-        operations: How many took part.
-        registers: On how many resources.
-        undecided: Registers with too many possibilities to look at.
-        violations: For each register that was not linearizable, a counterexample.
+        operations: Number of operations.
+        registers: Number of resources.
+        undecided: Registers with too many configurations.
+        violations: A counterexample for each register that was not linearizable.
     """
 
     operations: int = 0
@@ -51,11 +51,11 @@ class Verdict:
 
 
 class _TooMany(Exception):
-    """There are more possibilities than are looked at."""
+    """A register has too many configurations."""
 
 
 def apply(state: State, step: Step) -> tuple[State, Any]:
-    """Say what an operation does to a register, and what it answers.
+    """Apply an operation to a register; return the new state and the answer.
 
     Args:
         state: The register.
@@ -79,7 +79,7 @@ def check(operations: Iterable[Operation]) -> Verdict:
     """Judge each register by itself.
 
     Args:
-        operations: Their steps are one step as for :func:`apply`, and the answer where there was one.
+        operations: Each has one step as for :func:`apply`, and the answer if there was one.
     """
     by_name: dict[str, list[Operation]] = defaultdict(list)
     for operation in operations:
@@ -98,7 +98,7 @@ def check(operations: Iterable[Operation]) -> Verdict:
 
 
 _Configuration = tuple[State, frozenset[int]]
-"""A state, and which of the operations under way have happened."""
+"""A state, and the operations under way that have happened."""
 
 
 def _violation(operations: Sequence[Operation]) -> str | None:
@@ -125,7 +125,7 @@ def _violation(operations: Sequence[Operation]) -> str | None:
 def _after(
     possible: set[_Configuration], at: int, under_way: set[int], operations: Sequence[Operation]
 ) -> set[_Configuration]:
-    """Give the configurations in which an operation has happened by now, which is when it returns."""
+    """Return the configurations in which an operation has happened at the moment of its return."""
     ended: set[_Configuration] = set()
     waiting = [_absorbed(state, happened, under_way, operations) for state, happened in possible]
     known = set(waiting)
@@ -149,7 +149,7 @@ def _after(
 def _absorbed(
     state: State, happened: frozenset[int], under_way: set[int], operations: Sequence[Operation]
 ) -> _Configuration:
-    """Let all happen that change nothing and were answered as they would be now: that rules nothing out later."""
+    """Apply all operations that change nothing and whose answers fit now: that excludes nothing later."""
     quiet = {
         other
         for other in under_way - happened
@@ -159,7 +159,7 @@ def _absorbed(
 
 
 def _stepped(state: State, operation: Operation) -> Any:
-    """Give the state after an operation; :data:`_DIFFERS` where its answer would be another."""
+    """Return the state after an operation; :data:`_DIFFERS` if its answer would be different."""
     new, answer = apply(state, tuple(operation.steps[0]))
     return _DIFFERS if operation.result is Result.OK and answer != operation.steps[1] else new
 

@@ -1,4 +1,4 @@
-"""Put a backend under load, in threads of this process, and judge the history of what the clients were told."""
+"""Put a backend under load, in threads of this process, and judge the history."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def check_resources(
 
 
 def run_in_threads(works: Sequence[Callable[[], Any]]) -> None:
-    """Run each in a thread of its own, and raise the first problem that any of them met."""
+    """Run each function in its own thread, and raise the first error of any of them."""
     problems: list[BaseException] = []
 
     def guarded(work: Callable[[], Any]) -> None:

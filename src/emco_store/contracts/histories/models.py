@@ -12,7 +12,7 @@ class Journal(Resource):
 
 
 class Register(Resource):
-    """A value with a version; ``born`` is the value it was created with, and tells it from its predecessors."""
+    """A value with a version; ``born``, the value at its creation, distinguishes it from its predecessors."""
 
     born: int
     value: int

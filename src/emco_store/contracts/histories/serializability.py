@@ -1,9 +1,9 @@
-"""Judge a history of list-append transactions: is there an order of them that explains all that was read?
+"""Judge a history of list-append transactions: is there an order of them that explains all reads?
 
-Transactions read lists and append values that nobody else appends, so every read shows the order of all writes before
-it. From those orders follow edges between transactions: ``ww`` (wrote before), ``wr`` (was read by), ``rw`` (was read
-before somebody wrote), ``rt`` (had ended before the other began). A history is strictly serializable if they form no
-cycle; the kinds of the edges on a cycle name the anomaly.
+Transactions read lists and append unique values, so every read shows the order of all writes before it. Those orders
+give edges between transactions: ``ww`` (wrote before), ``wr`` (was read by), ``rw`` (was read before the other wrote),
+``rt`` (ended before the other began). A history is strictly serializable if the edges form no cycle. The kinds of edges
+on a cycle name the anomaly.
 
 Source: A. Adya, "Weak Consistency", 1999, for the anomalies; K. Kingsbury and P. Alvaro, "Elle", VLDB 2020, for lists.
 """
@@ -20,18 +20,18 @@ from emco_store.contracts.histories.graph import Edge, Graph, cycle_through
 from emco_store.contracts.histories.history import Operation, Result
 
 EXAMPLES: Final = 3
-"""Counterexamples of each kind that are written out."""
+"""Maximum number of counterexamples of each kind."""
 _TAILS: Final = 20
-"""Appends of one list that nobody has seen, and that get edges: in a sound run there are none."""
+"""Maximum number of unread appends of one list that get edges; a sound run has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """What no strictly serializable store could have answered.
+    """Something that no strictly serializable store could have answered.
 
     Attributes:
-        kind: Its name: G0, G1a, G1b, G1c, G-single, G2-item, each of the cyclic ones also with ``-realtime`` where the
-            order of real time takes part; lost update, lost append, duplicate append, incompatible order, unwritten
+        kind: Its name: G0, G1a, G1b, G1c, G-single, G2-item (the cyclic ones also with ``-realtime``, if the cycle
+            needs the order of real time), lost update, lost append, duplicate append, incompatible order, unwritten
             value, internal.
         text: A small counterexample, for people.
     """
@@ -42,14 +42,14 @@ class Anomaly:
 
 @dataclass(slots=True)
 class Verdict:
-    """What the checker found.
+    """The verdict of the checker.
 
     Attributes:
-        transactions: How many took part: those that happened, and those with an unknown end that others saw.
-        reads: How many lists they read.
-        appends: How many values they appended.
-        edges: How many orders between two of them were looked at.
-        counts: The anomalies by kind.
+        transactions: Number of transactions: those that happened, and those with an unknown outcome that others saw.
+        reads: Number of lists that they read.
+        appends: Number of values that they appended.
+        edges: Number of edges between them.
+        counts: Number of anomalies of each kind.
         anomalies: At most :data:`EXAMPLES` of each kind.
     """
 
@@ -61,7 +61,7 @@ class Verdict:
     anomalies: list[Anomaly] = field(default_factory=list[Anomaly])
 
     def add(self, kind: str, text: str) -> None:
-        """Note one more anomaly."""
+        """Add an anomaly."""
         self.counts[kind] += 1
         if self.counts[kind] <= EXAMPLES:
             self.anomalies.append(Anomaly(kind, text))
@@ -78,8 +78,8 @@ class _Transaction:
 
     Attributes:
         operation: As it was recorded.
-        reads: For each list, what it held before the transaction's own appends.
-        appends: For each list, what the transaction appended, in order.
+        reads: The contents of each list before the transaction's own appends.
+        appends: The values that the transaction appended to each list, in order.
     """
 
     operation: Operation
@@ -88,11 +88,11 @@ class _Transaction:
 
 
 def check(operations: Iterable[Operation]) -> Verdict:
-    """Look for every anomaly, in time about linear in the number of operations.
+    """Find all anomalies, in time about linear in the number of operations.
 
     Args:
-        operations: Their steps are ``("read", list, values)`` and ``("append", list, value)``, with values that are
-            appended at most once in the whole history.
+        operations: Their steps are ``("read", list, values)`` and ``("append", list, value)``. Each value is appended
+            at most once in the whole history.
 
     Raises:
         ValueError: The workload appended a value twice, so the history cannot be judged.
@@ -114,7 +114,7 @@ def check(operations: Iterable[Operation]) -> Verdict:
 
 
 def _taken_apart(operation: Operation, verdict: Verdict) -> _Transaction:
-    """Tell what a transaction saw of others from what it saw of itself."""
+    """Separate what a transaction saw of others from what it saw of itself."""
     made = _Transaction(operation)
     seen: dict[str, tuple[int, ...]] = {}
     for kind, name, value in operation.steps:
@@ -123,7 +123,7 @@ def _taken_apart(operation: Operation, verdict: Verdict) -> _Transaction:
             if name in seen:
                 seen[name] = (*seen[name], value)
             continue
-        if value is None:  # asked for, and never answered
+        if value is None:  # requested and never answered
             continue
         found, own = tuple(value), tuple(made.appends.get(name, ()))
         if found != seen.get(name, found) or (own and found[-len(own) :] != own):
@@ -149,7 +149,7 @@ def _writers(everyone: Sequence[_Transaction]) -> dict[tuple[str, int], _Transac
 def _that_happened(
     everyone: Sequence[_Transaction], writers: Mapping[tuple[str, int], _Transaction]
 ) -> list[_Transaction]:
-    """Give the transactions that happened: those that were told so, and those of unknown end that any of them saw."""
+    """Return the transactions that happened: acknowledged ones, and unknown ones that any of these saw."""
     happened = [each for each in everyone if each.operation.result is Result.OK]
     known = set(map(id, happened))
     at = 0
@@ -165,7 +165,7 @@ def _that_happened(
 
 
 def _orders(transactions: Iterable[_Transaction]) -> dict[str, tuple[int, ...]]:
-    """Give the order of the values of each list: that of its longest read."""
+    """Return the order of the values of each list: that of its longest read."""
     longest: dict[str, tuple[int, ...]] = {}
     for each in transactions:
         for name, values in each.reads.items():
@@ -215,7 +215,7 @@ def _check_origins(
 def _check_updates(
     transactions: Iterable[_Transaction], orders: Mapping[str, tuple[int, ...]], verdict: Verdict
 ) -> None:
-    """Find two that appended to the same state of a list, and appends that were acknowledged and are not there."""
+    """Find two transactions that appended to the same state of a list, and acknowledged appends that are missing."""
     based: dict[tuple[str, tuple[int, ...]], _Transaction] = {}
     placed = {name: set(values) for name, values in orders.items()}
     last_read: dict[str, Operation] = {}
@@ -242,7 +242,7 @@ def _check_updates(
 
 
 def _graph(transactions: Sequence[_Transaction], orders: Mapping[str, tuple[int, ...]]) -> Graph:
-    """Draw the edges; the first nodes are the transactions, in order, the others are moments."""
+    """Build the graph: the first nodes are the transactions, in order, the others are moments."""
     graph = Graph(len(transactions))
     nodes: dict[tuple[str, int], int] = {}
     unseen: dict[str, list[int]] = defaultdict(list)
@@ -285,7 +285,7 @@ def _draw_reads(
                 graph.add(nodes[name, values[-1]], node, "wr", name)
             order = orders[name]
             if order[: len(values)] != values:
-                continue  # there is no order that it has a place in
+                continue  # it is in no order
             if len(values) == len(order):
                 for after in unseen.get(name, ()):
                     graph.add(node, after, "rw", name)
@@ -294,7 +294,7 @@ def _draw_reads(
 
 
 def _draw_time(graph: Graph, operations: Sequence[Operation]) -> None:
-    """Let each that had ended come before each that began later, through a chain of moments: edges stay linear."""
+    """Order each transaction before those that began after its end, by a chain of moments: edges stay linear."""
     events = [(operation.called_ns, 0, node) for node, operation in enumerate(operations)]
     events += [
         (operation.returned_ns, 1, node)
@@ -319,7 +319,7 @@ def _draw_time(graph: Graph, operations: Sequence[Operation]) -> None:
 
 
 def _check_cycles(graph: Graph, transactions: Sequence[_Transaction], verdict: Verdict) -> None:
-    """Name the cycles; of each tangle of transactions, the worst kind and one shortest example."""
+    """Report cycles: for each component the worst kind, with one short example."""
     suspects = set[int]().union(*graph.components({"ww", "wr", "rw", "rt"}))
     if not suspects:
         return
@@ -334,7 +334,7 @@ def _check_cycles(graph: Graph, transactions: Sequence[_Transaction], verdict: V
 
 
 def _worst(edges: Sequence[Edge]) -> list[Edge] | None:
-    """Find a shortest cycle with as few ``rw`` edges as there can be: none, one, or more."""
+    """Find a short cycle with as few ``rw`` edges as possible: none, one, or more."""
     crossing = [edge for edge in edges if edge.kind == "rw"]
     others = [edge for edge in edges if edge.kind != "rw"]
     return cycle_through(others, others) or cycle_through(crossing, others) or cycle_through(crossing, edges)
@@ -349,7 +349,7 @@ def _named(cycle: Sequence[Edge]) -> str:
 
 
 def _told(cycle: Sequence[Edge], transactions: Sequence[_Transaction]) -> str:
-    """Write a cycle out; moments on it are left out."""
+    """Write a cycle, without its moments."""
     start = next(at for at, edge in enumerate(cycle) if edge.source < len(transactions))
     turned = [*cycle[start:], *cycle[:start]]
     visited = [edge.source for edge in turned if edge.source < len(transactions)]

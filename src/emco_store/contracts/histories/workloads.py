@@ -8,17 +8,17 @@ from functools import partial
 from random import Random
 from typing import Any, Final
 
-from emco_store.contracts.histories.clients import Ask, Client, Script, Transact, told
+from emco_store.contracts.histories.clients import Ask, Client, Script, Transact, ask_and_record
 from emco_store.contracts.histories.history import Recorder
 from emco_store.contracts.histories.models import Journal, Register
 from emco_store.core.keys import Key
 from emco_store.errors import AlreadyExists, Conflict, NotFound, StoreError
 
 HOT: Final = 3
-"""So many lists or registers take half of the load."""
+"""Number of lists or registers that take half of the load."""
 COLD: Final = 12
 SPAN: Final = 12
-"""So many transactions of each client go to the same lists, before new ones take their place: lists stay short."""
+"""Number of transactions of each client on the same lists, before new lists replace them: lists stay short."""
 _STRIDE: Final = 10_000_000
 """The distance between the values of two clients."""
 _FINAL: Final = 20
@@ -26,14 +26,14 @@ _FINAL: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """What one client is given.
+    """The arguments of one client.
 
     Attributes:
         name: The client.
-        number: Its number, of its own in the whole run.
+        number: Its number, unique in the run.
         random: Its random numbers.
-        recorder: Where it writes what it does.
-        goes_on: Tells whether to begin one more operation, given how many there were.
+        recorder: The recorder of its operations.
+        goes_on: Returns whether to begin another operation, given the number so far.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Shift:
     goes_on: Callable[[int], bool]
 
     def value(self, at: int) -> int:
-        """Give a value that nobody else writes."""
+        """Return a value that no other client writes."""
         return self.number * _STRIDE + at
 
 
@@ -58,7 +58,7 @@ def lists(shift: Shift) -> Client:
         attempt = Attempt(steps)
         recorded = shift.recorder.call(shift.name, steps)
         settles = shift.random.random() < 0.5
-        yield from told(recorded, Transact(attempt.script), settles=settles, answered=attempt.made)
+        yield from ask_and_record(recorded, Transact(attempt.script), settles=settles, answered=attempt.made)
         at += 1
 
 
@@ -77,10 +77,10 @@ def list_steps(random: Random, span: int, value: Callable[[int], int], *, cold: 
 
 
 class Attempt:
-    """A transaction on lists, and what its latest attempt has done.
+    """A transaction on lists, and the steps of its latest attempt.
 
     Args:
-        steps: What to do.
+        steps: The steps to take.
     """
 
     def __init__(self, steps: Sequence[Sequence[Any]]) -> None:
@@ -88,11 +88,11 @@ class Attempt:
         self._done: list[list[Any]] = []
 
     def made(self, answer: object) -> list[list[Any]]:  # noqa: ARG002 - what was done is known without the answer
-        """Give what was done: an append is a read and a write."""
+        """Return the steps that were taken: an append is a read and a write."""
         return self._done
 
     def script(self) -> Script:
-        """Do it; each attempt begins anew."""
+        """Take the steps; each attempt starts again."""
         self._done = done = []
         for kind, name, value in self._steps:
             (found,) = yield Ask("get_many", ([Key("Journal", name)],), {"missing_ok": True})
@@ -109,11 +109,11 @@ class Attempt:
 
 
 def final_reads(shift: Shift, names: Iterable[str]) -> Client:
-    """Read every list once more, after everybody has ended."""
+    """Read every list once more, after all clients have ended."""
     for batch in _batches(sorted(names), _FINAL):
         attempt = Attempt([["read", name, None] for name in batch])
         recorded = shift.recorder.call(shift.name, [])
-        yield from told(recorded, Transact(attempt.script), settles=False, answered=attempt.made)
+        yield from ask_and_record(recorded, Transact(attempt.script), settles=False, answered=attempt.made)
 
 
 # registers
@@ -175,7 +175,7 @@ def _delete(shift: Shift, old: Register) -> Client:
     step = ["delete", old.name, old.born, old.meta.version]
     request = Ask("delete", (old,), {"if_version": old.meta.version})
     answers: dict[type[StoreError], str] = {NotFound: "absent", Conflict: "conflict"}
-    # A delete answers with nothing, so a lost outcome looks like an answer: what was asked is all there is to write.
+    # A delete returns None, as if no answer had come, so the step of the call is all there is to record.
     yield from _told(shift, step, request, partial(_ok, step), answers)
 
 
@@ -192,13 +192,13 @@ def _told(
 ) -> Client:
     def refused(problem: StoreError) -> list[Any] | None:
         answer = answers.get(type(problem))
-        # A conflict that repeating could end says nothing about the version: somebody came between.
+        # A conflict that a repeat could resolve says nothing about the version: another commit came between.
         is_race = isinstance(problem, Conflict) and not problem.pinned
         return None if answer is None or is_race else [step, answer]
 
     recorded = shift.recorder.call(shift.name, [step])
     settles = shift.random.random() < 0.5
-    yield from told(recorded, request, settles=settles, answered=answered, refused=refused)
+    yield from ask_and_record(recorded, request, settles=settles, answered=answered, refused=refused)
 
 
 def _batches(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
