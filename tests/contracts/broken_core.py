@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emco_store import errors
-from emco_store.core import codec, readback
+from emco_store.core import codec, kinship, readback
 from emco_store.core.meta import Lineage
 from emco_store.core.readback import ReadBack
 from emco_store.core.resource import Resource
@@ -50,6 +50,10 @@ def show_all(reasons: Sequence[str]) -> Sequence[str]:
     return reasons
 
 
+def look_nowhere(owner: Any, name: str) -> None:
+    """Find no class by the name of its kind."""
+
+
 BROKEN_CORE = {
     "SearchesTheStoreOnly": Broken(unit, "Selecting", broken_selections.SearchesTheStoreOnly, "REF-14"),
     "TrustsTheIndex": Broken(selecting, "_scans", broken_selections.trust_the_index, "REF-14"),
@@ -57,6 +61,7 @@ BROKEN_CORE = {
     "MatchesByNameOnly": Broken(Pattern, "matches", broken_selections.match_by_name_only, "REF-15"),
     "KeepsMatchesThatGo": Broken(selecting, "with_matches", broken_selections.keep_what_goes, "REF-16"),
     "GivesUpAtOnce": Broken(refusals, "_absent", broken_selections.give_up_at_once, "OCC-12"),
+    "LooksNearbyOnly": Broken(kinship, "find_anywhere", look_nowhere, "REF-17"),
     "ReadBackThatTrustsItself": Broken(codec, "read_back", trust_what_was_read, "ID-15"),
     "ShowsEveryReason": Broken(errors, "shown", show_all, "BAD-10"),
     "ComparesAsPythonDoes": Broken(readback, "is_alike", compare_as_python_does, "ID-13"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
@@ -23,8 +23,12 @@ from emco_store.contracts.models import (
 )
 from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
-from emco_store.core.refs import Ref
+from emco_store.core.refs import Ref, on_delete
+from emco_store.core.resource import Resource
+from emco_store.core.rules import Rule
 from emco_store.errors import DeleteRestricted, InvalidResource, MissingReference
+
+Named = Ref["Stamp"]  # type: ignore[name-defined]
 
 
 class ReferenceRules:
@@ -276,6 +280,26 @@ class ReferenceRules:
         one = [[item.key.text for item in lab.store.referrers(site)] for site in (first, second)]
 
         assert ([["Restrict/r"], ["Restrict/r"]], [[], ["Restrict/r"]]) == (both, one)
+
+    @rule("REF-17")
+    def test_target_that_is_named_is_found_when_it_is_needed(self, lab: Lab) -> None:
+        """A reference may name a kind that is defined later and elsewhere (REF-17)."""
+
+        class Letter(Resource):
+            stamp: Annotated[Named | None, on_delete(Rule.SET_NULL)] = None
+
+        class Postmark(Resource, kind="Stamp"):
+            pass
+
+        made = lab.store.create(Postmark(name="s"))
+        letter = lab.store.create(Letter(name="l", stamp="s"))
+
+        assert made.key == letter.stamp.key
+        assert [letter] == list(lab.store.referrers(made))
+        with pytest.raises(MissingReference):
+            lab.store.create(Letter(name="m", stamp="t"))
+        lab.store.delete(made)
+        assert lab.store.get(letter).stamp is None
 
 
 def _refused(lab: Lab, fields: dict[str, Any], places: set[str]) -> None:

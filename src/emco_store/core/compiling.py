@@ -68,10 +68,11 @@ def compile_field(name: str, info: FieldInfo, site: Site) -> Node | None:
     Raises:
         InvalidModel: A reference stands where it could not be followed, or its rule cannot work there.
     """
-    default = None if info.is_required() else info.get_default(call_default_factory=False)
+    has_default = not info.is_required() and info.default_factory is None
     path = f"{site.path}.{name}" if site.path else name
     if site.path:
         _check_no_index(info.metadata, replace(site, path=path))
+    default = info.default if has_default else None
     at = replace(site, path=path, container="", nullable=False, min_length=0, default=default).marked(info.metadata)
     return _compile(info.annotation, at)
 
@@ -141,8 +142,8 @@ def _is_selectable(annotation: Any, *, inside: bool = False) -> bool:
 
 def _compile(annotation: Any, site: Site) -> Node | None:  # noqa: C901, PLR0911 - one return for each form
     origin = get_origin(annotation)
-    if hasattr(annotation, "__value__"):  # an alias made by TypeAliasType or a ``type`` statement
-        return _compile(annotation.__value__, site)
+    if hasattr(annotation, "__value__") or hasattr(annotation, "__supertype__"):
+        return _compile(_meant(annotation), site)
     if origin is Annotated:
         inner, *metadata = get_args(annotation)
         _check_no_index(metadata, site)
@@ -168,6 +169,16 @@ def _compile(annotation: Any, site: Site) -> Node | None:  # noqa: C901, PLR0911
             "use a list, set, tuple, dict, or a pydantic model around references",
         )
     return None
+
+
+def _meant(alias: Any) -> Any:
+    """Return what an alias of a type stands for: one of ``NewType``, ``TypeAliasType`` or a ``type`` statement."""
+    if hasattr(alias, "__supertype__"):
+        return alias.__supertype__
+    value, names = alias.__value__, getattr(alias, "__type_params__", ())
+    given = dict(zip(names, get_args(alias), strict=False))
+    open_ = getattr(value, "__parameters__", ())
+    return value[tuple(given.get(name, Any) for name in open_)] if open_ else value
 
 
 def _check_no_index(metadata: Sequence[Any], site: Site) -> None:

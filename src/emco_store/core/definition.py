@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Generic
 
 from emco_store.core.keys import kind_problem
+from emco_store.core.kinship import Model, is_kind
 from emco_store.core.refs import Ref
 from emco_store.core.rules import RESTRICT, Rule
-from emco_store.core.specs import Model, is_kind
 from emco_store.errors import InvalidModel
 
+CLASS_ARGUMENTS = {"parent", "key", "on_parent_delete", "kind", "abstract"}
+"""The class arguments of resources."""
 _RESERVED = {"key", "ref", "meta", "kind", "is_stored"}
+
+
+def has_own_arguments(cls: Model, base: Model) -> bool:
+    """Return whether a class after the base, a mixin, may take class arguments of its own."""
+    mro = cls.__mro__
+    return any("__init_subclass__" in mixin.__dict__ for mixin in mro[mro.index(base) + 1 : -1] if mixin is not Generic)
+
+
+def is_parametrized(cls: Model) -> bool:
+    """Return whether a class is ``Base[int]``, which pydantic makes of a generic one to be subclassed."""
+    return cls.__pydantic_generic_metadata__["origin"] is not None
+
+
+def refuse_subclass_of_a_kind(cls: Model) -> None:
+    """Refuse a class that has a kind among its bases.
+
+    Raises:
+        InvalidModel: It has one.
+    """
+    above = next((base for base in cls.__mro__[1:] if "__emco__" in base.__dict__), None)
+    if above is not None:
+        raise refused_class(cls, [f"{above.__name__} is a kind of its own and cannot be subclassed"])
 
 
 def class_problems(
@@ -21,7 +45,13 @@ def class_problems(
 
     Rules: BAD-9.
     """
-    return [*_key_problems(cls, kind, key_fields), *_parent_problems(cls, kind, parent, on_parent_delete)]
+    open_types = cls.__pydantic_generic_metadata__["parameters"]
+    generic = [f"it is generic: say abstract=True, and define a class of {cls.__name__}[…] for each kind"]
+    return [
+        *(generic if open_types else ()),
+        *_key_problems(cls, kind, key_fields),
+        *_parent_problems(cls, kind, parent, on_parent_delete),
+    ]
 
 
 def _key_problems(cls: Model, kind: str, key_fields: tuple[str, ...]) -> Iterator[str]:
@@ -64,8 +94,8 @@ def _parent_problems(cls: Model, kind: str, parent: Any, on_parent_delete: Any) 
     if any(kind == above for above, _ in parent.__emco__.chain):
         yield f"{kind} would be its own ancestor"
     twin = next((child for child in parent.__emco__.children if child.__emco__.kind == kind), None)
-    if twin is not None:
-        yield f"the kind {kind} is defined already under {parent.__emco__.kind}, in {twin.__module__}"
+    if twin is not None and twin.__name__ != cls.__name__:
+        yield f"{twin.__module__}.{twin.__name__} is the kind {kind} under {parent.__emco__.kind} already"
 
 
 def refused_class(cls: type, problems: list[str]) -> InvalidModel:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import struct
-import types
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any
 from uuid import UUID
 
-from emco_store.core.refs import Ref
+from emco_store.core.enumerations import values_of
+from emco_store.core.refs import Ref, as_ref
+from emco_store.core.schema_parts import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +42,37 @@ def indexed() -> Index:
     return Index()
 
 
-_SCALARS = (str, int, float, bool, datetime, date, Enum, UUID, Ref)
+_SCALARS = {"bool", "date", "datetime", "float", "int", "none", "str", "uuid"}
+_WRAPPERS = {"default", "function-after", "function-before", "function-wrap", "nullable"}
 
 
-def is_scalar(annotation: Any) -> bool:
-    """Tell whether a field of this type can be indexed: one text, number, boolean, date, enum, UUID or reference."""
-    origin = get_origin(annotation)
-    if origin is Union or origin is types.UnionType:
-        return all(is_scalar(arg) for arg in get_args(annotation) if arg is not type(None))
-    if origin is Literal or origin is Ref or annotation is Ref:
-        return True
-    return isinstance(annotation, type) and issubclass(annotation, _SCALARS)
+def is_scalar(schema: Schema, definitions: Sequence[Schema] = ()) -> bool:
+    """Return whether a field can be indexed: one text, number, boolean, date, enum, UUID or reference.
+
+    Args:
+        schema: The core schema of the field.
+        definitions: The schemas that it may refer to.
+    """
+    kind = schema["type"]
+    if kind in _WRAPPERS:
+        return is_scalar(schema["schema"], definitions)
+    if kind == "definition-ref":
+        return is_scalar(next(found for found in definitions if found["ref"] == schema["schema_ref"]), definitions)
+    if kind == "union":
+        choices = [choice[0] if isinstance(choice, tuple) else choice for choice in schema["choices"]]
+        return all(is_scalar(choice, definitions) for choice in choices)
+    values = values_of(schema)
+    if values is not None:
+        return all(map(_has_text, values))
+    return kind in _SCALARS or (kind == "function-plain" and schema["function"]["function"] is as_ref)
+
+
+def _has_text(value: Any) -> bool:
+    try:
+        index_text(value)
+    except ValueError:
+        return False
+    return True
 
 
 def index_text(value: Any) -> str:
@@ -67,16 +90,23 @@ def index_text(value: Any) -> str:
     if isinstance(value, int | float):
         return f"2{_number(value)}"
     if isinstance(value, datetime):
-        try:
-            moment = value if value.tzinfo is None else value.astimezone(UTC)
-        except OverflowError:
+        moment = in_utc(value)
+        if moment.utcoffset():
             message = f"{value} lies outside the years 1 to 9999 in UTC"
-            raise ValueError(message) from None
-        return f"3{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}"
+            raise ValueError(message)
+        text = moment.replace(tzinfo=None).isoformat(timespec="microseconds")
+        return f"3{text}" if value.utcoffset() is None else f"3{text}Z"  # a time without a zone is not the same
     if isinstance(value, str | UUID | Ref | date):
         return f"3{value}"
     message = f"{type(value).__name__} cannot be compared in an index"
     raise ValueError(message)
+
+
+def in_utc(value: datetime) -> datetime:
+    """Return the same moment in UTC; what has no zone, or lies outside the calendar there, stays as it is."""
+    with suppress(OverflowError):
+        return value if value.utcoffset() is None else value.astimezone(UTC)
+    return value
 
 
 def _number(value: float) -> str:

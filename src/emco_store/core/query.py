@@ -9,14 +9,14 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import Enum
 from typing import Any, Generic, Self, TypeVar, cast
 from uuid import UUID
 
 from emco_store.core.codec import Untyped
 from emco_store.core.documents import problems_in
-from emco_store.core.indexing import index_text
+from emco_store.core.indexing import in_utc, index_text
 from emco_store.core.keys import Key
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
@@ -207,6 +207,9 @@ def _operand(value: Any) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, datetime):
+        # Python compares times of two zones otherwise in the hours in which clocks are changed.
+        return in_utc(value)
     if isinstance(value, Ref):
         return value.text
     if isinstance(value, Key):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Generic, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, get_args
 from urllib.parse import unquote
 
 from pydantic import GetCoreSchemaHandler
@@ -123,6 +123,14 @@ class Ref(Generic[T]):
         else:
             message = f"a reference is a resource, a Key, a Ref or text, not {type(target).__name__}"
             raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueError with the path of the field
+
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, target):  # noqa: ANN001, ANN204 - type checkers see that of Generic
+            """Take a text as the name of a kind, and not as code that pydantic would run in the module."""
+            if isinstance(target, str):
+                target = Literal[tuple(name.strip() for name in target.split("|"))]
+            return super().__class_getitem__(target)
 
     def __setattr__(self, name: str, value: object) -> None:
         message = f"a Ref is a value: {name!r} cannot be changed"
@@ -254,6 +262,11 @@ class RefSpec:
     known: dict[str, Ref[Any]] = field(default_factory=dict)
     find: Callable[[Any, Any], Any] | None = None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether all targets are classes, and none is only named."""
+        return not any(isinstance(target, str) for target in self.targets)
+
     def bind(self, value: Any, own: Key) -> Ref[Any]:
         """Make ``value`` a reference with a full key, as seen from the resource with the key ``own``.
 
@@ -322,8 +335,9 @@ class RefSpec:
             )
         found: dict[str, Address] = {}
         own_chain = self.owner.__emco__.chain
-        for target in self.targets:
-            spec = self.find(self.owner, target).__emco__
+        targets = tuple([self.find(self.owner, target) for target in self.targets])
+        for target in targets:
+            spec = target.__emco__
             shared = 0
             for mine, theirs in zip(own_chain, spec.chain[:-1], strict=False):
                 if mine != theirs:
@@ -344,7 +358,35 @@ class RefSpec:
             fixed = {start + spec.key_fields.index(name): value for name, value in self.options.fixed.items()}
             found[spec.kind] = Address(spec.kind, spec.length, shared, fixed)
         self.addresses = found
+        self._check_fallback()
+        if not self.is_known:
+            self.targets = targets
+            for target in targets:
+                target.__emco__.referrers.add(self.owner)
         return found
+
+    def _check_fallback(self) -> None:
+        """Refuse a default that could not stand where the reference stands, in a referrer of any name.
+
+        Raises:
+            InvalidModel: It is of another kind or shape.
+        """
+        if self.fallback is None:
+            return
+        chain = self.owner.__emco__.chain
+        own = Key.trusted(chain[-1][0], ("-",) * sum(count for _, count in chain))
+        try:
+            reason = "it is no reference here" if self.bind(self.fallback, own).key is None else ""
+        except ValueError as problem:
+            reason = str(problem)
+        if reason:
+            self.addresses = {}
+            raise InvalidModel(
+                f"Cannot define {self.owner.__name__}: {self.rule} with the default {self.fallback!r:.80}.",
+                why=[reason],
+                hint="give the field a default that is a reference to its target, or choose another rule.",
+                model=self.owner.__name__,
+            )
 
 
 def targets_of(annotation: Any) -> tuple[Any, ...]:

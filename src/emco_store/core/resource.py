@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeGuard, cast
 
 from pydantic import BaseModel, PydanticUserError, ValidationError, ValidationInfo, model_validator
 
-from emco_store.core.definition import class_problems, refused_class
+from emco_store.core.definition import (
+    CLASS_ARGUMENTS,
+    class_problems,
+    has_own_arguments,
+    is_parametrized,
+    refuse_subclass_of_a_kind,
+    refused_class,
+)
 from emco_store.core.keys import Key, cached_key, name_problem
+from emco_store.core.kinship import is_kind
 from emco_store.core.meta import Lineage, Meta
 from emco_store.core.refs import Ref
 from emco_store.core.rules import RESTRICT, Rule
 from emco_store.core.shapes import bind_field
-from emco_store.core.specs import ModelSpec, is_kind, undefined
-from emco_store.errors import InvalidCall, InvalidResource
+from emco_store.core.specs import ModelSpec, undefined
+from emco_store.errors import InvalidCall, InvalidModel, InvalidResource
 
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass  # it has no public name
@@ -35,6 +43,8 @@ class _ResourceMeta(ModelMetaclass):
 
         def __call__(cls, *args, **kwargs):  # noqa: ANN002, ANN003, ANN204, N805 - a metaclass; the model's signature counts
             try:
+                if not cls.__pydantic_complete__ and is_kind(cls):
+                    cls.__emco__.complete()
                 return super().__call__(*args, **kwargs)
             except ValidationError as problem:
                 raise invalid_resource(cls.__name__, problem) from problem
@@ -75,7 +85,11 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
     parent: Ref[Any] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Accept the class arguments; ``__pydantic_init_subclass__`` reads them once the fields are known."""
+        """Hand on the class arguments of mixins; ``__pydantic_init_subclass__`` reads the others later."""
+        others = {name: value for name, value in kwargs.items() if name not in CLASS_ARGUMENTS}
+        if others and not has_own_arguments(cls, Resource):
+            raise refused_class(cls, [f"unknown class arguments: {', '.join(sorted(others))}"])
+        super().__init_subclass__(**others)
 
     @classmethod
     def __pydantic_init_subclass__(
@@ -89,11 +103,9 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         **kwargs: Any,
     ) -> None:
         """Compile the class; see the class arguments of :class:`Resource`."""
-        if kwargs:
-            raise refused_class(cls, [f"unknown class arguments: {', '.join(sorted(kwargs))}"])
-        if "__emco__" in cls.__bases__[0].__dict__:
-            raise refused_class(cls, [f"{cls.__bases__[0].__name__} is a kind of its own and cannot be subclassed"])
-        if abstract:
+        super().__pydantic_init_subclass__(**kwargs)
+        refuse_subclass_of_a_kind(cls)
+        if abstract or is_parametrized(cls):
             return
         key_fields = (
             (key,) if isinstance(key, str) else tuple(cast("Iterable[str]", key)) if isinstance(key, Iterable) else ()
@@ -110,10 +122,15 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             key_fields=key_fields,
             chain=(*above, (kind, len(key_fields))),
             on_parent_delete=Rule(on_parent_delete),
+            base=Resource,
             checks=frozenset({cls._place}),
         )
         if cls.__pydantic_complete__:
-            cls.__emco__.compile()
+            try:
+                cls.__emco__.compile()
+            except InvalidModel:
+                del cls.__emco__  # nobody may find it by the name of its kind
+                raise
         if parent is not None:
             parent.__emco__.children.add(cls)
 
@@ -288,7 +305,7 @@ def validated_key(resource: Resource) -> Key:
 
 
 def is_model(value: object) -> TypeGuard[type[Resource]]:
-    """Tell whether it is the class of a kind; see :func:`emco_store.core.specs.is_kind`."""
+    """Return whether it is the class of a kind; see :func:`emco_store.core.kinship.is_kind`."""
     return is_kind(value)
 
 

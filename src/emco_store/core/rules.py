@@ -200,7 +200,7 @@ class _SetDefault(Rule):
         if site.default is not None and not site.container:
             return None
         return (
-            "SET_DEFAULT needs a single reference with a default",
+            "SET_DEFAULT needs a single reference with a default that is always the same, and so no default_factory",
             "give the field a default, or choose another rule",
         )
 

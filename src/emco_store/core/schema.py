@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from emco_store.core.keys import Key
+from emco_store.core.kinship import connected, is_defined_again
 from emco_store.core.resource import Resource, is_model
-from emco_store.core.specs import connected
 from emco_store.core.wording import count
 from emco_store.errors import InvalidCall, InvalidModel
 
@@ -15,17 +15,19 @@ class Schema:
     """The models of one store.
 
     A store learns a model when it first meets it, together with everything that hangs together with it: its
-    ancestors, children, targets and referrers. Naming models up front is needed only where nothing leads to them.
+    ancestors, children, targets and referrers. Naming models up front is needed only where nothing leads to them. Where
+    a class was defined again, the newest definition counts, and one that was used itself before one that was met.
 
     Args:
         models: Models to know from the start.
 
     Raises:
-        InvalidModel: Two of the models have the same kind.
+        InvalidModel: Two of the models have the same kind, and are not definitions of the same class.
     """
 
     def __init__(self, models: Any = ()) -> None:
         self._models: dict[str, type[Resource]] = {}
+        self._used: dict[str, type[Resource]] = {}
         try:
             given = iter(models)
         except TypeError:
@@ -45,7 +47,7 @@ class Schema:
             InvalidModel: Another model has its kind.
         """
         spec = getattr(model, "__emco__", None)
-        if spec is not None and self._models.get(spec.kind) is model:
+        if spec is not None and self._used.get(spec.kind) is model:
             return
         if not is_model(model):
             raise InvalidCall(
@@ -53,15 +55,54 @@ class Schema:
                 why=["it is not the class of a resource, or an abstract one"],
                 hint="use a subclass of Resource.",
             )
+        kind = model.__emco__.kind
+        self._check_newer(model, self._used.get(kind))
+        if self._models.get(kind, model) is not model:
+            self._used.clear()  # what was used before is looked at again, beside this one
         for found in connected([model]):
-            kind = found.__emco__.kind
-            known = self._models.setdefault(kind, found)
-            if known is not found:
+            self._meet(found)
+        self._models[kind] = model
+        self._check_kin(model)
+        self._used[kind] = model
+
+    def _meet(self, model: type[Resource]) -> None:
+        """Take over a model that another one leads to, unless one of its kind was used itself, or is newer."""
+        spec = model.__emco__
+        known = self._models.get(spec.kind)
+        if known is None or (spec.kind not in self._used and known.__emco__.number < spec.number):
+            self._models[spec.kind] = model
+
+    def _check_newer(self, model: type[Resource], known: type[Resource] | None) -> None:
+        """Refuse a model beside another one that is in use, unless it is the newer definition of the same class."""
+        if known is None or known is model:
+            return
+        is_again = is_defined_again(known, model)
+        if is_again and known.__emco__.number < model.__emco__.number:
+            return
+        why = "this is an earlier definition of the same class" if is_again else "one store has one model of a kind"
+        raise InvalidModel(
+            f"Cannot use {model.__module__}.{model.__qualname__} in this store.",
+            why=[
+                f"{known.__module__}.{known.__qualname__} is the model of the kind {model.__emco__.kind} already; {why}"
+            ],
+            hint="use the newer class; get() values of the earlier one again."
+            if is_again
+            else "rename one of them, or give it another kind=.",
+            model=model.__name__,
+        )
+
+    def _check_kin(self, model: type[Resource]) -> None:
+        """Refuse a model whose parent or target was defined again since, with another key."""
+        spec = model.__emco__
+        parents = () if spec.parent is None else (spec.parent,)
+        for kin in (*parents, *(target for target in spec.targets() if is_model(target))):
+            current = self._models[kin.__emco__.kind]
+            if current.__emco__.chain != kin.__emco__.chain:
                 raise InvalidModel(
-                    f"Cannot use {found.__module__}.{found.__qualname__} in this store.",
-                    why=[f"{known.__module__}.{known.__qualname__} is the model of the kind {kind} already"],
-                    hint="rename one of them, or give it another kind=.",
-                    model=found.__name__,
+                    f"Cannot use {model.__module__}.{model.__qualname__} in this store.",
+                    why=[f"it was defined for an earlier {kin.__name__}, whose keys had another form"],
+                    hint=f"define {model.__name__} again, after {kin.__name__}.",
+                    model=model.__name__,
                 )
 
     def model_of(self, kind: str) -> type[Resource] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -30,6 +30,13 @@ def with_parts(schema: Schema, change: Change) -> Schema:
         if slot in schema:
             copied[slot] = _changed(schema[slot], partial(_at, change, slot), is_named=slot in _NAMED)
     return copied
+
+
+def fields_of(schema: Schema) -> Mapping[str, Schema]:
+    """Return the schemas of a model's fields."""
+    while schema["type"] != "model-fields":
+        schema = schema["schema"]
+    return {name: field["schema"] for name, field in schema["fields"].items()}
 
 
 def parts_of(schema: Schema) -> list[tuple[Schema, str, str]]:

@@ -1,28 +1,28 @@
-"""What is compiled from a model when it is defined, and how models find one another."""
+"""What is compiled from a model when it is defined."""
 
 from __future__ import annotations
 
-import sys
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 
 from emco_store.core.compiling import Site, compile_field, compile_selections
 from emco_store.core.indexing import Index, Unique, is_scalar
+from emco_store.core.kinship import Model, Newest, find_anywhere, find_model, find_nearby
 from emco_store.core.refs import Ref, RefSpec
 from emco_store.core.rules import Rule
+from emco_store.core.schema_parts import Schema, fields_of
 from emco_store.core.selection import SelectionSpec
 from emco_store.core.shapes import Leaf, Node
 from emco_store.core.storage import Storage
 from emco_store.errors import InvalidModel
 
-Model = Any
-"""A class of resources; the base of all of them is above this module."""
+_numbers = count()
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -35,6 +35,8 @@ class ModelSpec:
         key_fields: The fields that form its own part of the key.
         chain: For each ancestor and itself, from the root: the kind, and how many names it adds to a key.
         on_parent_delete: What the delete of its parent does to it.
+        base: The base class of all models.
+        number: Greater for a class that was defined later.
         checks: The functions after validation that change nothing but references.
         length: The number of names in a key of this kind.
         own_in: Gives its own part of the key from the values of its fields.
@@ -54,8 +56,10 @@ class ModelSpec:
     chain: tuple[tuple[str, int], ...]
     on_parent_delete: Rule
     checks: frozenset[Any] = frozenset()
-    children: weakref.WeakSet[Model] = field(default_factory=weakref.WeakSet)
-    referrers: weakref.WeakSet[Model] = field(default_factory=weakref.WeakSet)
+    base: Model = None
+    children: Newest = field(default_factory=Newest)
+    referrers: Newest = field(default_factory=Newest)
+    number: int = field(default_factory=_numbers.__next__)
     _shape: dict[str, Node] = field(default_factory=dict[str, Node])
     _storage: Storage | None = None
     is_complete: bool = False
@@ -94,11 +98,21 @@ class ModelSpec:
         """Compile the annotations if that had to wait, because one of them names a class defined later."""
         if not self.is_complete:
             if not self.model.__pydantic_complete__:
-                try:
-                    self.model.model_rebuild()
-                except PydanticUndefinedAnnotation as problem:
-                    raise undefined(self.model, problem) from problem
+                self._rebuild()
             self.compile()
+
+    def _rebuild(self) -> None:
+        """Resolve the annotations, of which one may name a class that only type checkers see imported."""
+        found: dict[str, Model] = {}
+        while not self.model.__pydantic_complete__:
+            try:
+                self.model.model_rebuild(_types_namespace=found or None)
+            except PydanticUndefinedAnnotation as problem:
+                name = problem.name or ""
+                model = None if name in found else find_anywhere(self.model, name)
+                if model is None:
+                    raise undefined(self.model, problem) from problem
+                found[name] = model
 
     def compile(self) -> None:
         """Compile the annotations.
@@ -108,13 +122,14 @@ class ModelSpec:
         """
         site = Site(owner=self.model, find=find_model, path="", siblings=frozenset(self.model.model_fields))
         fields = {name: field for name, field in self.model.model_fields.items() if name != "parent"}
-        for name, info in fields.items():
-            _check_markers(self.model, name, info)
+        unique = tuple(name for name, info in fields.items() if _marked(info, Unique))
+        indexed = tuple(name for name, info in fields.items() if _marked(info, Unique) or _marked(info, Index))
+        _check_markers(self.model, indexed)
         nodes = {name: compile_field(name, info, site) for name, info in fields.items()}
         shape = {name: node for name, node in nodes.items() if node is not None}
         for spec in _references(shape):
-            if isinstance(spec, RefSpec) and not any(isinstance(target, str) for target in spec.targets):
-                spec.resolve()
+            if isinstance(spec, RefSpec):
+                _check_targets(self.model, spec)
         self._shape = shape
         self.selections = compile_selections(fields, site)
         self.selects = any(isinstance(spec, SelectionSpec) for spec in self._all_references())
@@ -133,8 +148,7 @@ class ModelSpec:
         }
         self.plain = tuple((name, shape[name], spec.known) for name, spec in plain.items())
         self.nodes = tuple((name, node) for name, node in shape.items() if name not in plain)
-        self.unique = tuple(name for name, info in fields.items() if _marked(info, Unique))
-        self.indexed = tuple(name for name, info in fields.items() if _marked(info, Unique) or _marked(info, Index))
+        self.unique, self.indexed = unique, indexed
         self.is_complete = True
         for target in self.targets():
             if not isinstance(target, str):
@@ -166,62 +180,31 @@ def _references(shape: Mapping[str, Node]) -> Iterator[RefSpec | SelectionSpec]:
         stack.extend(getattr(node, "options", ()))
 
 
+def _check_targets(model: Model, spec: RefSpec) -> None:
+    """Check a reference against its targets, as far as these are there; one that is named may be defined again."""
+    targets = [find_nearby(model, target) if isinstance(target, str) else target for target in spec.targets]
+    if spec.is_known:
+        spec.resolve()
+    elif all(targets):
+        replace(spec, targets=tuple(targets)).resolve()
+
+
 def _marked(info: FieldInfo, mark: type) -> bool:
     return any(isinstance(found, mark) for found in info.metadata)
 
 
-def _check_markers(model: Model, name: str, info: FieldInfo) -> None:
-    if (_marked(info, Unique) or _marked(info, Index)) and not is_scalar(info.annotation):
+def _check_markers(model: Model, names: Sequence[str]) -> None:
+    """Refuse a marker for the index on a field that holds more than one value."""
+    whole = cast("Schema", model.__pydantic_core_schema__)
+    schemas, definitions = fields_of(whole), whole.get("definitions", [])
+    wrong = [name for name in names if not is_scalar(schemas[name], definitions)]
+    if wrong:
         raise InvalidModel(
-            f"Cannot define {model.__name__}: field {name!r}.",
+            f"Cannot define {model.__name__}: field {', '.join(map(repr, wrong))}.",
             why=["unique() and indexed() need a single text, number, boolean, date, enum, UUID or Ref"],
             hint="put the marker on a field of such a type.",
             model=model.__name__,
         )
-
-
-def is_kind(value: object) -> bool:
-    """Tell whether it is the class of a kind, and neither an abstract one nor anything else."""
-    return isinstance(value, type) and hasattr(value, "__emco__")
-
-
-def find_model(owner: Model, target: Any) -> Model:
-    """Find the class of a reference's target, which may be given by the name of its kind.
-
-    Raises:
-        InvalidModel: No class of that name can be seen from the owner.
-    """
-    if not isinstance(target, str):
-        return target
-    for model in connected([owner]):
-        if model.__emco__.kind == target:
-            return model
-    found = getattr(sys.modules.get(owner.__module__), target, None)
-    if is_kind(found):
-        return found
-    raise InvalidModel(
-        f"Cannot resolve the reference of {owner.__name__} to {target!r}.",
-        why=["no resource of that name can be seen from it"],
-        hint="define it in the same module, or refer to the class itself.",
-        model=owner.__name__,
-    )
-
-
-def connected(models: list[Model]) -> list[Model]:
-    """Give the models and all that hang together with them: ancestors, children, targets and referrers."""
-    found: dict[Model, None] = {}
-    stack = list(models)
-    while stack:
-        model = stack.pop()
-        if model in found:
-            continue
-        found[model] = None
-        spec = model.__emco__
-        if spec.parent is not None:
-            stack.append(spec.parent)
-        stack.extend(sorted((*spec.children, *spec.referrers), key=lambda other: other.__emco__.kind))
-        stack.extend(target for target in spec.targets() if not isinstance(target, str))
-    return list(found)
 
 
 def undefined(cls: type, problem: Exception) -> InvalidModel:
@@ -229,6 +212,6 @@ def undefined(cls: type, problem: Exception) -> InvalidModel:
     return InvalidModel(
         f"Cannot use {cls.__name__}.",
         why=[str(problem).splitlines()[0]],
-        hint="define what its annotations name, in the same module, before it is used.",
+        hint="define what its annotations name, or import the module that does, before it is used.",
         model=cls.__name__,
     )
