@@ -27,8 +27,8 @@ _STAMPS: Final[tuple[tuple[Stamp | None, ...], ...]] = (
     (Stamp(_OTHER, 1),),
 )
 _SEALS: Final[tuple[tuple[Seal, ...], ...]] = ((), (Seal(_UID, 1),), (Seal(_UID, 7),), (Seal(_OTHER, 1),))
-_WRITES: Final = (("put", False), ("put", True), ("delete", False), ("check", False), ("check", True))
-"""What a commit does to a record, and whether it requires the record; a delete goes with no require."""
+_WRITES: Final = (*product(("put", "other", "check"), (False, True)), ("delete", False))
+"""What a commit does to a record, or to another one, and whether it requires the record; a delete requires none."""
 
 
 class CommitRules:
@@ -166,7 +166,11 @@ class _Case:
         before = (1, 1) if self.is_there else None
         if self.failures or not self.commit.size:
             return before
-        return (2, int(self.is_there) + len(self.commit.require)) if self.commit.puts else None
+        if self.commit.deletes:
+            return None
+        guard = int(self.is_there) + len(self.commit.require)
+        is_put = any(record.key == self.key for record in self.commit.puts)
+        return (2, guard) if is_put else before and (1, guard)
 
 
 def _cases() -> Iterator[_Case]:
@@ -180,7 +184,7 @@ def _cases() -> Iterator[_Case]:
                 expect=dict(zip((key,), stamps, strict=False)),
                 require=frozenset({key} if is_required else ()),
                 sealed=dict(zip((key,), seals, strict=False)),
-                puts=(_plain(key, 2),) if write == "put" else (),
+                puts={"put": (_plain(key, 2),), "other": (_plain(Key("Site", f"{name}-other"), 1),)}.get(write, ()),
                 deletes=(key,) if write == "delete" else (),
             ),
             is_there,

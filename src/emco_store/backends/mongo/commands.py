@@ -256,9 +256,8 @@ def _statement(text: str, said: _Said, *, is_delete: bool) -> Document:
     must_be_free, put = said.is_free(text), said.puts.get(text)
     stamp, seal, is_required = said.expect.get(text), said.sealed.get(text), text in said.require
     known = stamp or seal
-    is_contradictory = said.is_contradictory(text)
     # A put that rests on nothing is written over whatever is there.
-    may_insert = not is_contradictory and (must_be_free or not (known or is_required))
+    may_insert = must_be_free or not (known or is_required)
     query: Document = {"_id": text}
     if must_be_free:
         query["x"] = {"$exists": True}
@@ -270,8 +269,8 @@ def _statement(text: str, said: _Said, *, is_delete: bool) -> Document:
         query |= _state(stamp.uid, v=stamp.version)
     if seal is not None:
         query |= _state(seal.uid, g=seal.guard)
-    if is_contradictory:
-        query["o"] = ""  # finds nothing, since no outcome is empty
+    if said.is_contradictory(text):  # the statement finds nothing, since no outcome is empty
+        return _strict({**query, "o": ""}, {"$inc": {"z": 1}})
     if put is not None:
         fields, gone = encode(put)
         change: Document = {"$set": fields, "$unset": gone | {"k": 1} if said.holder else gone}
