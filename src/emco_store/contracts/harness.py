@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -259,17 +259,11 @@ class Lab:
 
     def state(self) -> dict[str, tuple[int, Any]]:
         """Return the version and the document of every resource."""
-        return {text: (record.version, decode(record.document)) for text, record in self.records().items()}
+        return state_of(self.records())
 
     def dangling(self) -> list[str]:
         """Return the unresolved references."""
-        records = self.records()
-        return [
-            f"{text} {edge.place} -> {edge.target}"
-            for text, record in records.items()
-            for edge in record.edges
-            if edge.target.text not in records
-        ]
+        return dangling_in(self.records())
 
     def tamper(self, key: Key, document: bytes) -> None:
         """Replace a document by other bytes, as a manual edit or a faulty program would."""
@@ -277,3 +271,18 @@ class Lab:
         broken = replace(record, version=record.version + 1, document=document)
         reply = self.port.ask(Commit(f"{self._ids.new()}-tamper", {key: record.stamp}, puts=(broken,)))
         assert isinstance(reply, Receipt)
+
+
+def state_of(records: Mapping[str, Record]) -> dict[str, tuple[int, Any]]:
+    """Return the version and the document of each record."""
+    return {text: (record.version, decode(record.document)) for text, record in records.items()}
+
+
+def dangling_in(records: Mapping[str, Record]) -> list[str]:
+    """Return the references of records that resolve to none of them."""
+    return [
+        f"{text} {edge.place} -> {edge.target}"
+        for text, record in records.items()
+        for edge in record.edges
+        if edge.target.text not in records
+    ]

@@ -7,13 +7,13 @@ Kleppmann's Hermitage, which runs chosen schedules to show isolation levels; her
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import combinations, combinations_with_replacement
 from typing import Any
 
-from emco_store.contracts.harness import Bench, Lab
+from emco_store.contracts.harness import Bench, Lab, dangling_in, state_of
 from emco_store.contracts.rules import rule
 from emco_store.contracts.scripts import (
     Script,
@@ -24,6 +24,7 @@ from emco_store.contracts.scripts import (
     scripts_of_hierarchies,
     scripts_of_values,
 )
+from emco_store.core.records import Record
 from emco_store.core.rules import Rule
 from emco_store.errors import Conflict, StoreError
 from emco_store.ports import ReferrerQuery
@@ -103,14 +104,14 @@ def play(bench: Bench, begin: Callable[[Any], None], scripts: Sequence[Script], 
             actors[at].advance()
         endings = tuple(actor.ending for actor in actors if actor.ending is not None)
         assert len(scripts) == len(endings)
-        check_integrity(lab)
-        return Result(endings, repr(sorted(lab.state().items())))
+        records = lab.records()
+        check_integrity(lab, records)
+        return Result(endings, repr(sorted(state_of(records).items())))
 
 
-def check_integrity(lab: Lab) -> None:
+def check_integrity(lab: Lab, records: Mapping[str, Record]) -> None:
     """Assert that every reference resolves and that the referrers found are those of the records."""
-    assert [] == lab.dangling()
-    records = lab.records()
+    assert [] == dangling_in(records)
     chosen = [edge for record in records.values() for edge in record.edges if edge.selection is not None]
     assert all(edge.selection and edge.selection.matches(edge.target) for edge in chosen)
     targets = {edge.target for record in records.values() for edge in record.edges} | {
