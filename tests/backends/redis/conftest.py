@@ -73,7 +73,12 @@ def started(request: pytest.FixtureRequest) -> Iterator[Started]:
     started.close()
 
 
-@pytest.fixture(scope="module", params=[None, "wheel"], ids=["newest", "oldest"])
+EACH = pytest.mark.each_redis
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(None, id="newest", marks=EACH), pytest.param("wheel", id="oldest", marks=EACH)]
+)
 def node(request: pytest.FixtureRequest, started: Started) -> Node:
     """A server of the module's own, of each version that is here."""
     node: Node = started.enter(own_redis("--appendonly", "yes", "--appendfsync", "always", binary=request.param))
