@@ -31,8 +31,12 @@ DIVISIBLE: Final = (
     "tests/backends/test_redis.py",
 )
 """Files whose tests may run on different workers at once."""
-SERVED_PAGES: Final = "docs/how-to/"
-"""Pages that clear the same database before they begin, so that one worker must run them all."""
+TOGETHER: Final = (
+    ("docs/how-to/",),  # pages that clear the same database before they begin
+    tuple(f"tests/backends/mongo/test_{name}.py" for name in ("connections", "members", "three_members")),  # one set
+    tuple(f"tests/backends/mongo/test_{name}.py" for name in ("logs", "role")),  # one server with users
+)
+"""Files that one worker must run, or that share a server of their own."""
 _PART: Final = 60
 """Tests in a unit, where a file is divided."""
 
@@ -45,8 +49,9 @@ def unit_of(nodeid: str, at: int) -> str:
         at: Its position among the tests of its file.
     """
     file = nodeid.partition("::")[0]
-    if file.startswith(SERVED_PAGES):
-        return SERVED_PAGES
+    group = next((group for group in TOGETHER if file.startswith(group)), None)
+    if group is not None:
+        return group[0]
     return f"{file} {at // _PART}" if file.startswith(DIVISIBLE) else file
 
 

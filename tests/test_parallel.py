@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.parallel import SLOW, rank_of, unit_of, units_of
 
-FILE = "tests/backends/mongo/test_members.py"
+FILE = "tests/backends/mongo/test_faults.py"
 DIVIDED = "tests/backends/test_mongo.py"
 
 
@@ -24,6 +24,13 @@ def test_file_whose_tests_share_nothing_is_divided():
 def test_pages_that_clear_the_same_database_stay_on_one_worker():
     """The pages of how-to guides on servers drop what pages before them left behind."""
     assert 1 == len(set(units_of(["docs/how-to/a.md::line:1", "docs/how-to/b.md::line:1"]).values()))
+
+
+def test_files_that_share_a_server_stay_on_one_worker():
+    """A replica set of three is started once."""
+    three = ["tests/backends/mongo/test_members.py::test_a", "tests/backends/mongo/test_connections.py::test_b"]
+
+    assert 1 == len(set(units_of(three).values()))
 
 
 def test_slow_tests_come_last():
