@@ -34,7 +34,6 @@ DIVISIBLE: Final = (
 TOGETHER: Final = (
     ("docs/how-to/",),  # pages that clear the same database before they begin
     tuple(f"tests/backends/mongo/test_{name}.py" for name in ("connections", "members", "three_members")),  # one set
-    tuple(f"tests/backends/mongo/test_{name}.py" for name in ("logs", "role")),  # one server with users
 )
 """Files that one worker must run, or that share a server of their own."""
 _PART: Final = 60
