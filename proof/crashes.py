@@ -1,4 +1,4 @@
-"""Clients that die before and after every request of every operation, and what the next one finds."""
+"""Clients that die before or after every request of every operation, and what the next client finds."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from proof.rig import Rig
 
 Recovery = Literal["resolve", "repeat"]
 ALREADY: Final = (AlreadyExists, NotFound)
-"""What who repeats an operation is told when it was done already."""
+"""The errors that a repeated operation may end in if it has happened already."""
 
 
 class Dying(Faults):
-    """A client that dies at one request, and asks for nothing more; ``at`` is its number from 0, None for never."""
+    """A client that dies at one request and makes no more; ``at`` is the number of the request, None for never."""
 
     def __init__(self, at: int | None = None, moment: Moment = "before") -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Dying(Faults):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Where a client dies, and what another does about it."""
+    """The point at which a client dies, and what another client does then."""
 
     operation: Operation
     mode: Mode
@@ -75,12 +75,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """How an operation goes when nobody dies.
+    """The course of an operation without a death.
 
     Attributes:
-        milestones: Each state on the way that is whole, the first and the last among them.
-        requests: How many requests it takes.
-        txids: How the identifiers of its commits end.
+        milestones: All consistent states on the way, including the first and the last.
+        requests: Number of its requests.
+        txids: The ends of the identifiers of its commits.
     """
 
     milestones: list[State]
@@ -90,13 +90,13 @@ class Rehearsal:
 
 @dataclass(slots=True)
 class Scene:
-    """One namespace, in which operations are begun again and again.
+    """One namespace in which operations start again and again.
 
     Attributes:
         rig: The backend.
-        namespace: Where in it.
+        namespace: The namespace.
         port: A port without faults.
-        loop: Where asyncio stores run.
+        loop: The event loop of asyncio stores.
     """
 
     rig: Rig
@@ -106,7 +106,7 @@ class Scene:
     _begun: int = 0
 
     def begin(self, operation: Operation) -> str:
-        """Make the data of an operation anew, and give a name that identifiers of this time may begin with."""
+        """Create the data of an operation again, and return a prefix for the identifiers of this attempt."""
         self._begun += 1
         name = f"{self.namespace}-{self._begun}"
         clear(self.port, name)
@@ -118,8 +118,8 @@ class Scene:
 
     @contextmanager
     def open(self, mode: Mode, ids: str, faults: Faults | None = None) -> Generator[Any]:
-        """Open a store whose identifiers begin with a name."""
-        # A client for asyncio belongs to its event loop, so each asyncio store has one of its own, and closes it.
+        """Open a store whose identifiers begin with a prefix."""
+        # A client for asyncio belongs to its event loop, so each asyncio store has its own client, and closes it.
         inner = self.rig.backend if mode is Mode.BLOCKING else self.rig.fresh()
         backend = FaultyBackend(inner, faults or Faults())
         options: dict[str, Any] = {
@@ -130,7 +130,7 @@ class Scene:
             yield store
 
     def play(self, operation: Operation, mode: Mode, ids: str, faults: Dying, seen: Callable[[], None]) -> None:
-        """Do an operation, with its competitor; ``seen`` is called whenever something may have been written."""
+        """Run an operation with its competitor; ``seen`` is called whenever something may have been written."""
         with self.open(mode, f"{ids}-other") as other, self.open(mode, ids, faults) as store:
             if operation.compete is not None:
                 faults.do(Commit, lambda: self._compete(operation, other), times=1)
@@ -142,7 +142,7 @@ class Scene:
         return operation.compete and operation.compete(raw(other))
 
     def rehearse(self, operation: Operation) -> Rehearsal:
-        """Do an operation to its end."""
+        """Run an operation to its end."""
         ids, faults, states = self.begin(operation), Dying(), list[State]()
         states.append(state(self.port))
         self.play(operation, Mode.BLOCKING, ids, faults, lambda: states.append(state(self.port)))
@@ -151,7 +151,7 @@ class Scene:
 
 
 def crash_points(rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
-    """Let clients die before and after every request, and settle or repeat what they were doing."""
+    """Let clients die before and after every request, then settle or repeat their operations."""
     result = PhaseResult("crash points", rig.name, seed)
     begun, namespace = time.monotonic(), rig.namespace()
     port = rig.backend.port(namespace)
@@ -184,7 +184,7 @@ def _points(known: dict[str, Rehearsal]) -> Iterator[Point]:
 
 
 def crash(scene: Scene, point: Point, rehearsal: Rehearsal, result: PhaseResult) -> None:
-    """Let a client die at a point, and note what is found then that must not be."""
+    """Let a client die at one point, and report what is wrong then."""
     milestones = rehearsal.milestones
     ids = scene.begin(point.operation)
     faults = Dying(point.at, point.moment)
@@ -209,7 +209,7 @@ def crash(scene: Scene, point: Point, rehearsal: Rehearsal, result: PhaseResult)
 
 
 def _recovered(port: Port, commit: Commit, recovery: Recovery, found: State, *, was_sent: bool) -> Iterator[str]:
-    """Settle the last commit, or send it again; either way its effect is there once, and stays so."""
+    """Settle the last commit, or send it again: in either case its effect must be there once and stay."""
     if recovery == "resolve":
         outcome = port.ask(Settle(commit.txid))
         if outcome is Outcome.COMMITTED and not was_sent:
@@ -230,7 +230,7 @@ def _recovered(port: Port, commit: Commit, recovery: Recovery, found: State, *, 
 
 
 def _went_on(scene: Scene, point: Point, ids: str, milestones: list[State]) -> Iterator[str]:
-    """Do the same as another client, who is not kept from it, and let the store check itself."""
+    """Run the same operation as another client, which must succeed, and let the store check itself."""
     with scene.open(point.mode, ids) as store:
         before = state(scene.port)
         try:
@@ -244,7 +244,7 @@ def _went_on(scene: Scene, point: Point, ids: str, milestones: list[State]) -> I
 
 
 def _until_done(call: Callable[[], Any]) -> None:
-    """Call it, again while a hold that the dead client left stands in the way; it ends by the server's clock."""
+    """Call it; repeat while a hold of the dead client is in the way, which expires by the server's clock."""
     end = time.monotonic() + 60
     while True:
         try:

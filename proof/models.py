@@ -17,29 +17,29 @@ class Hub(Resource):
 
 
 class Pin(Resource):
-    """Holds its hub."""
+    """Blocks the delete of its hub."""
 
     to: Ref[Hub]
 
 
 class Spoke(Resource, parent=Hub, on_parent_delete=Rule.CASCADE):
-    """A child that goes with its hub."""
+    """A child that is deleted with its hub."""
 
     code: Annotated[str | None, unique()] = None
 
 
 class Rim(Resource, parent=Spoke, on_parent_delete=Rule.CASCADE):
-    """A grandchild that goes along."""
+    """A grandchild that is deleted with its parent."""
 
 
 class Follower(Resource):
-    """Goes with any hub that it refers to."""
+    """Is deleted with its hub."""
 
     to: Annotated[Ref[Hub], on_delete(Rule.CASCADE)]
 
 
 class Watcher(Resource):
-    """Stays, and lets go."""
+    """Stays, and loses its references to deleted hubs."""
 
     to: Annotated[Ref[Hub] | None, on_delete(Rule.SET_NULL)] = None
     among: Annotated[list[Ref[Hub]], on_delete(Rule.REMOVE)] = []

@@ -1,7 +1,7 @@
-"""Backends that are broken on purpose, around any backend: each checker must catch those that break what it judges.
+"""Mutants: wrappers that break any backend on purpose. Each checker must catch those that break what it judges.
 
-A mutant is for blocking use by one thread. Where a real one would lose a race now and then, it loses it always: between
-its look and its write it lets others go on.
+A mutant is for blocking use by one thread. A real backend with the same defect would lose a race sometimes; a mutant
+always loses it, because it lets other clients run between its check and its write.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ Reply = Receipt | Refusal
 
 @dataclass(slots=True)
 class Pause:
-    """What happens between the look and the write of a mutant: a scheduler puts other clients' steps here."""
+    """What happens between the check and the write of a mutant: a scheduler runs steps of other clients here."""
 
     action: Callable[[], None] | None = None
 
     def __call__(self) -> None:
-        """Let others go on."""
+        """Let other clients run."""
         if self.action is not None:
             self.action()
 
 
 class Mutant(PortWrapper):
-    """A blocking port that hands everything on; a subclass breaks one thing.
+    """A blocking port that forwards everything; each subclass breaks one thing.
 
     Args:
         inner: The sound port.
-        pause: What happens between a look and a write.
+        pause: What happens between a check and a write.
     """
 
     def __init__(self, inner: Port, pause: Pause) -> None:
@@ -63,7 +63,7 @@ class Mutant(PortWrapper):
 
 
 class NoGuard(Mutant):
-    """Neither looks for the targets of new references nor whether anybody refers to what goes."""
+    """Checks neither that the targets of new references exist, nor that deleted records have no new referrers."""
 
     def commit(self, commit: Commit) -> Reply:
         """Commit without guards."""
@@ -71,10 +71,10 @@ class NoGuard(Mutant):
 
 
 class NoOpGuard(Mutant):
-    """Looks for the targets of new references, and leaves no mark on them, as an update that changes nothing."""
+    """Checks the targets of new references without changing their guards, as a no-op update would."""
 
     def commit(self, commit: Commit) -> Reply:
-        """Commit with a look in the place of the guard."""
+        """Commit with a check instead of the guard."""
         wanted = commit.require - {record.key for record in commit.puts}
         absent = wanted - self._inner.ask(Get(tuple(wanted))).keys() if wanted else frozenset[Key]()
         if absent:
@@ -83,10 +83,10 @@ class NoOpGuard(Mutant):
 
 
 class ValidatesByReading(Mutant):
-    """Looks whether what it has read still holds, and writes afterwards."""
+    """Checks that what was read has not changed, and writes afterwards."""
 
     def commit(self, commit: Commit) -> Reply:
-        """Commit after a look."""
+        """Commit after a check."""
         found = self._inner.ask(Get(tuple(commit.expect)))
         there = {key: found[key].stamp if key in found else None for key in commit.expect}
         stale = [Stale(key, stamp, there[key]) for key, stamp in commit.expect.items() if there[key] != stamp]
@@ -97,45 +97,45 @@ class ValidatesByReading(Mutant):
 
 
 class WatchesOnlyWrites(Mutant):
-    """Rests on what it writes alone: snapshot isolation at best."""
+    """Checks only what it writes: snapshot isolation at best."""
 
     def commit(self, commit: Commit) -> Reply:
-        """Commit without looking at what was only read."""
+        """Commit without checking records that were only read."""
         return self._inner.ask(_resting_on_writes(commit))
 
 
 class ForgetsVersions(Mutant):
-    """Overwrites whatever is there."""
+    """Overwrites any version."""
 
     def commit(self, commit: Commit) -> Reply:
-        """Commit without expecting anything."""
+        """Commit without preconditions on versions."""
         return self._inner.ask(replace(commit, expect={}))
 
 
 class RepeatsUnderANewName(Mutant):
-    """Sends a commit again as another one, as drivers do by themselves: its first reply was lost."""
+    """Sends a commit again under another txid after a lost reply, as drivers do on their own."""
 
     def commit(self, commit: Commit) -> Reply:
-        """Commit, and commit again."""
+        """Commit twice."""
         self._inner.ask(commit)
         return self._inner.ask(replace(commit, txid=f"{commit.txid}-again"))
 
 
 class AcknowledgesTooSoon(Mutant):
-    """Says committed of what is lost afterwards, as a primary that waits for nobody: every fifth commit is."""
+    """Acknowledges every fifth commit and loses it, as a primary that does not wait for others."""
 
     def __init__(self, inner: Port, pause: Pause) -> None:
         super().__init__(inner, pause)
         self._commits = 0
 
     def commit(self, commit: Commit) -> Reply:
-        """Commit, or just say so."""
+        """Commit, or only acknowledge."""
         self._commits += 1
         return self._inner.ask(commit) if self._commits % 5 else Receipt(commit.txid)
 
 
 class CommitsInHalves(Mutant):
-    """Writes the first half of a commit, and the second half a moment later."""
+    """Writes the first half of a commit, and the second half later."""
 
     def commit(self, commit: Commit) -> Reply:
         """Commit twice."""
@@ -150,7 +150,7 @@ class CommitsInHalves(Mutant):
 
 
 class ReadsFromACache(Mutant):
-    """Answers every second read of a record with the first that it ever saw of it."""
+    """Answers every second read of a record with the first value that it saw."""
 
     def __init__(self, inner: Port, pause: Pause) -> None:
         super().__init__(inner, pause)
@@ -162,7 +162,7 @@ class ReadsFromACache(Mutant):
         return self._read(request) if isinstance(request, Get) else super().ask(request)
 
     def _read(self, request: Get) -> dict[Key, Record]:
-        """Read, or remember."""
+        """Read, or return what was read before."""
         found = dict(self._inner.ask(request))
         self._reads += 1
         for key, record in found.items():
@@ -188,12 +188,12 @@ DEFECTS: Final[dict[str, type[Mutant]]] = {
     "commits in halves": CommitsInHalves,
     "reads from a cache": ReadsFromACache,
 }
-"""The ways to be broken."""
+"""The defects by name."""
 
 
 @dataclass(slots=True)
 class MutantBackend:
-    """A backend whose blocking ports are broken in one way."""
+    """A backend whose blocking ports have one defect."""
 
     inner: Backend
     kind: type[Mutant]
@@ -209,5 +209,5 @@ class MutantBackend:
 
 
 def broken(backend: Backend, defect: str) -> MutantBackend:
-    """Break a backend in the way that :data:`DEFECTS` names."""
+    """Return a backend with one of the :data:`DEFECTS`."""
     return MutantBackend(backend, DEFECTS[defect])

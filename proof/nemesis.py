@@ -1,4 +1,4 @@
-"""Faults around a run: what goes wrong, when it begins and ends, and how often it struck."""
+"""Faults during a run: what goes wrong, when it starts and stops, and how often it strikes."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from emco_store.contracts.faults import Faults, FaultyBackend, Moment
 from emco_store.ports import Backend, Commit, OutcomeLost, Request, Unreachable
 
 COMMITS: Final[ContextVar[list[int] | None]] = ContextVar("emco_store_proof_commits", default=None)
-"""Counts in its one number the commits that a client sends, while it is set."""
+"""While it is set, its one number counts the commits that a client sends."""
 
 
 def seeded(*seed: object) -> Random:
-    """Give random numbers that are the same in every run with the same seed, in every process."""
+    """Return random numbers that are the same for the same seed, in every process."""
     return Random("/".join(map(str, seed)))  # noqa: S311 - to be repeated, not to be secret
 
 
 @dataclass(frozen=True, slots=True)
 class ClientFaults:
-    """Faults that each client meets by itself, and that can be handed to another process.
+    """Faults that each client meets on its own; they can be sent to another process.
 
     Attributes:
-        lose_reply: The share of commits that happen and are not answered, 0 to 1.
-        lose_request: The share of commits that do not happen and are not answered.
-        unreachable: The share of all requests that do not reach the backend.
+        lose_reply: The share of commits that happen and get no reply, 0 to 1.
+        lose_request: The share of commits that do not happen and get no reply, 0 to 1.
+        unreachable: The share of all requests that do not reach the backend, 0 to 1.
     """
 
     lose_reply: float = 0.0
@@ -37,13 +37,13 @@ class ClientFaults:
     unreachable: float = 0.0
 
     def around(self, backend: Backend, *seed: object) -> tuple[Backend, Counter[str]]:
-        """Put these faults around a backend; what they did is counted in the second value."""
+        """Return a backend with these faults, and their counters."""
         faults = _RandomFaults(self, seeded("faults", *seed))
         return FaultyBackend(backend, faults), faults.struck
 
 
 class _RandomFaults(Faults):
-    """Strikes by chance; unlike its base class, it does not keep what was asked."""
+    """Strikes at random; unlike its base class, it does not keep the requests."""
 
     def __init__(self, shares: ClientFaults, random: Random) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class _RandomFaults(Faults):
         self._random = random
 
     def strike(self, request: Request[Any], moment: Moment) -> Any:
-        """Raise what the chance decides."""
+        """Raise a fault at random."""
         commits = COMMITS.get()
         if commits is not None and (type(request), moment) == (Commit, "before"):
             commits[0] += 1
@@ -66,12 +66,12 @@ class _RandomFaults(Faults):
 
 
 class Nemesis(Protocol):
-    """What goes wrong in a run. One that strikes at servers does so from ``start`` to ``stop``, in a thread of its own.
+    """What goes wrong in a run. A nemesis of servers strikes from ``start`` to ``stop``, in its own thread.
 
     Attributes:
         name: For the report.
         client_faults: What the clients meet; None for nothing.
-        counters: How often each fault has struck, at servers; what clients meet is counted by themselves.
+        counters: How often each fault has struck servers. Clients count what they meet themselves.
     """
 
     name: str
@@ -79,11 +79,11 @@ class Nemesis(Protocol):
     counters: Counter[str]
 
     def start(self) -> None:
-        """Begin; the clients are about to."""
+        """Start, before the clients do."""
         ...
 
     def stop(self) -> None:
-        """End, and leave a server that answers; the clients have ended, and the final reads follow."""
+        """Stop, and leave a server that answers: the clients have ended, and the final reads follow."""
         ...
 
 
@@ -107,7 +107,7 @@ class Lossy(Calm):
     """Requests and replies are lost, on any backend.
 
     Args:
-        share: Of each sort of fault, the share of the requests that meet it, 0 to 1.
+        share: The share of the requests that meet each kind of fault, 0 to 1.
     """
 
     name = "lost requests and replies"

@@ -1,4 +1,4 @@
-"""What a client is doing when it dies: each operation that writes, and the data that it begins with."""
+"""The operations during which clients die: every operation that writes, and the data that it starts with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emco_store.ports import Commit, Get, Port, Receipt, Scan
 
 MODELS: Final[tuple[type[Resource], ...]] = (Site, Rack, Crate, Parcel, Cascade, SetNull, Remove, Item)
 MANY: Final = 25
-"""Records that the large transaction creates."""
+"""Number of records that the large transaction creates."""
 _A, _B, _ABSENT = Key("Site", "a"), Key("Site", "b"), Key("Site", "absent")
 
 State = dict[str, tuple[int, bytes, frozenset[Key]]]
@@ -24,13 +24,13 @@ State = dict[str, tuple[int, bytes, frozenset[Key]]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One call of a store, or a few that belong together.
+    """One call on a store, or a few that belong together.
 
     Attributes:
         name: For the report.
-        call: Does it, with a blocking store or what is used like one.
-        compete: What another client does in the midst of its first commit, so that this one loses; None for nothing.
-        spoil: What a hand or a faulty program did to the data before; None for nothing.
+        call: Runs it, on a blocking store or a blocking view.
+        compete: What another client does during its first commit, so that this one loses; None for nothing.
+        spoil: What a manual edit or a faulty program did to the data before; None for nothing.
     """
 
     name: str
@@ -63,7 +63,7 @@ def _refer_to_b(store: Any) -> Any:
 
 
 def _spoil(port: Port, txid: str) -> None:
-    """Let a reference lead nowhere, and let what is recorded beside a document differ from it."""
+    """Make a reference dangle, and make what is recorded beside a document differ from it."""
     keys = (Key("SetNull", "n"), Key("Parcel", "a", "c", "q"), Key("Cascade", "k"))
     found = port.ask(Get(keys))
     null, parcel, cascade = (found[key] for key in keys)
@@ -96,12 +96,12 @@ OPERATIONS: Final = (
     Operation("delete that lost and holds", lambda store: store.delete(_B), compete=_refer_to_b),
     Operation("repair", _repair, spoil=_spoil),
 )
-"""Every operation that writes. ``run`` is given a function that is not awaited, so it is for blocking stores alone."""
+"""Every operation that writes. The function for ``run`` is not a coroutine, so that one is for blocking stores only."""
 BLOCKING_ONLY: Final = frozenset({"run"})
 
 
 def begin(store: Store) -> None:
-    """Make the data that every operation begins with, in an empty namespace."""
+    """Create the data that every operation starts with, in an empty namespace."""
     with store.transaction() as tx:
         for made in (
             Site(name="a"), Site(name="b"), Crate(name="c", parent=_A), Parcel(name="p", parent="Crate/a/c", code="x"),
@@ -119,12 +119,12 @@ def clear(port: Port, txid: str) -> None:
 
 
 def put(port: Port, txid: str, *records: Any) -> None:
-    """Write records as they are, with no rule in the way."""
+    """Write records without applying any rule."""
     _commit(port, Commit(txid, puts=records))
 
 
 def flaws(store: Any) -> list[Flaw]:
-    """Give all that a check finds, from its first page to its last."""
+    """Return everything that a check finds, on all pages."""
     found: list[Flaw] = []
     after: str | None = None
     while True:
@@ -136,7 +136,7 @@ def flaws(store: Any) -> list[Flaw]:
 
 
 def state(port: Port) -> State:
-    """Give what is stored."""
+    """Return what is stored."""
     found: State = {}
     after: tuple[str, str] | None = None
     while batch := port.ask(Scan(kind=None, after=after)):
@@ -146,7 +146,7 @@ def state(port: Port) -> State:
 
 
 def differences(found: State, allowed: Iterable[State]) -> str:
-    """Name what is different from the nearest of the states that may be."""
+    """Return the differences to the nearest of the allowed states."""
     return min((_different(found, one) for one in allowed), key=len, default="")
 
 

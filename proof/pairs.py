@@ -1,8 +1,8 @@
-"""Every pair of transactions, in every order of the requests that they make to the backend.
+"""Every pair of transactions, in every order of their requests to the backend.
 
-Each transaction runs in a thread that stops before each request and waits for its turn; one turn is given at a time, so
-a schedule is exact and repeatable on any backend. All schedules of a pair are found by going back to the last turn
-that could have been another's, which is how stateless model checkers walk.
+Each transaction runs in a thread that stops before each request and waits for its turn. There is one turn at a time, so
+a schedule is exact and repeatable on any backend. All schedules of a pair are found by going back to the last turn that
+could have been the other's, as stateless model checkers do.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Family:
 
     Attributes:
         name: For the report.
-        begin: Makes the data.
-        scripts: The transactions, each of which meets each, itself included.
+        begin: Creates the data.
+        scripts: The transactions; each runs against each, including itself.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Family:
 
 
 def families() -> tuple[Family, ...]:
-    """Give all of them: one for each delete rule, one for keys and values, one for cascades over several levels."""
+    """Return all families: one for each delete rule, one for keys and values, one for cascades over several levels."""
     ruled = (Family(str(rule), begin_with(rule), scripts_for(rule) + renames_for(rule)) for rule in Rule)
     return (
         *ruled,
@@ -72,15 +72,15 @@ def families() -> tuple[Family, ...]:
 
 @dataclass(slots=True)
 class Tally:
-    """What came of many schedules.
+    """The outcomes of many schedules.
 
     Attributes:
-        pairs: Pairs of transactions of which all schedules were run.
-        schedules: Schedules.
-        requests: Requests to the backend in them.
+        pairs: Number of pairs of transactions of which all schedules were run.
+        schedules: Number of schedules.
+        requests: Number of requests to the backend in them.
         outcomes: How the two transactions ended, and how often.
-        dangling: Schedules after which a reference resolved nowhere.
-        unexplained: Schedules whose end no serial order comes to, dangling or not.
+        dangling: Number of schedules after which a reference dangled.
+        unexplained: Number of schedules with an outcome of no serial order, dangling or not.
         examples: Some of them.
     """
 
@@ -94,7 +94,7 @@ class Tally:
 
 
 class _Gate:
-    """One transaction under way in a thread of its own, from turn to turn."""
+    """One transaction under way, in its own thread."""
 
     def __init__(self) -> None:
         self._arrived = threading.Semaphore(0)
@@ -102,29 +102,29 @@ class _Gate:
         self.has_ended = False
 
     def wait(self) -> None:
-        """Stop before a request until it is this transaction's turn; called by its thread."""
+        """Wait before a request until it is the turn of this transaction; called by its thread."""
         self._arrived.release()
         self._granted.acquire()
 
     def end(self) -> None:
-        """Say that there will be no more requests; called by its thread."""
+        """Signal that there will be no more requests; called by its thread."""
         self.has_ended = True
         self._arrived.release()
 
     def settle(self) -> None:
-        """Return when the transaction stands before its next request, or has ended."""
+        """Wait until the transaction is before its next request, or has ended."""
         if not self._arrived.acquire(timeout=_WITHIN_S):
             message = f"a transaction made no step within {_WITHIN_S:.0f} s"
             raise TimeoutError(message)
 
     def grant(self) -> None:
-        """Let it make one request, and wait until it stands before the next."""
+        """Let it make one request, and wait until it is before the next."""
         self._granted.release()
         self.settle()
 
 
 class _GatedPort(PortWrapper):
-    """A port whose requests wait for their turn, whenever there is a gate."""
+    """A port whose requests wait for their turn if there is a gate."""
 
     def __init__(self, inner: Port) -> None:
         super().__init__(inner)
@@ -138,26 +138,26 @@ class _GatedPort(PortWrapper):
 
 
 class _GatedBackend:
-    """Gives out one gated port."""
+    """A backend with one gated port."""
 
     def __init__(self, port: _GatedPort) -> None:
         self._port = port
 
     def port(self, namespace: str) -> Port:  # noqa: ARG002 - it was opened there
-        """Give the port."""
+        """Return the port."""
         return self._port
 
     def async_port(self, namespace: str) -> AsyncPort:
-        """Refuse: turns are taken by threads."""
+        """Refuse: only threads take turns."""
         raise NotImplementedError(namespace)
 
 
 class Stage:
-    """Two stores on one namespace, whose requests are put in order.
+    """Two stores on one namespace whose requests run in a given order.
 
     Args:
         rig: The backend, sound or broken.
-        namespace: Where; everything in it is deleted before each schedule.
+        namespace: The namespace; everything in it is deleted before each schedule.
     """
 
     def __init__(self, rig: Rig, namespace: str) -> None:
@@ -193,13 +193,14 @@ class Stage:
         """Run the transactions on fresh data.
 
         Args:
-            begin: Makes the data.
+            begin: Creates the data.
             scripts: One or two transactions.
-            turns: Whose the first turns are; after them the first takes all of its own, and then the second.
+            turns: Whose turn each of the first turns is; after them all turns of the first transaction come before
+                those of the second.
 
         Returns:
-            What came of it; what is wrong with the state; and for each turn whose it was, and whether it could have
-            been the second's instead.
+            The outcome, what is wrong with the state, and for each turn whose it was and whether it could have been the
+            second's instead.
         """
         self.wipe()
         with self.store.transaction() as tx:
@@ -242,7 +243,7 @@ class Stage:
             gate.end()
 
     def _look(self) -> tuple[list[str], str]:
-        """Read the state, and compare the look-up of referrers with it."""
+        """Read the state, and compare the referrers found with it."""
         records = scan_all(self.port)
         problems = dangling(records)
         targets = {record.key for record in records.values()} | {e.target for r in records.values() for e in r.edges}
@@ -262,10 +263,10 @@ def _ended(ending: Ending | BaseException | None) -> Ending:
 
 
 def explore(stage: Stage, family: Family, pair: tuple[Script, Script], tally: Tally) -> None:
-    """Run every schedule of a pair, and count what came of them.
+    """Run every schedule of a pair, and count the outcomes.
 
-    A transaction that ended in ``Conflict`` counts as not having run, and one alone after the other never does; one
-    that ended in another error must end in it in that serial order too.
+    A transaction that ended in ``Conflict`` counts as not run; one that runs after the other must not end so. One that
+    ended in another error must end in the same error in that serial order.
     """
     alone = [stage.play(family.begin, [script], ())[0] for script in pair]
     serial = [stage.play(family.begin, pair, order)[0] for order in ((), (1,) * 1000)]
@@ -299,7 +300,7 @@ def _is_explained(found: Result, serial: Sequence[Result], alone: Sequence[Resul
 
 
 def _next(taken: Sequence[tuple[int, bool]]) -> list[int] | None:
-    """Give the schedule after this one: the last turn that could have been the second's becomes so."""
+    """Return the next schedule: the last turn that could have been the second's becomes the second's."""
     for at in range(len(taken) - 1, -1, -1):
         if taken[at][1]:
             return [*(who for who, _ in taken[:at]), 1]
@@ -308,7 +309,7 @@ def _next(taken: Sequence[tuple[int, bool]]) -> list[int] | None:
 
 @contextmanager
 def stage_at(rig: Rig) -> Generator[Stage]:
-    """Make a stage in a namespace of its own."""
+    """Build a stage in a new namespace."""
     namespace = rig.namespace()
     stage = Stage(rig, namespace)
     try:

@@ -1,7 +1,7 @@
-"""What a part of the proof is: how much it may do, what it gives back, and the rounds that it is made of.
+"""Phases, the parts of the proof: their budgets, results and rounds.
 
-A phase is one value: a name, the backends that it is for, and a function. Another is added by writing its function and
-naming it in the list of ``tests/proof/prove.py``.
+A phase is a value: a name, its backends and a function. To add one, write the function and name the phase in the list
+of ``tests/proof/prove.py``.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _KEPT: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much a phase may do: for so long, or so much; at least one round.
+    """The budget of a phase, which always runs at least one round.
 
     Attributes:
-        seconds: For how long; None where ``operations`` decides, so that a quick run always does the same.
-        operations: A size, whose unit is the phase's own; None for no bound.
+        seconds: How long; None if ``operations`` decides, so that a quick run always does the same.
+        operations: A size in a unit of the phase; None for no limit.
     """
 
     seconds: float | None = None
@@ -38,15 +38,15 @@ class Budget:
 
 @dataclass(slots=True)
 class PhaseResult:
-    """What a phase has found on one backend; made of plain values, for JSON.
+    """The result of a phase on one backend, in plain values for JSON.
 
     Attributes:
         phase: The name of the phase.
         backend: The name of the backend.
-        seed: What repeats it.
-        numbers: What was counted.
+        seed: The seed.
+        numbers: The counts.
         faults: How often each fault struck.
-        violations: What must not be; empty where the promise held.
+        violations: Violated promises; empty if all held.
         series: Measured values, for plots.
         notes: What a reader should know.
         seconds: How long it took; set by the runner.
@@ -64,16 +64,16 @@ class PhaseResult:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was found that must not be."""
+        """Whether there is no violation."""
         return not self.violations
 
     def add(self, **numbers: float) -> None:
-        """Add to what was counted."""
+        """Add to the counts."""
         for name, number in numbers.items():
             self.numbers[name] = self.numbers.get(name, 0) + number
 
     def most(self, **numbers: float) -> None:
-        """Keep the greatest of each."""
+        """Keep the maximum of each."""
         for name, number in numbers.items():
             self.numbers[name] = max(self.numbers.get(name, 0), number)
 
@@ -82,22 +82,22 @@ class PhaseResult:
         self.faults = dict(sum(map(Counter, counts), Counter(self.faults)))
 
     def violated(self, texts: list[str]) -> None:
-        """Note violations: all are counted, the first are kept."""
+        """Add violations: all are counted, the first are kept."""
         self.add(violations=len(texts))
         self.violations += texts[: max(0, _KEPT - len(self.violations))]
 
 
 class Run(Protocol):
-    """Does one phase on one backend."""
+    """The function of a phase."""
 
     def __call__(self, rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseResult:
-        """Do it.
+        """Run the phase on one backend.
 
         Args:
             rig: The backend.
             budget: How much to do.
-            seed: What repeats it.
-            out: An empty folder for histories and whatever else helps to look into a violation.
+            seed: The seed.
+            out: An empty folder for histories and other evidence of violations.
         """
         ...
 
@@ -108,10 +108,10 @@ class Phase:
 
     Attributes:
         name: For the report.
-        what: What it shows, in a sentence.
-        backends: The names of the backends that it is for.
-        run: Does it.
-        share: Its part of the time, relative to the others.
+        what: What it shows, in one sentence.
+        backends: The names of its backends.
+        run: The function.
+        share: Its share of the time, relative to the others.
     """
 
     name: str
@@ -123,7 +123,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A part of a phase, whose history is judged by itself."""
+    """A part of a phase with a history of its own."""
 
     number: int
     load: Load
@@ -135,7 +135,7 @@ class Round:
 def rounds(
     loads: tuple[Load, ...], nemeses: tuple[Callable[[], Nemesis], ...], budget: Budget, seed: int, out: Path
 ) -> Iterator[Round]:
-    """Yield rounds until the budget is used: each load with each nemesis in turn, each with a seed of its own."""
+    """Yield rounds until the budget is used: each load with each nemesis in turn, each with its own seed."""
     begun = time.monotonic()
     combined = [(load, nemesis) for nemesis in nemeses for load in loads]
     for number in count():
@@ -159,12 +159,12 @@ def rounds(
 
 
 def _round_s(left_s: float, all_s: float, combined: int) -> float:
-    """Give the length of a round: each combination has its turn, and judging the history takes a part of the time."""
+    """Return the length of a round: every combination gets a turn, and judging takes part of the time."""
     return max(1.0, min(_ROUND_S, 0.7 * left_s, 0.7 * all_s / combined))
 
 
 def loads(workload: str) -> tuple[Load, ...]:
-    """Give the loads of a workload: many threads, many tasks, and several processes of both."""
+    """Return the loads of a workload: many threads, many tasks, and several processes with both."""
     return (
         Load(workload, threads=8),
         Load(workload, tasks=32),

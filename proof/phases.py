@@ -69,7 +69,7 @@ def registers(
 def reference_races(
     rig: Rig, budget: Budget, *, seed: int, out: Path, by: tuple[Load, ...] = loads("races")
 ) -> PhaseResult:
-    """Create, re-point and delete around hot targets, and look at everything that is left."""
+    """Create, re-point and delete around hot targets, and check everything that is left."""
     result = PhaseResult("reference races", rig.name, seed)
     took_ms: list[float] = []
     for one in rounds(by, (Calm, Lossy), budget, seed, out):
@@ -107,7 +107,7 @@ def interleavings(rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseRes
 
 
 def guards_taken_out(rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - see Run
-    """Count what the same pairs leave behind without guards: the attack works, so the defence is what holds."""
+    """Count the dangling references of the same pairs without guards, to show that the attack works."""
     result = PhaseResult("guards taken out", rig.name, seed)
     halves = Budget(budget.seconds and budget.seconds / 2, budget.operations)
     for defect in ("no guard", "no-op guard"):
@@ -120,11 +120,11 @@ def guards_taken_out(rig: Rig, budget: Budget, *, seed: int, out: Path) -> Phase
 
 
 _CLASSIC: Final = {"create a referrer", "delete the target"}
-"""The pair that comes first, under each delete rule: without guards, most of its schedules leave a reference behind."""
+"""The pair that comes first, under each delete rule: without guards, a reference dangles in most of its schedules."""
 
 
 def _explored(rig: Rig, budget: Budget, seed: int, result: PhaseResult) -> pairs.Tally:
-    """Explore pairs in a seeded order until the budget is used, and one at least."""
+    """Explore pairs in a seeded order until the budget is used; at least one."""
     begun = time.monotonic()
     todo = [(family, pair) for family in pairs.families() for pair in family.pairs()]
     seeded("pairs", seed).shuffle(todo)
@@ -144,7 +144,7 @@ def _explored(rig: Rig, budget: Budget, seed: int, result: PhaseResult) -> pairs
 # mutants
 
 SEEDS: Final = 5
-"""Runs within which a mutant must be caught."""
+"""Number of runs within which a mutant must be caught."""
 
 
 def _by_transactions(rig: Rig, seed: int, operations: int, out: Path) -> list[str]:
@@ -176,11 +176,11 @@ CATCHERS: Final[dict[str, tuple[str, Catcher]]] = {
     "commits in halves": ("transactions", _by_transactions),
     "reads from a cache": ("registers", _by_registers),
 }
-"""For each defect, the checker that must catch it."""
+"""The checker that must catch each defect."""
 
 
 def mutants(rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseResult:
-    """Catch each broken backend with the checker that is named for it, and nothing with the sound one."""
+    """Catch each mutant with its checker, and find nothing wrong with the sound backend."""
     result = PhaseResult("mutants", rig.name, seed)
     operations = budget.operations or 25
     for defect in DEFECTS:
@@ -208,7 +208,7 @@ def _caught(catch: Catcher, rig: Rig, seed: int, operations: int, out: Path) -> 
 
 
 def phases() -> tuple[Phase, ...]:
-    """Give the phases that run on any backend."""
+    """Return the phases that run on any backend."""
 
     def phase(name: str, what: str, does: Any, share: float) -> Phase:
         return Phase(name, what, EVERYWHERE, does, share)

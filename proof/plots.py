@@ -1,4 +1,4 @@
-"""Small bar charts as SVG, by hand: they need nothing, and show in any browser."""
+"""Small bar charts as SVG, without any library."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def bars(title: str, rows: Sequence[tuple[str, float]], *, unit: str = "", logar
     """Draw one bar for each row.
 
     Args:
-        title: What is shown.
-        rows: A label and a value of 0 or more for each bar.
-        unit: Written behind the values.
-        logarithmic: Whether a bar ten times as large is one step longer, where values lie far apart.
+        title: The title.
+        rows: A label and a value (>= 0) for each bar.
+        unit: The unit, written after the values.
+        logarithmic: Whether the scale is logarithmic, for values that differ widely.
     """
     height = _HEAD + _ROW * len(rows) + 8
     longest = max((_length(value, logarithmic=logarithmic) for _, value in rows), default=0.0) or 1.0

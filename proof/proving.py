@@ -1,4 +1,4 @@
-"""Run every phase on every backend in turn, share the time among them, and keep what is done when it is cut short."""
+"""Run every phase on every backend in turn, share the time among them, and keep the results of interrupted runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from proof.report import Report
 from proof.rig import Rig
 
 HISTORIES: Final = "histories"
-"""The folder beside the report for what led to violations."""
+"""The folder for histories that led to violations, beside the report."""
 
 
 def prove(
@@ -27,20 +27,21 @@ def prove(
     show: Callable[[str], None],
     budget: Callable[[float], Budget] = Budget,
 ) -> None:
-    """Run the phases; the report is written after each.
+    """Run the phases, and write the report after each.
 
-    What a phase leaves of its time goes to those that follow. One that breaks down is noted, and the others still run.
+    Time that a phase does not use is given to those that follow. A phase that fails with an error is reported, and the
+    others still run.
 
     Args:
-        phases: What to run.
-        rigs: Where.
-        report: What is filled; its ``minutes`` and ``seed`` decide.
-        out: Where the report is written.
+        phases: The phases.
+        rigs: The backends.
+        report: The report to fill; has the ``minutes`` and the ``seed``.
+        out: The folder of the report.
         show: Called with each line of progress.
-        budget: Makes a budget of seconds.
+        budget: Returns a budget of seconds.
 
     Raises:
-        KeyboardInterrupt: Somebody cut it short; what had ended by then is in the report.
+        KeyboardInterrupt: The run was interrupted. The report has what ended before.
     """
     end_s = time.monotonic() + 60 * report.minutes
     todo = [(phase, rig) for phase in phases for rig in rigs if rig.name in phase.backends]
@@ -68,7 +69,7 @@ def prove(
 
 
 def _run(phase: Phase, rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseResult:
-    """Run a phase in a folder of its own, which is kept where something was found."""
+    """Run a phase in its own folder, which is kept if there are violations."""
     with TemporaryDirectory(prefix="emco-store-proof-", ignore_cleanup_errors=True) as folder:
         result = phase.run(rig, budget, seed=seed, out=Path(folder))
         if not result.holds:

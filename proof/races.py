@@ -25,7 +25,7 @@ _PAGE: Final = 500
 
 
 def races(shift: Shift) -> Client:
-    """Play one role: of four clients, the first deletes, the second re-points, the others create."""
+    """Play a role: of four clients, the first deletes, the second re-points, the others create."""
     role = (_delete, _repoint, _create, _create)[shift.number % 4]
     at = 0
     while shift.goes_on(at):
@@ -35,7 +35,7 @@ def races(shift: Shift) -> Client:
 
 
 def _create(shift: Shift, hub: str, name: str) -> Client:
-    """Create a child, a grandchild or a referrer; make the target first where it is not there."""
+    """Create a child, a grandchild or a referrer, and first the target if it does not exist."""
     target = Ref[Any](f"Hub/{hub}")
     made: Resource = shift.random.choice(
         (
@@ -55,7 +55,7 @@ def _create(shift: Shift, hub: str, name: str) -> Client:
 
 
 def _repoint(shift: Shift, hub: str, name: str) -> Client:
-    """Make a watcher that refers to one hub after the other; one that lost its hub is given another."""
+    """Create a watcher that refers to one hub after another; if it has lost its hub, give it another."""
     own = Key("Watcher", f"own-{shift.number}")
     found: Watcher | None = None
     try:
@@ -70,7 +70,7 @@ def _repoint(shift: Shift, hub: str, name: str) -> Client:
 
 
 def _delete(shift: Shift, hub: str, name: str) -> Client:
-    """Delete a hub; where pins hold it, delete those too; then make it again."""
+    """Delete a hub, with the pins that block the delete, and create it again."""
     key = Key("Hub", hub)
     going: list[Key] = [key]
     for _ in range(3):
@@ -85,7 +85,7 @@ def _delete(shift: Shift, hub: str, name: str) -> Client:
 
 
 def _asked(shift: Shift, step: list[Any], request: Ask, blockers: list[Key] | None = None) -> Client:
-    """Ask, and write down the answer and how many commits it took; who forbids a delete is added to ``blockers``."""
+    """Make a request, and record the answer and the number of commits; add blockers of a delete to ``blockers``."""
     commits = [0]
     COMMITS.set(commits)
 
@@ -109,16 +109,16 @@ def _answered(step: list[Any], commits: list[int], _: object) -> list[Any]:
 
 @dataclass(slots=True)
 class Audit:
-    """What was found after a race.
+    """The findings after a race.
 
     Attributes:
-        records: How many records were left.
-        references: How many references they held.
-        violations: What must not be.
-        counts: What was done, by sort and ending.
-        deletes_ms: How long each delete of a hub took that came to an answer, in milliseconds.
-        most_attempts: The most commits that one delete needed.
-        starved: Deletes that gave up because others won until their deadline.
+        records: Number of records left.
+        references: Number of their references.
+        violations: Violated promises.
+        counts: Number of operations, by kind and result.
+        deletes_ms: The time of each delete of a hub that got an answer, in milliseconds.
+        most_attempts: Maximum number of commits that one delete needed.
+        starved: Number of deletes that gave up because others won until their deadline.
     """
 
     records: int = 0
@@ -131,7 +131,7 @@ class Audit:
 
 
 def audit(port: Port, known: History) -> Audit:
-    """Look at everything that a race has left: what dangles, what the indexes say, and what was acknowledged."""
+    """Check everything that a race has left: references, indexes, and acknowledged writes."""
     records = scan_all(port)
     found = Audit(len(records), sum(len(record.edges) for record in records.values()))
     found.violations += dangling(records)
@@ -159,7 +159,7 @@ def scan_all(port: Port) -> dict[str, Record]:
 
 
 def dangling(records: Mapping[str, Record]) -> list[str]:
-    """Name the references that resolve nowhere."""
+    """Return the dangling references."""
     return [
         f"{text} {edge.place} -> {edge.target} dangles"
         for text, record in records.items()
@@ -169,7 +169,7 @@ def dangling(records: Mapping[str, Record]) -> list[str]:
 
 
 def _look_up_problems(port: Port, records: Mapping[str, Record]) -> list[str]:
-    """Compare the look-up of referrers with what the records say, for every hub and every child."""
+    """Compare the referrers found with the records, for every hub and every child."""
     wanted: dict[Key, set[str]] = {
         record.key: set() for record in records.values() if record.key.kind in {"Hub", "Spoke"}
     }
@@ -196,7 +196,7 @@ def _unique_problems(records: Iterable[Record]) -> list[str]:
 
 
 def _lost_and_risen(known: History, records: Mapping[str, Record]) -> list[str]:
-    """Find pins that were acknowledged, never deleted, and are gone; and what is there that nobody made."""
+    """Find acknowledged pins that are missing though not deleted, and resources that nobody created."""
     made: dict[str, Result] = {}
     deleted: set[str] = set()
     for operation in known.operations:

@@ -1,4 +1,4 @@
-"""What a run of the proof has found, as JSON and as a page with tables and plots."""
+"""The report of a run, as JSON and as a page with tables and plots."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ NOT_COVERED: Final = (
     "Servers of other versions than those named above, and machines with several hosts: all ran on one.",
     "Anomalies of predicates beyond `children`, `referrers` and `list(parent=…)`, which the interleavings look at.",
 )
-"""What no phase looks at."""
+"""What no phase covers."""
 
 
 @dataclass(slots=True)
 class Report:
-    """All that is known so far.
+    """The report so far.
 
     Attributes:
-        begun: When it began, in UTC.
-        minutes: For how long it was meant to run.
-        seed: What repeats it.
-        versions: Of this package, of Python and of the servers.
-        machine: What it ran on.
+        begun: When the run began, in UTC.
+        minutes: How long it should run.
+        seed: The seed.
+        versions: The versions of this package, of Python and of the servers.
+        machine: The machine.
         phases: What each phase shows.
-        results: What was found, in order.
-        missing: Backends that were asked for and not there, and phases that did not run or broke off, with the reason.
+        results: The results, in order.
+        missing: Backends that are missing, and phases that did not run or failed, with the reason.
     """
 
     begun: str
@@ -46,16 +46,16 @@ class Report:
     missing: list[str] = field(default_factory=list[str])
 
     def describe(self, phases: Iterable[Phase]) -> None:
-        """Note what each phase shows."""
+        """Add what each phase shows."""
         self.phases |= {phase.name: phase.what for phase in phases}
 
     @property
     def holds(self) -> bool:
-        """Whether something ran, all of it ended, and nothing was found that must not be."""
+        """Whether something ran, all of it ended, and there are no violations."""
         return bool(self.results) and not self.missing and all(result.holds for result in self.results)
 
     def write(self, out: Path) -> None:
-        """Write ``report.json``, ``report.md`` and the plots; whatever was there before is replaced."""
+        """Write ``report.json``, ``report.md`` and the plots over those of an earlier run."""
         out.mkdir(parents=True, exist_ok=True)
         data = asdict(self) | {"holds": self.holds, "not_covered": list(NOT_COVERED)}
         (out / "report.json").write_text(json.dumps(data, indent=1) + "\n", "utf-8")

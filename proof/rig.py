@@ -30,7 +30,7 @@ class Rig:
     drop: Callable[[str], None] | None = None
 
     def fresh(self) -> Backend:
-        """Return a backend for the same data, with clients of its own."""
+        """Return a backend for the same data, with its own clients."""
         return at_url(self.url) if self.url else self.backend
 
     def namespace(self) -> str:

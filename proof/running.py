@@ -31,21 +31,21 @@ from proof.rig import Rig, at_url
 MODELS: Final[tuple[type[Resource], ...]] = (Journal, Register, Hub, Pin, Spoke, Rim, Follower, Watcher)
 WORKLOADS: Final[dict[str, Callable[[Shift], Client]]] = {"lists": lists, "registers": registers, "races": races}
 _SWITCH_S: Final = 1e-4
-"""How often threads take turns: with memory as the backend, nothing else lets another come between."""
+"""The switch interval of threads: with memory as the backend, nothing else makes threads interleave."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How much of what is run, and by whom.
+    """A workload, and its clients.
 
     Attributes:
         workload: One of :data:`WORKLOADS`.
-        threads: Clients in threads that share one blocking store, in each process.
-        tasks: Clients in tasks that share one asyncio store, in each process.
-        processes: Processes beside this one, with so many clients each; 0 for this process alone. Where the data is in
-            the memory of this process, their threads are run here.
-        operations: What each client does at most.
-        seconds: For how long; None for as long as it takes.
+        threads: Number of clients in threads that share one blocking store, in each process.
+        tasks: Number of clients in tasks that share one asyncio store, in each process.
+        processes: Number of processes beside this one; 0 for this process only. If the data is in the memory of this
+            process, their threads run here.
+        operations: Maximum number of operations of each client.
+        seconds: How long; None for no limit.
         retry: How calls that lose races are repeated.
     """
 
@@ -64,7 +64,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """The part of one process; all of it can be handed to another."""
+    """The part of one process, which can be sent to it."""
 
     load: Load
     url: str
@@ -77,15 +77,15 @@ class _Job:
 
 
 def run(rig: Rig, load: Load, nemesis: Nemesis, *, seed: int, out: Path, namespace: str) -> History:
-    """Run the load while the nemesis strikes, and give the history of all processes.
+    """Run the load while the nemesis strikes, and return the history of all processes.
 
     Args:
         rig: The backend.
-        load: What to run.
+        load: The load.
         nemesis: What goes wrong.
-        seed: What is done, by each client; when it happens is not ours to say.
+        seed: What each client does; when it happens is up to the machine.
         out: A folder for the parts of the history.
-        namespace: Where in the backend.
+        namespace: The namespace.
     """
     end_ns = sys.maxsize if load.seconds is None else time.monotonic_ns() + int(load.seconds * 1e9)
     count = load.processes if rig.url else 0
@@ -103,7 +103,7 @@ def run(rig: Rig, load: Load, nemesis: Nemesis, *, seed: int, out: Path, namespa
 
 
 def read_finally(rig: Rig, namespace: str, known: History, out: Path) -> History:
-    """Read every list of a history once more, and give the history with those reads in it."""
+    """Read every list of a history once more, and return the history with these reads."""
     path = out / "final.jsonl"
     names = {step[1] for operation in known.operations for step in operation.steps}
     with Recorder(path) as recorder, connect(rig.fresh(), namespace=namespace, models=MODELS) as store:
@@ -112,7 +112,7 @@ def read_finally(rig: Rig, namespace: str, known: History, out: Path) -> History
 
 
 def check_store(rig: Rig, namespace: str) -> tuple[int, list[str]]:
-    """Let the store itself check all that it holds; give the number of records, and each flaw."""
+    """Let the store check all its data; return the number of records, and each flaw."""
     records, flaws = 0, list[str]()
     with connect(rig.fresh(), namespace=namespace, models=MODELS) as store:
         after: str | None = None
@@ -145,7 +145,7 @@ def _run_elsewhere(jobs: Sequence[_Job]) -> None:
 
 
 def _work(job: _Job) -> None:
-    """Do the part of one process; the main function of a spawned one."""
+    """Run the part of one process; the main function of a spawned process."""
     _run_here(job, at_url(job.url))
 
 

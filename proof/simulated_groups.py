@@ -1,6 +1,6 @@
-"""The ports to MongoDB and Redis over the simulated server: theirs are the queue, the groups, the repeats and the cuts.
+"""The ports to MongoDB and Redis over the simulated server: their own batchers, groups, repeats and aborts.
 
-What is replaced is what they say to a server: a transaction of MongoDB, the commands of a group on Redis.
+Only what they send to a server is replaced: a transaction of MongoDB, the commands of a group on Redis.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ DEADLINE_S = 3.0
 
 
 class GroupingPort(SimulatedReads, TaskMongoPort):
-    """Groups commits as the port to MongoDB does: its code, over a transaction of the simulated server."""
+    """Groups commits with the code of the port to MongoDB, over a transaction of the simulated server."""
 
     def __init__(self, site: Site) -> None:
         TaskMongoPort.__init__(self, _NoDatabase(), "simulated", NAMESPACE, owned=False, deadline_s=DEADLINE_S)
         SimulatedReads.__init__(self, site)
 
     async def _write(self, commits: Sequence[Commit], within_s: float, *, optimistic: bool) -> bool:  # noqa: ARG002 - the base's
-        """Send the statements, and then the commit; of a commit that goes alone both at once, as its statements may."""
+        """Send the statements, then the commit; both in one message for a lone commit that allows it."""
         told = " ".join(commit.txid for commit in commits)
         server, network, client = self.site.server, self.site.network, self.site.client
         if len(commits) == 1:
@@ -47,7 +47,7 @@ class GroupingPort(SimulatedReads, TaskMongoPort):
             if not await network.call(client, "update", told, lambda: server.together([*commits], keep=False)):
                 return False
         except (NotSent, NoAnswer):
-            raise Collided from None  # a transaction that was not committed ends by itself
+            raise Collided from None  # a transaction that was not committed ends on its own
         if network.strikes(network.weather.collided, "collided"):
             raise Collided
         try:
@@ -55,11 +55,11 @@ class GroupingPort(SimulatedReads, TaskMongoPort):
         except (NotSent, NoAnswer):
             raise OutcomeLost from None
         if not done:
-            raise Collided  # somebody has written what this one had looked at
+            raise Collided  # another client has written what this one had read
         return True
 
     async def _judge(self, commits: Sequence[Commit], within_s: float) -> list[Receipt | Refusal | None]:  # noqa: ARG002
-        """Ask for what is there, and judge by it."""
+        """Read the records, and judge by them."""
         server = self.site.server
         told = " ".join(commit.txid for commit in commits)
         try:
@@ -70,17 +70,17 @@ class GroupingPort(SimulatedReads, TaskMongoPort):
 
 
 class _NoDatabase:
-    """Stands for a client of PyMongo of which nothing is asked."""
+    """Stands for a client of PyMongo that is never used."""
 
     def get_database(self, *_: object, **__: object) -> Self:
-        """Give itself."""
+        """Return itself."""
         return self
 
     get_collection = get_database
 
 
 def _documents(server: Server) -> tuple[Mapping[str, Any], ...]:
-    """Give all that is there as MongoDB would show it."""
+    """Return all records as MongoDB would show them."""
     now = server.loop.time()
     with server.backend.request(NAMESPACE, "find", None) as space:
         outcomes = [{"_id": outcome_id(txid), "o": str(outcome)} for txid, (outcome, _) in space.outcomes.items()]
@@ -96,7 +96,7 @@ def _documents(server: Server) -> tuple[Mapping[str, Any], ...]:
 
 
 class PipingPort(SimulatedReads, TaskRedisPort):
-    """Sends commits as the port to Redis does in groups: its code, over connections to the simulated server."""
+    """Sends groups of commits with the code of the port to Redis, over connections to the simulated server."""
 
     def __init__(self, site: Site) -> None:
         TaskRedisPort.__init__(self, None, NAMESPACE, owned=True)
@@ -114,7 +114,7 @@ class PipingPort(SimulatedReads, TaskRedisPort):
         return reply
 
     async def _exchange(self, requests: Sequence[Any]) -> list[Any]:
-        """Send commits at once; others may come between them, and the connection may die between them."""
+        """Send commits at once; other commits may come between them, and the connection may end between them."""
         commits: list[Commit] = [*requests]
         network = self.site.network
         first = network.random.randint(1, len(commits)) if len(commits) > 1 else 1

@@ -1,4 +1,4 @@
-"""Ports that are broken on purpose in how they wait, repeat, group and settle: each must be caught by some seed."""
+"""Ports that are broken on purpose in how they wait, repeat, group and settle. Some seed must catch each of them."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from proof.simulation import scenario, simulate
 
 Reply = Receipt | Refusal
 WITHIN: Final = 40
-"""So many seeds are enough to catch any of them."""
+"""Number of seeds within which each of them is caught."""
 
 
 class _LosesWaiters(AsyncBatcher[Any, Any]):
     def finish(self, group: Sequence[Ticket[Any, Any]]) -> None:
-        """Wake those only that were served."""
+        """Wake only those that were served."""
         super().finish([ticket for at, ticket in enumerate(group) if not at or ticket.is_served])
 
 
 class LosesWaiters(PipingPort):
-    """Leaves those waiting whose leader was cancelled."""
+    """Never wakes members whose leader was cancelled."""
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
@@ -40,12 +40,12 @@ class LosesWaiters(PipingPort):
 
 class _KeepsTheTurn(AsyncBatcher[Any, Any]):
     def _abandon(self, ticket: Ticket[Any, Any]) -> None:
-        """Do nothing about the turn that it may have been given."""
+        """Ignore that it may have become the leader."""
         ticket.promise.cancel()
 
 
 class KeepsTheTurn(PipingPort):
-    """Takes its turn along when it is cancelled."""
+    """Does not pass its turn on if it is cancelled."""
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
@@ -54,7 +54,7 @@ class KeepsTheTurn(PipingPort):
 
 class _Forgets(Multiplexed):
     def _answer(self, reply: Any) -> None:
-        """Pass over those who no longer wait."""
+        """Skip those that no longer wait."""
         while self._waiting and self._waiting[0].done():
             self._waiting.popleft()
         if self._waiting:
@@ -62,7 +62,7 @@ class _Forgets(Multiplexed):
 
 
 class AnswersTheNext(SharingPort):
-    """Gives the reply to a commit that was cancelled to the one behind it."""
+    """Gives the reply of a cancelled commit to the next one."""
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
@@ -72,10 +72,10 @@ class AnswersTheNext(SharingPort):
 
 
 class AnswersTooSoon(GroupingPort):
-    """Tells the members of a group what will become of them, before it has."""
+    """Answers the members of a group before the commit."""
 
     async def _carry_out(self, group: Sequence[Ticket[Commit, Reply]]) -> None:
-        """Answer, and go on."""
+        """Answer, and continue."""
         replies = await self._judge([ticket.request for ticket in group], 1.0)
         for ticket, reply in zip(group[1:], replies[1:], strict=True):
             ticket.answer(reply or Receipt(ticket.request.txid))
@@ -88,7 +88,7 @@ class AnswersInTheWrongOrder(GroupingPort):
     """Gives each member of a group the answer of another."""
 
     async def _carry_out(self, group: Sequence[Ticket[Commit, Reply]]) -> None:
-        """Answer, and turn the answers round."""
+        """Answer in reverse order."""
         await super()._carry_out(group)
         with suppress(Exception):
             outcomes = [ticket.outcome() for ticket in group]
@@ -109,7 +109,7 @@ class WritesInHalves(GroupingPort):
 
 
 class RepeatsUnderANewName(PlainPort):
-    """Sends a commit again as another one when no answer came."""
+    """Sends a commit again under another txid if no answer came."""
 
     async def ask(self, request: Request[Any]) -> Any:
         """See :meth:`emco_store.ports.Port.ask`."""
@@ -122,7 +122,7 @@ class RepeatsUnderANewName(PlainPort):
 
 
 class ResolvesWithoutAFence(PlainPort):
-    """Says that a commit is aborted when it has not happened yet."""
+    """Reports a commit as aborted if it has not happened yet."""
 
     async def ask(self, request: Request[Any]) -> Any:
         """See :meth:`emco_store.ports.Port.ask`."""
@@ -133,7 +133,7 @@ class ResolvesWithoutAFence(PlainPort):
 
 
 class BelievesALateRefusal(PlainPort):
-    """Takes a refusal for the last word, though what was sent before it may still arrive."""
+    """Takes a refusal as final, although an earlier request may still arrive."""
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
@@ -150,7 +150,7 @@ class BelievesALateRefusal(PlainPort):
 
 
 class HoldsForEver(PlainPort):
-    """Begins holds that do not end by themselves."""
+    """Takes holds that never expire."""
 
     async def ask(self, request: Request[Any]) -> Any:
         """See :meth:`emco_store.ports.Port.ask`."""
@@ -160,7 +160,7 @@ class HoldsForEver(PlainPort):
 
 
 class GoesOnWhenCancelled(PlainPort):
-    """Does not let itself be cancelled in the midst of a commit."""
+    """Cannot be cancelled during a commit."""
 
     async def ask(self, request: Request[Any]) -> Any:
         """See :meth:`emco_store.ports.Port.ask`."""
@@ -185,17 +185,17 @@ MUTANTS: Final[dict[str, tuple[str, Design, int]]] = {
     "holds for ever": ("plain", HoldsForEver, 6),
     "goes on when cancelled": ("plain", GoesOnWhenCancelled, 0),
 }
-"""The ways to be broken, each with the port that it is a broken form of, and a seed from which it is found soon."""
+"""The mutants: each with its sound port, and a seed from which it is caught quickly."""
 
 
 def caught(name: str, out: Path, *, first: int | None = None, within: int = WITHIN) -> tuple[int, list[str]]:
-    """Run seeds until a mutant is caught; give how many it took, and what was found: nothing where it was not.
+    """Run seeds until a mutant is caught; return their number and the violations, which are empty if it was not caught.
 
     Args:
         name: One of :data:`MUTANTS`.
         out: A folder for histories.
-        first: The first seed, only those of its port count; None for the one that is known to be quick.
-        within: How many seeds to try.
+        first: The first seed (only seeds of its port count); None for the one that is known to be quick.
+        within: Maximum number of seeds.
     """
     base, design, known = MUTANTS[name]
     seeds = count(known if first is None else first)

@@ -1,4 +1,4 @@
-"""A server in memory, and a network before it that loses, delays and repeats what is sent, by a seed."""
+"""A server in memory behind a network that loses, delays and repeats messages, by a seed."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from proof.virtual_time import VirtualLoop
 T = TypeVar("T")
 NAMESPACE: Final = "simulated"
 PATIENCE_S: Final = 1.0
-"""How long a client waits for a reply."""
+"""Seconds that a client waits for a reply."""
 LATEST_S: Final = 20.0
-"""How long a request may be under way that nobody waits for any more."""
+"""Seconds that a request may be under way after its client has given up."""
 _FASTEST_S, _SLOWEST_S, _SLOW_S = 1e-4, 2e-3, 0.4
 
 
 class NotSent(Exception):
-    """The request has not reached the server, and never will."""
+    """The request has not reached the server and never will."""
 
 
 class NoAnswer(Exception):
@@ -36,17 +36,17 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """The share of requests that meets each fault, 0 to 1.
+    """The share of requests that meet each fault, 0 to 1.
 
     Attributes:
-        not_sent: They do not leave the client, which knows.
+        not_sent: They do not leave the client, and it knows.
         lost_request: They never arrive.
-        lost_reply: They are carried out, and the reply never comes.
-        late: They arrive when the client has given up.
-        again: They are carried out, the reply never comes, and the network sends them once more, later.
+        lost_reply: They are executed, and the reply is lost.
+        late: They arrive after the client has given up.
+        again: They are executed, the reply is lost, and the network delivers them again later.
         slow: They take long.
-        collided: Groups that meet others on the server, and are told to try again.
-        cut: Requests of several commands of which only the first are carried out.
+        collided: Groups that conflict with others on the server and must try again.
+        cut: Requests of several commands, of which only the first are executed.
     """
 
     not_sent: float = 0.0
@@ -63,7 +63,7 @@ CALM: Final = Weather()
 
 
 class Trace:
-    """What has happened, as one number: two runs with one seed have the same."""
+    """The events so far as one number: two runs with the same seed have the same."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
@@ -95,20 +95,20 @@ class Server:
         self.port = self.backend.port(NAMESPACE)
 
     def outcomes(self) -> dict[str, Outcome]:
-        """Give how each commit ended that has an outcome."""
+        """Return the outcome of each commit that has one."""
         with self.backend.request(NAMESPACE, "look", None) as space:
             return {txid: outcome for txid, (outcome, _) in space.outcomes.items()}
 
     def together(self, commits: list[Commit], *, keep: bool = True) -> bool:
-        """Carry out several commits as one transaction, in their order; False when nothing was written.
+        """Execute several commits as one transaction, in their order; return False if nothing was written.
 
         Args:
-            commits: What to do.
-            keep: Whether to write; otherwise it only says whether it could.
+            commits: The commits.
+            keep: Whether to write; otherwise only return whether it would succeed.
         """
         with self.backend.request(NAMESPACE, "transaction", commits) as space:
             if any(commit.txid in space.outcomes for commit in commits):
-                return False  # each inserts its outcome, and cannot where there is one
+                return False  # each inserts its outcome, and fails if there is one already
             before = {field.name: _copied(getattr(space, field.name)) for field in fields(space)}
             done = all(isinstance(self.port.ask(commit), Receipt) for commit in commits)
             if not (done and keep):
@@ -118,7 +118,7 @@ class Server:
 
 
 def _copied(index: Any) -> Any:
-    """Copy an index: what is in it are values, or collections of values."""
+    """Copy an index, whose entries are values or collections of values."""
     copied = {key: value.copy() if isinstance(value, SortedList | set) else value for key, value in index.items()}
     return defaultdict(index.default_factory, copied) if isinstance(index, defaultdict) else copied
 
@@ -128,13 +128,13 @@ class Network:
 
     Args:
         loop: The clock.
-        random: What goes wrong.
-        weather: How often.
+        random: Decides what goes wrong.
+        weather: How often something goes wrong.
 
     Attributes:
         weather: How often something goes wrong from now on.
         struck: How often each fault struck.
-        trace: All that was sent and answered.
+        trace: Everything that was sent and answered.
     """
 
     def __init__(self, loop: VirtualLoop, random: Random, weather: Weather) -> None:
@@ -145,7 +145,7 @@ class Network:
         self.trace = Trace(loop)
 
     def strikes(self, share: float, name: str) -> bool:
-        """Tell whether a fault strikes, and count it."""
+        """Return whether a fault strikes, and count it."""
         if self.random.random() >= share:
             return False
         self.struck[name] += 1
@@ -155,15 +155,15 @@ class Network:
         """Send a request, and wait for the reply.
 
         Args:
-            client: Who asks.
-            name: What is asked for, for the trace.
-            told: The argument, for the trace.
+            client: The client.
+            name: The name of the request, for the trace.
+            told: Its argument, for the trace.
             execute: What the server does when it arrives.
 
         Raises:
             NotSent: It had no effect.
-            NoAnswer: It had its effect, or will have it, or never has.
-            ClientDied: The client is dead; what it has sent goes on.
+            NoAnswer: It has had its effect, will have it, or never will.
+            ClientDied: The client is dead. What it has sent is still under way.
         """
         fault, to_s, back_s = self.draw(client, name, told)
         reply: asyncio.Future[T] = self.loop.create_future()
@@ -181,7 +181,7 @@ class Network:
         return answer
 
     def draw(self, client: Client, name: str, told: object) -> tuple[str, float, float]:
-        """Give the fault that a request meets, and for how long it and its reply are under way; see :meth:`call`."""
+        """Return the fault of a request, and the times that it and its reply are under way; see :meth:`call`."""
         client.check_alive()
         fault = self._fault()
         self.trace.note(client.name, name, told, fault)
@@ -194,7 +194,7 @@ class Network:
             self.loop.call_later(back_s, _deliver, reply, answer)
 
     def _fault(self) -> str:
-        """Draw the fault that a request meets; empty for none."""
+        """Draw the fault of a request; empty for none."""
         chance = self.random.random()
         for name in ("not_sent", "lost_request", "lost_reply", "late", "again"):
             chance -= getattr(self.weather, name)
@@ -213,24 +213,24 @@ class Network:
         return self.random.uniform(_FASTEST_S, _SLOWEST_S)
 
     def _patience(self, fault: str) -> float:
-        """Say for how long a client waits: a connection that was reset is noticed at once, silence is not."""
+        """Return how long a client waits: it notices a reset connection at once, and silence late."""
         if fault and self.random.random() < 0.5:
             return self.random.uniform(_FASTEST_S, 2 * _SLOWEST_S)
         return PATIENCE_S
 
 
 class Client:
-    """A process with a store: all that it has in memory dies with it."""
+    """A process with a store. What it has in memory dies with it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_dead = False
 
     def check_alive(self) -> None:
-        """Stop whoever runs in a process that is dead; what it would do to clean up does not happen.
+        """Stop code that runs in a dead process; its cleanup does not happen either.
 
         Raises:
-            ClientDied: It is.
+            ClientDied: The process is dead.
         """
         if self.is_dead:
             raise ClientDied

@@ -1,4 +1,4 @@
-"""Ports to the simulated server, and the book in which all that they were told is written down."""
+"""Ports to the simulated server, and the book in which all answers are recorded."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class Site:
 
 
 Design = Callable[[Site], AsyncPort]
-"""Makes the port of a client."""
+"""Builds the port of a client."""
 
 
 class PlainPort:
-    """A port to the simulated server, each request to which is one message.
+    """A port to the simulated server that sends each request as one message.
 
     Args:
-        site: The server, the way there, and the client.
+        site: The server, the network and the client.
     """
 
     def __init__(self, site: Site) -> None:
@@ -66,8 +66,8 @@ class PlainPort:
         """Send a request as one message.
 
         Args:
-            request: What is asked for.
-            execute: What the server does when the request arrives.
+            request: The request.
+            execute: What the server does when it arrives.
         """
         call = self.site.network.call
         try:
@@ -82,7 +82,7 @@ class PlainPort:
 
 
 class SimulatedReads(PlainPort, AsyncPortBase):
-    """The part of a port that does not commit, for ports whose way to commit is put to the test."""
+    """The part of a port without commits, for ports whose commits are under test."""
 
     async def ask(self, request: Request[Any]) -> Any:
         """See :meth:`emco_store.ports.Port.ask`."""
@@ -98,12 +98,12 @@ def _told(request: Request[Any]) -> str:
 
 @dataclass(slots=True)
 class Book:
-    """What clients were told of commits.
+    """The answers that clients got to commits.
 
     Attributes:
-        told: For each txid, every answer in its order.
-        commits: What each was about.
-        worst_s: The longest that a commit took at a port, in virtual seconds.
+        told: The answers for each txid, in order.
+        commits: The commit of each txid.
+        worst_s: The longest time of a commit at a port, in virtual seconds.
     """
 
     told: dict[str, list[object]] = field(default_factory=lambda: defaultdict(list))
@@ -112,11 +112,11 @@ class Book:
 
     @property
     def unknown(self) -> list[str]:
-        """The commits of which nobody knows yet how they ended, in the order of their names."""
+        """The txids of commits whose outcome is unknown, in order."""
         return sorted(txid for txid, answers in self.told.items() if not _known(answers))
 
     def broken(self, outcomes: Mapping[str, Outcome]) -> list[str]:
-        """Compare what was told with what became of each commit."""
+        """Compare the answers with the outcome of each commit."""
         return [text for txid in sorted(self.told) for text in self._judged(txid, outcomes.get(txid))]
 
     def _judged(self, txid: str, outcome: Outcome | None) -> list[str]:
@@ -140,11 +140,11 @@ class Book:
 
 
 class Watched(AsyncPortWrapper):
-    """A port that writes every answer down.
+    """A port that records every answer.
 
     Args:
         inner: The port.
-        book: Where to.
+        book: The book.
         time: The clock, in seconds.
     """
 

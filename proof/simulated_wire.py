@@ -1,6 +1,7 @@
-"""The connection that all tasks of an asyncio port to Redis share, over the simulated network: its code, other bytes.
+"""The multiplexed connection of an asyncio port to Redis, over the simulated network: its own code, other bytes.
 
-What is replaced is the transport below it. It keeps the order of what was written, as TCP does, and dies in the midst.
+Only the asyncio transport below it is replaced. It keeps the order of what was written, as TCP does, and may end at any
+moment.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Sharing(MultiplexedTransport):
 
 
 class Book:
-    """What the bytes on the way stand for."""
+    """What the bytes under way stand for."""
 
     def __init__(self) -> None:
         self.commits: dict[str, Commit] = {}
@@ -76,11 +77,11 @@ class _Client:
 
     @property
     def connection_pool(self) -> _Client:
-        """Give itself."""
+        """Return itself."""
         return self
 
     async def get_connection(self) -> _Connection:
-        """Connect; mostly that succeeds."""
+        """Connect; that usually succeeds."""
         network = self._site.network
         await asyncio.sleep(network.random.uniform(1e-4, 1e-3))
         if network.strikes(network.weather.not_sent, "not connected"):
@@ -88,14 +89,14 @@ class _Client:
         return _Connection(_Transport(self._site, self._book))
 
     async def release(self, connection: _Connection) -> None:
-        """Take it back."""
+        """Take a connection back."""
 
 
 class _Writer(asyncio.StreamWriter):
-    """One that may be left behind with its loop, as in a process that dies."""
+    """A connection that may be left with its loop, as in a process that dies."""
 
     def __del__(self, *_: object) -> None:
-        """Warn of nothing."""
+        """Do not warn."""
 
 
 class _Connection:
@@ -113,7 +114,7 @@ class _Connection:
 
 
 class _Transport(asyncio.Transport):
-    """Carries lines to the server in their order, and numbers of replies back in theirs, until it dies."""
+    """Carries lines to the server and numbers of replies back, both in order, until it ends."""
 
     def __init__(self, site: Site, book: Book) -> None:
         super().__init__()
@@ -127,19 +128,19 @@ class _Transport(asyncio.Transport):
         self._is_cut = self._is_closed = False
 
     def get_protocol(self) -> asyncio.BaseProtocol:
-        """Give who is told what comes."""
+        """Return the protocol that receives data."""
         return self._protocol
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Tell another one."""
+        """Set another protocol."""
         self._protocol = protocol
 
     def is_closing(self) -> bool:
-        """Tell whether it has ended."""
+        """Return whether it has ended."""
         return self._is_closed
 
     def abort(self) -> None:
-        """End it; what is under way still arrives."""
+        """End it. What is under way still arrives."""
         if not self._is_closed:
             self._is_closed = True
             self._loop.call_soon(self._protocol.connection_lost, None)
@@ -147,7 +148,7 @@ class _Transport(asyncio.Transport):
     close = abort
 
     def write(self, data: Any) -> None:
-        """Send requests, each with its own fate; behind one that is lost nothing arrives."""
+        """Send requests, each with its own fault; after one that is lost nothing arrives."""
         for line in bytes(data).decode().splitlines():
             fault, to_s, back_s = self._site.network.draw(self._site.client, "command", line)
             if fault in {"not sent", "lost request"}:
@@ -161,7 +162,7 @@ class _Transport(asyncio.Transport):
                 self._loop.call_later(self._site.network.random.uniform(0.0, LATEST_S), self._execute, line)
 
     def _cut(self, after_s: float) -> None:
-        """Let nothing through any more; half of the time, the client is told."""
+        """Let nothing through any more; half of the time, the client notices."""
         self._is_cut = True
         if self._site.network.random.random() < 0.5:
             self._loop.call_at(max(self._loop.time() + after_s, self._answered_s), self.abort)

@@ -1,7 +1,7 @@
-"""Whole runs in virtual time, by a seed: services, a network that loses and delays, clients that die, a judgement.
+"""Whole runs in virtual time, by a seed: services, a network that loses and delays, clients that die, and a judgement.
 
-A seed decides everything: which port, which workload, what goes wrong and when, who goes first. So a run that found
-something is there again: ``python -m proof.simulation --seed 17``.
+A seed decides everything: the port, the workload, what goes wrong and when, and who runs first. So a run that found
+something can be repeated: ``python -m proof.simulation --seed 17``.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ STORM: Final = Weather(
 OUTAGE: Final = Weather(not_sent=0.4, lost_request=0.6)
 RETRY: Final = RetryPolicy(deadline_s=10.0)
 LONGEST_CALL_S: Final = 120.0
-"""No call may take longer, in virtual time: its deadline, one attempt that meets every fault, and giving back."""
+"""Maximum virtual time of a call: its deadline, one attempt that meets every fault, and the release of holds."""
 LONGEST_END_S: Final = 15.0
-"""Nor may a client need longer to end when it is cancelled."""
+"""Maximum virtual time that a cancelled client takes to end."""
 PROMPT_S: Final = 2.0
-"""Nor a call in good weather, when all holds are over."""
+"""Maximum virtual time of a call in good weather, when all holds have expired."""
 _MAX_STEPS: Final = 3_000_000
 _PATIENCE_S: Final = 3600.0
 _CANCELLED_A_STEP: Final = 0.01
@@ -59,15 +59,15 @@ _CANCELLED_A_STEP: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What one seed stands for.
+    """What one seed means.
 
     Attributes:
         seed: The seed.
         design: The name of the port.
         workload: What the clients do.
-        services: How many processes with a store there are.
-        clients: How many clients each has.
-        operations: How many operations each client does.
+        services: Number of processes with a store.
+        clients: Number of clients of each service.
+        operations: Number of operations of each client.
     """
 
     seed: int
@@ -80,19 +80,19 @@ class Scenario:
 
 @dataclass(slots=True)
 class Outcome:
-    """What one run has found.
+    """The result of one run.
 
     Attributes:
         scenario: What was run.
-        violations: What must not be.
+        violations: Violated promises.
         digest: The same for each run of the seed.
-        steps: How many callbacks ran.
-        events: How many messages were sent and answered.
-        virtual_s: How much time has passed in it.
+        steps: Number of callbacks that ran.
+        events: Number of messages sent and answered.
+        virtual_s: The virtual time of the run.
         worst_call_s: The longest call.
-        worst_commit_s: The longest commit at a port, its time in the queue included.
-        worst_end_s: The longest that a cancelled client took to end.
-        operations: How many calls there were.
+        worst_commit_s: The longest commit at a port, including its time in the batcher.
+        worst_end_s: The longest time that a cancelled client took to end.
+        operations: Number of calls.
         faults: How often each fault struck.
     """
 
@@ -110,7 +110,7 @@ class Outcome:
 
 
 def designs() -> dict[str, Design]:
-    """Give the ports by their names: one that commits alone, and those that group or share as on MongoDB and Redis."""
+    """Return the ports by name: one that commits alone, and those that group or share as on MongoDB and Redis."""
     from proof.simulated_groups import GroupingPort, PipingPort  # noqa: PLC0415 - their drivers
     from proof.simulated_wire import SharingPort  # noqa: PLC0415 - its driver
 
@@ -118,7 +118,7 @@ def designs() -> dict[str, Design]:
 
 
 def scenario(seed: int) -> Scenario:
-    """Say what a seed stands for; of nine seeds in a row, each is another port or another workload."""
+    """Return the scenario of a seed; of nine seeds in a row, each has another port or another workload."""
     random = seeded("scenario", seed)
     design = ("plain", "grouping", "sharing" if seed // 9 % 4 == 1 else "piping")[seed % 3]
     workload = tuple(WORKLOADS)[seed // 3 % 3]
@@ -129,9 +129,9 @@ def simulate(wanted: Scenario, out: Path, design: Design | None = None) -> Outco
     """Run one seed, and judge it.
 
     Args:
-        wanted: What to run.
+        wanted: The scenario.
         out: A folder for its history.
-        design: The port, where it is not the one of the scenario: a broken one.
+        design: The port, if it is not the one of the scenario: a broken one.
     """
     seed = wanted.seed
     loop = VirtualLoop(seeded("order", seed), max_steps=_MAX_STEPS)
@@ -184,7 +184,7 @@ class _Service:
 
 
 class _World:
-    """A run: what is in it, and what happens to it."""
+    """A run: its services, and what happens to them."""
 
     def __init__(
         self, wanted: Scenario, loop: VirtualLoop, recorder: Recorder, design: Design, result: Outcome
@@ -207,7 +207,7 @@ class _World:
     # what happens
 
     async def play(self, path: Path) -> None:
-        """Let all work while things go wrong; then wait for what is still under way, and look after what is left."""
+        """Let all clients work while things go wrong, wait for what is still under way, and check what is left."""
         self._services = [self._start() for _ in range(self.wanted.services)]
         fates = [asyncio.create_task(fate, name=fate.__name__) for fate in self._fates()]
         lives = [
@@ -221,7 +221,7 @@ class _World:
             fate.cancel()
         await asyncio.wait(fates)
         self.network.weather = CALM
-        # From now on nobody is cancelled, so whoever waits for what never comes is found.
+        # From now on nothing is cancelled, so a client that waits for ever is found.
         _, late = await asyncio.wait(lives, timeout=_PATIENCE_S)
         if late:
             names = ", ".join(sorted(task.get_name() for task in (*late, *self._running)))
@@ -244,7 +244,7 @@ class _World:
         return _Service(self, self._started)
 
     async def _live(self, slot: int) -> None:
-        """Work as one client after the other: each that dies is followed by another."""
+        """Work as one client after another: each that dies is followed by the next."""
         left = [self.wanted.operations]
 
         def goes_on(_: int) -> bool:
@@ -282,7 +282,7 @@ class _World:
             await asyncio.sleep(self._random.uniform(0.1, 3.0))
 
     async def _deaths(self) -> None:
-        """Kill whole processes now and then, and cancel clients while they wait for something."""
+        """Kill whole processes sometimes, and cancel clients while they wait."""
         while True:
             await asyncio.sleep(self._random.expovariate(2.0))
             if self._random.random() < 0.3:
@@ -294,7 +294,7 @@ class _World:
                 self._cancel_one()
 
     def _between(self) -> None:
-        """Cancel clients at any step, also where no time passes."""
+        """Cancel clients at any step, even where no time passes."""
         if self._random.random() < _CANCELLED_A_STEP:
             self._cancel_one()
 
@@ -307,7 +307,7 @@ class _World:
             self.network.struck["clients cancelled"] += 1
 
     async def _resolver(self) -> None:
-        """Settle commits of others at any moment, also while they are under way."""
+        """Settle commits of others at any moment, even while they are under way."""
         service = self._start()
         while True:
             await asyncio.sleep(self._random.expovariate(5.0))
@@ -317,7 +317,7 @@ class _World:
                     await service.store.resolve(self._random.choice(unknown))
 
     async def _janitor(self) -> None:
-        """Check and repair while others write: nothing but holds that were left behind may be found."""
+        """Check and repair while others write: only holds of dead clients may be found."""
         service = self._start()
         after: str | None = None
         while True:
@@ -330,7 +330,7 @@ class _World:
                 await service.store.repair(page.flaws)
 
     async def _look_after(self) -> None:
-        """In good weather, settle what is unknown; whatever was held, must be free by now, and every call is prompt."""
+        """In good weather, settle unknown outcomes: all holds must have expired, and every call must be prompt."""
         service = self._start()
         for txid in self.book.unknown:
             await self._prompt(f"resolve {txid}", partial(service.store.resolve, txid))
@@ -354,7 +354,7 @@ class _World:
     # judgement
 
     def judge(self, known: History, out: Path) -> list[str]:
-        """Look at what was told, at what was read, and at what is left."""
+        """Judge the answers, the reads, and what is left."""
         rig = Rig("memory", self.server.backend)
         found = self.book.broken(self.server.outcomes())
         surprises = {operation.problem for operation in known.operations if operation.problem.startswith("unexpected")}
@@ -377,7 +377,7 @@ class _World:
 
 
 def simulation(rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseResult:  # noqa: ARG001 - in memory always
-    """Run one seed after the other, until the budget is used."""
+    """Run one seed after another until the budget is used."""
     result = PhaseResult("simulation", "memory", seed)
     begun = time.monotonic()
     number = 0
@@ -409,7 +409,7 @@ def _add(result: PhaseResult, one: Outcome) -> None:
 
 
 def again(seed: int) -> str:
-    """Give the command that runs a seed again."""
+    """Return the command that runs a seed again."""
     return f"python -m proof.simulation --seed {seed}"
 
 
@@ -423,7 +423,7 @@ PHASE: Final = Phase(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run seeds; 0 when nothing was found."""
+    """Run seeds; return 0 if nothing was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="the first seed (0)")
     parser.add_argument("--count", type=int, default=1, help="how many (1)")

@@ -1,6 +1,6 @@
-"""Clients that take turns in one thread, by a seed: every race in it is there again in the next run.
+"""Clients that take turns in one thread, by a seed: every race is repeatable.
 
-It judges mutants: whatever a broken backend can get wrong between two requests, some step of another client falls into.
+For mutants: between any two requests of a broken backend, some step of another client may run.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ONE_TRY = RetryPolicy(deadline_s=0.0, first_pause_s=0.0, longest_pause_s=0.0)
 
 
 class _Turn:
-    """A client that is in the midst of a transaction on lists, or is about to begin one."""
+    """A client during a transaction on lists, or before the next one."""
 
     def __init__(self, store: Any, shift: Shift) -> None:
         self._store = store
@@ -43,7 +43,7 @@ class _Turn:
         self.has_ended = False
 
     def advance(self) -> bool:
-        """Take one step; tells whether that ended a transaction."""
+        """Take one step; return whether that ended a transaction."""
         self.is_acting = True
         try:
             return next(self._steps)
@@ -92,8 +92,8 @@ def run_lists(rig: Rig, seed: int, operations: int, out: Path) -> History:
 
     Args:
         rig: The backend, sound or broken.
-        seed: The order of turns, and what is done.
-        operations: Transactions of each client.
+        seed: Decides the order of turns and what is done.
+        operations: Number of transactions of each client.
         out: A folder for the history.
     """
     path = out / f"stepping-{seed}.jsonl"
@@ -140,7 +140,7 @@ def run_registers(rig: Rig, seed: int, operations: int, out: Path) -> History:
 
 
 def _asked(store: Any, client: Client, answers: dict[int, tuple[Any, Exception | None]]) -> bool:
-    """Hand a client its last answer, and answer what it asks next."""
+    """Send a client its last answer, and answer its next request."""
     answer, problem = answers.pop(id(client), (None, None))
     try:
         request = client.send(answer) if problem is None else client.throw(problem)
@@ -172,10 +172,10 @@ def _read_all(stack: ExitStack, rig: Rig, namespace: str, recorder: Recorder, pa
 
 
 def lists_in(known: History) -> set[str]:
-    """Give the names of all lists that a history speaks of."""
+    """Return the names of all lists in a history."""
     return {step[1] for operation in known.operations for step in operation.steps}
 
 
 def always(_: int) -> bool:
-    """Go on."""
+    """Return True: continue."""
     return True

@@ -1,7 +1,7 @@
-"""Virtual time: an event loop whose clock jumps to the next timer, so that hours pass in a moment and repeat by a seed.
+"""Virtual time: an event loop whose clock jumps to the next timer, so that hours pass in a moment and can be repeated.
 
-What asyncio promises stays true: callbacks that are ready run in the order in which they became so. What it leaves to
-the world outside, the seed decides: how long each callback takes, and in which order timers ring that are due together.
+The promises of asyncio hold: callbacks run in the order in which they became ready. A seed decides what asyncio leaves
+open: how long each callback takes, and in which order timers fire that are due together.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ _LONGEST_STEP_S: Final = 20e-6
 
 
 class Stuck(AssertionError):
-    """Nobody can go on, or somebody goes on for ever."""
+    """No task can continue, or one continues for ever."""
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
     """An event loop without a selector, for one thread.
 
     Args:
-        random: Decides what is not asyncio's to say.
+        random: Decides what asyncio leaves open.
         max_steps: See below.
 
     Attributes:
-        steps: Callbacks that have run.
-        max_steps: Callbacks after which the run counts as going on for ever.
-        between: Called before each callback: between any two of them something else may happen.
+        steps: Number of callbacks that have run.
+        max_steps: Number of callbacks after which the run counts as endless.
+        between: Called before each callback, so that something else can happen between any two of them.
     """
 
     _ready: deque[asyncio.Handle]
@@ -59,11 +59,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._last_ns = 0
 
     def time(self) -> float:
-        """Give the virtual time, in seconds."""
+        """Return the virtual time, in seconds."""
         return self._now_s
 
     def nanoseconds(self) -> int:
-        """Give the virtual time in nanoseconds, another one at each call."""
+        """Return the virtual time in nanoseconds, another one at each call."""
         self._last_ns = max(int(self._now_s * 1e9), self._last_ns + 1)
         return self._last_ns
 
@@ -77,13 +77,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return timer
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Do nothing: a timer that was cancelled is passed over when its time has come."""
+        """Do nothing: a cancelled timer is skipped when it is due."""
 
     def _write_to_self(self) -> None:
-        """Do nothing: nobody waits elsewhere."""
+        """Do nothing: there are no other threads."""
 
     def _run_once(self) -> None:
-        """Run all that is ready, as the base class does; where nothing is, go to the next timer."""
+        """Run all callbacks that are ready, as the base class does; if there are none, jump to the next timer."""
         while self._timers and self._timers[0][2].cancelled():
             heappop(self._timers)
         if not self._ready and self._timers:
@@ -115,11 +115,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
 
 class VirtualClock:
-    """What a service takes for the time of day.
+    """The wall clock of a service.
 
     Args:
-        loop: Where the time comes from.
-        ahead_s: How far its clock is ahead of the others.
+        loop: The source of the time.
+        ahead_s: How many seconds the clock is ahead of the others.
     """
 
     def __init__(self, loop: VirtualLoop, ahead_s: float = 0.0) -> None:
@@ -136,7 +136,7 @@ class SeededIds:
 
     Args:
         clock: The clock of the service.
-        random: Where the rest comes from.
+        random: The source of the rest.
     """
 
     def __init__(self, clock: VirtualClock, random: Random) -> None:
@@ -154,12 +154,12 @@ class SeededIds:
 
 @contextmanager
 def virtual_time(loop: VirtualLoop, random: Random, *others: tuple[Any, str, Any]) -> Generator[None]:
-    """Give everything that asks for the time or for chance while calls are repeated those of a run.
+    """Replace the time and the random numbers of repeated calls by those of a run.
 
     Args:
-        loop: Where the time comes from.
-        random: The chance behind pauses.
-        others: What else is replaced meanwhile: an object, the name of its attribute, the value.
+        loop: The source of the time.
+        random: The random numbers of pauses.
+        others: Other replacements: an object, the name of its attribute, the value.
     """
     times = SimpleNamespace(monotonic=loop.time, monotonic_ns=loop.nanoseconds)
     wanted = ((tenacity, "time", times), (tenacity.wait, "random", random), (history, "time", times), *others)
@@ -177,7 +177,7 @@ def run(loop: VirtualLoop, work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine in a virtual loop, which is closed afterwards.
 
     Raises:
-        Stuck: Nobody can go on, or somebody goes on for ever.
+        Stuck: No task can continue, or one continues for ever.
     """
     try:
         return loop.run_until_complete(work)
@@ -187,7 +187,7 @@ def run(loop: VirtualLoop, work: Coroutine[Any, Any, T]) -> T:
 
 
 def _end(loop: VirtualLoop) -> None:
-    """Cancel what a run that failed has left, so that nothing is reported as never awaited."""
+    """Cancel the tasks of a failed run, so that nothing is reported as never awaited."""
     loop.max_steps = loop.steps + 100_000
     left = sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name())
     for task in left:
