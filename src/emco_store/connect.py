@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeGuard
 
 from emco_store._aio.store import AsyncStore
@@ -18,7 +18,7 @@ from emco_store.core.documents import LARGEST_MAX_BYTES, MAX_BYTES
 from emco_store.core.resource import Resource
 from emco_store.core.schema import Schema
 from emco_store.errors import InvalidCall, NotSupported
-from emco_store.flows.context import MAX_RECORDS, Limits, RetryPolicy
+from emco_store.flows.context import MAX_RECORDS, Limits, RetryPolicy, checked_deadline
 from emco_store.ports import Backend, Clock, Durability, IdSource
 from emco_store.ports.guarantees import checked_transport
 
@@ -55,6 +55,7 @@ def connect(
     transport: str = "auto",
     max_bytes: int = MAX_BYTES,
     max_records: int = MAX_RECORDS,
+    deadline: timedelta | None = None,
     retry: RetryPolicy | None = None,
     clock: Clock | None = None,
     ids: IdSource | None = None,
@@ -77,6 +78,9 @@ def connect(
             ``store.guarantees.transport`` and ``transport_reason``.
         max_bytes: The largest document, in bytes, 1 to 8 MiB.
         max_records: The most records that one commit may write, 1 or more.
+        deadline: How long a call may take, opening the store included, unless the call has a ``deadline`` of its own.
+            By default a call that loses races is repeated for 30 s, and each of its requests has 10 s; a server that
+            refuses outright is given up after 2 s in any case.
         retry: How calls that lose races are repeated.
         clock: Where the time comes from.
         ids: Where identifiers come from.
@@ -93,6 +97,7 @@ def connect(
         models=models,
         max_bytes=max_bytes,
         max_records=max_records,
+        deadline=deadline,
         retry=retry,
         clock=clock,
         ids=ids,
@@ -112,6 +117,7 @@ def connect_async(
     transport: str = "auto",
     max_bytes: int = MAX_BYTES,
     max_records: int = MAX_RECORDS,
+    deadline: timedelta | None = None,
     retry: RetryPolicy | None = None,
     clock: Clock | None = None,
     ids: IdSource | None = None,
@@ -122,6 +128,7 @@ def connect_async(
         models=models,
         max_bytes=max_bytes,
         max_records=max_records,
+        deadline=deadline,
         retry=retry,
         clock=clock,
         ids=ids,
@@ -158,6 +165,7 @@ def _options(
     models: Iterable[type[Resource]],
     max_bytes: int,
     max_records: int,
+    deadline: timedelta | None,
     retry: RetryPolicy | None,
     clock: Clock | None,
     ids: IdSource | None,
@@ -170,6 +178,7 @@ def _options(
         "namespace": namespace,
         "schema": Schema(models),
         "limits": Limits(max_bytes, max_records),
+        "deadline": checked_deadline(deadline),
         "retry": retry or RetryPolicy(),
         "clock": clock or SystemClock(),
         "ids": ids or TimeOrderedIds(),

@@ -35,6 +35,8 @@ PAIRS: Final = (
 """Source and twin: two folders or two files."""
 
 RENAMES: Final[Mapping[str, str]] = {
+    "AsyncAttempt": "Attempt",
+    "AsyncAttempts": "Attempts",
     "AsyncBatcher": "Batcher",
     "AsyncCalls": "Calls",
     "AsyncChannel": "Channel",

@@ -13,6 +13,7 @@ from emco_store.core.readback import ReadBack
 from emco_store.core.resource import Resource
 from emco_store.core.selection import Pattern
 from emco_store.flows import refusals, selecting, unit
+from emco_store.ports import deadline
 from tests.contracts import broken_selections
 
 
@@ -54,6 +55,23 @@ def look_nowhere(owner: Any, name: str) -> None:
     """Find no class by the name of its kind."""
 
 
+def begin_at_any_time(_: float) -> None:
+    """Begin a request, however late it is."""
+
+
+class EndsNowhere:
+    """Keep the deadline of a call from the backend."""
+
+    def __init__(self, _: float | None) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
 BROKEN_CORE = {
     "SearchesTheStoreOnly": Broken(unit, "Selecting", broken_selections.SearchesTheStoreOnly, "REF-14"),
     "TrustsTheIndex": Broken(selecting, "_scans", broken_selections.trust_the_index, "REF-14"),
@@ -62,6 +80,8 @@ BROKEN_CORE = {
     "KeepsMatchesThatGo": Broken(selecting, "with_matches", broken_selections.keep_what_goes, "REF-16"),
     "GivesUpAtOnce": Broken(refusals, "_absent", broken_selections.give_up_at_once, "OCC-12"),
     "LooksNearbyOnly": Broken(kinship, "find_anywhere", look_nowhere, "REF-17"),
+    "BeginsAfterTheDeadline": Broken(deadline, "refuse_late", begin_at_any_time, "END-1"),
+    "KeepsTheDeadlineToItself": Broken(deadline, "ends_at", EndsNowhere, "END-2"),
     "ReadBackThatTrustsItself": Broken(codec, "read_back", trust_what_was_read, "ID-15"),
     "ShowsEveryReason": Broken(errors, "shown", show_all, "BAD-10"),
     "ComparesAsPythonDoes": Broken(readback, "is_alike", compare_as_python_does, "ID-13"),

@@ -66,7 +66,7 @@ async def test_tasks_on_one_record_lose_once_and_hand_over_what_they_wrote():
         assert TASKS * TIMES == (await store.get(made)).count
         assert attempts["a"] <= TASKS * TIMES + TASKS
         assert faults.count(Get) <= 3 * TASKS
-        assert 0 == len(store._queues)
+        assert 0 == len(store._attempts._queues)
 
 
 @in_a_loop
@@ -83,7 +83,7 @@ async def test_tasks_that_put_one_record_lose_once():
 
         assert TASKS * TIMES == (await store.get(Counter, "a")).meta.version
         assert faults.count(Commit) <= TASKS * TIMES + TASKS
-        assert 0 == len(store._queues)
+        assert 0 == len(store._attempts._queues)
 
 
 @in_a_loop
@@ -97,7 +97,7 @@ async def test_tasks_that_want_two_records_in_opposite_order_end():
 
         assert [TASKS * TIMES] * 2 == [one.count for one in await store.get_many(made)]
         assert attempts.total() <= 3 * TASKS * TIMES
-        assert 0 == len(store._queues)
+        assert 0 == len(store._attempts._queues)
 
 
 @in_a_loop
@@ -116,7 +116,7 @@ async def test_tasks_that_are_cancelled_in_line_stop_nobody():
         assert len(done) >= TASKS // 2
         assert all(result is None for result in results[1::2])
         assert len(done) == (await store.get(made)).count
-        assert 0 == len(store._queues)
+        assert 0 == len(store._attempts._queues)
 
 
 @in_a_loop
@@ -128,7 +128,7 @@ async def test_deadline_ends_the_wait_in_line():
 
         async def lose_and_stay(tx: AsyncTransaction) -> None:
             found = await tx.get(made)
-            if not len(store._queues):
+            if not len(store._attempts._queues):
                 async with connect_async(backend, namespace="n") as other:
                     await other.update(found.model_copy(update={"count": 7}))
             else:
@@ -143,7 +143,7 @@ async def test_deadline_ends_the_wait_in_line():
         await first
 
         assert 9 == (await store.get(made)).count
-        assert 0 == len(store._queues)
+        assert 0 == len(store._attempts._queues)
 
 
 def test_threads_on_one_record_lose_once():
@@ -167,4 +167,4 @@ def test_threads_on_one_record_lose_once():
 
         assert THREADS * TIMES == store.get(made).count
         assert attempts["a"] <= 2 * THREADS * TIMES
-        assert 0 == len(store._queues)
+        assert 0 == len(store._attempts._queues)

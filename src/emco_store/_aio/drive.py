@@ -5,31 +5,35 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from emco_store.flows.asking import Flow
-from emco_store.ports import AsyncPort, Commit, Get, Receipt, Request
+from emco_store.ports import AsyncPort, Commit, Get, Receipt, Request, deadline
 from emco_store.queueing.waiters import AsyncWaiter
 
 T = TypeVar("T")
 
 
-async def drive(flow: Flow[T], port: AsyncPort, waiter: AsyncWaiter | None = None) -> T:
+async def drive(flow: Flow[T], port: AsyncPort, waiter: AsyncWaiter | None = None, *, end_s: float | None = None) -> T:
     """Answer each request of the flow from the port, and give what the flow ends with.
 
     Args:
         flow: The flow.
         port: The port.
         waiter: The call in the queues of the store, if it keeps to them.
+        end_s: When every request must have ended; see :mod:`emco_store.ports.deadline`.
     """
-    try:
-        request = next(flow)
-        while True:
-            try:
-                reply = await (port.ask(request) if waiter is None else _answer(request, port, waiter))
-            except BaseException as problem:  # noqa: BLE001 - the flow decides what a failure or a cancellation means
-                request = flow.throw(problem)
-            else:
-                request = flow.send(reply)
-    except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]  # what the generator returned
+    with deadline.ends_at(end_s):
+        try:
+            request = next(flow)
+            while True:
+                try:
+                    if end_s is not None:
+                        deadline.refuse_late(end_s)
+                    reply = await (port.ask(request) if waiter is None else _answer(request, port, waiter))
+                except BaseException as problem:  # noqa: BLE001 - the flow decides what a failure or cancellation means
+                    request = flow.throw(problem)
+                else:
+                    request = flow.send(reply)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # what the generator returned
 
 
 async def _answer(request: Request[Any], port: AsyncPort, waiter: AsyncWaiter) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from emco_store._aio.drive import drive
@@ -34,10 +34,13 @@ class AsyncTransaction:
     Rules: OCC-1 to OCC-8, ATM-1.
     """
 
-    def __init__(self, unit: Unit, port: AsyncPort, waiter: AsyncWaiter | None = None) -> None:
+    def __init__(
+        self, unit: Unit, port: AsyncPort, waiter: AsyncWaiter | None = None, *, end_s: float | None = None
+    ) -> None:
         self._unit = unit
         self._port = port
         self._waiter = waiter
+        self._end_s = end_s
         self._busy = threading.Lock()
         self._ended = False
 
@@ -161,7 +164,7 @@ class AsyncTransaction:
     async def _perform(self, flow: Flow[T]) -> T:
         self._begin()
         try:
-            return await drive(flow, self._port, self._waiter)
+            return await drive(flow, self._port, self._waiter, end_s=self._end_s)
         finally:
             self._busy.release()
 
@@ -179,3 +182,20 @@ class AsyncTransaction:
                 why=["a transaction is one line of reads and writes; two at once have no order"],
                 hint="await each call before the next, or give each task a transaction of its own.",
             )
+
+
+async def run_once(
+    fn: Callable[[AsyncTransaction], Awaitable[T]],
+    unit: Unit,
+    port: AsyncPort,
+    waiter: AsyncWaiter,
+    end_s: float | None,
+) -> T:
+    """Call ``fn(tx)`` and commit, once; see :class:`AsyncTransaction`."""
+    tx = AsyncTransaction(unit, port, waiter, end_s=end_s)
+    try:
+        result = await fn(tx)
+    finally:
+        tx.end()
+    await drive(unit.commit(), port, waiter, end_s=end_s)
+    return result

@@ -6,31 +6,35 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from emco_store.flows.asking import Flow
-from emco_store.ports import Commit, Get, Port, Receipt, Request
+from emco_store.ports import Commit, Get, Port, Receipt, Request, deadline
 from emco_store.queueing.waiters import Waiter
 
 T = TypeVar("T")
 
 
-def drive(flow: Flow[T], port: Port, waiter: Waiter | None = None) -> T:
+def drive(flow: Flow[T], port: Port, waiter: Waiter | None = None, *, end_s: float | None = None) -> T:
     """Answer each request of the flow from the port, and give what the flow ends with.
 
     Args:
         flow: The flow.
         port: The port.
         waiter: The call in the queues of the store, if it keeps to them.
+        end_s: When every request must have ended; see :mod:`emco_store.ports.deadline`.
     """
-    try:
-        request = next(flow)
-        while True:
-            try:
-                reply = port.ask(request) if waiter is None else _answer(request, port, waiter)
-            except BaseException as problem:  # noqa: BLE001 - the flow decides what a failure or a cancellation means
-                request = flow.throw(problem)
-            else:
-                request = flow.send(reply)
-    except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]  # what the generator returned
+    with deadline.ends_at(end_s):
+        try:
+            request = next(flow)
+            while True:
+                try:
+                    if end_s is not None:
+                        deadline.refuse_late(end_s)
+                    reply = port.ask(request) if waiter is None else _answer(request, port, waiter)
+                except BaseException as problem:  # noqa: BLE001 - the flow decides what a failure or cancellation means
+                    request = flow.throw(problem)
+                else:
+                    request = flow.send(reply)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # what the generator returned
 
 
 def _answer(request: Request[Any], port: Port, waiter: Waiter) -> Any:

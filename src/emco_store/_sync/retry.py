@@ -10,7 +10,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_de
 
 from emco_store.errors import StoreError
 from emco_store.flows.context import RetryPolicy
-from emco_store.flows.outcomes import is_worth_repeating
+from emco_store.flows.outcomes import is_lost_race
 from emco_store.queueing.waiters import Waiter
 
 T = TypeVar("T")
@@ -20,22 +20,19 @@ def retrying(
     attempt: Callable[[], T],
     policy: RetryPolicy,
     find_waiter: Callable[[], Waiter],
-    *,
-    worth: Callable[[BaseException], bool] = is_worth_repeating,
 ) -> T:
-    """Call ``attempt`` until it succeeds, fails for good, or the deadline has passed; then raise its last error.
+    """Call ``attempt`` until it loses no race, or the deadline has passed; then raise its last error.
 
     Args:
         attempt: What to do.
         policy: How long, and with what pauses.
         find_waiter: Returns the waiter with which the call queues, instead of pausing, after it has lost what others
             want too. Called after the first failure.
-        worth: Tells the errors after which another attempt may succeed.
     """
     try:
         return attempt()
     except StoreError as problem:
-        if not worth(problem):
+        if not is_lost_race(problem):
             raise
         failed = [problem]
     waiter = find_waiter()
@@ -54,6 +51,6 @@ def retrying(
     deadline_s = max(0.0, policy.deadline_s - waiter.waited_s)
     pauses = wait_random_exponential(multiplier=policy.first_pause_s, max=policy.longest_pause_s)
     return Retrying(
-        stop=stop_after_delay(deadline_s), wait=longest_pause_s, sleep=waiter.pause, retry=retry_if_exception(worth),
-        reraise=True,
+        stop=stop_after_delay(deadline_s), wait=longest_pause_s, sleep=waiter.pause,
+        retry=retry_if_exception(is_lost_race), reraise=True,
     )(once)  # fmt: skip

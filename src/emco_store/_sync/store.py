@@ -10,9 +10,8 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
-from emco_store._sync.drive import drive
-from emco_store._sync.retry import retrying
-from emco_store._sync.transaction import Target, Transaction
+from emco_store._sync.attempts import Attempts, late
+from emco_store._sync.transaction import Target, Transaction, run_once
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.plan import Plan
@@ -22,14 +21,13 @@ from emco_store.core.resource import Resource
 from emco_store.core.schema import Schema
 from emco_store.errors import InvalidCall
 from emco_store.flows import checking, lists, outcomes, resources
-from emco_store.flows.asking import Flow
 from emco_store.flows.checking import CheckPage, Repaired
 from emco_store.flows.context import Context, Limits, RetryPolicy
 from emco_store.flows.holding import Holding
 from emco_store.flows.refusals import unavailable
 from emco_store.flows.unit import Unit
 from emco_store.ports import Clock, Durability, Guarantees, IdSource, Outcome, Port, Unreachable
-from emco_store.queueing.queues import Queues
+from emco_store.ports.deadline import ends_at
 from emco_store.queueing.waiters import Waiter
 
 R = TypeVar("R", bound=Resource)
@@ -44,7 +42,8 @@ class Store:
     values: changing one changes nothing in the store.
 
     Every call may raise ``Unavailable`` when the backend does not answer, and every call that writes
-    ``UnknownOutcome`` when the answer to its commit was lost.
+    ``UnknownOutcome`` when the answer to its commit was lost. Every call takes a ``deadline``: a ``timedelta`` after
+    which it has ended, one way or another; see ``connect``.
     """
 
     def __init__(
@@ -58,14 +57,14 @@ class Store:
         clock: Clock,
         ids: IdSource,
         require: Durability | None = None,
+        deadline: timedelta | None = None,
     ) -> None:
         self._port = port
         self._require = require
         self._namespace = namespace
         self._surroundings = Context(schema, limits, clock, ids.new)
-        self._retry = retry
+        self._attempts = Attempts(port, retry, deadline)
         self._closed = False
-        self._queues = Queues()
 
     def __enter__(self) -> Self:
         self.open()
@@ -87,13 +86,13 @@ class Store:
         Rules: DUR-1, DUR-2.
         """
         try:
-            self._port.open()
+            with ends_at(self._attempts.end_s(None)):
+                self._port.open()
             self._port.guarantees.refuse_below(self._require)
-        except Unreachable as problem:
+        except BaseException as problem:
             self.close()
-            raise unavailable(problem) from problem
-        except BaseException:
-            self.close()
+            if isinstance(problem, Unreachable):
+                raise unavailable(problem) from problem
             raise
 
     def close(self) -> None:
@@ -119,20 +118,21 @@ class Store:
     # reading
 
     @overload
-    def get(self, target: type[R], *segments: str, if_version: int | None = None) -> R: ...
+    def get(
+        self, target: type[R], *segments: str, if_version: int | None = None, deadline: timedelta | None = None
+    ) -> R: ...
     @overload
-    def get(self, target: Ref[R], *, if_version: int | None = None) -> R: ...
+    def get(self, target: Ref[R] | R, *, if_version: int | None = None, deadline: timedelta | None = None) -> R: ...
     @overload
-    def get(self, target: R, *, if_version: int | None = None) -> R: ...
-    @overload
-    def get(self, target: Target, *, if_version: int | None = None) -> Any: ...
-    def get(self, target: Any, *segments: str, if_version: int | None = None) -> Any:
+    def get(self, target: Target, *, if_version: int | None = None, deadline: timedelta | None = None) -> Any: ...
+    def get(self, target: Any, *segments: str, if_version: int | None = None, deadline: timedelta | None = None) -> Any:
         """Read one resource.
 
         Args:
             target: A model, followed by the names of the key from the root; or a resource, a ``Key`` or a ``Ref``.
             segments: The names, where ``target`` is a model.
             if_version: The version that it must have.
+            deadline: When the call must have ended.
 
         Returns:
             The resource; an ``Untyped`` where its kind is unknown here.
@@ -146,10 +146,16 @@ class Store:
         """
         context = self._context()
         key = context.address(target, segments)
-        return drive(resources.look_up(context, key, if_version=if_version), self._port)
+        flow = resources.look_up(context, key, if_version=if_version)
+        return self._attempts.once(flow, deadline)
 
     def get_many(
-        self, targets: Sequence[Target], *, if_version: Mapping[Key, int] | None = None, missing_ok: bool = False
+        self,
+        targets: Sequence[Target],
+        *,
+        if_version: Mapping[Key, int] | None = None,
+        missing_ok: bool = False,
+        deadline: timedelta | None = None,
     ) -> tuple[Any, ...]:
         """Read several resources in one request, as of one moment, in the order asked for.
 
@@ -157,6 +163,7 @@ class Store:
             targets: Resources, keys or references.
             if_version: For any of the keys, the version that it must have.
             missing_ok: Put None in the place of what is not there, instead of raising.
+            deadline: When the call must have ended.
 
         Raises:
             NotFound: At least one is not there; all of them are named.
@@ -166,19 +173,19 @@ class Store:
         context = self._context()
         keys = context.addresses(targets)
         flow = resources.look_up_many(context, keys, if_version=if_version, missing_ok=missing_ok)
-        return drive(flow, self._port)
+        return self._attempts.once(flow, deadline)
 
     @overload
     def list(
         self, model: type[R], *, parent: Target | None = None, under: Target | None = None,
         where: Sequence[Condition] | Condition = (), order_by: str | None = None, limit: int = 100,
-        after: str | None = None,
+        after: str | None = None, deadline: timedelta | None = None,
     ) -> Page[R]: ...  # fmt: skip
     @overload
     def list(
         self, model: str, *, parent: Target | None = None, under: Target | None = None,
         where: Sequence[Condition] | Condition = (), order_by: str | None = None, limit: int = 100,
-        after: str | None = None,
+        after: str | None = None, deadline: timedelta | None = None,
     ) -> Page[Any]: ...  # fmt: skip
     def list(
         self,
@@ -190,6 +197,7 @@ class Store:
         order_by: str | None = None,
         limit: int = 100,
         after: str | None = None,
+        deadline: timedelta | None = None,
     ) -> Page[R]:
         """Read one page of the resources of a kind.
 
@@ -201,6 +209,7 @@ class Store:
             order_by: A field that is indexed, or ``"key"`` (default); with a ``-`` before it, descending.
             limit: The size of the page, 1 to 1000.
             after: ``page.next`` of the page before.
+            deadline: When the call must have ended.
 
         Returns:
             A page: iterable, with ``next`` as the cursor for ``after=``, None at the end. A document that cannot be
@@ -215,30 +224,37 @@ class Store:
         listing = lists.ask(
             context, model, parent=parent, under=under, where=where, order_by=order_by, limit=limit, after=after
         )
-        return drive(lists.read_page(context, listing), self._port)
+        return self._attempts.once(lists.read_page(context, listing), deadline)
 
-    def children(self, target: Target, *, limit: int = 1000, after: str | None = None) -> Page[Any]:
+    def children(
+        self, target: Target, *, limit: int = 1000, after: str | None = None, deadline: timedelta | None = None
+    ) -> Page[Any]:
         """Read one page of the children of a resource, of all kinds, by key."""
         context = self._context()
         key = context.address(target)
         wanted = resources.is_child_of(key)
-        return drive(resources.related(context, key, wanted, limit=limit, after=after), self._port)
+        flow = resources.related(context, key, wanted, limit=limit, after=after)
+        return self._attempts.once(flow, deadline)
 
-    def referrers(self, target: Target, *, limit: int = 1000, after: str | None = None) -> Page[Any]:
+    def referrers(
+        self, target: Target, *, limit: int = 1000, after: str | None = None, deadline: timedelta | None = None
+    ) -> Page[Any]:
         """Read one page of those who refer to a resource, its children included, by key."""
         context = self._context()
         key = context.address(target)
         wanted = resources.is_referrer
-        return drive(resources.related(context, key, wanted, limit=limit, after=after), self._port)
+        flow = resources.related(context, key, wanted, limit=limit, after=after)
+        return self._attempts.once(flow, deadline)
 
     # writing
 
-    def create(self, resource: R, *, if_version: int | None = None) -> R:
+    def create(self, resource: R, *, if_version: int | None = None, deadline: timedelta | None = None) -> R:
         """Add a new resource.
 
         Args:
             resource: The resource.
             if_version: 0 or None: a new resource has no version.
+            deadline: When the call must have ended.
 
         Returns:
             The resource with its ``meta``.
@@ -251,14 +267,15 @@ class Store:
 
         Rules: ID-1, REF-1, REF-2, BAD-1 to BAD-6.
         """
-        return self._run_queued(lambda unit: resources.create(unit, resource, if_version=if_version))
+        return self._attempts.queued(lambda: resources.create(self._unit(), resource, if_version=if_version), deadline)
 
-    def update(self, resource: R, *, if_version: int | None = None) -> R:
+    def update(self, resource: R, *, if_version: int | None = None, deadline: timedelta | None = None) -> R:
         """Replace a resource that was read before, unless it has changed since.
 
         Args:
             resource: A changed copy of what was read: ``app.model_copy(update={…})``.
             if_version: The version that it must have, beyond the one it was read at.
+            deadline: When the call must have ended.
 
         Returns:
             The resource with its new ``meta``.
@@ -272,14 +289,15 @@ class Store:
 
         Rules: ID-4, OCC-2, OCC-3.
         """
-        return self._run_queued(lambda unit: resources.update(unit, resource, if_version=if_version))
+        return self._attempts.queued(lambda: resources.update(self._unit(), resource, if_version=if_version), deadline)
 
-    def put(self, resource: R, *, if_version: int | None = None) -> R:
+    def put(self, resource: R, *, if_version: int | None = None, deadline: timedelta | None = None) -> R:
         """Create the resource, or replace whatever has its key; one that is equal already stays as it is.
 
         Args:
             resource: The resource.
             if_version: The version that what is replaced must have; 0 for none there.
+            deadline: When the call must have ended.
 
         Raises:
             Conflict: What is there has another version.
@@ -289,9 +307,11 @@ class Store:
 
         Rules: ID-5.
         """
-        return self._run_retried(lambda unit: resources.put(unit, resource, if_version=if_version))
+        return self._attempts.retried(
+            lambda holding: resources.put(self._unit(holding), resource, if_version=if_version), deadline
+        )
 
-    def delete(self, *targets: Target, if_version: int | None = None) -> None:
+    def delete(self, *targets: Target, if_version: int | None = None, deadline: timedelta | None = None) -> None:
         """Delete resources, and do to all who refer to them what their rules say; repeated while it loses races.
 
         A target that is given as a resource must still be the one that was read, and not another of the same name.
@@ -299,6 +319,7 @@ class Store:
         Args:
             targets: What to delete, in one commit.
             if_version: The version that each target must have.
+            deadline: When the call must have ended.
 
         Raises:
             NotFound: A target is not there.
@@ -307,9 +328,11 @@ class Store:
 
         Rules: DEL-1 to DEL-9.
         """
-        self._run_retried(lambda unit: resources.delete(unit, targets, if_version=if_version))
+        self._attempts.retried(
+            lambda holding: resources.delete(self._unit(holding), targets, if_version=if_version), deadline
+        )
 
-    def plan_delete(self, *targets: Target) -> Plan:
+    def plan_delete(self, *targets: Target, deadline: timedelta | None = None) -> Plan:
         """Say what a delete would take with it, change, and be blocked by; nothing is written.
 
         Raises:
@@ -317,9 +340,9 @@ class Store:
 
         Rules: DEL-8.
         """
-        return self._run_once(lambda unit: resources.plan_delete(unit, targets))
+        return self._attempts.once(resources.plan_delete(self._unit(), targets), deadline)
 
-    def apply(self, plan: Plan) -> None:
+    def apply(self, plan: Plan, *, deadline: timedelta | None = None) -> None:
         """Do what the plan says, all of it.
 
         Raises:
@@ -328,17 +351,25 @@ class Store:
 
         Rules: DEL-9.
         """
-        drive(resources.apply_plan(self._context(), plan), self._port)
+        self._attempts.once(resources.apply_plan(self._context(), plan), deadline)
 
     # checking
 
-    def check(self, *, after: str | None = None, limit: int = 1000, unknown_kinds: bool = False) -> CheckPage:
+    def check(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 1000,
+        unknown_kinds: bool = False,
+        deadline: timedelta | None = None,
+    ) -> CheckPage:
         """Look at one page of all that is stored, and say what is wrong; nothing is written.
 
         Args:
             after: ``page.next`` of the page before.
             limit: At most so many records or other entries, 1 to 1000.
             unknown_kinds: Also tell which kinds this store has no model of.
+            deadline: When the call must have ended.
 
         Returns:
             A page: ``flaws``, and ``next`` as the cursor for ``after=``, None at the end. A page without flaws is
@@ -350,13 +381,14 @@ class Store:
         Rules: CHK-1 to CHK-6.
         """
         flow = checking.check(self._context(), after=after, limit=limit, unknown_kinds=unknown_kinds)
-        return drive(flow, self._port)
+        return self._attempts.once(flow, deadline)
 
-    def repair(self, flaws: Iterable[Flaw]) -> Repaired:
+    def repair(self, flaws: Iterable[Flaw], *, deadline: timedelta | None = None) -> Repaired:
         """Do to each flaw what its ``repair`` says, unless what it is about has moved since.
 
         Args:
             flaws: What ``check`` has found, or a part of it.
+            deadline: When the call must have ended.
 
         Returns:
             What is repaired, and what is not, with the reason.
@@ -366,9 +398,9 @@ class Store:
 
         Rules: CHK-7, CHK-8.
         """
-        return drive(checking.repair(self._context(), flaws), self._port)
+        return self._attempts.once(checking.repair(self._context(), flaws), deadline)
 
-    def resolve(self, txid: str) -> Outcome:
+    def resolve(self, txid: str, *, deadline: timedelta | None = None) -> Outcome:
         """Settle a commit whose outcome is unknown: say how it ended; one that has not happened by now never will.
 
         Raises:
@@ -377,15 +409,19 @@ class Store:
         Rules: ATM-5.
         """
         now_us, kept = self._context().now_us(), self._port.guarantees.outcome_retention
-        return drive(outcomes.resolve(txid, now_us=now_us, kept=kept), self._port)
+        flow = outcomes.resolve(txid, now_us=now_us, kept=kept)
+        return self._attempts.once(flow, deadline)
 
     # transactions
 
     @contextmanager
-    def transaction(self) -> Generator[Transaction]:
+    def transaction(self, *, deadline: timedelta | None = None) -> Generator[Transaction]:
         """Begin a transaction; the end of the block commits it, an exception discards it.
 
         One attempt is made: what was lost to another writer raises ``Conflict``. ``run`` repeats it.
+
+        Args:
+            deadline: When every request of the block must have ended, its commit included.
 
         Raises:
             Conflict: Something that was read has moved.
@@ -393,7 +429,7 @@ class Store:
 
         Rules: OCC-1 to OCC-8, ATM-1.
         """
-        tx = Transaction(Unit(self._context()), self._port)
+        tx = Transaction(self._unit(), self._port, end_s=self._attempts.end_s(deadline))
         try:
             yield tx
             if not tx.has_ended:
@@ -412,7 +448,7 @@ class Store:
 
         Args:
             fn: What to do.
-            deadline: When to give up and raise the last ``Conflict``; the store's own (30 s) by default.
+            deadline: When to give up and raise the last ``Conflict``; by default that of the store, else 30 s.
 
         Returns:
             What ``fn`` returned in the attempt that was committed.
@@ -427,52 +463,20 @@ class Store:
 
         Rules: OCC-1, OCC-6.
         """
-        holding = Holding()
 
-        def attempt() -> T:
+        def attempt(holding: Holding, waiter: Waiter, end_s: float | None) -> T:
             token = _inside_run.set(_inside_run.get() | {id(self)})
-            tx = Transaction(unit := Unit(self._surroundings, holding), self._port, waiter)
             try:
-                result = fn(tx)
+                unit = Unit(self._surroundings, holding)
+                return run_once(fn, unit, self._port, waiter=waiter, end_s=late(end_s))
             finally:
                 _inside_run.reset(token)
-                tx.end()
-            drive(unit.commit(), self._port, waiter)
-            return result
 
         self._context()
-        policy = self._retry.until(deadline)
-        waiter = Waiter(self._queues, holding.wanted, policy.deadline_s)
-        try:
-            return retrying(attempt, policy, lambda: waiter)
-        finally:
-            waiter.leave()
-            drive(holding.give_back(), self._port)
+        return self._attempts.run(attempt, deadline)
 
-    def _run_once(self, make: Callable[[Unit], Flow[T]]) -> T:
-        """Run a flow in a unit of work of its own."""
-        return drive(make(Unit(self._context())), self._port)
-
-    def _run_queued(self, make: Callable[[Unit], Flow[T]]) -> T:
-        """Run a flow in a unit of work of its own, again while a delete of what it is about has its turn."""
-        return retrying(
-            lambda: drive(make(Unit(self._context())), self._port), self._retry, lambda: Waiter(self._queues),
-            worth=outcomes.is_lost_race,
-        )  # fmt: skip
-
-    def _run_retried(self, make: Callable[[Unit], Flow[T]]) -> T:
-        """Run a flow in a unit of work of its own, again while it loses races or the backend cannot be asked."""
-        holding = Holding()
-
-        def attempt() -> T:
-            return drive(make(Unit(self._context(), holding)), self._port, waiter)
-
-        waiter = Waiter(self._queues, holding.wanted, self._retry.deadline_s)
-        try:
-            return retrying(attempt, self._retry, lambda: waiter)
-        finally:
-            waiter.leave()
-            drive(holding.give_back(), self._port)
+    def _unit(self, holding: Holding | None = None) -> Unit:
+        return Unit(self._context(), holding)
 
     def _context(self) -> Context:
         """Give the surroundings of a flow, where the store may be used."""

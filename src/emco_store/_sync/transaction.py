@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from emco_store._sync.drive import drive
@@ -35,10 +35,11 @@ class Transaction:
     Rules: OCC-1 to OCC-8, ATM-1.
     """
 
-    def __init__(self, unit: Unit, port: Port, waiter: Waiter | None = None) -> None:
+    def __init__(self, unit: Unit, port: Port, waiter: Waiter | None = None, *, end_s: float | None = None) -> None:
         self._unit = unit
         self._port = port
         self._waiter = waiter
+        self._end_s = end_s
         self._busy = threading.Lock()
         self._ended = False
 
@@ -162,7 +163,7 @@ class Transaction:
     def _perform(self, flow: Flow[T]) -> T:
         self._begin()
         try:
-            return drive(flow, self._port, self._waiter)
+            return drive(flow, self._port, self._waiter, end_s=self._end_s)
         finally:
             self._busy.release()
 
@@ -180,3 +181,20 @@ class Transaction:
                 why=["a transaction is one line of reads and writes; two at once have no order"],
                 hint="await each call before the next, or give each task a transaction of its own.",
             )
+
+
+def run_once(
+    fn: Callable[[Transaction], T],
+    unit: Unit,
+    port: Port,
+    waiter: Waiter,
+    end_s: float | None,
+) -> T:
+    """Call ``fn(tx)`` and commit, once; see :class:`Transaction`."""
+    tx = Transaction(unit, port, waiter, end_s=end_s)
+    try:
+        result = fn(tx)
+    finally:
+        tx.end()
+    drive(unit.commit(), port, waiter, end_s=end_s)
+    return result

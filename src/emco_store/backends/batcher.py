@@ -23,14 +23,19 @@ class Ticket(Generic[Q, A]):
     Args:
         request: The request.
         weight: Its share of the maximum weight of a group.
+
+    Attributes:
+        is_served: Whether there is a reply, or an error in place of one.
+        is_taken: Whether it belongs to a group, so that it may have been sent.
     """
 
-    __slots__ = ("_problem", "_reply", "is_served", "promise", "request", "weight")
+    __slots__ = ("_problem", "_reply", "is_served", "is_taken", "promise", "request", "weight")
 
     def __init__(self, request: Q, weight: int = 1) -> None:
         self.request = request
         self.weight = weight
         self.is_served = False
+        self.is_taken = False
         self.promise: Any = None
         self._reply: A | None = None
         self._problem: Exception | None = None
@@ -74,7 +79,8 @@ class _BaseBatcher(Generic[Q, A]):
                 weight += self._waiting[0].weight
                 if weight > self._weight:
                     break
-                if not (following := self._waiting.popleft()).promise.cancelled():
+                if not (following := self._waiting.popleft()).promise.done():
+                    following.is_taken = True
                     group.append(following)
         return group
 
@@ -104,11 +110,10 @@ class _BaseBatcher(Generic[Q, A]):
         """Forget a ticket whose caller no longer waits; if it has just become the leader, the next one leads."""
         with self._lock:
             promise = ticket.promise
-            if promise.done() and not promise.cancelled():
-                if promise.result():
-                    self._pass_on()
-            else:
+            if not promise.done():
                 promise.cancel()
+            elif not promise.cancelled() and promise.exception() is None and promise.result():
+                self._pass_on()
 
     def _pass_on(self) -> None:
         while self._waiting:
@@ -122,16 +127,23 @@ class _BaseBatcher(Generic[Q, A]):
 class Batcher(_BaseBatcher[Q, A]):
     """The batcher for threads."""
 
-    def wait_turn(self, ticket: Ticket[Q, A]) -> bool:
+    def wait_turn(self, ticket: Ticket[Q, A], within_s: float | None = None) -> bool:
         """Wait until the ticket leads a group, or until the group that it went with has ended.
+
+        Args:
+            ticket: The ticket.
+            within_s: How long to wait, in seconds.
 
         Returns:
             True if it leads; False if it went with the group of another leader.
+
+        Raises:
+            TimeoutError: Neither has happened in time.
         """
         if self._begin(ticket, Future):
             return True
         try:
-            return bool(ticket.promise.result())
+            return bool(ticket.promise.result(within_s))
         except BaseException:
             self._abandon(ticket)
             raise
@@ -140,12 +152,22 @@ class Batcher(_BaseBatcher[Q, A]):
 class AsyncBatcher(_BaseBatcher[Q, A]):
     """The batcher for the tasks of one event loop."""
 
-    async def wait_turn(self, ticket: Ticket[Q, A]) -> bool:
+    async def wait_turn(self, ticket: Ticket[Q, A], within_s: float | None = None) -> bool:
         """See :meth:`Batcher.wait_turn`."""
-        if self._begin(ticket, asyncio.get_running_loop().create_future):
+        loop = asyncio.get_running_loop()
+        if self._begin(ticket, loop.create_future):
             return True
+        timer = None if within_s is None else loop.call_later(within_s, _expire, ticket.promise)
         try:
             return bool(await ticket.promise)
         except BaseException:
             self._abandon(ticket)
             raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+
+def _expire(promise: asyncio.Future[bool]) -> None:
+    if not promise.done():
+        promise.set_exception(TimeoutError())

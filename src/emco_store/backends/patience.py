@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import random
+from math import inf
 from time import monotonic
+
+from emco_store.ports import Unreachable
+from emco_store.ports.deadline import LATE, time_left_s
 
 REQUEST_S = 10.0
 """How long a request may take if its call has no deadline, with all that is sent again meanwhile."""
@@ -17,13 +21,21 @@ class Patience:
     """The time that one request has: pauses with full jitter, until a deadline.
 
     Args:
-        within_s: How long the request may take, in seconds.
+        within_s: How long the request may take, in seconds, if its call has no deadline.
         looking_s: How long a server that cannot be reached is looked for.
+
+    Raises:
+        Unreachable: The deadline of its call has passed.
     """
 
     __slots__ = ("_begin_s", "_bound_s", "_end_s", "_looking_s")
 
-    def __init__(self, within_s: float, looking_s: float = REQUEST_S) -> None:
+    def __init__(self, within_s: float = REQUEST_S, looking_s: float = inf) -> None:
+        left_s = time_left_s()
+        if left_s is not None:
+            within_s = left_s
+            if left_s <= 0:
+                raise Unreachable(LATE)
         self._begin_s = monotonic()
         self._end_s = self._begin_s + within_s
         self._looking_s = looking_s

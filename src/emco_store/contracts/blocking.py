@@ -62,8 +62,8 @@ class _StoreView(_View):
         self._loop.call(self.inner.aclose())
 
     @contextmanager
-    def transaction(self) -> Generator[_View]:
-        block = self.inner.transaction()
+    def transaction(self, **options: Any) -> Generator[_View]:
+        block = self.inner.transaction(**options)
         tx = self._loop.call(_entered(block))
         try:
             yield _View(tx, self._loop)

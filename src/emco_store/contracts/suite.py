@@ -10,6 +10,7 @@ from emco_store.contracts.checks import CheckRules
 from emco_store.contracts.commits import CommitRules
 from emco_store.contracts.concurrency import ConcurrencyRules
 from emco_store.contracts.crowds import CrowdRules
+from emco_store.contracts.deadlines import DeadlineRules
 from emco_store.contracts.deletes import DeleteRules
 from emco_store.contracts.durability import DurabilityRules
 from emco_store.contracts.harness import Gap, Harness, Mode
@@ -53,6 +54,7 @@ class Conformance(
     CommitRules,
     CrowdRules,
     DurabilityRules,
+    DeadlineRules,
     BadInputRules,
     UnreadableRules,
     CheckRules,

@@ -54,17 +54,25 @@ class RetryPolicy:
         """Return the same policy with another deadline; None keeps this one.
 
         Raises:
-            InvalidCall: ``deadline`` is not a ``timedelta``.
+            InvalidCall: It is no ``timedelta``, or below zero.
         """
-        if deadline is None:
-            return self
-        if not isinstance(deadline, timedelta):
-            raise InvalidCall(
-                f"Cannot run with deadline={deadline!r:.40}.",
-                why=["a number has no unit"],
-                hint="give a timedelta.",
-            )
-        return replace(self, deadline_s=deadline.total_seconds())
+        given = checked_deadline(deadline)
+        return self if given is None else replace(self, deadline_s=given.total_seconds())
+
+
+def checked_deadline(deadline: Any) -> timedelta | None:
+    """Return a deadline as a caller gives it, a time span from now on; None where there is none.
+
+    Raises:
+        InvalidCall: It is no ``timedelta``, or below zero.
+    """
+    if deadline is None or (isinstance(deadline, timedelta) and deadline >= timedelta(0)):
+        return deadline
+    raise InvalidCall(
+        f"Cannot work with deadline={deadline!r:.40}.",
+        why=["a number alone does not say its unit" if isinstance(deadline, int | float) else "it is no time span"],
+        hint="give a timedelta of 0 or more.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

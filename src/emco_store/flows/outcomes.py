@@ -100,16 +100,9 @@ def _begun_us(txid: str) -> int | None:
     return (found.int >> 80) * 1000 if found.version == 7 else None  # noqa: PLR2004 - as RFC 9562 numbers it
 
 
-def is_worth_repeating(problem: BaseException) -> bool:
-    """Return whether another attempt with fresh reads may succeed.
+def is_lost_race(problem: BaseException) -> bool:
+    """Return whether another commit won a race, so that another attempt with fresh reads may succeed.
 
     A ``Conflict`` about a version that the caller has given comes again every time.
     """
-    return is_lost_race(problem) or (
-        isinstance(problem, StoreError) and problem.retryable and not isinstance(problem, Conflict)
-    )
-
-
-def is_lost_race(problem: BaseException) -> bool:
-    """Return whether another commit won a race; see :func:`is_worth_repeating`."""
     return isinstance(problem, Conflict) and not problem.pinned

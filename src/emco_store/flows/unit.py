@@ -20,7 +20,7 @@ from emco_store.flows.asking import Flow, read
 from emco_store.flows.cascade import Cascade
 from emco_store.flows.context import Context
 from emco_store.flows.holding import Holding
-from emco_store.flows.outcomes import is_worth_repeating, submit
+from emco_store.flows.outcomes import is_lost_race, submit
 from emco_store.flows.refusals import already_exists, missing_references, not_found, read_apart, restricted, stale
 from emco_store.flows.selecting import Selecting
 from emco_store.flows.view import View
@@ -204,7 +204,7 @@ class Unit(View):
         except Conflict as problem:
             if self.holding and problem.held:
                 yield from self.holding.give_back()
-            elif self.holding and self._cascade and is_worth_repeating(problem):
+            elif self.holding and self._cascade and is_lost_race(problem):
                 yield from self.holding.take(commit)
             raise
         if self.holding:

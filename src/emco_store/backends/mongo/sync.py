@@ -62,6 +62,7 @@ from emco_store.ports import (
     Unreachable,
     not_open,
 )
+from emco_store.ports.deadline import LATE
 
 T = TypeVar("T")
 IN_ONE_MOMENT = {"readConcern": {"level": "snapshot"}}
@@ -161,12 +162,22 @@ class MongoPort(PortBase):
         """See :meth:`emco_store.ports.PortBase.commit`."""
         if not commit.size:
             return self._perform(lambda within_s: self._examine(commit, within_s))
-        ticket: Ticket[Commit, Receipt | Refusal] = Ticket(commit, _weight(commit))
-        if self._batcher.wait_turn(ticket):
-            self._go(self._batcher.take(ticket))
-        elif not ticket.is_served:
-            raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
-        return ticket.outcome()
+        patience = Patience(self._deadline_s)
+        while True:
+            ticket: Ticket[Commit, Receipt | Refusal] = Ticket(commit, _weight(commit))
+            try:
+                is_leader = self._batcher.wait_turn(ticket, patience.left_s)
+            except TimeoutError:
+                raise OutcomeLost if ticket.is_taken else Unreachable(LATE) from None
+            if is_leader:
+                self._go(self._batcher.take(ticket))
+            elif not ticket.is_served:
+                raise OutcomeLost  # its leader was interrupted, and what was sent may still arrive
+            try:
+                return ticket.outcome()
+            except Unreachable:
+                if is_leader or patience.pause_s() is None:  # else the deadline that has passed was its leader's
+                    raise
 
     def settle(self, request: Settle) -> Outcome:
         """See :meth:`emco_store.ports.PortBase.settle`."""

@@ -1,0 +1,75 @@
+"""The attempts of one call: repeated while it loses races, and bounded by its deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from time import monotonic
+from typing import TypeVar
+
+from emco_store._aio.drive import drive
+from emco_store._aio.retry import retrying
+from emco_store.flows.asking import Flow
+from emco_store.flows.context import RetryPolicy, checked_deadline
+from emco_store.flows.holding import Holding
+from emco_store.ports import AsyncPort
+from emco_store.queueing.queues import Queues
+from emco_store.queueing.waiters import AsyncWaiter
+
+T = TypeVar("T")
+LEAST_S = 0.5
+"""How long an attempt of ``run`` that begins in time, and the end of its holds, may go on after the deadline."""
+AsyncAttempt = Callable[[Holding, AsyncWaiter, float | None], Awaitable[T]]
+"""One attempt: what it holds together with those before it, how it waits, and when its requests must have ended."""
+
+
+class AsyncAttempts:
+    """How the calls of one store are attempted.
+
+    Args:
+        port: The port.
+        retry: How calls that lose races are repeated.
+        deadline: When a call must have ended that has no deadline of its own.
+    """
+
+    def __init__(self, port: AsyncPort, retry: RetryPolicy, deadline: timedelta | None) -> None:
+        self._port = port
+        self._retry = retry.until(deadline)
+        self._deadline = deadline
+        self._queues = Queues()
+
+    def end_s(self, deadline: timedelta | None) -> float | None:
+        """Return when a call must have ended; None where neither it nor the store has a deadline."""
+        given = self._deadline if deadline is None else checked_deadline(deadline)
+        return None if given is None else monotonic() + given.total_seconds()
+
+    async def once(self, flow: Flow[T], deadline: timedelta | None) -> T:
+        """Drive a flow."""
+        return await drive(flow, self._port, end_s=self.end_s(deadline))
+
+    async def queued(self, make: Callable[[], Flow[T]], deadline: timedelta | None) -> T:
+        """Drive a flow, and another one while a delete of what it is about has its turn."""
+        policy, end_s = self._retry.until(deadline), self.end_s(deadline)
+        return await retrying(lambda: drive(make(), self._port, end_s=end_s), policy, lambda: AsyncWaiter(self._queues))
+
+    async def retried(self, make: Callable[[Holding], Flow[T]], deadline: timedelta | None) -> T:
+        """Drive a flow, and another one while it loses races."""
+        return await self.run(
+            lambda holding, waiter, end_s: drive(make(holding), self._port, waiter, end_s=end_s), deadline
+        )
+
+    async def run(self, attempt: AsyncAttempt[T], deadline: timedelta | None) -> T:
+        """Make an attempt, and another one while it loses races."""
+        holding = Holding()
+        policy, end_s = self._retry.until(deadline), self.end_s(deadline)
+        waiter = AsyncWaiter(self._queues, holding.wanted, policy.deadline_s)
+        try:
+            return await retrying(lambda: attempt(holding, waiter, end_s), policy, lambda: waiter)
+        finally:
+            waiter.leave()
+            await drive(holding.give_back(), self._port, end_s=late(end_s))
+
+
+def late(end_s: float | None) -> float | None:
+    """Return when something must have ended that begins by the deadline; a little later than the deadline itself."""
+    return None if end_s is None else max(end_s, monotonic() + LEAST_S)
