@@ -12,7 +12,18 @@ from typing import Annotated, Any
 
 import pytest
 
-from emco_store import CASCADE, InvalidModel, Key, MemoryBackend, Ref, Resource, Untyped, connect, on_delete
+from emco_store import (
+    CASCADE,
+    InvalidModel,
+    InvalidResource,
+    Key,
+    MemoryBackend,
+    Ref,
+    Resource,
+    Untyped,
+    connect,
+    on_delete,
+)
 
 Import = Callable[..., list[ModuleType]]
 
@@ -235,3 +246,25 @@ def test_target_that_nobody_defines_is_refused_when_it_is_used(modules: Import):
         e.LoneF(name="f")
     with pytest.raises(InvalidModel):
         connect("memory://", namespace="lone", models=[e.LoneF])
+
+
+class Depot(Resource):
+    """A root of another service."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fields"),
+    [({}, {}), ({"parent": Depot}, {}), ({"parent": Person, "key": ("name", "version")}, {"version": str})],
+    ids=["root", "other-parent", "other-key"],
+)
+def test_models_that_contradict_each_other_are_reported(arguments: dict[str, Any], fields: dict[str, Any]):
+    """BAD-8: What a model with another key or parent has written is an error in its place, and a check names it."""
+    other = type(Resource)("Owned", (Resource,), {"__module__": "elsewhere", "__annotations__": fields}, **arguments)
+    backend = MemoryBackend()
+    with connect(backend, namespace="two", models=[Owned]) as mine:
+        mine.create(Person(name="p"))
+        key = mine.create(Owned(parent="Person/p", name="a")).key
+    with connect(backend, namespace="two", models=[other]) as theirs:
+        with pytest.raises(InvalidResource, match="models contradict"):
+            raise theirs.list(other).errors[0]
+        assert [str(key)] == [str(flaw.key) for flaw in theirs.check().flaws]

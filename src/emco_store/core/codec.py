@@ -192,17 +192,35 @@ def load(record: Record, model: type[R]) -> R:
     try:
         above = spec.parent
         parent = None if above is None else parent_of(above.__emco__.kind, key.segments[: -len(spec.key_fields)])
+        contradiction = _contradiction(record, spec)
+        if contradiction:
+            raise _misfit(model, key, [contradiction])
         resource: R = spec.storage.read(record.document, Lineage(parent, key))
     except ValidationError as problem:
-        reasons = list(invalid_resource(spec.kind, problem).problems)
-        raise InvalidResource(
-            f"Cannot read {key}: its stored document does not fit the model {model.__name__}.",
-            why=reasons,
-            hint="put() a correct one in its place, delete it, or use the model that it was written with.",
-            key=key,
-            problems=tuple(reasons),
-        ) from problem
+        raise _misfit(model, key, list(invalid_resource(spec.kind, problem).problems)) from problem
     return with_meta(resource, record)
+
+
+def _contradiction(record: Record, spec: ModelSpec) -> str | None:
+    """Return how the model that wrote a record contradicts this one: by another key, or another parent."""
+    names = len(record.key.segments)
+    if names != spec.length:
+        return f"its key has {count(names, 'name')}, keys of {spec.kind} have {spec.length} here: models contradict"
+    above = None if spec.parent is None else spec.parent.__emco__.kind
+    held = next((edge.target.kind for edge in record.edges[:1] if edge.is_parent), above)
+    if held != above:
+        return f"its parent is of the kind {held}, that of {spec.kind} here is {above or 'none'}: models contradict"
+    return None
+
+
+def _misfit(model: type[Resource], key: Key, reasons: list[str]) -> InvalidResource:
+    return InvalidResource(
+        f"Cannot read {key}: its stored document does not fit the model {model.__name__}.",
+        why=reasons,
+        hint="put() a correct one in its place, delete it, or use the model that it was written with.",
+        key=key,
+        problems=tuple(reasons),
+    )
 
 
 def load_untyped(record: Record) -> Untyped:
