@@ -41,7 +41,6 @@ RENAMES: Final[Mapping[str, str]] = {
     "AsyncCalls": "Calls",
     "AsyncChannel": "Channel",
     "AsyncFastTransport": "FastTransport",
-    "AsyncGenerator": "Generator",
     "AsyncMongoPort": "MongoPort",
     "AsyncPlainTransport": "PlainTransport",
     "AsyncPort": "Port",
@@ -49,6 +48,7 @@ RENAMES: Final[Mapping[str, str]] = {
     "AsyncPortWrapper": "PortWrapper",
     "AsyncRedisPort": "RedisPort",
     "AsyncRetrying": "Retrying",
+    "AsyncReadingStore": "ReadingStore",
     "AsyncStore": "Store",
     "AsyncTransaction": "Transaction",
     "AsyncTransport": "Transport",
@@ -61,8 +61,8 @@ RENAMES: Final[Mapping[str, str]] = {
     "_aio": "_sync",
     "aclose": "close",
     "aio_transport": "sync_transport",
-    "asynccontextmanager": "contextmanager",
     "asyncio": "time",
+    "awaited": "finished",
     "connect_async": "connect",
 }
 """Every name that differs between a source and its twin. One that no source uses is reported."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -46,6 +47,26 @@ def _begin(world: World) -> None:
         pass
 
 
+TAGGED: dict[str, Callable[..., object]] = {
+    "get": lambda w, tag: w.store.get(w.zone, if_match=tag),
+    "get-many": lambda w, tag: w.store.get_many([w.zone], if_match={w.zone.key: tag}),
+    "update": lambda w, tag: w.store.update(w.zone, if_match=tag),
+    "put": lambda w, tag: w.store.put(w.zone, if_match=tag),
+    "delete": lambda w, tag: w.store.delete(w.spare, if_match=tag),
+}
+BAD_TAGS: dict[str, Any] = {
+    "a-number": 1,
+    "nothing": "",
+    "a-text-without-quotes": "abc-1",
+    "half-a-tag": '"abc',
+    "bytes": b'"a-1"',
+    "tags-without-a-comma": '"a" "b"',
+    "a-star-among-tags": '"a", *',
+    "a-line": '"a\n"',
+    "a-long-list": '"a",' * 5000 + '"a"',
+}
+
+
 @table(
     Case("create-of-none", "BAD-6", lambda w: w.store.create(None), InvalidCall),
     Case("create-of-a-map", "BAD-6", lambda w: w.store.create({"name": "a"}), InvalidCall),
@@ -83,6 +104,20 @@ def _begin(world: World) -> None:
     Case("get-with-a-text-as-version", "OCC-3", lambda w: w.store.get(w.zone, if_version="1"), InvalidCall),
     Case("get-with-a-negative-version", "OCC-3", lambda w: w.store.get(w.zone, if_version=-1), InvalidCall),
     Case("get-with-true-as-version", "OCC-3", lambda w: w.store.get(w.zone, if_version=True), InvalidCall),
+    *(
+        Case(f"{verb}-with-{name}-as-tag", "OCC-13", partial(call, tag=tag), InvalidCall)
+        for verb, call in TAGGED.items()
+        for name, tag in BAD_TAGS.items()
+    ),
+    Case("create-with-a-tag", "OCC-13", lambda w: w.store.create(Zone(name="a"), if_match="*"), InvalidCall),
+    Case("get-with-both", "OCC-13", lambda w: w.store.get(w.zone, if_version=1, if_match="*"), InvalidCall),
+    Case("get-many-with-one-tag", "OCC-13", lambda w: w.store.get_many([w.zone], if_match="*"), InvalidCall),
+    Case(
+        "get-many-with-both",
+        "OCC-13",
+        lambda w: w.store.get_many([w.zone], if_version={w.zone.key: 1}, if_match={w.zone.key: "*"}),
+        InvalidCall,
+    ),
     Case("get-many-with-one-version", "OCC-3", lambda w: w.store.get_many([w.zone], if_version=1), InvalidCall),
     Case("get-many-with-a-version-by-text", "OCC-3", lambda w: _get_many(w, {"Zone/z1": 1}), InvalidCall),
     Case("get-many-with-a-version-of-another", "OCC-3", lambda w: _get_many(w, {w.host.key: 1}), InvalidCall),

@@ -20,6 +20,7 @@ from emco_store import (
     connect,
     connect_async,
 )
+from emco_store.contracts.blocking import raw
 from tests.bad_input.case import NAMESPACE, Case, World, check, check_error, table
 from tests.bad_input.models import Host, Service, Zone
 
@@ -71,6 +72,32 @@ def test_use_of_a_transaction_after_its_commit_is_refused(world: World, use: str
 def test_use_of_the_store_inside_run_is_refused(world: World, use: str):
     """OCC-8: What is done around ``tx`` would neither be checked with it nor be repeated with it."""
     check(Case(use, "OCC-8", lambda w: w.store.run(lambda _: USES[use](w.store, w)), InvalidCall), world)
+
+
+@pytest.mark.parametrize("use", sorted(USES.keys() - {"commit"}))
+def test_use_of_the_store_inside_a_transaction_is_refused(world: World, use: str):
+    """OCC-8: What is done beside ``tx`` would be written even if the transaction is given up."""
+
+    def call(world: World) -> object:
+        with world.store.transaction():
+            return USES[use](world.store, world)
+
+    check(Case(use, "OCC-8", call, InvalidCall), world)
+
+
+@pytest.mark.parametrize("use", USES)
+def test_use_of_a_transaction_before_its_block_is_refused(world: World, use: str):
+    """OCC-8: ``transaction()`` without ``with`` begins nothing."""
+    tx = raw(world.store).transaction()
+
+    with pytest.raises(InvalidCall) as caught:
+        _finish(USES[use](tx, world))
+    check_error(Case(use, "OCC-8", lambda _: None, InvalidCall), caught.value)
+
+
+def _finish(result: Any) -> None:
+    if asyncio.iscoroutine(result):
+        asyncio.run(result)
 
 
 def test_run_inside_run_is_refused(world: World):

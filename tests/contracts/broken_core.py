@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from emco_store import errors
-from emco_store.core import codec, kinship, readback
+from emco_store.core import codec, kinship, matching, readback
 from emco_store.core.meta import Lineage
 from emco_store.core.readback import ReadBack
 from emco_store.core.resource import Resource
 from emco_store.core.selection import Pattern
-from emco_store.flows import refusals, selecting, unit
+from emco_store.flows import callbacks, refusals, selecting, unit
 from emco_store.ports import deadline
 from tests.contracts import broken_selections
 
@@ -72,7 +72,18 @@ class EndsNowhere:
         pass
 
 
+def name_the_version_only(uid: str, version: int) -> str:  # noqa: ARG001 - that is what is broken
+    """Make the tag of a resource that was created again the tag of the one before."""
+    return f'"{version}"'
+
+
+def commit_all_the_same(result: object) -> None:
+    """Let a function that has not run yet pass for one that has nothing to say."""
+
+
 BROKEN_CORE = {
+    "EtagWithoutUid": Broken(matching, "etag", name_the_version_only, "OCC-13"),
+    "RunsNoGenerator": Broken(callbacks, "_refuse_generator", commit_all_the_same, "OCC-14"),
     "SearchesTheStoreOnly": Broken(unit, "Selecting", broken_selections.SearchesTheStoreOnly, "REF-14"),
     "TrustsTheIndex": Broken(selecting, "_scans", broken_selections.trust_the_index, "REF-14"),
     "ReadsOnePage": Broken(selecting, "_next", broken_selections.read_one_page, "REF-14"),

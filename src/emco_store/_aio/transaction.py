@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar, overload
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
 
 from emco_store._aio.drive import drive
 from emco_store.core.codec import Untyped
 from emco_store.core.keys import Key
+from emco_store.core.matching import match, matches
 from emco_store.core.query import Condition, Page
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidCall
 from emco_store.flows import lists, resources
 from emco_store.flows.asking import Flow
+from emco_store.flows.callbacks import Scope
 from emco_store.flows.unit import Unit
 from emco_store.ports import AsyncPort
 from emco_store.queueing.waiters import AsyncWaiter
@@ -28,21 +31,46 @@ Target = Resource | Key | Ref[Any] | Untyped
 class AsyncTransaction:
     """One attempt at one transaction; made by ``store.transaction()`` and ``store.run(fn)``.
 
-    It reads the store and its own writes. Nothing is written before it ends; then everything is, or nothing. It is
-    for one task: a second one that uses it at the same time is refused.
+    It reads the store and its own writes. Nothing is written before its block ends; then everything is, or nothing. It
+    is for one task: a second one that uses it at the same time is refused.
 
     Rules: OCC-1 to OCC-8, ATM-1.
     """
 
     def __init__(
-        self, unit: Unit, port: AsyncPort, waiter: AsyncWaiter | None = None, *, end_s: float | None = None
+        self,
+        unit: Unit,
+        port: AsyncPort,
+        waiter: AsyncWaiter | None = None,
+        *,
+        owner: object,
+        end_s: float | None = None,
     ) -> None:
         self._unit = unit
         self._port = port
         self._waiter = waiter
         self._end_s = end_s
+        self._scope = Scope(owner)
         self._busy = threading.Lock()
+        self._has_begun = False
         self._ended = False
+
+    async def __aenter__(self) -> Self:
+        if self._has_begun:
+            raise self._refused("it has begun before", "call store.transaction() for each block.")
+        self._scope.open()
+        self._has_begun = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._scope.close()
+            if problem is None and not self._ended:
+                await self.commit()
+        finally:
+            self.end()
 
     @property
     def txid(self) -> str:
@@ -55,48 +83,57 @@ class AsyncTransaction:
         return self._ended
 
     @overload
-    async def get(self, target: type[R], *segments: str, if_version: int | None = None) -> R: ...
+    async def get(
+        self, target: type[R], *segments: str, if_version: int | None = None, if_match: str | None = None
+    ) -> R: ...
     @overload
-    async def get(self, target: Ref[R], *, if_version: int | None = None) -> R: ...
+    async def get(self, target: Ref[R], *, if_version: int | None = None, if_match: str | None = None) -> R: ...
     @overload
-    async def get(self, target: R, *, if_version: int | None = None) -> R: ...
+    async def get(self, target: R, *, if_version: int | None = None, if_match: str | None = None) -> R: ...
     @overload
-    async def get(self, target: Target, *, if_version: int | None = None) -> Any: ...
-    async def get(self, target: Any, *segments: str, if_version: int | None = None) -> Any:
+    async def get(self, target: Target, *, if_version: int | None = None, if_match: str | None = None) -> Any: ...
+    async def get(self, target: Any, *segments: str, if_version: int | None = None, if_match: str | None = None) -> Any:
         """Read one resource; see :meth:`AsyncStore.get`."""
         key = self._unit.context.address(target, segments)
-        return await self._perform(resources.get(self._unit, key, if_version=if_version))
+        return await self._perform(resources.get(self._unit, key, match(if_version, if_match)))
 
     async def get_many(
-        self, targets: Sequence[Target], *, if_version: Mapping[Key, int] | None = None, missing_ok: bool = False
+        self,
+        targets: Sequence[Target],
+        *,
+        if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None,
+        missing_ok: bool = False,
     ) -> tuple[Any, ...]:
         """Read several resources at once; see :meth:`AsyncStore.get_many`."""
         keys = self._unit.context.addresses(targets)
-        return await self._perform(resources.get_many(self._unit, keys, if_version=if_version, missing_ok=missing_ok))
+        return await self._perform(
+            resources.get_many(self._unit, keys, matches(keys, if_version, if_match), missing_ok=missing_ok)
+        )
 
-    async def create(self, resource: R, *, if_version: int | None = None) -> R:
+    async def create(self, resource: R, *, if_version: int | None = None, if_match: str | None = None) -> R:
         """Add a new resource; see :meth:`AsyncStore.create`. That its targets are there is judged at the end."""
         self._begin()
         try:
-            return self._unit.create(resource, if_version=if_version)
+            return self._unit.create(resource, match(if_version, if_match))
         finally:
             self._busy.release()
 
-    async def update(self, resource: R, *, if_version: int | None = None) -> R:
+    async def update(self, resource: R, *, if_version: int | None = None, if_match: str | None = None) -> R:
         """Replace a resource that was read; see :meth:`AsyncStore.update`."""
         self._begin()
         try:
-            return self._unit.update(resource, if_version=if_version)
+            return self._unit.update(resource, match(if_version, if_match))
         finally:
             self._busy.release()
 
-    async def put(self, resource: R, *, if_version: int | None = None) -> R:
+    async def put(self, resource: R, *, if_version: int | None = None, if_match: str | None = None) -> R:
         """Create or replace a resource; see :meth:`AsyncStore.put`."""
-        return await self._perform(self._unit.put(resource, if_version=if_version))
+        return await self._perform(self._unit.put(resource, match(if_version, if_match)))
 
-    async def delete(self, *targets: Target, if_version: int | None = None) -> None:
+    async def delete(self, *targets: Target, if_version: int | None = None, if_match: str | None = None) -> None:
         """Delete resources with all that their rules take along; blockers are judged at the end."""
-        await self._perform(self._unit.delete(targets, if_version=if_version))
+        await self._perform(self._unit.delete(targets, match(if_version, if_match)))
 
     @overload
     async def list(
@@ -170,12 +207,10 @@ class AsyncTransaction:
 
     def _begin(self) -> None:
         """Begin a call, the end of which releases the lock."""
+        if not self._has_begun:
+            raise self._refused("it has not begun", "use it as `async with store.transaction() as tx:`.")
         if self._ended:
-            raise InvalidCall(
-                "Cannot use this transaction.",
-                why=["it has ended: tx is valid inside its block only"],
-                hint="begin another one.",
-            )
+            raise self._refused("it has ended: tx is valid inside its block only", "begin another one.")
         if not self._busy.acquire(blocking=False):
             raise InvalidCall(
                 "This transaction is being used by another task.",
@@ -183,19 +218,5 @@ class AsyncTransaction:
                 hint="await each call before the next, or give each task a transaction of its own.",
             )
 
-
-async def run_once(
-    fn: Callable[[AsyncTransaction], Awaitable[T]],
-    unit: Unit,
-    port: AsyncPort,
-    waiter: AsyncWaiter,
-    end_s: float | None,
-) -> T:
-    """Call ``fn(tx)`` and commit, once; see :class:`AsyncTransaction`."""
-    tx = AsyncTransaction(unit, port, waiter, end_s=end_s)
-    try:
-        result = await fn(tx)
-    finally:
-        tx.end()
-    await drive(unit.commit(), port, waiter, end_s=end_s)
-    return result
+    def _refused(self, why: str, hint: str) -> InvalidCall:
+        return InvalidCall("Cannot use this transaction.", why=[why], hint=hint)

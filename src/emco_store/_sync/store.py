@@ -3,39 +3,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable
 from datetime import timedelta
-from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import TypeVar
 
-from emco_store._sync.attempts import Attempts, late
-from emco_store._sync.transaction import Target, Transaction, run_once
+from emco_store._sync.attempts import late
+from emco_store._sync.reading import ReadingStore
+from emco_store._sync.transaction import Target, Transaction
 from emco_store.core.flaws import Flaw
-from emco_store.core.keys import Key
+from emco_store.core.matching import match
 from emco_store.core.plan import Plan
-from emco_store.core.query import Condition, Page
-from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
-from emco_store.core.schema import Schema
-from emco_store.errors import InvalidCall
-from emco_store.flows import checking, lists, outcomes, resources
+from emco_store.flows import callbacks, checking, outcomes, resources
 from emco_store.flows.checking import CheckPage, Repaired
-from emco_store.flows.context import Context, Limits, RetryPolicy
 from emco_store.flows.holding import Holding
-from emco_store.flows.refusals import unavailable
 from emco_store.flows.unit import Unit
-from emco_store.ports import Clock, Durability, Guarantees, IdSource, Outcome, Port, Unreachable
-from emco_store.ports.deadline import ends_at
+from emco_store.ports import Outcome
 from emco_store.queueing.waiters import Waiter
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
-_inside_run: ContextVar[frozenset[int]] = ContextVar("emco_store_inside_run", default=frozenset())
 
 
-class Store:
+class Store(ReadingStore):
     """The resources of one namespace on one backend; made by ``connect``.
 
     Wherever a resource is meant, the resource, its ``Key`` or a ``Ref`` to it is accepted. What it gives back are
@@ -46,214 +36,22 @@ class Store:
     which it has ended, one way or another; see ``connect``.
     """
 
-    def __init__(
-        self,
-        port: Port,
-        *,
-        namespace: str,
-        schema: Schema,
-        limits: Limits,
-        retry: RetryPolicy,
-        clock: Clock,
-        ids: IdSource,
-        require: Durability | None = None,
-        deadline: timedelta | None = None,
-    ) -> None:
-        self._port = port
-        self._require = require
-        self._namespace = namespace
-        self._surroundings = Context(schema, limits, clock, ids.new)
-        self._attempts = Attempts(port, retry, deadline)
-        self._closed = False
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def open(self) -> None:
-        """Reach the server and see what it promises; the beginning of an ``with`` block does this.
-
-        Raises:
-            Misconfigured: A setting of the server would break a promise, or it promises less than was required.
-            NotSupported: The server is too old, or of a kind that is not proven.
-            Unavailable: It does not answer.
-
-        Rules: DUR-1, DUR-2.
-        """
-        try:
-            with ends_at(self._attempts.end_s(None)):
-                self._port.open()
-            self._port.guarantees.refuse_below(self._require)
-        except BaseException as problem:
-            self.close()
-            if isinstance(problem, Unreachable):
-                raise unavailable(problem) from problem
-            raise
-
-    def close(self) -> None:
-        """Give back what was opened; later calls are refused."""
-        self._closed = True
-        self._port.close()
-
-    @property
-    def namespace(self) -> str:
-        """The namespace, in which nothing refers to anything outside."""
-        return self._namespace
-
-    @property
-    def schema(self) -> Schema:
-        """The models that this store knows by now."""
-        return self._surroundings.schema
-
-    @property
-    def guarantees(self) -> Guarantees:
-        """What holds with the server that was found: isolation and durability."""
-        return self._port.guarantees
-
-    # reading
-
-    @overload
-    def get(
-        self, target: type[R], *segments: str, if_version: int | None = None, deadline: timedelta | None = None
-    ) -> R: ...
-    @overload
-    def get(self, target: Ref[R] | R, *, if_version: int | None = None, deadline: timedelta | None = None) -> R: ...
-    @overload
-    def get(self, target: Target, *, if_version: int | None = None, deadline: timedelta | None = None) -> Any: ...
-    def get(self, target: Any, *segments: str, if_version: int | None = None, deadline: timedelta | None = None) -> Any:
-        """Read one resource.
-
-        Args:
-            target: A model, followed by the names of the key from the root; or a resource, a ``Key`` or a ``Ref``.
-            segments: The names, where ``target`` is a model.
-            if_version: The version that it must have.
-            deadline: When the call must have ended.
-
-        Returns:
-            The resource; an ``Untyped`` where its kind is unknown here.
-
-        Raises:
-            NotFound: It is not there.
-            Conflict: It has another version.
-            InvalidResource: Its stored document cannot be read.
-
-        Rules: ID-2, ID-3.
-        """
-        context = self._context()
-        key = context.address(target, segments)
-        flow = resources.look_up(context, key, if_version=if_version)
-        return self._attempts.once(flow, deadline)
-
-    def get_many(
-        self,
-        targets: Sequence[Target],
-        *,
-        if_version: Mapping[Key, int] | None = None,
-        missing_ok: bool = False,
-        deadline: timedelta | None = None,
-    ) -> tuple[Any, ...]:
-        """Read several resources in one request, as of one moment, in the order asked for.
-
-        Args:
-            targets: Resources, keys or references.
-            if_version: For any of the keys, the version that it must have.
-            missing_ok: Put None in the place of what is not there, instead of raising.
-            deadline: When the call must have ended.
-
-        Raises:
-            NotFound: At least one is not there; all of them are named.
-            Conflict: At least one has another version; all of them are named.
-            InvalidResource: A stored document cannot be read.
-        """
-        context = self._context()
-        keys = context.addresses(targets)
-        flow = resources.look_up_many(context, keys, if_version=if_version, missing_ok=missing_ok)
-        return self._attempts.once(flow, deadline)
-
-    @overload
-    def list(
-        self, model: type[R], *, parent: Target | None = None, under: Target | None = None,
-        where: Sequence[Condition] | Condition = (), order_by: str | None = None, limit: int = 100,
-        after: str | None = None, deadline: timedelta | None = None,
-    ) -> Page[R]: ...  # fmt: skip
-    @overload
-    def list(
-        self, model: str, *, parent: Target | None = None, under: Target | None = None,
-        where: Sequence[Condition] | Condition = (), order_by: str | None = None, limit: int = 100,
-        after: str | None = None, deadline: timedelta | None = None,
-    ) -> Page[Any]: ...  # fmt: skip
-    def list(
-        self,
-        model: type[R] | str,
-        *,
-        parent: Target | None = None,
-        under: Target | None = None,
-        where: Sequence[Condition] | Condition = (),
-        order_by: str | None = None,
-        limit: int = 100,
-        after: str | None = None,
-        deadline: timedelta | None = None,
-    ) -> Page[R]:
-        """Read one page of the resources of a kind.
-
-        Args:
-            model: A model, the name of a kind, or ``Resource`` for all kinds.
-            parent: Only children of this resource.
-            under: Only resources that lie, at any depth, under this one.
-            where: Conditions on fields, all of which must hold: ``F.region == "eu"``.
-            order_by: A field that is indexed, or ``"key"`` (default); with a ``-`` before it, descending.
-            limit: The size of the page, 1 to 1000.
-            after: ``page.next`` of the page before.
-            deadline: When the call must have ended.
-
-        Returns:
-            A page: iterable, with ``next`` as the cursor for ``after=``, None at the end. A document that cannot be
-            read appears as an ``InvalidResource`` in its place.
-
-        Raises:
-            InvalidCall: The question cannot be asked.
-
-        Rules: ID-7 to ID-9, BAD-7, BAD-8.
-        """
-        context = self._context()
-        listing = lists.ask(
-            context, model, parent=parent, under=under, where=where, order_by=order_by, limit=limit, after=after
-        )
-        return self._attempts.once(lists.read_page(context, listing), deadline)
-
-    def children(
-        self, target: Target, *, limit: int = 1000, after: str | None = None, deadline: timedelta | None = None
-    ) -> Page[Any]:
-        """Read one page of the children of a resource, of all kinds, by key."""
-        context = self._context()
-        key = context.address(target)
-        wanted = resources.is_child_of(key)
-        flow = resources.related(context, key, wanted, limit=limit, after=after)
-        return self._attempts.once(flow, deadline)
-
-    def referrers(
-        self, target: Target, *, limit: int = 1000, after: str | None = None, deadline: timedelta | None = None
-    ) -> Page[Any]:
-        """Read one page of those who refer to a resource, its children included, by key."""
-        context = self._context()
-        key = context.address(target)
-        wanted = resources.is_referrer
-        flow = resources.related(context, key, wanted, limit=limit, after=after)
-        return self._attempts.once(flow, deadline)
-
     # writing
 
-    def create(self, resource: R, *, if_version: int | None = None, deadline: timedelta | None = None) -> R:
+    def create(
+        self,
+        resource: R,
+        *,
+        if_version: int | None = None,
+        if_match: str | None = None,
+        deadline: timedelta | None = None,
+    ) -> R:
         """Add a new resource.
 
         Args:
             resource: The resource.
             if_version: 0 or None: a new resource has no version.
+            if_match: None: a new resource has no entity tag.
             deadline: When the call must have ended.
 
         Returns:
@@ -267,14 +65,24 @@ class Store:
 
         Rules: ID-1, REF-1, REF-2, BAD-1 to BAD-6.
         """
-        return self._attempts.queued(lambda: resources.create(self._unit(), resource, if_version=if_version), deadline)
+        return self._attempts.queued(
+            lambda: resources.create(self._unit(), resource, match(if_version, if_match)), deadline
+        )
 
-    def update(self, resource: R, *, if_version: int | None = None, deadline: timedelta | None = None) -> R:
+    def update(
+        self,
+        resource: R,
+        *,
+        if_version: int | None = None,
+        if_match: str | None = None,
+        deadline: timedelta | None = None,
+    ) -> R:
         """Replace a resource that was read before, unless it has changed since.
 
         Args:
             resource: A changed copy of what was read: ``app.model_copy(update={…})``.
             if_version: The version that it must have, beyond the one it was read at.
+            if_match: The value of an ``If-Match`` header that it must match, such as ``resource.meta.etag``.
             deadline: When the call must have ended.
 
         Returns:
@@ -289,14 +97,24 @@ class Store:
 
         Rules: ID-4, OCC-2, OCC-3.
         """
-        return self._attempts.queued(lambda: resources.update(self._unit(), resource, if_version=if_version), deadline)
+        return self._attempts.queued(
+            lambda: resources.update(self._unit(), resource, match(if_version, if_match)), deadline
+        )
 
-    def put(self, resource: R, *, if_version: int | None = None, deadline: timedelta | None = None) -> R:
+    def put(
+        self,
+        resource: R,
+        *,
+        if_version: int | None = None,
+        if_match: str | None = None,
+        deadline: timedelta | None = None,
+    ) -> R:
         """Create the resource, or replace whatever has its key; one that is equal already stays as it is.
 
         Args:
             resource: The resource.
             if_version: The version that what is replaced must have; 0 for none there.
+            if_match: The value of an ``If-Match`` header that what is replaced must match.
             deadline: When the call must have ended.
 
         Raises:
@@ -308,10 +126,16 @@ class Store:
         Rules: ID-5.
         """
         return self._attempts.retried(
-            lambda holding: resources.put(self._unit(holding), resource, if_version=if_version), deadline
+            lambda holding: resources.put(self._unit(holding), resource, match(if_version, if_match)), deadline
         )
 
-    def delete(self, *targets: Target, if_version: int | None = None, deadline: timedelta | None = None) -> None:
+    def delete(
+        self,
+        *targets: Target,
+        if_version: int | None = None,
+        if_match: str | None = None,
+        deadline: timedelta | None = None,
+    ) -> None:
         """Delete resources, and do to all who refer to them what their rules say; repeated while it loses races.
 
         A target that is given as a resource must still be the one that was read, and not another of the same name.
@@ -319,6 +143,7 @@ class Store:
         Args:
             targets: What to delete, in one commit.
             if_version: The version that each target must have.
+            if_match: The value of an ``If-Match`` header that each target must match.
             deadline: When the call must have ended.
 
         Raises:
@@ -329,7 +154,7 @@ class Store:
         Rules: DEL-1 to DEL-9.
         """
         self._attempts.retried(
-            lambda holding: resources.delete(self._unit(holding), targets, if_version=if_version), deadline
+            lambda holding: resources.delete(self._unit(holding), targets, match(if_version, if_match)), deadline
         )
 
     def plan_delete(self, *targets: Target, deadline: timedelta | None = None) -> Plan:
@@ -414,11 +239,11 @@ class Store:
 
     # transactions
 
-    @contextmanager
-    def transaction(self, *, deadline: timedelta | None = None) -> Generator[Transaction]:
-        """Begin a transaction; the end of the block commits it, an exception discards it.
+    def transaction(self, *, deadline: timedelta | None = None) -> Transaction:
+        """Return a transaction for an ``with`` block, whose end commits it; an exception discards it.
 
-        One attempt is made: what was lost to another writer raises ``Conflict``. ``run`` repeats it.
+        One attempt is made: if another writer has won, it raises ``Conflict``. ``run`` repeats it. Inside the block,
+        using the store itself is an error.
 
         Args:
             deadline: When every request of the block must have ended, its commit included.
@@ -429,13 +254,7 @@ class Store:
 
         Rules: OCC-1 to OCC-8, ATM-1.
         """
-        tx = Transaction(self._unit(), self._port, end_s=self._attempts.end_s(deadline))
-        try:
-            yield tx
-            if not tx.has_ended:
-                tx.commit()
-        finally:
-            tx.end()
+        return Transaction(self._unit(), self._port, owner=self, end_s=self._attempts.end_s(deadline))
 
     def run(self, fn: Callable[[Transaction], T], *, deadline: timedelta | None = None) -> T:
         """Call ``fn(tx)`` and commit, and do so again while other writers win.
@@ -444,7 +263,7 @@ class Store:
         jittered pauses.
 
         ``fn`` may be called several times, so everything that it does must go through ``tx``; using the store itself
-        inside it is an error.
+        inside it is an error. It must be declared with ``def``.
 
         Args:
             fn: What to do.
@@ -454,6 +273,7 @@ class Store:
             What ``fn`` returned in the attempt that was committed.
 
         Raises:
+            InvalidCall: ``fn`` is of the other colour or a generator, or this is the inside of a transaction.
             Conflict: Other writers won until the deadline.
             DeleteRestricted: A resource that stays refers to one that would go.
             MissingReference: A parent or a target is not there.
@@ -465,27 +285,9 @@ class Store:
         """
 
         def attempt(holding: Holding, waiter: Waiter, end_s: float | None) -> T:
-            token = _inside_run.set(_inside_run.get() | {id(self)})
-            try:
-                unit = Unit(self._surroundings, holding)
-                return run_once(fn, unit, self._port, waiter=waiter, end_s=late(end_s))
-            finally:
-                _inside_run.reset(token)
+            unit = Unit(self._surroundings, holding)
+            with Transaction(unit, self._port, waiter, owner=self, end_s=late(end_s)) as tx:
+                return callbacks.finished(fn(tx))
 
         self._context()
         return self._attempts.run(attempt, deadline)
-
-    def _unit(self, holding: Holding | None = None) -> Unit:
-        return Unit(self._context(), holding)
-
-    def _context(self) -> Context:
-        """Give the surroundings of a flow, where the store may be used."""
-        if self._closed:
-            raise InvalidCall("Cannot use this store.", why=["it is closed"], hint="open another one with connect().")
-        if id(self) in _inside_run.get():
-            raise InvalidCall(
-                "The store was used inside run() other than through its tx.",
-                why=["what is done around tx is neither checked with it nor repeated with it"],
-                hint="call the same method on tx.",
-            )
-        return self._surroundings

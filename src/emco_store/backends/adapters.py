@@ -48,7 +48,8 @@ class ImmediatePort:
         self._port.open()
 
     async def ask(self, request: Request[T]) -> T:
-        """See :meth:`emco_store.ports.Port.ask`."""
+        """See :meth:`emco_store.ports.Port.ask`; other tasks run first, as they would while a server works."""
+        await asyncio.sleep(0)
         return self._port.ask(request)
 
     async def close(self) -> None:

@@ -129,6 +129,38 @@ class ConcurrencyRules:
         assert 2 == lab.store.update(made.model_copy(update={"title": "x"}), if_version=1).meta.version
         lab.store.delete(made.key, if_version=2)
 
+    @rule("OCC-13")
+    def test_if_match_admits_the_state_that_the_tag_names(self, lab: Lab) -> None:
+        """Reads and writes with ``if_match`` succeed for one state; ``*`` admits whatever is stored (OCC-13)."""
+        old = lab.store.create(Site(name="a"))
+        now = lab.store.update(old.model_copy(update={"title": "x"}))
+
+        _refuse_tag(lab, now, old.meta.etag)
+        assert now == lab.store.get(now, if_match=now.meta.etag)
+        assert (now,) == lab.store.get_many([now], if_match={now.key: f"{old.meta.etag}, {now.meta.etag}"})
+        assert now == lab.store.get(now, if_match="*")
+        with pytest.raises(Conflict):
+            lab.store.put(Site(name="b"), if_match="*")
+
+        then = lab.store.update(now.model_copy(update={"title": "y"}), if_match=now.meta.etag)
+        with lab.store.transaction() as tx:
+            then = tx.put(then.model_copy(update={"title": "z"}), if_match=then.meta.etag)
+        lab.store.delete(then.key, if_match=then.meta.etag)
+        assert {} == lab.state()
+
+    @rule("OCC-13")
+    def test_if_match_refuses_a_resource_that_was_created_again(self, lab: Lab) -> None:
+        """The tag of a deleted resource admits no other resource of the same key and version (OCC-13)."""
+        old = lab.store.create(Site(name="a"))
+        lab.store.delete(old)
+        new = lab.store.create(Site(name="a"))
+
+        assert old.meta.version == new.meta.version
+        _refuse_tag(lab, new, old.meta.etag)
+        with pytest.raises(Conflict), lab.store.transaction() as tx:
+            tx.delete(new.key, if_match=old.meta.etag)
+        assert new == lab.store.get(new, if_match=new.meta.etag)
+
     @rule("OCC-9")
     def test_reading_transaction_sees_one_state(self, lab: Lab) -> None:
         """A read-only transaction that reads before and after a change ends in ``Conflict`` (OCC-9)."""
@@ -186,3 +218,21 @@ class ConcurrencyRules:
             tx.update(mine.model_copy(update={"note": "mine"}))
 
         assert ("Site/b", True) == (lab.store.get(held).one.text, "Site/a" in lab.state())
+
+
+def _refuse_tag(lab: Lab, stored: Any, tag: str) -> None:
+    """Assert that every call refuses the tag with an error that repeating cannot help, and changes nothing."""
+    before = lab.state()
+    call: Callable[[], Any]
+    for call in (
+        lambda: lab.store.get(stored, if_match=tag),
+        lambda: lab.store.get_many([stored], if_match={stored.key: tag}),
+        lambda: lab.store.update(stored, if_match=tag),
+        lambda: lab.store.put(stored, if_match=tag),
+        lambda: lab.store.delete(stored.key, if_match=tag),
+        lambda: lab.store.delete(stored, if_match=f'W/{stored.meta.etag}, "{stored.meta.uid}"'),
+    ):
+        with pytest.raises(Conflict) as caught:
+            call()
+        assert caught.value.pinned
+    assert before == lab.state()

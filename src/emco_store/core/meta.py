@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from emco_store.core import matching
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge
 from emco_store.core.refs import Ref
@@ -35,6 +36,11 @@ class Meta(NamedTuple):
     def __repr__(self) -> str:
         shown = ", ".join([f"{name}={getattr(self, name)!r}" for name in self._fields if name not in _NOT_SHOWN])
         return f"Meta({shown})"
+
+    @property
+    def etag(self) -> str:
+        """A strong HTTP entity tag of this state, quotes included; a resource that is created again has another one."""
+        return matching.etag(self.uid, self.version)
 
     @property
     def created_at(self) -> datetime:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from emco_store.core.keys import Key
+from emco_store.core.matching import Match
 from emco_store.core.plan import Plan
 from emco_store.core.query import Order, Page, check_limit, read_cursor, write_cursor
 from emco_store.core.records import Record
@@ -16,97 +18,82 @@ from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
 from emco_store.flows.outcomes import submit
 from emco_store.flows.refusals import not_found, restricted, stale
-from emco_store.flows.unit import Unit, check_version
+from emco_store.flows.unit import Unit
 from emco_store.ports import Get, ReferrerQuery
 
 R = TypeVar("R", bound=Resource)
+NOTHING: Mapping[Key, Match] = MappingProxyType({})
+"""What a read of several resources demands of none of them."""
 
 
-def look_up(context: Context, key: Key, *, if_version: int | None) -> Flow[Any]:
+def look_up(context: Context, key: Key, only: Match | None) -> Flow[Any]:
     """Read one resource outside a transaction."""
-    check_version(if_version)
     record = (yield from read(Get((key,)))).get(key)
     if record is None:
         raise not_found([key])
-    if if_version is not None and record.version != if_version:
+    if only is not None and not only.admits(record):
         raise stale([key])
     return context.value(record)
 
 
 def look_up_many(
-    context: Context, keys: Sequence[Key], *, if_version: Mapping[Key, int] | None, missing_ok: bool
+    context: Context, keys: Sequence[Key], only: Mapping[Key, Match], *, missing_ok: bool
 ) -> Flow[tuple[Any, ...]]:
     """Read several resources outside a transaction, in one request; see :func:`get_many`."""
-    wanted = _versions(keys, if_version)
     records: Mapping[Key, Record] = (yield from read(Get(tuple(dict.fromkeys(keys))))) if keys else {}
-    return _values(context, keys, records, wanted, missing_ok=missing_ok)
+    return _values(context, keys, records, only, missing_ok=missing_ok)
 
 
-def get(unit: Unit, key: Key, *, if_version: int | None = None) -> Flow[Any]:
+def get(unit: Unit, key: Key, only: Match | None = None) -> Flow[Any]:
     """Read one resource."""
-    (value,) = yield from get_many(unit, [key], if_version={} if if_version is None else {key: if_version})
+    (value,) = yield from get_many(unit, [key], {} if only is None else {key: only})
     return value
 
 
 def get_many(
-    unit: Unit, keys: Sequence[Key], *, if_version: Mapping[Key, int] | None = None, missing_ok: bool = False
+    unit: Unit, keys: Sequence[Key], only: Mapping[Key, Match] = NOTHING, *, missing_ok: bool = False
 ) -> Flow[tuple[Any, ...]]:
     """Read several resources in one request, in the order of the targets; None for one that is missing and may be."""
-    wanted = _versions(keys, if_version)
     records = yield from unit.fetch(keys)
-    return _values(unit.context, keys, records, wanted, missing_ok=missing_ok)
+    return _values(unit.context, keys, records, only, missing_ok=missing_ok)
 
 
 def _values(
-    context: Context, keys: Sequence[Key], records: Mapping[Key, Record], wanted: Mapping[Key, int], *, missing_ok: bool
+    context: Context, keys: Sequence[Key], records: Mapping[Key, Record], only: Mapping[Key, Match], *, missing_ok: bool
 ) -> tuple[Any, ...]:
     absent = [key for key in keys if key not in records]
     if absent and not missing_ok:
         raise not_found(absent)
-    moved = [key for key, version in wanted.items() if version != (records[key].version if key in records else 0)]
+    moved = [key for key, wanted in only.items() if not wanted.admits(records.get(key))]
     if moved:
         raise stale(moved)
     return tuple(context.value(records[key]) if key in records else None for key in keys)
 
 
-def _versions(keys: Sequence[Key], wanted: Any) -> Mapping[Key, int]:
-    """Refuse versions that would not be checked."""
-    versions: Mapping[Key, int] = {} if wanted is None else wanted
-    if not isinstance(wanted, Mapping | None) or set(versions).difference(keys):
-        raise InvalidCall(
-            f"Cannot read with if_version={wanted!r:.80}.",
-            why=["it must map keys of this call to versions; others would not be checked"],
-            hint="give a dict with the keys of the call.",
-        )
-    for version in versions.values():
-        check_version(version)
-    return versions
-
-
-def create(unit: Unit, resource: R, *, if_version: int | None) -> Flow[R]:
+def create(unit: Unit, resource: R, only: Match | None) -> Flow[R]:
     """Create in a unit of its own."""
-    made = unit.create(resource, if_version=if_version)
+    made = unit.create(resource, only)
     yield from unit.commit()
     return made
 
 
-def update(unit: Unit, resource: R, *, if_version: int | None) -> Flow[R]:
+def update(unit: Unit, resource: R, only: Match | None) -> Flow[R]:
     """Update in a unit of its own."""
-    made = unit.update(resource, if_version=if_version)
+    made = unit.update(resource, only)
     yield from unit.commit()
     return made
 
 
-def put(unit: Unit, resource: R, *, if_version: int | None) -> Flow[R]:
+def put(unit: Unit, resource: R, only: Match | None) -> Flow[R]:
     """Create or replace in a unit of its own."""
-    made = yield from unit.put(resource, if_version=if_version)
+    made = yield from unit.put(resource, only)
     yield from unit.commit()
     return made
 
 
-def delete(unit: Unit, targets: Sequence[Any], *, if_version: int | None) -> Flow[None]:
+def delete(unit: Unit, targets: Sequence[Any], only: Match | None) -> Flow[None]:
     """Plan and apply a delete in a unit of its own."""
-    yield from unit.delete(targets, if_version=if_version)
+    yield from unit.delete(targets, only)
     yield from unit.commit()
 
 

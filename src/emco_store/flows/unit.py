@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from emco_store.core.codec import Draft, Untyped, draft, with_meta
 from emco_store.core.documents import decode
 from emco_store.core.keys import Key
+from emco_store.core.matching import Match
 from emco_store.core.plan import Plan
 from emco_store.core.records import Edge, Record, Stamp, with_matches
 from emco_store.core.resource import Resource
@@ -61,21 +62,19 @@ class Unit(View):
 
     # writing
 
-    def create(self, resource: R, *, if_version: int | None = None) -> R:
+    def create(self, resource: R, only: Match | None = None) -> R:
         """Add a new resource; that its key is free is checked at the commit."""
-        check_version(if_version)
-        if if_version:
+        if only is not None and not only.admits(None):
             raise InvalidCall(
-                f"Cannot create a resource with if_version={if_version!r:.40}.",
-                why=["a new resource has no version"],
-                hint="leave if_version out, or update().",
+                "Cannot create a resource that must be stored already.",
+                why=["a new resource has neither a version nor an entity tag"],
+                hint="leave if_version= and if_match= out, or update().",
             )
         return self._add(self._draft(resource))
 
-    def update(self, resource: R, *, if_version: int | None = None) -> R:
+    def update(self, resource: R, only: Match | None = None) -> R:
         """Replace a resource that was read before; that it has not changed since is checked at the commit."""
         made = self._draft(resource)
-        check_version(if_version)
         if not resource.is_stored:
             raise InvalidCall(
                 f"Cannot update this {type(resource).__name__}.",
@@ -104,19 +103,18 @@ class Unit(View):
         else:
             self.expect[key] = stamp
             self._before[key] = meta.edges
-        if if_version is not None and if_version != meta.version:
+        if only is not None and not only.admits(meta):
             raise stale([key])
         record = made.record(uid=meta.uid, version=meta.version + 1, created_us=meta.created_us, updated_us=self.now_us)
         return self._put(made.resource, record)
 
-    def put(self, resource: R, *, if_version: int | None = None) -> Flow[R]:
+    def put(self, resource: R, only: Match | None = None) -> Flow[R]:
         """Create the resource, or replace the one that has its key; one that is equal already stays as it is."""
-        check_version(if_version)
         made = self._draft(resource)
         key = made.key
         yield from self.fetch([key])
         old = self.current(key)
-        if if_version is not None and if_version != (0 if old is None else old.version):
+        if only is not None and not only.admits(old):
             raise stale([key])
         if old is None:
             return self._add(made)
@@ -125,14 +123,13 @@ class Unit(View):
         record = made.record(uid=old.uid, version=old.version + 1, created_us=old.created_us, updated_us=self.now_us)
         return self._put(made.resource, record)
 
-    def delete(self, targets: Sequence[Any], *, if_version: int | None = None) -> Flow[None]:
+    def delete(self, targets: Sequence[Any], only: Match | None = None) -> Flow[None]:
         """Delete resources, and do to all who refer to them what their rules say.
 
         Blockers are judged at the commit, because a later step of the unit may still re-point or delete them.
 
         Rules: DEL-1 to DEL-9.
         """
-        check_version(if_version)
         if not targets:
             raise InvalidCall(
                 "Cannot delete nothing.", why=["no target was given"], hint="give resources, keys or references."
@@ -146,7 +143,7 @@ class Unit(View):
             record = self.current(key)
             is_value = isinstance(target, Untyped) or (isinstance(target, Resource) and target.is_stored)
             other = record is not None and is_value and record.uid != target.meta.uid
-            if other or (record is not None and if_version is not None and record.version != if_version):
+            if other or (only is not None and not only.admits(record)):
                 raise stale([key])
         self._cascade = cascade = self._cascade or Cascade()
         cascade.begin(self, keys)
@@ -273,20 +270,6 @@ class Unit(View):
 
     def _was_there(self, key: Key) -> bool:
         return self.expect.get(key) is not None
-
-
-def check_version(version: Any) -> None:
-    """Refuse what cannot be a version, before it is compared with one.
-
-    Raises:
-        InvalidCall: It is no number of 0 or more.
-    """
-    if version is not None and (type(version) is not int or version < 0):
-        raise InvalidCall(
-            f"Cannot compare a version with {version!r:.40}.",
-            why=["versions are whole numbers: 0 for what is not there, 1 for what is new"],
-            hint="give resource.meta.version.",
-        )
 
 
 def _is_same(old: Record, made: Draft[Any]) -> bool:

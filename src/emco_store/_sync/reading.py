@@ -1,0 +1,273 @@
+# Generated from src/emco_store/_aio/reading.py by `python3 dev.py sync`: do not edit.
+"""What the two halves of ``Store`` share, and what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
+
+from emco_store._sync.attempts import Attempts
+from emco_store._sync.transaction import Target
+from emco_store.core.keys import Key
+from emco_store.core.matching import match, matches
+from emco_store.core.query import Condition, Page
+from emco_store.core.refs import Ref
+from emco_store.core.resource import Resource
+from emco_store.core.schema import Schema
+from emco_store.errors import InvalidCall
+from emco_store.flows import callbacks, lists, resources
+from emco_store.flows.context import Context, Limits, RetryPolicy
+from emco_store.flows.holding import Holding
+from emco_store.flows.refusals import unavailable
+from emco_store.flows.unit import Unit
+from emco_store.ports import Clock, Durability, Guarantees, IdSource, Port, Unreachable
+from emco_store.ports.deadline import ends_at
+
+R = TypeVar("R", bound=Resource)
+
+
+class ReadingStore:
+    """A store as far as it is opened, closed and read; :class:`Store` is the whole."""
+
+    def __init__(
+        self,
+        port: Port,
+        *,
+        namespace: str,
+        schema: Schema,
+        limits: Limits,
+        retry: RetryPolicy,
+        clock: Clock,
+        ids: IdSource,
+        require: Durability | None = None,
+        deadline: timedelta | None = None,
+    ) -> None:
+        self._port = port
+        self._require = require
+        self._namespace = namespace
+        self._surroundings = Context(schema, limits, clock, ids.new)
+        self._attempts = Attempts(port, retry, deadline)
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Reach the server and see what it promises; the beginning of an ``with`` block does this.
+
+        Raises:
+            Misconfigured: A setting of the server would break a promise, or it promises less than was required.
+            NotSupported: The server is too old, or of a kind that is not proven.
+            Unavailable: It does not answer.
+
+        Rules: DUR-1, DUR-2.
+        """
+        try:
+            with ends_at(self._attempts.end_s(None)):
+                self._port.open()
+            self._port.guarantees.refuse_below(self._require)
+        except BaseException as problem:
+            self.close()
+            if isinstance(problem, Unreachable):
+                raise unavailable(problem) from problem
+            raise
+
+    def close(self) -> None:
+        """Give back what was opened; later calls are refused."""
+        self._closed = True
+        self._port.close()
+
+    @property
+    def namespace(self) -> str:
+        """The namespace, in which nothing refers to anything outside."""
+        return self._namespace
+
+    @property
+    def schema(self) -> Schema:
+        """The models that this store knows by now."""
+        return self._surroundings.schema
+
+    @property
+    def guarantees(self) -> Guarantees:
+        """What holds with the server that was found: isolation and durability."""
+        return self._port.guarantees
+
+    # reading
+
+    @overload
+    def get(
+        self,
+        target: type[R],
+        *segments: str,
+        if_version: int | None = None,
+        if_match: str | None = None,
+        deadline: timedelta | None = None,
+    ) -> R: ...
+    @overload
+    def get(
+        self,
+        target: Ref[R] | R,
+        *,
+        if_version: int | None = None,
+        if_match: str | None = None,
+        deadline: timedelta | None = None,
+    ) -> R: ...
+    @overload
+    def get(
+        self,
+        target: Target,
+        *,
+        if_version: int | None = None,
+        if_match: str | None = None,
+        deadline: timedelta | None = None,
+    ) -> Any: ...
+    def get(
+        self,
+        target: Any,
+        *segments: str,
+        if_version: int | None = None,
+        if_match: str | None = None,
+        deadline: timedelta | None = None,
+    ) -> Any:
+        """Read one resource.
+
+        Args:
+            target: A model, followed by the names of the key from the root; or a resource, a ``Key`` or a ``Ref``.
+            segments: The names, where ``target`` is a model.
+            if_version: The version that it must have.
+            if_match: The value of an ``If-Match`` header that it must match, such as ``resource.meta.etag``.
+            deadline: When the call must have ended.
+
+        Returns:
+            The resource; an ``Untyped`` where its kind is unknown here.
+
+        Raises:
+            NotFound: It is not there.
+            Conflict: It has another version.
+            InvalidResource: Its stored document cannot be read.
+
+        Rules: ID-2, ID-3.
+        """
+        context = self._context()
+        key = context.address(target, segments)
+        flow = resources.look_up(context, key, match(if_version, if_match))
+        return self._attempts.once(flow, deadline)
+
+    def get_many(
+        self,
+        targets: Sequence[Target],
+        *,
+        if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None,
+        missing_ok: bool = False,
+        deadline: timedelta | None = None,
+    ) -> tuple[Any, ...]:
+        """Read several resources in one request, as of one moment, in the order asked for.
+
+        Args:
+            targets: Resources, keys or references.
+            if_version: For any of the keys, the version that it must have.
+            if_match: For any of the keys, the value of an ``If-Match`` header that it must match.
+            missing_ok: Put None in the place of what is not there, instead of raising.
+            deadline: When the call must have ended.
+
+        Raises:
+            NotFound: At least one is not there; all of them are named.
+            Conflict: At least one has another version; all of them are named.
+            InvalidResource: A stored document cannot be read.
+        """
+        context = self._context()
+        keys = context.addresses(targets)
+        flow = resources.look_up_many(context, keys, matches(keys, if_version, if_match), missing_ok=missing_ok)
+        return self._attempts.once(flow, deadline)
+
+    @overload
+    def list(
+        self, model: type[R], *, parent: Target | None = None, under: Target | None = None,
+        where: Sequence[Condition] | Condition = (), order_by: str | None = None, limit: int = 100,
+        after: str | None = None, deadline: timedelta | None = None,
+    ) -> Page[R]: ...  # fmt: skip
+    @overload
+    def list(
+        self, model: str, *, parent: Target | None = None, under: Target | None = None,
+        where: Sequence[Condition] | Condition = (), order_by: str | None = None, limit: int = 100,
+        after: str | None = None, deadline: timedelta | None = None,
+    ) -> Page[Any]: ...  # fmt: skip
+    def list(
+        self,
+        model: type[R] | str,
+        *,
+        parent: Target | None = None,
+        under: Target | None = None,
+        where: Sequence[Condition] | Condition = (),
+        order_by: str | None = None,
+        limit: int = 100,
+        after: str | None = None,
+        deadline: timedelta | None = None,
+    ) -> Page[R]:
+        """Read one page of the resources of a kind.
+
+        Args:
+            model: A model, the name of a kind, or ``Resource`` for all kinds.
+            parent: Only children of this resource.
+            under: Only resources that lie, at any depth, under this one.
+            where: Conditions on fields, all of which must hold: ``F.region == "eu"``.
+            order_by: A field that is indexed, or ``"key"`` (default); with a ``-`` before it, descending.
+            limit: The size of the page, 1 to 1000.
+            after: ``page.next`` of the page before.
+            deadline: When the call must have ended.
+
+        Returns:
+            A page: iterable, with ``next`` as the cursor for ``after=``, None at the end. A document that cannot be
+            read appears as an ``InvalidResource`` in its place.
+
+        Raises:
+            InvalidCall: The question cannot be asked.
+
+        Rules: ID-7 to ID-9, BAD-7, BAD-8.
+        """
+        context = self._context()
+        listing = lists.ask(
+            context, model, parent=parent, under=under, where=where, order_by=order_by, limit=limit, after=after
+        )
+        return self._attempts.once(lists.read_page(context, listing), deadline)
+
+    def children(
+        self, target: Target, *, limit: int = 1000, after: str | None = None, deadline: timedelta | None = None
+    ) -> Page[Any]:
+        """Read one page of the children of a resource, of all kinds, by key."""
+        context = self._context()
+        key = context.address(target)
+        wanted = resources.is_child_of(key)
+        flow = resources.related(context, key, wanted, limit=limit, after=after)
+        return self._attempts.once(flow, deadline)
+
+    def referrers(
+        self, target: Target, *, limit: int = 1000, after: str | None = None, deadline: timedelta | None = None
+    ) -> Page[Any]:
+        """Read one page of those who refer to a resource, its children included, by key."""
+        context = self._context()
+        key = context.address(target)
+        wanted = resources.is_referrer
+        flow = resources.related(context, key, wanted, limit=limit, after=after)
+        return self._attempts.once(flow, deadline)
+
+    # for the other half
+
+    def _unit(self, holding: Holding | None = None) -> Unit:
+        return Unit(self._context(), holding)
+
+    def _context(self) -> Context:
+        """Give the surroundings of a flow, where the store may be used."""
+        if self._closed:
+            raise InvalidCall("Cannot use this store.", why=["it is closed"], hint="open another one with connect().")
+        callbacks.refuse_inside(self)
+        return self._surroundings
