@@ -30,8 +30,9 @@ def section(page, heading):
 
 
 def public(kind):
-    """Give the public names that a class defines."""
-    return {name for name in vars(kind) if not name.startswith("_")}
+    """Return the public names that a class defines; the methods of a store stand in two classes."""
+    bases = kind.__mro__ if kind in {emco_store.Store, emco_store.AsyncStore} else (kind,)
+    return {name for base in bases for name in vars(base) if not name.startswith("_")}
 
 
 def attributes(kind):
