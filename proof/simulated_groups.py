@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+from pymongo.client_options import ClientOptions
 from redis import exceptions
 
 from emco_store.backends.mongo import judging
@@ -69,8 +70,23 @@ class GroupingPort(SimulatedReads, TaskMongoPort):
         return judging.judge(commits, found)
 
 
+class _NoServers:
+    """Stands for the description of a topology whose primary can be reached."""
+
+    def has_writable_server(self) -> bool:
+        """Return True."""
+        return True
+
+    def server_descriptions(self) -> Mapping[tuple[str, int], Any]:
+        """Return no server."""
+        return {}
+
+
 class _NoDatabase:
-    """Stands for a client of PyMongo that is never used."""
+    """Stands for a client of PyMongo that sends nothing: it has default options and knows no servers."""
+
+    options = ClientOptions("", "", None, {})
+    topology_description = _NoServers()
 
     def get_database(self, *_: object, **__: object) -> Self:
         """Return itself."""

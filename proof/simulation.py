@@ -15,11 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from emco_store._aio.store import AsyncStore
+from emco_store.backends import patience
 from emco_store.connect import connect_async
 from emco_store.contracts.faults import ClientDied
 from emco_store.contracts.histories import linearizability, serializability
@@ -139,7 +139,8 @@ def simulate(wanted: Scenario, out: Path, design: Design | None = None) -> Outco
     path = out / f"seed-{seed}.jsonl"
     path.unlink(missing_ok=True)
     pauses = seeded("pauses", seed)
-    with virtual_time(loop, pauses, *_clocks_of_drivers(loop, pauses)), Recorder(path) as recorder:
+    waiting = (patience, "monotonic", loop.time), (patience, "random", pauses)
+    with virtual_time(loop, pauses, *waiting), Recorder(path) as recorder:
         world = _World(wanted, loop, recorder, design or designs()[wanted.design], result)
         try:
             run(loop, world.play(path))
@@ -153,12 +154,6 @@ def simulate(wanted: Scenario, out: Path, design: Design | None = None) -> Outco
     result.worst_call_s = max((operation.took_ms / 1000 for operation in known.operations), default=0.0)
     path.unlink()
     return result
-
-
-def _clocks_of_drivers(loop: VirtualLoop, pauses: Random) -> tuple[tuple[Any, str, Any], ...]:
-    from emco_store.backends.mongo import aio  # noqa: PLC0415 - its driver may not be there
-
-    return (aio, "monotonic", loop.time), (aio, "random", pauses)
 
 
 class _Service:
