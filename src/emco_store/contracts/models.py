@@ -226,6 +226,8 @@ class Pilot(Resource):
     by_use: Annotated[dict[str, str], some_of(Beacon, keys=("sea",)), some_of(Lamp, keys=("land",))] = {}
     course: Course | None = None
     courses: list[Course] = []
+    maybe_lamp: Annotated[str | None, some_of(Lamp, required=False)] = None
+    root: Annotated[str | None, some_of(Bundle, fixed={"version": "root"}, required=False)] = None
     crate: str | None = None
     parcel: Annotated[str | None, some_of(Parcel, where={"Crate": "crate"})] = None
     how: str = "sea"

@@ -10,7 +10,7 @@ import pytest
 from emco_store.contracts.checks import change, checked, take_away
 from emco_store.contracts.harness import Lab
 from emco_store.contracts.interleavings import check_all
-from emco_store.contracts.models import Beacon, Course, Crate, Lamp, Mate, Parcel, Pilot, Rack, Site
+from emco_store.contracts.models import Beacon, Bundle, Course, Crate, Lamp, Mate, Parcel, Pilot, Rack, Site
 from emco_store.contracts.rules import rule
 from emco_store.contracts.scripts import begin_with_selections, scripts_of_selections
 from emco_store.core.flaws import FlawKind, Repair
@@ -206,6 +206,28 @@ class SelectionRules:
         assert {"Beacon/a/north"} == _held(lab, "Pilot/q")
         lab.store.put(Pilot(name="q", how="land", maybe="north"))
         lab.store.delete(Key("Beacon", "a", "north"))
+
+    @rule("REF-16", "DEL-13")
+    def test_selection_that_needs_no_match_holds_one_if_there_is_one(self, lab: Lab) -> None:
+        """An optional selection holds nothing where nothing matches, and else is like any other (REF-16)."""
+        _light(lab, "a/north")
+        with lab.store.transaction() as tx:
+            tx.create(Pilot(name="before", maybe_lamp="west", root="any"))
+        lab.store.create(Lamp(name="west", parent="Site/a"))
+        lab.store.create(Bundle(name="x", version="root", parent="Site/a"))
+        unchanged = lab.store.put(Pilot(name="before", maybe_lamp="west", root="any"))
+
+        lab.store.create(Pilot(name="after", maybe_lamp="west", root="any"))
+
+        assert (1, set()) == (unchanged.meta.version, _held(lab, "Pilot/before"))
+        assert {"Lamp/a/west", "Bundle/a/x/root"} == _held(lab, "Pilot/after")
+        for key in (Key("Lamp", "a", "west"), Key("Bundle", "a", "x", "root")):
+            with pytest.raises(DeleteRestricted) as caught:
+                lab.open().delete(key)
+            assert [Key("Pilot", "after")] == [blocker.referrer for blocker in caught.value.blockers]
+        assert [] == checked(lab.store)
+        lab.store.put(Pilot(name="after"))
+        lab.store.delete(Key("Lamp", "a", "west"))
 
     @rule("REF-16")
     def test_first_alternative_with_a_match_counts(self, lab: Lab) -> None:

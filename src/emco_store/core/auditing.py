@@ -12,7 +12,7 @@ from emco_store.core.documents import LARGEST_MAX_BYTES, decode
 from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.keys import Key
 from emco_store.core.plan import without
-from emco_store.core.records import Edge, Record, with_matches
+from emco_store.core.records import Edge, Record, with_matches, without_options
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidResource, shown
 
@@ -66,7 +66,7 @@ def rederived(record: Record, model: Model, now_us: int) -> Record:
     made = drafted.record(
         uid=record.uid, version=record.version + 1, created_us=record.created_us, updated_us=now_us
     )  # fmt: skip
-    return replace(made, edges=with_matches(made.edges, record.edges))
+    return replace(made, edges=without_options(with_matches(made.edges, record.edges)))
 
 
 def amended(

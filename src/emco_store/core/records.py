@@ -116,6 +116,11 @@ def with_matches(edges: tuple[Edge, ...], before: Iterable[Edge], absent: Contai
     return tuple(_closed(edge, held) if edge.is_open else edge for edge in edges)
 
 
+def without_options(edges: tuple[Edge, ...]) -> tuple[Edge, ...]:
+    """Return edges without those selections that need no match and have none."""
+    return tuple(edge for edge in edges if not (edge.is_open and edge.selection and edge.selection.is_optional))
+
+
 def _closed(edge: Edge, held: Iterable[tuple[Selection, Key]]) -> Edge:
     for selection, target in held:
         if edge.selection and edge.selection.covers(selection) and selection.matches(target):

@@ -24,14 +24,22 @@ class SomeOf:
     """The marker that :func:`some_of` puts into an annotation."""
 
     targets: tuple[Any, ...]
-    where: Mapping[str, str | None]
-    keys: frozenset[str]
+    where: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
+    fixed: Mapping[str, str] = field(default_factory=dict[str, str])
+    keys: frozenset[str] = frozenset()
+    required: bool = True
 
     def __hash__(self) -> int:
-        return hash((self.targets, frozenset(self.where.items()), self.keys))
+        return hash((self.targets, frozenset(self.where.items()), frozenset(self.fixed.items()), self.keys))
 
 
-def some_of(*targets: Any, where: Mapping[str, str | None] | None = None, keys: Collection[str] = ()) -> SomeOf:
+def some_of(
+    *targets: Any,
+    where: Mapping[str, str | None] | None = None,
+    fixed: Mapping[str, str] | None = None,
+    keys: Collection[str] = (),
+    required: bool = True,
+) -> SomeOf:
     """State that at least one resource must match the annotated text, or each text in the annotated list or map.
 
     The text is the last name in the keys of what it selects. The names before it are taken from the resource's own key
@@ -45,11 +53,14 @@ def some_of(*targets: Any, where: Mapping[str, str | None] | None = None, keys: 
         targets: Classes of resources, or names of kinds. A match of any of them will do.
         where: For a kind in the target's line of ancestors, the field of the same model that says its name, or None
             where any name will do. ``"Kind.field"`` where a kind has several key fields.
+        fixed: Key fields of the target that always have this value.
         keys: Only the entries of the annotated map with these keys select something.
+        required: Whether there must be a match. Otherwise a resource that is written while there is none selects
+            nothing; one that is written while there is one holds it as any other does.
 
     Rules: REF-14 to REF-16.
     """
-    return SomeOf(targets, dict(where or {}), frozenset(keys))
+    return SomeOf(targets, dict(where or {}), dict(fixed or {}), frozenset(keys), required)
 
 
 class Pattern(NamedTuple):
@@ -94,8 +105,8 @@ class Selection:
     """What a reference by selection looks for.
 
     Attributes:
-        text: How it is stored: alternatives separated by ``;``, patterns of one by ``|``, an index after ``?``. None of
-            these, nor ``*``, stands in a key, where they would be percent-encoded.
+        text: How it is stored: alternatives separated by ``;``, patterns of one by ``|``, an index after ``?``, and
+            ``~`` before one that needs no match. None of these, nor ``*``, stands in a key: they are percent-encoded.
     """
 
     text: str
@@ -107,7 +118,7 @@ class Selection:
         Raises:
             ValueError: The text is not that of a selection.
         """
-        return tuple(tuple(map(_read_pattern, text.split("|"))) for text in self.text.split(";"))
+        return tuple(tuple(map(_read_pattern, text.lstrip("~").split("|"))) for text in self.text.split(";"))
 
     @cached_property
     def patterns(self) -> tuple[Pattern, ...]:
@@ -115,15 +126,22 @@ class Selection:
         return tuple(pattern for alternative in self.alternatives for pattern in alternative)
 
     @property
+    def is_optional(self) -> bool:
+        """Whether it selects nothing where there is no match when its resource is written."""
+        return all(text.startswith("~") for text in self.text.split(";"))
+
+    @property
     def is_plain(self) -> bool:
-        """Whether it can mean one key only, so that it is an ordinary reference."""
-        return len(self.patterns) == 1 and self.patterns[0].key is not None
+        """Whether it must be one certain resource, so that it is an ordinary reference."""
+        return len(self.patterns) == 1 and self.patterns[0].key is not None and not self.is_optional
 
     @cached_property
     def open_target(self) -> Key:
         """What stands as the target of an edge for which no match is chosen yet; it is the key of no resource."""
         first = self.patterns[0]
-        return first.key if self.is_plain and first.key else Key.trusted(first.kind, ("*",), str(self))
+        if self.is_plain and first.key is not None:
+            return first.key
+        return Key.trusted(first.kind, ("*",), f"any {self}" if self.is_optional else str(self))
 
     def matches(self, key: Key) -> bool:
         """Tell whether a resource with this key is a match."""
@@ -162,16 +180,13 @@ def _read_pattern(text: str) -> Pattern:
     return Pattern(kind, tuple(None if name == "*" else unquote(name) for name in names), indexed)
 
 
-def _write_pattern(pattern: Pattern) -> str:
-    return f"{pattern}?{pattern.indexed}" if pattern.indexed else str(pattern)
-
-
 class _Source(NamedTuple):
     """Where one name of a pattern comes from: the own key, a field, the annotated value; or any name will do."""
 
     own: int = -1
     field: str = ""
     is_value: bool = False
+    name: Name = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,20 +251,24 @@ class SelectionSpec:
         if any(siblings.get(name) not in wanted for name, wanted in self.when.items()):
             return
         for path, key, text in _texts(value):
-            numbers = [at for at, mark in enumerate(self.marks) if not mark.keys or key in mark.keys]
-            if numbers and text:
-                patterns = (
-                    "|".join(
-                        _write_pattern(self._pattern(address, text, own, siblings)) for address in self.resolve(at)
-                    )
-                    for at in numbers
-                )
-                yield path, selection_of(";".join(patterns))
+            if text:
+                alternatives = [
+                    ("" if mark.required else "~") + "|".join(self._patterns(number, text, own, siblings))
+                    for number, mark in enumerate(self.marks)
+                    if not mark.keys or key in mark.keys
+                ]
+                if alternatives:
+                    yield path, selection_of(";".join(alternatives))
+
+    def _patterns(self, number: int, value: str | Ref[Any], own: Key, siblings: Mapping[str, Any]) -> Iterator[str]:
+        for address in self.resolve(number):
+            pattern = self._pattern(address, value, own, siblings)
+            yield f"{pattern}?{pattern.indexed}" if pattern.indexed else str(pattern)
 
     def _pattern(self, address: _Address, value: str | Ref[Any], own: Key, siblings: Mapping[str, Any]) -> Pattern:
         names: list[Name] = []
         for source in address.sources:
-            name: Name = None
+            name = source.name
             if source.own >= 0:
                 name = own.segments[source.own]
             elif source.field:
@@ -309,6 +328,12 @@ class SelectionSpec:
                     f"use some of {', '.join(place.removesuffix('.name') for place in places)}",
                 )
             sources[at] = _Source(field=where) if where is not None else _Source()
+        for name, text in mark.fixed.items():
+            problem = name_problem(text)
+            if name not in target.key_fields or problem:
+                reason = problem or f"fixed= names {name!r:.40}, which is no key field of {target.kind}"
+                raise self._refuse(reason, f"give names to key fields of the target: {', '.join(target.key_fields)}")
+            sources[len(sources) - len(target.key_fields) + target.key_fields.index(name)] = _Source(name=text)
         lengths = dict(_lengths(target.chain))
         del lengths[target.kind]
         return _Address(target, tuple(sources), lengths)

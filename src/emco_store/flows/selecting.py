@@ -7,7 +7,7 @@ how old the search is by then.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from emco_store.core.indexing import index_text
@@ -36,7 +36,7 @@ class Selecting:
         self._absent = frozenset(key for key in (*view.gone, *_not_there(view)) if key not in view.puts)
         self._found: dict[tuple[Selection, Key | None], tuple[Selection, Key] | None] = {}
 
-    def choose(self, record: Record, before: Iterable[Edge]) -> Flow[Record]:
+    def choose(self, record: Record, before: Collection[Edge]) -> Flow[Record]:
         """Return a record whose selections hold matches that are there.
 
         Args:
@@ -45,17 +45,19 @@ class Selecting:
 
         Rules: REF-14, DEL-13.
         """
+        held = [edge.selection for edge in before if edge.selection is not None]
         edges = list(with_matches(record.edges, before, self._absent))
         for at, edge in enumerate(edges):
             if edge.selection is None or not (edge.is_open or edge.target in self._absent):
                 continue
             match = yield from self._match(edge.selection, record.key)
-            if match is None:
-                self.unmatched.append((record.key, edge))
-            else:
+            if match is not None:
                 selection, target = match
                 edges[at] = replace(edge, target=target, selection=selection)
-        return replace(record, edges=tuple(edges))
+            elif not edge.selection.is_optional or any(map(edge.selection.covers, held)):
+                self.unmatched.append((record.key, edge))
+        missing = {edge for _, edge in self.unmatched}
+        return replace(record, edges=tuple(edge for edge in edges if edge in missing or not edge.is_open))
 
     def _match(self, selection: Selection, own: Key) -> Flow[tuple[Selection, Key] | None]:
         """Return a match and the alternative that it belongs to; many records of one commit may ask for the same."""

@@ -14,7 +14,7 @@ from emco_store.core.documents import decode
 from emco_store.core.keys import Key
 from emco_store.core.matching import Match
 from emco_store.core.plan import Plan
-from emco_store.core.records import Edge, Record, Stamp, with_matches
+from emco_store.core.records import Edge, Record, Stamp, with_matches, without_options
 from emco_store.core.resource import Resource
 from emco_store.errors import Conflict, InvalidCall, InvalidResource
 from emco_store.flows.asking import Flow, read
@@ -277,5 +277,5 @@ def _is_same(old: Record, made: Draft[Any]) -> bool:
         same_document = old.document == made.document or decode(old.document) == decode(made.document)
     except ValueError:
         return False  # what cannot be read is to be replaced
-    edges = with_matches(made.edges, old.edges)
+    edges = without_options(with_matches(made.edges, old.edges))
     return same_document and (old.edges, old.unique, old.index) == (edges, made.unique, made.index)
