@@ -203,10 +203,13 @@ clusterLabel: l
         (3, "spec.logicalCloud", Key("LogicalCloud", "p", "nowhere")),
         (3, "spec.overrideValues[0].app", Key("App", "p", "ca", "v1", "absent")),
         (4, "spec.intent{Controller/orchestrator/phantom}", Key("Controller", "orchestrator", "phantom")),
+        (4, "spec.intent.genericPlacementIntent", Key("GenericPlacementIntent", "p", "ca", "v1", "d", "x")),
         (5, "resourceContext.anchor", Key("ClusterProvider", "absent")),
     }
-    assert expected == {(fault.position.document, fault.field, fault.target) for fault in caught.value.faults}
-    assert {target for _, _, target in expected} == {target for _, target in caught.value.missing}
+    found = {(fault.position.document, fault.field, str(fault.target)) for fault in caught.value.faults}
+    wanted = {(number, field, str(target)) for number, field, target in expected}
+    assert wanted | {(3, "spec.logicalCloud", "ClusterReference/p/nowhere/*")} == found
+    assert {target for _, _, target in found} == {str(target) for _, target in caught.value.missing}
     assert () == everything(store)
 
 
@@ -333,6 +336,12 @@ def customized(specific: str) -> Bundle:
 {{resourceContext: {{anchor: cluster-providers/cp/clusters}}, metadata: {{name: c}}}}
 ---
 {{resourceContext: {{anchor: projects/p/logical-clouds}}, metadata: {{name: lc}}}}
+---
+resourceContext: {{anchor: projects/p/logical-clouds/lc/cluster-references}}
+metadata: {{name: r}}
+spec: {{clusterProvider: cp, cluster: other}}
+---
+{{resourceContext: {{anchor: cluster-providers/cp/clusters}}, metadata: {{name: other}}}}
 ---
 resourceContext: {{anchor: {dig}}}
 metadata: {{name: d}}

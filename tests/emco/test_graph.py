@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from emco_store import Resource
+from emco_store import Resource, Rule
+from emco_store.cli.graphs.sources import graph_of_models
 from emco_store.emco import CATALOGUE, GroupIntent
 
 Edge = tuple[str, str, str]
@@ -33,7 +34,34 @@ DEVIATIONS: dict[tuple[str, Edge], str] = {
     (ADDED, ("CaCertLogicalCloud", "LogicalCloud", "single")): (
         "the logical cloud of a certificate always exists in the examples (B15)"
     ),
+    (ADDED, ("AppDependency", "App", "single")): "an app waits for an app of the same composite application (B15)",
+    (ADDED, ("WorkerIntent", "DeploymentIntentGroup", "single")): (
+        "a worker is a deployment of the same project, and its spec has all names of it (B15)"
+    ),
+    (ADDED, ("Cluster", "ClusterSyncObject", "single")): (
+        "a cluster that is managed through Git needs the sync objects that it names (B15)"
+    ),
 }
+SELECTIONS = {
+    ("CaCertClusterGroupCp", "spec.label", "ClusterLabel"),
+    ("CaCertClusterGroupLc", "spec.label", "ClusterLabel"),
+    ("Customization", "spec.clusterInfo.clusterLabel", "ClusterLabel"),
+    ("DeploymentIntentGroup", "spec.logicalCloud", "ClusterReference"),
+    ("DeploymentIntentGroup", "spec.version", "Controller"),
+    ("GenericAppPlacementIntent", "spec.intent.allOf[].anyOf[].clusterLabel", "ClusterLabel"),
+    ("GenericAppPlacementIntent", "spec.intent.allOf[].clusterLabel", "ClusterLabel"),
+    ("GenericAppPlacementIntent", "spec.intent.anyOf[].clusterLabel", "ClusterLabel"),
+    ("GroupIntent", "spec.intent", "GenericK8sIntent"),
+    ("GroupIntent", "spec.intent", "GenericPlacementIntent"),
+    ("GroupIntent", "spec.intent", "NetControllerIntent"),
+    ("GroupIntent", "spec.intent", "TrafficGroupIntent"),
+    ("InterfaceIntent", "spec.name", "Network"),
+    ("InterfaceIntent", "spec.name", "ProviderNetwork"),
+    ("InterfaceIntent", "spec.name", "SfcIntent"),
+    ("SfcProviderNetwork", "spec.providerNetwork", "ProviderNetwork"),
+    ("TrafficGroupIntent", "name", "Controller"),
+}
+"""What EMCO chooses by a name that several resources may have, and its schema cannot say (B15)."""
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +141,13 @@ def test_references_deviate_from_the_schema_only_as_listed(schema):
 
     assert 17 == sum(len(entry.get("references", [])) for entry in schema) == len(theirs)
     assert set(DEVIATIONS) == found
+
+
+def test_selections_of_the_catalogue_are_those_listed():
+    """Where EMCO needs at least one resource of a name, the model selects it, and nowhere else (REF-14)."""
+    arrows = graph_of_models(CATALOGUE).arrows
+
+    assert SELECTIONS == {(arrow.source, arrow.place, arrow.target) for arrow in arrows if arrow.rule is Rule.RESELECT}
 
 
 def test_edge_of_another_form_is_found_as_a_deviation(schema):

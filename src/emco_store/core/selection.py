@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from emco_store.core.keys import Key, encode_segment, key_prefix, name_problem
 from emco_store.core.refs import Ref
+from emco_store.core.rules import RESELECT, Rule
 from emco_store.errors import InvalidModel
 
 Name = str | None
@@ -229,6 +230,11 @@ class SelectionSpec:
     when: Mapping[str, frozenset[object]]
     find: Callable[[Any, Any], Any]
     _addresses: dict[int, tuple[_Address, ...]] = field(default_factory=dict[int, tuple["_Address", ...]])
+
+    @property
+    def rule(self) -> Rule:
+        """The delete rule of all selections."""
+        return RESELECT
 
     @property
     def targets(self) -> Iterator[Any]:

@@ -262,7 +262,7 @@ def _by_document(bundle: Bundle) -> Generator[None]:
             Fault(
                 statement.position,
                 ANCHOR_FIELD if edge.is_parent else edge.place,
-                f"{edge.target} is not there",
+                f"{edge.target} is not there" if edge.selection is None else f"nothing matches {edge.selection}",
                 edge.target,
             )
             for statement in bundle.final.values()

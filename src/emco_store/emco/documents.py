@@ -119,7 +119,8 @@ def _resource(place: Place, document: Mapping[str, Any], problems: list[tuple[st
 def _name_problems(made: Draft[Any], document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the references that are not written as EMCO writes them: by one name, in each field that has a part."""
     for edge in made.edges:
-        if not edge.is_parent and not edge.at_key and not is_name(_value_at(document, edge.path)):
+        is_read_as_text = edge.is_parent or edge.at_key or edge.selection is not None
+        if not is_read_as_text and not is_name(_value_at(document, edge.path)):
             yield (
                 edge.place,
                 "a reference is the name of its target here: at most 128 letters, digits, '-', '_' and '.'",

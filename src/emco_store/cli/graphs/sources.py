@@ -9,6 +9,7 @@ from emco_store import InvalidResource, Key, Resource, Store
 from emco_store.cli.graphs.graph import Arrow, Box, Graph
 from emco_store.core.kinship import find_model
 from emco_store.core.refs import RefSpec
+from emco_store.core.selection import SelectionSpec
 from emco_store.core.shapes import Either, Entries, Items, Leaf, Node, Root, Struct
 
 MAX_BOXES = 250
@@ -37,13 +38,14 @@ def _arrows_of(model: type[Resource]) -> Iterator[Arrow]:
     spec = model.__emco__
     if spec.parent is not None:
         yield Arrow(spec.kind, spec.parent.__emco__.kind, "parent", spec.on_parent_delete, is_parent=True)
-    for name, node in spec.shape.items():
-        for place, found in _references(node, name):
-            for target in found.targets:
-                yield Arrow(spec.kind, find_model(model, target).__emco__.kind, place, found.rule)
+    places: list[tuple[str, RefSpec | SelectionSpec]] = list(spec.selections.items())
+    places += [found for name, node in spec.shape.items() for found in _references(node, name)]
+    for place, found in places:
+        for target in found.targets:
+            yield Arrow(spec.kind, find_model(model, target).__emco__.kind, place, found.rule)
 
 
-def _references(node: Node | None, place: str) -> Iterator[tuple[str, RefSpec]]:
+def _references(node: Node | None, place: str) -> Iterator[tuple[str, RefSpec | SelectionSpec]]:
     """Yield each path of references: ``clusters[]`` for items, ``intent{}`` for map keys, ``apps.*`` for map values."""
     if isinstance(node, Leaf):
         yield place, node.spec
@@ -55,6 +57,7 @@ def _references(node: Node | None, place: str) -> Iterator[tuple[str, RefSpec]]:
     elif isinstance(node, Struct):
         for name, inner in node.fields.items():
             yield from _references(inner, f"{place}.{name}")
+        yield from ((f"{place}.{name}", selection) for name, selection in node.selections.items())
     elif isinstance(node, Root):
         yield from _references(node.item, place)
     elif isinstance(node, Either):

@@ -9,9 +9,10 @@ from pydantic import AfterValidator, Field, StrictBool, StringConstraints, model
 
 from emco_store.core.opaque import Opaque
 from emco_store.core.refs import Ref, reference
+from emco_store.core.selection import some_of
 from emco_store.emco.catalogue.applications import App
 from emco_store.emco.catalogue.base import NAME, AnySpec, EmcoResource, Shape, Spec, Text, check_name, parts, shaped
-from emco_store.emco.catalogue.clusters import Cluster
+from emco_store.emco.catalogue.clusters import Cluster, ClusterLabel
 from emco_store.emco.catalogue.deployments import DeploymentIntentGroup
 from emco_store.emco.json_data import is_map
 
@@ -51,8 +52,8 @@ class GenericResource(EmcoResource, parent=GenericK8sIntent):
 class ClusterInfo(Spec):
     """The clusters that a customization is for.
 
-    ``cluster`` is a reference only while the customization is for certain clusters, and these are chosen by name.
-    Otherwise it stays the text that it is, and holds nobody (EMCO records it all the same, B14).
+    ``cluster`` is a reference, and ``clusterLabel`` a selection, only while the customization is for certain clusters,
+    and these are chosen that way. Otherwise it stays text and holds nothing (EMCO records it all the same, B14).
     """
 
     scope: Literal["label", "name"]
@@ -63,7 +64,11 @@ class ClusterInfo(Spec):
         reference(when={"scope": "name", "clusterSpecific": "true"}),
         AfterValidator(check_name),
     ] = None
-    clusterLabel: Text | None = None
+    clusterLabel: Annotated[
+        Text | None,
+        some_of(ClusterLabel, where={"ClusterProvider": "clusterProvider"}),
+        reference(when={"scope": "label", "clusterSpecific": "true"}),
+    ] = None
     mode: Literal["allow", "deny"]
     clusterSpecific: Annotated[str | None, Field(exclude=True)] = None
     """What the spec around says, handed down; it stands in no document."""

@@ -72,9 +72,9 @@ class App(EmcoResource, parent=CompositeApp):
 
 
 class AppDependencySpec(Spec):
-    """What an app waits for; the other app is text, as in EMCO's schema."""
+    """What an app waits for: another app of the same composite application."""
 
-    app: Name
+    app: Ref[App]
     opStatus: Annotated[str, StringConstraints(pattern=r"^(?i:ready|deployed)$")]
     wait: Annotated[int, Field(strict=True, ge=0, le=4096)] | None = None
 

@@ -8,9 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, StrictBool, StrictInt, model_validator
 
 from emco_store.core.refs import Ref, reference
+from emco_store.core.selection import some_of
 from emco_store.emco.catalogue.applications import Project
 from emco_store.emco.catalogue.base import EmcoResource, Name, Spec, Text, check_name, parts
-from emco_store.emco.catalogue.clusters import Cluster, ClusterProvider
+from emco_store.emco.catalogue.clusters import Cluster, ClusterLabel, ClusterProvider
 from emco_store.emco.catalogue.logical_clouds import LogicalCloud
 
 
@@ -115,14 +116,18 @@ class CaCertSpec(Spec):
 
 
 class ClusterGroupSpec(Spec):
-    """Clusters by name or by label; a reference, which EMCO's schema does not declare, only where it is by name."""
+    """Clusters by name or by label: a reference or a selection, neither of which EMCO's schema declares."""
 
     scope: Literal["label", "name"]
     clusterProvider: Name
     cluster: Annotated[
         Ref[Cluster] | None, parts("clusterProvider"), reference(when={"scope": "name"}), AfterValidator(check_name)
     ] = None
-    label: Name | None = None
+    label: Annotated[
+        Name | None,
+        some_of(ClusterLabel, where={"ClusterProvider": "clusterProvider"}),
+        reference(when={"scope": "label"}),
+    ] = None
 
     @model_validator(mode="after")
     def _check_choice(self) -> Self:

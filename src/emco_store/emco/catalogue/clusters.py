@@ -7,8 +7,10 @@ from typing import Annotated, Self
 
 from pydantic import StringConstraints, model_validator
 
+from emco_store.core.indexing import indexed
+from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
-from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Name, Spec, Text, Texts
+from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Name, Spec, Text, Texts, parts
 
 
 class ClusterProvider(EmcoResource):
@@ -17,12 +19,24 @@ class ClusterProvider(EmcoResource):
     spec: AnySpec | None = None
 
 
+class KvSpec(Spec):
+    """Key-value pairs, free-form."""
+
+    kv: list[Texts]
+
+
+class ClusterSyncObject(EmcoResource, parent=ClusterProvider):
+    """How to reach a place through which clusters are synchronised, such as a Git repository."""
+
+    spec: KvSpec | None = None
+
+
 class GitOps(Spec):
-    """Where a cluster that is managed through Git takes its state from."""
+    """Where a cluster that is managed through Git takes its state from: sync objects of its own provider."""
 
     gitOpsType: str | None = None
-    gitOpsReferenceObject: str | None = None
-    gitOpsResourceObject: str | None = None
+    gitOpsReferenceObject: Annotated[Ref[ClusterSyncObject] | None, parts()] = None
+    gitOpsResourceObject: Annotated[Ref[ClusterSyncObject] | None, parts()] = None
 
 
 class ClusterSpec(Spec):
@@ -40,23 +54,11 @@ class Cluster(EmcoResource, parent=ClusterProvider):
 class ClusterLabel(Resource, parent=Cluster):
     """A label by which clusters are chosen; it has no metadata, its document says ``clusterLabel: name``."""
 
-    name: Name
-
-
-class KvSpec(Spec):
-    """Key-value pairs, free-form."""
-
-    kv: list[Texts]
+    name: Annotated[Name, indexed()]
 
 
 class ClusterKv(EmcoResource, parent=Cluster):
     """Key-value pairs of a cluster."""
-
-    spec: KvSpec | None = None
-
-
-class ClusterSyncObject(EmcoResource, parent=ClusterProvider):
-    """How to reach a place through which clusters are synchronised, such as a Git repository."""
 
     spec: KvSpec | None = None
 
@@ -98,6 +100,7 @@ def _check_subnets(*subnets: object) -> None:
 class Network(EmcoResource, parent=Cluster):
     """A virtual network of a cluster."""
 
+    name: Annotated[Name, indexed()]
     spec: NetworkSpec | None = None
 
 
@@ -129,4 +132,5 @@ class ProviderNetworkSpec(Spec):
 class ProviderNetwork(EmcoResource, parent=Cluster):
     """A network that reaches out of a cluster."""
 
+    name: Annotated[Name, indexed()]
     spec: ProviderNetworkSpec | None = None

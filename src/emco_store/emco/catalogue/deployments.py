@@ -8,10 +8,11 @@ from typing import Annotated, Self
 from pydantic import model_validator
 
 from emco_store.core.refs import Ref, reference
+from emco_store.core.selection import some_of
 from emco_store.emco.catalogue.applications import App, CompositeApp, CompositeProfile, Controller
 from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Name, Spec, Text, Texts, parts
-from emco_store.emco.catalogue.clusters import Cluster
-from emco_store.emco.catalogue.logical_clouds import LogicalCloud
+from emco_store.emco.catalogue.clusters import Cluster, ClusterLabel
+from emco_store.emco.catalogue.logical_clouds import ClusterReference, LogicalCloud
 
 
 class OverrideValues(Spec):
@@ -21,12 +22,16 @@ class OverrideValues(Spec):
     values: Texts
 
 
+BY_RSYNC = some_of(Controller, fixed={"group": "orchestrator", "name": "rsync"}, required=False)
+"""Whatever is deployed, EMCO's controller ``rsync`` does it. It may be registered later, as in EMCO."""
+
+
 class DeploymentIntentGroupSpec(Spec):
-    """What is deployed, and where to."""
+    """What is deployed, and where to: a logical cloud that has clusters."""
 
     compositeProfile: Ref[CompositeProfile]
-    version: Name
-    logicalCloud: Ref[LogicalCloud]
+    version: Annotated[Name, BY_RSYNC]
+    logicalCloud: Annotated[Ref[LogicalCloud], some_of(ClusterReference)]
     overrideValues: list[OverrideValues] | None = None
 
 
@@ -42,11 +47,19 @@ class GroupIntentSpec(Spec):
     intent: Annotated[
         dict[Ref[Controller], Text],
         reference(fixed={"group": "orchestrator"}, ignore=("genericPlacementIntent",)),
+        some_of("GenericPlacementIntent", keys=("genericPlacementIntent",)),
+        some_of("NetControllerIntent", keys=("ovnaction",)),
+        some_of("TrafficGroupIntent", keys=("dtc",)),
+        some_of("GenericK8sIntent", keys=("gac",)),
     ]
 
 
 class GroupIntent(EmcoResource, parent=DeploymentIntentGroup):
-    """Which controllers take part in a deployment; the intents that it names are text."""
+    """Which controllers take part in a deployment, and which intents of it are theirs.
+
+    What the name of an intent means depends on the controller. It is a reference for those whose intents EMCO looks up
+    by this name; for others, which ignore it or take all of their intents, it is text.
+    """
 
     spec: GroupIntentSpec
 
@@ -58,11 +71,11 @@ class GenericPlacementIntent(EmcoResource, parent=DeploymentIntentGroup):
 
 
 class ClusterChoice(Spec):
-    """One cluster by its name, or all that bear a label; a label is text, for it may belong to several clusters."""
+    """One cluster by its name, or all of a provider that bear a label: at least one has to."""
 
     clusterProvider: Text | None = None
     cluster: Annotated[Ref[Cluster] | None, parts("clusterProvider")] = None
-    clusterLabel: Text | None = None
+    clusterLabel: Annotated[Text | None, some_of(ClusterLabel, where={"ClusterProvider": "clusterProvider"})] = None
 
     @model_validator(mode="after")
     def _check_choice(self) -> Self:

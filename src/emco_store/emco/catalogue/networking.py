@@ -10,8 +10,10 @@ from pydantic import AfterValidator, StringConstraints
 
 from emco_store.core.opaque import Opaque
 from emco_store.core.refs import Ref
+from emco_store.core.selection import some_of
 from emco_store.emco.catalogue.applications import App
 from emco_store.emco.catalogue.base import NAME, AnySpec, EmcoResource, LongTexts, Name, Spec, Text, parts
+from emco_store.emco.catalogue.clusters import Network, ProviderNetwork
 from emco_store.emco.catalogue.deployments import DeploymentIntentGroup
 
 ChainEnd = Literal["left", "right"]
@@ -45,22 +47,6 @@ class WorkloadIntent(EmcoResource, parent=NetControllerIntent):
     spec: WorkloadIntentSpec
 
 
-class InterfaceIntentSpec(Spec):
-    """An interface; ``name`` is that of a network on whichever cluster the workload is placed, and so is text."""
-
-    interface: Name
-    name: Name
-    defaultGateway: Text | None = None
-    ipAddress: Text | None = None
-    macAddress: Text | None = None
-
-
-class InterfaceIntent(EmcoResource, parent=WorkloadIntent):
-    """One network interface of a workload."""
-
-    spec: InterfaceIntentSpec | None = None
-
-
 class SfcIntentSpec(Spec):
     """How a chain is made."""
 
@@ -72,6 +58,26 @@ class SfcIntent(EmcoResource, parent=DeploymentIntentGroup):
     """A chain of network functions."""
 
     spec: SfcIntentSpec | None = None
+
+
+class InterfaceIntentSpec(Spec):
+    """An interface; ``name`` is that of a network on whichever cluster the workload is placed.
+
+    At least one cluster has a network of that name. If none has, the deployment has a chain of network functions, which
+    makes networks of its own.
+    """
+
+    interface: Name
+    name: Annotated[Name, some_of(Network, ProviderNetwork), some_of(SfcIntent, where={"SfcIntent": None})]
+    defaultGateway: Text | None = None
+    ipAddress: Text | None = None
+    macAddress: Text | None = None
+
+
+class InterfaceIntent(EmcoResource, parent=WorkloadIntent):
+    """One network interface of a workload."""
+
+    spec: InterfaceIntentSpec | None = None
 
 
 class SfcLinkSpec(Spec):
@@ -113,10 +119,10 @@ class SfcClientSelector(EmcoResource, parent=SfcIntent):
 
 
 class SfcProviderNetworkSpec(Spec):
-    """The network at one end of a chain; it lies on whichever cluster the chain is placed, and so is text."""
+    """The network at one end of a chain; at least one cluster has a provider network of that name."""
 
     chainEnd: ChainEnd
-    providerNetwork: Name
+    providerNetwork: Annotated[Name, some_of(ProviderNetwork)]
     gatewayIp: Annotated[str, AfterValidator(_check_ipv4)]
     subnet: (
         Annotated[str, StringConstraints(pattern=r"^([0-9]{1,3}[.]){3}[0-9]{1,3}(/([0-9]|[1-2][0-9]|3[0-2]))?$")] | None

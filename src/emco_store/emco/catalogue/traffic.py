@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, StringConstraints
 
 from emco_store.core.refs import Ref
-from emco_store.emco.catalogue.applications import App
+from emco_store.core.selection import some_of
+from emco_store.emco.catalogue.applications import App, Controller
 from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Name, Spec, Text
 from emco_store.emco.catalogue.deployments import DeploymentIntentGroup
 
@@ -18,8 +19,9 @@ Path = Annotated[str, StringConstraints(max_length=4096, pattern=r"^(/)([A-Za-z0
 
 
 class TrafficGroupIntent(EmcoResource, parent=DeploymentIntentGroup):
-    """The traffic of a deployment."""
+    """The traffic of a deployment; controllers of the group ``dtc`` act on it, as far as any are registered."""
 
+    name: Annotated[Name, some_of(Controller, where={"Controller.name": None}, fixed={"group": "dtc"}, required=False)]
     spec: AnySpec | None = None
 
 

@@ -8,8 +8,9 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, StrictBool, StrictFloat, StrictInt, model_validator
 
 from emco_store.core.opaque import Opaque
+from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
-from emco_store.emco.catalogue.base import EmcoResource, Name, Port, Shape, Spec, Text, shaped
+from emco_store.emco.catalogue.base import EmcoResource, Name, Port, Shape, Spec, Text, parts, shaped
 from emco_store.emco.catalogue.deployments import DeploymentIntentGroup
 
 
@@ -128,12 +129,12 @@ class WorkflowHookIntent(EmcoResource, parent=DeploymentIntentGroup):
 
 
 class WorkerIntentSpec(Spec):
-    """A worker that is a deployment of its own; the deployment is text, as in EMCO's schema."""
+    """A worker that is a deployment of its own, in the same project."""
 
     startToCloseTimeout: StrictInt
     compositeApp: Text
     compositeAppVersion: Text
-    deploymentIntentGroup: Text
+    deploymentIntentGroup: Annotated[Ref[DeploymentIntentGroup], parts("compositeApp", "compositeAppVersion")]
 
 
 class WorkerIntent(EmcoResource, parent=WorkflowHookIntent):
