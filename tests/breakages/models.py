@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel
 
-from emco_store import CASCADE, Opaque, Ref, Resource, Store, indexed, on_delete, reference
+from emco_store import CASCADE, Opaque, Ref, Resource, Store, indexed, on_delete, reference, some_of
 
 
 class Project(Resource):
@@ -87,6 +87,19 @@ class ClusterReference(Resource, parent=LogicalCloud):
     """A cluster that a logical cloud may use."""
 
     cluster: Ref[Cluster]
+
+
+class Label(Resource, parent=Cluster):
+    """What clusters are chosen by."""
+
+    name: Annotated[str, indexed()]
+
+
+class Placement(Resource, parent=Group, on_parent_delete=CASCADE):
+    """Where something goes: to the clusters of a provider that bear a label."""
+
+    provider: str
+    label: Annotated[str, some_of(Label, where={"Provider": "provider"})]
 
 
 class Customization(Resource, parent=Group):

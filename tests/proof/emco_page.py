@@ -48,31 +48,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the races, and write the numbers and the page; 1 when anything was found that must not be."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=300, help="rounds of each race on each backend (300)")
+    parser.add_argument("--races", default="", help="only these, such as B3,B15; the numbers of the others stay")
     parser.add_argument("--again", action="store_true", help="write the page from the numbers that are there")
     asked = parser.parse_args(arguments)
     if not asked.again:
-        NUMBERS.write_text(json.dumps(measured(asked.rounds), indent=1) + "\n", "utf-8")
+        chosen = [race for race in RACES if not asked.races or race.number in asked.races.split(",")]
+        numbers = measured(asked.rounds, chosen)
+        if len(chosen) < len(RACES):
+            numbers = merged(json.loads(NUMBERS.read_text("utf-8")), numbers)
+        NUMBERS.write_text(json.dumps(numbers, indent=1) + "\n", "utf-8")
     numbers = json.loads(NUMBERS.read_text("utf-8"))
     PAGE.write_text(page(numbers), "utf-8")
     return int(any(bad for each in numbers["found"].values() for bad, _ in each.values()))
 
 
-def measured(rounds: int) -> dict[str, Any]:
-    """Run every race so often on every backend, its rounds shared among the crews; then with something taken out."""
-    found: dict[str, dict[str, tuple[int, int]]] = {race.number: {} for race in RACES}
+def merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers of an earlier run, with those of the races that were run again."""
+    found = before["found"] | now["found"]
+    without = before["without"] | now["without"]
+    again = ", ".join(now["found"])
+    versions = [
+        old if old == new else f"{old} ({again}: {new})"
+        for old, new in zip(before["versions"], now["versions"], strict=True)
+    ]
+    return {"versions": versions, "found": found, "without": without}
+
+
+def measured(rounds: int, races: Sequence[Race] = RACES) -> dict[str, Any]:
+    """Run races so often on every backend, its rounds shared among the crews; then with something taken out."""
+    found: dict[str, dict[str, tuple[int, int]]] = {race.number: {} for race in races}
     without: dict[str, tuple[int, int]] = {}
     versions: list[str] = []
     for name in BACKENDS:
         with rig_of(name) as rig, crews(rig) as at_work:
             versions.append(rig.version)
             names = [f"r{at}" for at in range(rounds // len(at_work))]
-            for race in RACES:
+            for race in races:
                 told = [run_race(rig, race, crew, names) for crew in at_work.values()]
                 found[race.number][name] = (sum(bad for bad, _ in told), len(names) * len(told))
                 sys.stdout.write(
                     f"{name} {race.number}: {found[race.number][name]} {[text for _, text in told if text]}\n"
                 )
-            for race in RACES if name == TAKEN_OUT_ON else ():
+            for race in races if name == TAKEN_OUT_ON else ():
                 if race.number in WITHOUT:
                     broken = rig.broken(WITHOUT[race.number])
                     names = [f"r{at}" for at in range(rounds)]

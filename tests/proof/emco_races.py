@@ -23,7 +23,9 @@ from tests.breakages.models import (
     Group,
     Intent,
     Kubeconfig,
+    Label,
     LogicalCloud,
+    Placement,
     Project,
     Provider,
     Registration,
@@ -315,6 +317,13 @@ def _b14(end: End) -> Iterator[str]:
     yield from _says(found["specific"] and not end.has(_cluster(end.name)), "a reference that applies dangles")
 
 
+def _b15(end: End) -> Iterator[str]:
+    labels = [Key("Label", end.name, cluster, "near") for cluster in ("c1", "c2")]
+    is_placed = end.has(_under("Placement", end.name, "g", "p"))
+    yield from _says(is_placed and not any(map(end.has, labels)), "placed by a label that no cluster bears")
+    yield from _says(is_placed is not end.done(2), "what was told of the placement is not so")
+
+
 def _b18(end: End) -> Iterator[str]:
     yield from _says(end.done(0), "an empty name meant something")
     yield from _says(not end.has(_under("App", end.name, "web")), "an app is gone")
@@ -412,11 +421,19 @@ RACES: tuple[Race, ...] = (
                        Customization(parent=_group(name), name="c", scope="name", cluster=_cluster(name))],
          (_change(lambda name: _under("Customization", name, "g", "c"), lambda _: {"specific": True}),
           _delete(_cluster)), _b14),
-    Race("B15", "An intent names an app while that is deleted",
+    Race("B15",
+         "An intent names an app while that is deleted; another chooses clusters by a label while both clusters that "
+         "bear it lose it",
          "Of nine sorts of references the schema knows nothing; the chain of deletes succeeds",
-         ("REF-2", "DEL-1"), _groups,
+         ("REF-2", "REF-14", "DEL-1", "DEL-13", "OCC-12"),
+         lambda name: [*_groups(name), *_clusters(name), Cluster(parent=Key("Provider", name), name="c2"),
+                       Label(parent=_cluster(name), name="near"),
+                       Label(parent=Key("Cluster", name, "c2"), name="near")],
          (_create(lambda name: Intent(parent=_group(name), name="i", app="web")),
-          _delete(lambda name: _under("App", name, "web")))),
+          _delete(lambda name: _under("App", name, "web")),
+          _create(lambda name: Placement(parent=_group(name), name="p", provider=name, label="near")),
+          _delete(lambda name: Key("Label", name, "c1", "near")),
+          _delete(lambda name: Key("Label", name, "c2", "near"))), _b15),
     Race("B16", "A reference is made while its target is deleted", "Dangling in 242 of 300 runs",
          ("REF-2", "DEL-1", "OCC-10"), lambda name: [*_composites(name), *_clusters(name)],
          (_look_and_create(_cluster, lambda name: ClusterReference(
