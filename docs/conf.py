@@ -66,7 +66,8 @@ def setup(app: Sphinx) -> None:
 def _hide_signature(_: Sphinx, kind: str, name: str, what: object, *__: object) -> tuple[str, None] | None:
     """Leave out the arguments of classes that users do not construct, and of EMCO's models: they are long."""
     is_model = isinstance(what, type) and issubclass(what, Resource) and what is not Resource
-    is_hidden = kind == "class" and (is_model or name.rpartition(".")[2] in _MADE_BY_THE_LIBRARY)
+    is_protocol = getattr(what, "_is_protocol", False)
+    is_hidden = kind == "class" and (is_model or is_protocol or name.rpartition(".")[2] in _MADE_BY_THE_LIBRARY)
     return ("", None) if is_hidden else None
 
 
