@@ -31,7 +31,7 @@ class SystemClock:
     """The clock of this machine."""
 
     def now(self) -> datetime:
-        """Give the time, in UTC."""
+        """Return the time, in UTC."""
         return datetime.now(UTC)  # noqa: TID251 - the one place that reads the clock
 
 
@@ -39,7 +39,7 @@ class TimeOrderedIds:
     """Identifiers of UUID version 7, which begin with the time in milliseconds (RFC 9562, section 5.7)."""
 
     def new(self) -> str:
-        """Give a new identifier."""
+        """Return a new identifier."""
         moment = f"{time.time_ns() // 1_000_000:012x}"
         chance = os.urandom(10).hex()
         variant = _VARIANT[chance[3]]  # two bits are given, two are left to chance
@@ -63,27 +63,27 @@ def connect(
     """Open a store for blocking use.
 
     Args:
-        target: ``"memory://"`` for data of its own in memory, ``"redis://…"`` or ``"mongodb://…"``, which is handed to
-            the driver untouched; a client of redis-py or PyMongo, which stays open when the store is closed; or a
-            backend, such as a ``MemoryBackend``, whose data several stores share. For unit tests also ``"fakeredis://"``
-            or ``"mongomock://"``, a stand-in for a server with data of its own in memory; under a name, as in
-            ``"fakeredis://NAME"``, all stores of the process that name it share it until the process ends.
-        namespace: 1 to 63 letters, digits, ``_`` and ``-``; stores with one namespace share their resources.
-        models: Models to know from the start; others are learned when they are first used.
-        require: The least durability class to accept: ``volatile``, ``local-1s``, ``local-sync``, ``replicated`` or
+        target: ``"memory://"`` for data in memory that no other store shares; ``"redis://…"`` or ``"mongodb://…"``,
+            which is passed to the driver unchanged; a client of redis-py or PyMongo, which stays open when the store is
+            closed; or a backend, such as a ``MemoryBackend``, whose data several stores share. For unit tests also
+            ``"fakeredis://"`` or ``"mongomock://"``, a stand-in for a server in memory; all stores of the process with
+            the same name, as in ``"fakeredis://NAME"``, share its data until the process ends.
+        namespace: 1 to 63 letters, digits, ``_`` and ``-``; stores with the same namespace share their resources.
+        models: Models to know from the start; the store learns others when they are first used.
+        require: The lowest durability class to accept: ``volatile``, ``local-1s``, ``local-sync``, ``replicated`` or
             ``majority``. With ``replicated`` on Redis, each commit waits until a replica has it.
-        transport: How requests reach a server: ``"auto"`` lets the store write on the driver's connections itself where
-            the driver's version, options and authentication are among those tested and nothing listens to the driver,
-            which costs a fraction of the time; ``"plain"`` demands public calls of the driver. See
-            ``store.guarantees.transport`` and ``transport_reason``.
-        max_bytes: The largest document, in bytes, 1 to 8 MiB.
-        max_records: The most records that one commit may write, 1 or more.
-        deadline: How long a call may take, opening the store included, unless the call has a ``deadline`` of its own.
-            By default a call that loses races is repeated for 30 s, and each of its requests has 10 s; a server that
-            refuses outright is given up after 2 s in any case.
+        transport: How requests reach a server. With ``"auto"`` the store writes on the driver's connections itself, if
+            the driver's version, options and authentication were tested and nothing observes the driver; this takes a
+            fraction of the time. ``"plain"`` demands public calls of the driver. See ``store.guarantees.transport`` and
+            ``transport_reason``.
+        max_bytes: Maximum size of a document in bytes, 1 to 8 MiB.
+        max_records: Maximum number of records that one commit writes (>= 1).
+        deadline: How long a call may take, including opening the store, unless the call has its own ``deadline``. By
+            default a call that loses races is repeated for 30 s, and each of its requests has 10 s. If a server
+            refuses connections, the store gives up after 2 s in any case.
         retry: How calls that lose races are repeated.
-        clock: Where the time comes from.
-        ids: Where identifiers come from.
+        clock: The source of the time.
+        ids: The source of identifiers.
 
     Raises:
         InvalidCall: An argument cannot be right.
@@ -138,7 +138,7 @@ def connect_async(
 
 
 def inspect(target: Any, *, namespace: str, require: Durability | str | None = None, transport: str = "auto") -> Report:
-    """Look at a server and at a namespace on it, without writing; what ``emco-store doctor`` shows.
+    """Examine a server and a namespace on it without writing; ``emco-store doctor`` shows the result.
 
     Args:
         target: As for :func:`connect`.

@@ -32,7 +32,7 @@ MAX_ENTRIES = 10_000
 
 
 class StoreError(Exception):
-    """Say what was refused, for which object, why, and what to do about it.
+    """The base of all errors: what was refused, for which object, why, and what to do about it.
 
     Instances pickle, and compare by identity as exceptions do. ``str(error)`` is for people; programs read ``code``,
     ``retryable`` and the fields. However much is wrong, an error stays small: see the constants of this module.
@@ -94,10 +94,10 @@ def _rebuild(kind: type[StoreError], what: str, why: Sequence[str], hint: str, f
 
 
 class NotFound(StoreError):
-    """A resource that the call needs is not there.
+    """A resource that the call needs does not exist.
 
     Attributes:
-        keys: The keys of all that are not there.
+        keys: The keys of all resources that do not exist.
     """
 
     code = "NOT-FOUND"
@@ -105,10 +105,10 @@ class NotFound(StoreError):
 
 
 class AlreadyExists(StoreError):
-    """A resource with the key of a new one is there already.
+    """A resource with the key of the new one exists already.
 
     Attributes:
-        key: The key that is not free.
+        key: The key that is taken.
     """
 
     code = "ALREADY-EXISTS"
@@ -116,12 +116,12 @@ class AlreadyExists(StoreError):
 
 
 class Conflict(StoreError):
-    """What the call rests on has moved since it was read: read again and repeat.
+    """Something that the call depends on has changed since it was read: read again and repeat.
 
     Attributes:
-        keys: What moved, where it is known.
-        pinned: True when the caller brought the version along, so that the same call would fail again.
-        held: True when nothing has moved, and somebody else's delete of it has its turn.
+        keys: The keys of what has changed, if they are known.
+        pinned: True if the version came from the caller, so that the same call would fail again.
+        held: True if nothing has changed, but a delete holds a record.
     """
 
     code = "CONFLICT"
@@ -132,10 +132,10 @@ class Conflict(StoreError):
 
 
 class MissingReference(StoreError):
-    """A parent or the target of a reference is not there.
+    """A parent or the target of a reference does not exist.
 
     Attributes:
-        missing: For each such reference, the place that holds it and the key of the target.
+        missing: For each such reference, its place and the key of the target.
     """
 
     code = "REF-MISSING"
@@ -143,11 +143,11 @@ class MissingReference(StoreError):
 
 
 class DeleteRestricted(StoreError):
-    """Resources that would stay refer to what would go.
+    """Resources that would stay refer to resources that would be deleted.
 
     Attributes:
-        keys: What was to be deleted.
-        blockers: All references that forbid it, as ``Blocker``.
+        keys: The keys of the resources to delete.
+        blockers: All references that forbid the delete, as ``Blocker``.
     """
 
     code = "DEL-RESTRICTED"
@@ -156,12 +156,12 @@ class DeleteRestricted(StoreError):
 
 
 class UniqueViolation(StoreError):
-    """Another resource holds the value of a ``unique()`` field.
+    """Another resource has the value of a ``unique()`` field.
 
     Attributes:
         key: The resource that was refused.
         field: The field.
-        owner: The key of the resource that holds the value.
+        owner: The key of the resource that has the value.
     """
 
     code = "UNIQUE"
@@ -174,7 +174,7 @@ class InvalidResource(StoreError):
     """Data, a name, a size or a stored document is not acceptable.
 
     Attributes:
-        key: The resource, where its key is known.
+        key: The key of the resource, if it is known.
         problems: All reasons, each with the path of its field.
     """
 
@@ -184,7 +184,7 @@ class InvalidResource(StoreError):
 
 
 class InvalidModel(StoreError):
-    """A resource class cannot work as it is declared; raised when the class is defined.
+    """A resource class cannot work as it is declared; raised when it is defined or first used.
 
     Attributes:
         model: The name of the class.
@@ -195,7 +195,7 @@ class InvalidModel(StoreError):
 
 
 class InvalidCall(StoreError):
-    """The call could not be right with any data: mend the program."""
+    """No data could make the call right: correct the program."""
 
     code = "INVALID-CALL"
 
@@ -212,17 +212,17 @@ class UnknownOutcome(StoreError):
 
 
 class Unavailable(StoreError):
-    """The backend did not answer, and nothing was written; a later try may succeed."""
+    """The backend did not answer, and nothing was written; a later attempt may succeed."""
 
     code = "UNAVAILABLE"
     retryable = True
 
 
 class Misconfigured(StoreError):
-    """The server or the client is set in a way that would break a promise.
+    """A setting of the server or the client would break a promise.
 
     Attributes:
-        setting: What to change.
+        setting: The setting to change.
     """
 
     code = "MISCONFIGURED"
@@ -230,6 +230,6 @@ class Misconfigured(StoreError):
 
 
 class NotSupported(StoreError):
-    """The backend, or this release, does not do that."""
+    """The backend, or this release, does not support the call."""
 
     code = "NOT-SUPPORTED"

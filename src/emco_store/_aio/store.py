@@ -27,12 +27,12 @@ T = TypeVar("T")
 class AsyncStore(AsyncReadingStore):
     """The resources of one namespace on one backend; made by ``connect_async``.
 
-    Wherever a resource is meant, the resource, its ``Key`` or a ``Ref`` to it is accepted. What it gives back are
-    values: changing one changes nothing in the store.
+    A target is a resource, its ``Key`` or a ``Ref`` to it. The store returns values: changing one does not change the
+    store.
 
-    Every call may raise ``Unavailable`` when the backend does not answer, and every call that writes
-    ``UnknownOutcome`` when the answer to its commit was lost. Every call takes a ``deadline``: a ``timedelta`` after
-    which it has ended, one way or another; see ``connect_async``.
+    Every call may raise ``Unavailable`` if the backend does not answer. Every call that writes may raise
+    ``UnknownOutcome`` if the answer to its commit was lost. Every call accepts a ``deadline``: a ``timedelta`` within
+    which it ends, with or without success; see ``connect_async``.
     """
 
     # writing
@@ -57,8 +57,8 @@ class AsyncStore(AsyncReadingStore):
             The resource with its ``meta``.
 
         Raises:
-            AlreadyExists: Its key is not free.
-            MissingReference: Its parent or a target is not there; all of them are named.
+            AlreadyExists: Its key is taken.
+            MissingReference: Its parent or a target does not exist; the error names all of them.
             UniqueViolation: Another resource has a value that must be unique.
             InvalidResource: The data is not acceptable.
 
@@ -80,7 +80,7 @@ class AsyncStore(AsyncReadingStore):
 
         Args:
             resource: A changed copy of what was read: ``app.model_copy(update={…})``.
-            if_version: The version that it must have, beyond the one it was read at.
+            if_version: The version that it must have, in addition to the one at which it was read.
             if_match: The value of an ``If-Match`` header that it must match, such as ``resource.meta.etag``.
             deadline: When the call must have ended.
 
@@ -89,8 +89,8 @@ class AsyncStore(AsyncReadingStore):
 
         Raises:
             Conflict: It has changed since it was read.
-            NotFound: It was deleted since; it is not brought back.
-            MissingReference: The target of a new reference is not there.
+            NotFound: It was deleted since; the update does not create it again.
+            MissingReference: The target of a new reference does not exist.
             UniqueViolation: Another resource has a value that must be unique.
             InvalidResource: The data is not acceptable, or the fields of the key have changed.
 
@@ -108,17 +108,17 @@ class AsyncStore(AsyncReadingStore):
         if_match: str | None = None,
         deadline: timedelta | None = None,
     ) -> R:
-        """Create the resource, or replace whatever has its key; one that is equal already stays as it is.
+        """Create the resource, or replace the one that has its key; an equal one stays unchanged.
 
         Args:
             resource: The resource.
-            if_version: The version that what is replaced must have; 0 for none there.
+            if_version: The version of the resource to replace; 0 if there must be none.
             if_match: The value of an ``If-Match`` header that what is replaced must match.
             deadline: When the call must have ended.
 
         Raises:
-            Conflict: What is there has another version.
-            MissingReference: Its parent or a target is not there.
+            Conflict: The existing resource has another version.
+            MissingReference: Its parent or a target does not exist.
             UniqueViolation: Another resource has a value that must be unique.
             InvalidResource: The data is not acceptable.
 
@@ -135,19 +135,19 @@ class AsyncStore(AsyncReadingStore):
         if_match: str | None = None,
         deadline: timedelta | None = None,
     ) -> None:
-        """Delete resources, and do to all who refer to them what their rules say; repeated while it loses races.
+        """Delete resources and apply the rules of their referrers; repeat while other writers win.
 
-        A target that is given as a resource must still be the one that was read, and not another of the same name.
+        A target given as a resource must still be the one that was read, not another of the same name.
 
         Args:
-            targets: What to delete, in one commit.
+            targets: The resources to delete, in one commit.
             if_version: The version that each target must have.
             if_match: The value of an ``If-Match`` header that each target must match.
             deadline: When the call must have ended.
 
         Raises:
-            NotFound: A target is not there.
-            DeleteRestricted: References forbid it; all of them are named.
+            NotFound: A target does not exist.
+            DeleteRestricted: References forbid it; the error names all of them.
             Conflict: A target has another version, or other writers won until the deadline.
 
         Rules: DEL-1 to DEL-9.
@@ -157,20 +157,20 @@ class AsyncStore(AsyncReadingStore):
         )
 
     async def plan_delete(self, *targets: Target, deadline: timedelta | None = None) -> Plan:
-        """Say what a delete would take with it, change, and be blocked by; nothing is written.
+        """Return what a delete would delete and change, and what blocks it; nothing is written.
 
         Raises:
-            NotFound: A target is not there.
+            NotFound: A target does not exist.
 
         Rules: DEL-8.
         """
         return await self._attempts.once(resources.plan_delete(self._unit(), targets), deadline)
 
     async def apply(self, plan: Plan, *, deadline: timedelta | None = None) -> None:
-        """Do what the plan says, all of it.
+        """Carry out the plan, all of it.
 
         Raises:
-            Conflict: Something that the plan rests on has moved; plan again.
+            Conflict: Something that the plan depends on has changed; plan again.
             DeleteRestricted: The plan has blockers.
 
         Rules: DEL-9.
@@ -187,12 +187,12 @@ class AsyncStore(AsyncReadingStore):
         unknown_kinds: bool = False,
         deadline: timedelta | None = None,
     ) -> CheckPage:
-        """Look at one page of all that is stored, and say what is wrong; nothing is written.
+        """Check one page of everything stored, and return what is wrong; nothing is written.
 
         Args:
             after: ``page.next`` of the page before.
-            limit: At most so many records or other entries, 1 to 1000.
-            unknown_kinds: Also tell which kinds this store has no model of.
+            limit: Maximum number of records or other entries, 1 to 1000.
+            unknown_kinds: Also report the kinds that this store has no model of.
             deadline: When the call must have ended.
 
         Returns:
@@ -208,14 +208,14 @@ class AsyncStore(AsyncReadingStore):
         return await self._attempts.once(flow, deadline)
 
     async def repair(self, flaws: Iterable[Flaw], *, deadline: timedelta | None = None) -> Repaired:
-        """Do to each flaw what its ``repair`` says, unless what it is about has moved since.
+        """Repair each flaw as its ``repair`` says, unless its record has changed since.
 
         Args:
-            flaws: What ``check`` has found, or a part of it.
+            flaws: The flaws that ``check`` found, or some of them.
             deadline: When the call must have ended.
 
         Returns:
-            What is repaired, and what is not, with the reason.
+            The flaws that were repaired, and the others with the reason.
 
         Raises:
             UnknownOutcome: The answer to a commit was lost; check again.
@@ -225,7 +225,7 @@ class AsyncStore(AsyncReadingStore):
         return await self._attempts.once(checking.repair(self._context(), flaws), deadline)
 
     async def resolve(self, txid: str, *, deadline: timedelta | None = None) -> Outcome:
-        """Settle a commit whose outcome is unknown: say how it ended; one that has not happened by now never will.
+        """Return how a commit of unknown outcome ended; if it has not happened by now, it never will.
 
         Raises:
             NotSupported: It began so long ago that its outcome may have been forgotten.
@@ -256,17 +256,17 @@ class AsyncStore(AsyncReadingStore):
         return AsyncTransaction(self._unit(), self._port, owner=self, end_s=self._attempts.end_s(deadline))
 
     async def run(self, fn: Callable[[AsyncTransaction], Awaitable[T]], *, deadline: timedelta | None = None) -> T:
-        """Call ``fn(tx)`` and commit, and do so again while other writers win.
+        """Call ``fn(tx)`` and commit; repeat both while other writers win.
 
-        Calls of this store that want the same records go one after the other; among writers elsewhere there are
-        jittered pauses.
+        Calls of this store that need the same records run one after the other. If other processes win, the call pauses
+        with jitter before the next attempt.
 
-        ``fn`` may be called several times, so everything that it does must go through ``tx``; using the store itself
-        inside it is an error. It must be declared with ``async def``.
+        ``fn`` may be called several times, so it must do everything through ``tx``; using the store itself inside it is
+        an error. It must be declared with ``async def``.
 
         Args:
-            fn: What to do.
-            deadline: When to give up and raise the last ``Conflict``; by default that of the store, else 30 s.
+            fn: The function to call.
+            deadline: When to give up and raise the last ``Conflict``. Default: that of the store, or 30 s.
 
         Returns:
             What ``fn`` returned in the attempt that was committed.
@@ -274,9 +274,9 @@ class AsyncStore(AsyncReadingStore):
         Raises:
             InvalidCall: ``fn`` is of the other colour or a generator, or this is the inside of a transaction.
             Conflict: Other writers won until the deadline.
-            DeleteRestricted: A resource that stays refers to one that would go.
-            MissingReference: A parent or a target is not there.
-            AlreadyExists: The key of a new resource is not free.
+            DeleteRestricted: A resource that would stay refers to one that would be deleted.
+            MissingReference: A parent or a target does not exist.
+            AlreadyExists: The key of a new resource is taken.
             UniqueViolation: Another resource has a value that must be unique.
             UnknownOutcome: The answer to the commit was lost.
 

@@ -31,8 +31,8 @@ Target = Resource | Key | Ref[Any] | Untyped
 class AsyncTransaction:
     """One attempt at one transaction; made by ``store.transaction()`` and ``store.run(fn)``.
 
-    It reads the store and its own writes. Nothing is written before its block ends; then everything is, or nothing. It
-    is for one task: a second one that uses it at the same time is refused.
+    It reads the store and its own writes. Nothing is written before its block ends; then everything is written or
+    nothing. It belongs to one task: a second task that uses it at the same time is refused.
 
     Rules: OCC-1 to OCC-8, ATM-1.
     """
@@ -79,7 +79,7 @@ class AsyncTransaction:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it was committed or given up, so that it cannot be used any more."""
+        """Whether it was committed or discarded, so that it can no longer be used."""
         return self._ended
 
     @overload
@@ -112,7 +112,7 @@ class AsyncTransaction:
         )
 
     async def create(self, resource: R, *, if_version: int | None = None, if_match: str | None = None) -> R:
-        """Add a new resource; see :meth:`AsyncStore.create`. That its targets are there is judged at the end."""
+        """Add a new resource; see :meth:`AsyncStore.create`. Its targets are checked at the end."""
         self._begin()
         try:
             return self._unit.create(resource, match(if_version, if_match))
@@ -132,7 +132,7 @@ class AsyncTransaction:
         return await self._perform(self._unit.put(resource, match(if_version, if_match)))
 
     async def delete(self, *targets: Target, if_version: int | None = None, if_match: str | None = None) -> None:
-        """Delete resources with all that their rules take along; blockers are judged at the end."""
+        """Delete resources and apply the rules of their referrers; blockers are checked at the end."""
         await self._perform(self._unit.delete(targets, match(if_version, if_match)))
 
     @overload
@@ -161,11 +161,11 @@ class AsyncTransaction:
     ) -> Page[R]:
         """Read one page of a kind; see :meth:`AsyncStore.list`.
 
-        With ``parent=``, nobody can join or leave the list unseen until the commit. Without it, ``stable=False`` must
-        say that the transaction does not rely on having seen all.
+        With ``parent=``, no resource joins or leaves the list unnoticed until the commit. Without it, the list cannot
+        promise that, so the call needs ``stable=False``.
 
         Raises:
-            InvalidCall: ``stable`` was not given up for a list that has no owner.
+            InvalidCall: A list without ``parent=`` needs ``stable=False``.
         """
         listing = lists.ask(
             self._unit.context, model, parent=parent, under=under, where=where, order_by=order_by, limit=limit,
@@ -174,13 +174,13 @@ class AsyncTransaction:
         return await self._perform(lists.read_page_in(self._unit, listing, stable=stable))
 
     async def children(self, target: Target, *, limit: int = 1000, after: str | None = None) -> Page[Any]:
-        """Read the children of a resource, of all kinds; nobody can join them unseen until the commit."""
+        """Read the children of a resource, of all kinds; none joins them unnoticed until the commit."""
         key = self._unit.context.address(target)
         wanted = resources.is_child_of(key)
         return await self._perform(resources.related_in(self._unit, key, wanted, limit=limit, after=after))
 
     async def referrers(self, target: Target, *, limit: int = 1000, after: str | None = None) -> Page[Any]:
-        """Read who refers to a resource, its children included; nobody can join them unseen until the commit."""
+        """Read the referrers of a resource, including its children; none joins them unnoticed until the commit."""
         key = self._unit.context.address(target)
         wanted = resources.is_referrer
         return await self._perform(resources.related_in(self._unit, key, wanted, limit=limit, after=after))

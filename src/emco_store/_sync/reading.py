@@ -61,11 +61,11 @@ class ReadingStore:
         self.close()
 
     def open(self) -> None:
-        """Reach the server and see what it promises; the beginning of an ``with`` block does this.
+        """Connect to the server and check what it promises; the start of an ``with`` block does this.
 
         Raises:
             Misconfigured: A setting of the server would break a promise, or it promises less than was required.
-            NotSupported: The server is too old, or of a kind that is not proven.
+            NotSupported: The server is too old, or of an unsupported kind.
             Unavailable: It does not answer.
 
         Rules: DUR-1, DUR-2.
@@ -81,23 +81,23 @@ class ReadingStore:
             raise
 
     def close(self) -> None:
-        """Give back what was opened; later calls are refused."""
+        """Close what was opened; later calls are refused."""
         self._closed = True
         self._port.close()
 
     @property
     def namespace(self) -> str:
-        """The namespace, in which nothing refers to anything outside."""
+        """The name of the namespace."""
         return self._namespace
 
     @property
     def schema(self) -> Schema:
-        """The models that this store knows by now."""
+        """The models that this store knows so far."""
         return self._surroundings.schema
 
     @property
     def guarantees(self) -> Guarantees:
-        """What holds with the server that was found: isolation and durability."""
+        """What the store promises with the server that it found."""
         return self._port.guarantees
 
     # reading
@@ -141,16 +141,16 @@ class ReadingStore:
 
         Args:
             target: A model, followed by the names of the key from the root; or a resource, a ``Key`` or a ``Ref``.
-            segments: The names, where ``target`` is a model.
+            segments: The names, if ``target`` is a model.
             if_version: The version that it must have.
             if_match: The value of an ``If-Match`` header that it must match, such as ``resource.meta.etag``.
             deadline: When the call must have ended.
 
         Returns:
-            The resource; an ``Untyped`` where its kind is unknown here.
+            The resource; an ``Untyped`` if the store has no model of its kind.
 
         Raises:
-            NotFound: It is not there.
+            NotFound: It does not exist.
             Conflict: It has another version.
             InvalidResource: Its stored document cannot be read.
 
@@ -170,18 +170,18 @@ class ReadingStore:
         missing_ok: bool = False,
         deadline: timedelta | None = None,
     ) -> tuple[Any, ...]:
-        """Read several resources in one request, as of one moment, in the order asked for.
+        """Read several resources in one request, as of one moment, in the given order.
 
         Args:
             targets: Resources, keys or references.
             if_version: For any of the keys, the version that it must have.
             if_match: For any of the keys, the value of an ``If-Match`` header that it must match.
-            missing_ok: Put None in the place of what is not there, instead of raising.
+            missing_ok: Return None for a resource that does not exist, instead of raising.
             deadline: When the call must have ended.
 
         Raises:
-            NotFound: At least one is not there; all of them are named.
-            Conflict: At least one has another version; all of them are named.
+            NotFound: At least one does not exist; the error names all of them.
+            Conflict: At least one has another version; the error names all of them.
             InvalidResource: A stored document cannot be read.
         """
         context = self._context()
@@ -218,19 +218,19 @@ class ReadingStore:
         Args:
             model: A model, the name of a kind, or ``Resource`` for all kinds.
             parent: Only children of this resource.
-            under: Only resources that lie, at any depth, under this one.
+            under: Only resources under this one, at any depth.
             where: Conditions on fields, all of which must hold: ``F.region == "eu"``.
-            order_by: A field that is indexed, or ``"key"`` (default); with a ``-`` before it, descending.
+            order_by: An indexed field, or ``"key"`` (default); a leading ``-`` reverses the order.
             limit: The size of the page, 1 to 1000.
             after: ``page.next`` of the page before.
             deadline: When the call must have ended.
 
         Returns:
-            A page: iterable, with ``next`` as the cursor for ``after=``, None at the end. A document that cannot be
-            read appears as an ``InvalidResource`` in its place.
+            A page: iterable, with ``next`` as the cursor for ``after=``, None at the end. It contains an
+            ``InvalidResource`` in place of a document that cannot be read.
 
         Raises:
-            InvalidCall: The question cannot be asked.
+            InvalidCall: An argument cannot be right.
 
         Rules: ID-7 to ID-9, BAD-7, BAD-8.
         """
@@ -253,7 +253,7 @@ class ReadingStore:
     def referrers(
         self, target: Target, *, limit: int = 1000, after: str | None = None, deadline: timedelta | None = None
     ) -> Page[Any]:
-        """Read one page of those who refer to a resource, its children included, by key."""
+        """Read one page of the referrers of a resource, including its children, by key."""
         context = self._context()
         key = context.address(target)
         wanted = resources.is_referrer

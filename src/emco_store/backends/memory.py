@@ -182,8 +182,8 @@ class MemoryBackend:
     """Data in memory that several stores of one process can share, by namespace.
 
     Args:
-        hook: Called around every request; for tests that fail requests or look at them.
-        clock: Gives seconds from any beginning; holds end and outcomes are forgotten by it.
+        hook: Called before and after every request; for tests that make requests fail or examine them.
+        clock: Returns seconds since any fixed moment; holds and outcomes expire by it.
     """
 
     def __init__(self, *, hook: Hook | None = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -201,7 +201,7 @@ class MemoryBackend:
         return ImmediatePort(MemoryPort(self, namespace))
 
     def report(self, namespace: str) -> Report:
-        """Look at a namespace."""
+        """Examine a namespace."""
         port = self.port(namespace)
         with self.request(namespace, "report", None) as space:
             records = {kind: len(keys) for kind, keys in sorted(space.keys.items()) if keys}

@@ -51,11 +51,11 @@ class Draft(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Untyped:
-    """A stored resource of a kind that this store has no model of: to be read, referred to and deleted.
+    """A stored resource of a kind that this store has no model of; it can be read, referred to and deleted.
 
     Attributes:
-        key: Its key.
-        meta: What the store knows of it.
+        key: The key of the resource.
+        meta: What the store knows about it.
         document: Its data, as JSON values.
     """
 

@@ -19,26 +19,26 @@ HOLD_LEFT_S = 60
 
 
 class FlawKind(StrEnum):
-    """What is wrong."""
+    """The kinds of flaws."""
 
     DANGLING = "dangling"
-    """A reference whose target is not there."""
+    """The target of a reference does not exist."""
     EDGES = "edges"
-    """The references that stand in a document are not the ones that are recorded for it."""
+    """The references in a document differ from those that are recorded for it."""
     VALUES = "values"
-    """The indexed or unique values of a document are not the ones that are recorded for it."""
+    """The indexed or unique values of a document differ from those that are recorded for it."""
     INVALID = "invalid"
-    """A document does not fit its model, or is no JSON object."""
+    """A document does not fit its model, or is not a JSON object."""
     UNREADABLE = "unreadable"
-    """What is stored is no record, and no outcome of a commit."""
+    """What is stored is neither a record nor the outcome of a commit."""
     UNKNOWN_KIND = "unknown-kind"
-    """This store has no model of the kind. Told only when asked for: another service may have it."""
+    """This store has no model of the kind. Reported only on request, because another service may have it."""
     DUPLICATE = "duplicate"
     """Two resources have the same unique value."""
     MISSING_ENTRY = "missing-entry"
-    """The backend cannot find a record by something that it should be found by."""
+    """The backend lacks an entry by which it must find a record."""
     STRAY_ENTRY = "stray-entry"
-    """An entry of the backend leads to no record, or to one that does not have it."""
+    """An entry of the backend leads to no record, or to one that it does not fit."""
     STALE_HOLD = "stale-hold"
     """A mark that held a record for a delete has ended, or never will."""
     FORGOTTEN_OUTCOME = "forgotten-outcome"
@@ -48,18 +48,18 @@ class FlawKind(StrEnum):
 
 
 class Repair(StrEnum):
-    """What a repair would do about a flaw."""
+    """The ways to repair a flaw."""
 
     DELETE = "delete"
-    """Delete the record, with all that the rules take along."""
+    """Delete the record, and apply the rules of its referrers."""
     EDIT = "edit"
-    """Take the reference out of the document, as its rule says."""
+    """Edit the reference in the document as its rule says."""
     REWRITE = "rewrite"
-    """Write the record again, with what its document says."""
+    """Write the record again, with the values that its document has."""
     MEND = "mend"
-    """Make an entry of the backend fit the records; no record changes."""
+    """Make an entry of the backend fit the records, which do not change."""
     DISCARD = "discard"
-    """Remove what no store can read. It is lost."""
+    """Remove what no store can read. Its content is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,14 @@ class Flaw:
     """One thing that is wrong in what is stored.
 
     Attributes:
-        kind: What is wrong.
-        key: The text of the key of the record that it is about; what stands in its place where that is no key.
-        place: Where: a reference, a field, or an entry of the backend.
+        kind: The kind of the flaw.
+        key: The key of the record, as text; if the stored text is not a key, that text.
+        place: A reference, a field, or an entry of the backend.
         detail: What was found, for people.
-        hint: What a repair does, or else what a person can do.
-        repair: What ``store.repair`` does about it; None where that is not for a program to decide.
-        stamp: The state of the record in which it was found; None where the flaw is the backend's own.
-        entry: The backend's own name of what is wrong.
+        hint: What a repair does, or what a person can do.
+        repair: What ``store.repair`` does; None if a program cannot decide.
+        stamp: The state of the record in which the flaw was found; None if the flaw is in the backend's own entries.
+        entry: The backend's own name of the entry.
     """
 
     kind: FlawKind
@@ -91,7 +91,7 @@ class Flaw:
         return f"{self.kind} {where}: {self.detail}\n  {'Repair' if self.repair else 'Do'}: {self.hint}"
 
     def plain(self) -> dict[str, Any]:
-        """Give it as JSON values."""
+        """Return the flaw as JSON values."""
         return {
             "kind": str(self.kind),
             "key": self.key,

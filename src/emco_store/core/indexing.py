@@ -28,7 +28,7 @@ class Index:
 
 
 def unique() -> Unique:
-    """State that no two resources of the kind have the same value here; None never counts as the same.
+    """State that no two resources of the kind have the same value of the field; None does not count.
 
     The field is indexed too.
 
@@ -38,7 +38,7 @@ def unique() -> Unique:
 
 
 def indexed() -> Index:
-    """State that lists are filtered and ordered by this field without reading every resource of the kind."""
+    """State that an index on the field serves lists that are filtered or ordered by it."""
     return Index()
 
 

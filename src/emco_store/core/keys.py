@@ -76,15 +76,14 @@ def kind_problem(kind: object) -> str | None:
 
 @total_ordering
 class Key:
-    """The exact address of one resource: its kind, and the names on the way to it from the root.
+    """The exact address of one resource: its kind and the names on the path from the root to it.
 
     ``Key("App", "p1", "vfw", "v1", "sink")`` is written ``App/p1/vfw/v1/sink``. Keys compare, hash and sort by that
-    text, in which every character outside ``A-Z a-z 0-9 . _ -`` is percent-encoded, so that no name can reach into
-    another key.
+    text. Every character outside ``A-Z a-z 0-9 . _ -`` is percent-encoded, so that no name can form another key.
 
     Args:
         kind: The kind of the resource.
-        segments: The ancestors' names first, then the resource's own; at least one.
+        segments: The names of the ancestors, then the resource's own names; at least one.
 
     Raises:
         InvalidResource: The kind or a segment is not acceptable.
@@ -121,14 +120,14 @@ class Key:
 
     @classmethod
     def trusted(cls, kind: str, segments: tuple[str, ...], text: str = "") -> Key:
-        """Make a key of parts that have been checked before, and of their text where it is there already."""
+        """Build a key of parts that have been checked before, with its text if that is known."""
         key = object.__new__(cls)
         key._fill(kind, segments, text or _text_of(kind, segments))
         return key
 
     @classmethod
     def parse(cls, text: str) -> Key:
-        """Read a key from its text.
+        """Return the key with this text.
 
         Raises:
             InvalidResource: The text is not the text of a key.

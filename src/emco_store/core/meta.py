@@ -15,15 +15,15 @@ _NOT_SHOWN = {"key", "edges"}
 
 
 class Meta(NamedTuple):
-    """What the store knows about a stored resource; ``None`` on a resource that was never stored.
+    """What the store knows about a stored resource.
 
     Attributes:
         uid: Differs for each resource that ever had this key.
-        version: 1 when created, and one more with each change.
+        version: 1 when it is created; each change increases it by one.
         created_us: When it was created, in microseconds since 1970, UTC.
         updated_us: When it last changed, in microseconds since 1970, UTC.
-        key: The key that it is stored under.
-        edges: The references that it holds, its parent's included.
+        key: The key under which it is stored.
+        edges: Its references, including the one to its parent.
     """
 
     uid: str

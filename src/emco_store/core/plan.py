@@ -22,9 +22,9 @@ class Blocker:
 
     Attributes:
         referrer: The resource that holds the reference.
-        place: Where it stands in that resource.
+        place: Its place in that resource.
         rule: The rule that blocks.
-        target: The resource that cannot go.
+        target: The resource that cannot be deleted.
     """
 
     referrer: Key
@@ -38,7 +38,12 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A resource that goes, and the reference through which it is reached; ``via`` is None where it was named."""
+    """A resource that would be deleted.
+
+    Attributes:
+        key: The resource.
+        via: The reference through which a cascade reaches it; None if the call named it.
+    """
 
     key: Key
     via: Edge | None = None
@@ -46,11 +51,11 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A resource that stays and loses a reference.
+    """A resource that would stay and lose a reference.
 
     Attributes:
         key: The resource.
-        edge: The reference that it loses; its rule says what becomes of it.
+        edge: The reference; its rule says what happens to it.
     """
 
     key: Key
@@ -63,13 +68,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a delete would do, as of the moment when it was planned; ``store.apply(plan)`` does it, all or nothing.
+    """What a delete would do, as of the moment of planning; ``store.apply(plan)`` carries it out, all or nothing.
 
     Attributes:
-        deletes: What goes, the named ones first, then level by level.
-        updates: What stays and loses a reference.
-        blockers: The references that forbid it; a plan with blockers cannot be applied.
-        commit: What the backend would be asked to do.
+        deletes: The resources that would be deleted: first those that the call names, then level by level.
+        updates: The resources that would stay and lose a reference.
+        blockers: The references that forbid the delete. A plan with blockers cannot be applied.
+        commit: The commit that the backend would get.
     """
 
     deletes: tuple[Deletion, ...]

@@ -37,17 +37,17 @@ _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
 
 
 class Condition(ABC):
-    """Something that is true or false of a resource; join conditions with ``&`` and ``|``, turn one over with ``~``."""
+    """Something that is true or false of a resource; combine with ``&`` and ``|``, negate with ``~``."""
 
     __slots__ = ()
 
     @abstractmethod
     def holds(self, resource: Any) -> bool:
-        """Tell whether it is true of the resource."""
+        """Return whether the condition is true of a resource."""
 
     @abstractmethod
     def paths(self) -> Iterator[tuple[str, ...]]:
-        """Yield the paths of the fields that it reads."""
+        """Yield the paths of the fields that the condition reads."""
 
     def __and__(self, other: Condition) -> Condition:
         return _Joined(all, (self, _condition(other)))
@@ -164,7 +164,7 @@ class FieldPath:
         return Compare(self._path, ">=", _operand(value))
 
     def in_(self, values: Any) -> Condition:
-        """Make the condition that the field has one of the values."""
+        """Build the condition that the field has one of the values."""
         several = None if isinstance(values, str | bytes) else _iterator(values)
         if several is None:
             raise InvalidCall(
@@ -181,7 +181,7 @@ class FieldPath:
 
 
 F: Any = FieldPath()
-"""The fields of a resource, to be compared: ``F.region == "eu"``, ``F.spec.app.in_([...])``."""
+"""The fields of a resource, for conditions: ``F.region == "eu"``, ``F.spec.app.in_([...])``."""
 
 
 def _operand(value: Any) -> Any:
@@ -362,7 +362,7 @@ class Page(Generic[T]):
     """One page of a list.
 
     Attributes:
-        items: What was found, in order; an ``InvalidResource`` stands in the place of a document that cannot be read.
+        items: The resources in order; for a document that cannot be read, an ``InvalidResource`` in its place.
         next: The cursor for ``after=``; None at the end.
     """
 
@@ -377,10 +377,10 @@ class Page(Generic[T]):
 
     @property
     def resources(self) -> tuple[T, ...]:
-        """The readable resources alone."""
+        """The readable resources."""
         return tuple(item for item in self.items if not isinstance(item, InvalidResource))
 
     @property
     def errors(self) -> tuple[InvalidResource, ...]:
-        """What could not be read."""
+        """The errors of documents that cannot be read."""
         return tuple(item for item in self.items if isinstance(item, InvalidResource))

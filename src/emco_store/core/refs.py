@@ -42,7 +42,7 @@ class Reference:
 
 
 def on_delete(rule: Rule) -> OnDelete:
-    """State what the delete of a target does to the annotated reference, or to each one in the annotated container.
+    """State what happens to the annotated reference, or to each in the annotated container, if its target is deleted.
 
     Args:
         rule: One of ``RESTRICT`` (the default), ``PROTECT``, ``CASCADE``, ``SET_NULL``, ``SET_DEFAULT``, ``REMOVE``.
@@ -65,13 +65,13 @@ def reference(
     ignore: Sequence[str] = (),
     when: Mapping[str, object] | None = None,
 ) -> Reference:
-    """State how the annotated reference is written, where its text alone does not say it.
+    """State how the annotated reference is written, if its text alone does not say it.
 
     Args:
         fixed: Key fields of the target that always have this value and are left out of a short reference.
-        ignore: Texts that stand in the place of a reference and are none.
-        when: The value counts as a reference only while each of these fields of the same model has this value (or one
-            of these, given a tuple). Otherwise it stays the text that it is.
+        ignore: Texts that are not references.
+        when: Fields of the same model, each with the value (or a tuple of values) that it must have. If a field has
+            another value, the text is kept and is not a reference.
 
     Rules: REF-8 to REF-10.
     """
@@ -85,16 +85,16 @@ def reference(
 class Ref(Generic[T]):
     """A reference to one resource: a value that holds the target's key.
 
-    A field of type ``Ref[App]`` takes an ``App``, a ``Key``, another ``Ref``, or text: the whole key
-    (``"App/p1/vfw/v1/sink"``), or as many of its last names as cannot be taken from the referrer's own key
+    A field of type ``Ref[App]`` accepts an ``App``, a ``Key``, another ``Ref``, or text: the whole key
+    (``"App/p1/vfw/v1/sink"``), or its last names without those that the referrer's own key already contains
     (``"sink"``). ``Ref[A | B]`` points to either kind.
 
     Args:
         target: A resource, a key, or the text of one.
 
     Attributes:
-        text: The text.
-        key: The target's key; None while the text is short and no resource holds it, or where it is no reference.
+        text: The text of the reference.
+        key: The target's key; None while the text is short and not yet part of a resource, or if it is not a reference.
 
     Rules: REF-1 to REF-10.
     """

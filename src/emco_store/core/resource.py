@@ -57,10 +57,10 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
 
     Class arguments:
         parent: The class of the parent; none for a root.
-        key: The fields that form its own part of the key. Default ``("name",)``.
+        key: The fields that form the resource's own part of the key. Default ``("name",)``.
         on_parent_delete: ``RESTRICT`` (default), ``PROTECT`` or ``CASCADE``.
-        kind: The name of the kind; default is the name of the class.
-        abstract: True for a base class that only shares fields and is no kind of its own.
+        kind: The name of the kind. Default: the name of the class.
+        abstract: True for a base class that only shares fields and is not a kind.
         extra: ``"forbid"`` (default) refuses unknown fields in input, ``"allow"`` keeps them.
 
     Attributes:
@@ -221,12 +221,12 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
 
     @property
     def is_stored(self) -> bool:
-        """Whether this value came from a store, so that it has a ``meta``."""
+        """Whether this value came from a store and so has a ``meta``."""
         return hasattr(self, "_meta")
 
     @property
     def meta(self) -> Meta:
-        """What the store knows of it.
+        """What the store knows about the resource.
 
         Raises:
             InvalidCall: It was never stored.

@@ -135,7 +135,7 @@ class Rule(str, metaclass=_Rules):
 
 
 class _Restrict(Rule):
-    """Block the delete, unless the referrer goes in the same commit."""
+    """Block the delete, unless the same commit deletes the referrer."""
 
     __slots__ = ()
     colour, style = "#475569", "blue"
@@ -145,7 +145,7 @@ class _Restrict(Rule):
 
 
 class _Protect(Rule):
-    """Block the delete, unless the referrer was itself named to be deleted."""
+    """Block the delete, unless the call names the referrer too."""
 
     __slots__ = ()
     colour, style = "#dc2626", "red"
@@ -163,7 +163,7 @@ class _Cascade(Rule):
 
 
 class _SetNull(Rule):
-    """Put null where the reference was."""
+    """Set the reference to null."""
 
     __slots__ = ()
     edits = True
@@ -180,7 +180,7 @@ class _SetNull(Rule):
 
 
 class _SetDefault(Rule):
-    """Put the field's default where the reference was; it blocks where the default is not there."""
+    """Set the field to its default; block the delete if the default does not exist."""
 
     __slots__ = ()
     edits = True
