@@ -1,7 +1,8 @@
 """Check the types of the Python blocks in README.md and docs/, as ``mypy --strict`` sees them.
 
 ``python -m tests.docs.typed_blocks`` makes one module of each page, with every block on the lines where it stands in
-the page, and runs mypy once over all of them: a complaint names the page and the line.
+the page, and runs mypy once over all of them: a complaint names the page and the line. A block that begins with
+``# NAME.py`` is a module of its own.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,6 +29,7 @@ disallow_subclassing_any = false
 disable_error_code = call-arg
 """
 """Some of redis-py has no types. Other mappers and the backend of a reader are not installed here."""
+_OWN = re.compile(r"# (?P<name>\w+)\.py$")
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<info>.*)$")
 _PROMPT = re.compile(r"^(?:>>>|\.\.\.)(?: |$)")
 
@@ -40,54 +42,67 @@ def pages(root: Path = ROOT) -> list[Path]:
 
 def module_of(page: str) -> str:
     """Return the Python blocks of a page as one module, each on its own lines; empty if there are none."""
-    lines = list(_code(page))
-    if not any(lines):
-        return ""
-    return "\n".join([NAMES, *lines[1:]]) + "\n"
+    return modules_of("", page).get("", "")
 
 
-def _code(page: str) -> Iterator[str]:
-    """Yield one line for each line of the page: of a Python block its code, of everything else nothing."""
-    info: str | None = None
-    indent, is_session = 0, False
-    for line in page.splitlines():
+def modules_of(name: str, page: str) -> dict[str, str]:
+    """Return the modules of a page by name: one for most blocks, and one for each block that begins ``# NAME.py``."""
+    lines = page.splitlines()
+    modules = {name: [""] * len(lines)}
+    for number, block in _blocks(lines):
+        own = _OWN.match(block[0])
+        into = modules.setdefault(own["name"], [""] * len(lines)) if own else modules[name]
+        into[number : number + len(block)] = block
+    found = {name: "\n".join(code) + "\n" for name, code in modules.items() if any(code)}
+    return found | ({name: NAMES + found[name]} if name in found else {})
+
+
+def _blocks(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the code of each Python block with the number of its first line, from 0."""
+    begin, info, indent = 0, None, 0
+    for number, line in enumerate(lines):
         fence = _FENCE.match(line)
-        if fence:
-            info, indent, is_session = (fence["info"] if info is None else None), len(fence["indent"]), False
-            yield ""
-        elif info != "python":
-            yield ""
-        else:
-            code = line[indent:]
-            is_session = is_session or code.startswith(">>>")
-            prompt = _PROMPT.match(code) if is_session else None
-            yield code[prompt.end() :] if prompt else "" if is_session else code
+        if fence and info is None:
+            begin, info, indent = number + 1, fence["info"], len(fence["indent"])
+        elif fence:
+            if info == "python" and begin < number:
+                yield begin, list(_code([line[indent:] for line in lines[begin:number]]))
+            info = None
 
 
-def complaints(modules: Mapping[str, str]) -> list[str]:
-    """Return what mypy says about modules, by the names of their pages: ``docs/a.md:12: error: …``.
+def _code(block: Sequence[str]) -> Iterator[str]:
+    """Yield one line for each line of a block: of a session only what is typed."""
+    is_session = block[0].startswith(">>>")
+    for line in block:
+        prompt = _PROMPT.match(line) if is_session else None
+        yield line[prompt.end() :] if prompt else "" if is_session else line
+
+
+def complaints(pages: Mapping[str, str]) -> list[str]:
+    """Return what mypy says about the pages, by their names: ``docs/a.md:12: error: …``.
 
     Raises:
         RuntimeError: mypy could not check them.
     """
-    names = {re.sub(r"\W", "_", page.removesuffix(".md")): page for page in modules}
+    pages_by_module: dict[str, str] = {}
     with TemporaryDirectory() as folder:
-        for name, page in names.items():
-            Path(folder, f"{name}.py").write_text(modules[page], "utf-8")
+        for page, text in pages.items():
+            for name, module in modules_of(re.sub(r"\W", "_", page.removesuffix(".md")), text).items():
+                pages_by_module[name] = page
+                Path(folder, f"{name}.py").write_text(module, "utf-8")
         config = Path(folder, "mypy.ini")
         config.write_text(CONFIG, "utf-8")
         command = [sys.executable, "-m", "mypy", "--config-file", str(config), "--no-error-summary", "--cache-dir"]
-        command += [str(ROOT / ".mypy_cache" / "docs"), *(f"{name}.py" for name in names)]
+        command += [str(ROOT / ".mypy_cache" / "docs"), *(f"{name}.py" for name in pages_by_module)]
         done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
     if done.returncode not in {0, 1}:
         raise RuntimeError(done.stdout + done.stderr)
-    return [re.sub(r"^(\w+)\.py", lambda found: names[found[1]], line) for line in done.stdout.splitlines()]
+    return [re.sub(r"^(\w+)\.py", lambda found: pages_by_module[found[1]], line) for line in done.stdout.splitlines()]
 
 
 def main() -> int:
     """Check all pages; return the exit code."""
-    modules = {page.relative_to(ROOT).as_posix(): module_of(page.read_text("utf-8")) for page in pages()}
-    found = complaints({page: module for page, module in modules.items() if module})
+    found = complaints({page.relative_to(ROOT).as_posix(): page.read_text("utf-8") for page in pages()})
     sys.stdout.writelines(f"{line}\n" for line in found)
     return 1 if found else 0
 
