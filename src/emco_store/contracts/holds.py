@@ -107,7 +107,7 @@ class HoldRules:
         (a,) = sites(lab, "a")
         lab.port.ask(Hold("dead", (a.key,), lasts=timedelta(milliseconds=100)))
 
-        lab.open(retry=RetryPolicy()).create(Crate(name="c", parent=a))
+        lab.open(retry=RetryPolicy(deadline_s=10.0)).create(Crate(name="c", parent=a))
 
         assert 2 == len(lab.state())
         lab.port.ask(Hold("next", (a.key,), lasts=timedelta(minutes=10)))
