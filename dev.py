@@ -75,7 +75,7 @@ def main() -> int:
 
 
 def run_tests(require: str, more: Sequence[str]) -> int:
-    """Run the tests, on a worker for each core unless ``more`` chooses few of them or says how many workers to use."""
+    """Run the tests, on several workers unless ``more`` chooses few of them or says how many workers to use."""
     is_narrow = any("::" in argument or argument.startswith(NARROWING) for argument in more)
     workers = [] if is_narrow else ["--numprocesses=auto"]
     required = [f"--require={require}"] if require else []

@@ -14,16 +14,23 @@ from typing import Any, Final
 
 import pytest
 
+THREE: Final = tuple(f"tests/backends/mongo/test_{name}.py" for name in ("connections", "members", "three_members"))
+"""Files that share a replica set of three, which takes long to start."""
 SLOW: Final = (
+    "tests/checking/",
     "tests/benchmarks/",
+    "tests/contracts/test_third_party.py",
+    "tests/breakages/",
+    "tests/backends/",
     "tests/proof/",
     "tests/backends/redis/",
-    "tests/backends/test_mongo.py",
     "tests/backends/mongo/",
+    *THREE,
 )
-"""Where the tests that take long are, the longest last."""
+"""Where the tests that take long are, the longest last; where several match, the last one counts."""
 DIVISIBLE: Final = (
     "tests/bad_input/",
+    "tests/breakages/",
     "tests/backends/test_fakeredis.py",
     "tests/backends/test_memory.py",
     "tests/backends/test_mongo.py",
@@ -33,7 +40,7 @@ DIVISIBLE: Final = (
 """Files whose tests may run on different workers at once."""
 TOGETHER: Final = (
     ("docs/how-to/",),  # pages that clear the same database before they begin
-    tuple(f"tests/backends/mongo/test_{name}.py" for name in ("connections", "members", "three_members")),  # one set
+    THREE,
 )
 """Files that one worker must run, or that share a server of their own."""
 _PART: Final = 60
@@ -56,7 +63,7 @@ def unit_of(nodeid: str, at: int) -> str:
 
 def rank_of(nodeid: str) -> int:
     """Return where a test stands in the order from quick to slow: 0 for the quick ones."""
-    return next((rank for rank, start in enumerate(SLOW, 1) if nodeid.startswith(start)), 0)
+    return max((rank for rank, start in enumerate(SLOW, 1) if nodeid.startswith(start)), default=0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -66,8 +73,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return a worker for each core that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return a worker for each core that this process may use, and one more: many tests wait for a server."""
+    return 1 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 @pytest.hookimpl(optionalhook=True)
