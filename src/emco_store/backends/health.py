@@ -1,6 +1,6 @@
-"""How a server is, said by its backend: what was found, how good that is, and what to do about it.
+"""Reports on the health of a server, made by its backend for ``emco-store doctor``: findings, verdicts and hints.
 
-``emco-store doctor`` shows it. A look writes nothing, and never raises because of what it finds.
+Making a report writes nothing, and raises no errors for what it finds.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from emco_store.errors import StoreError
 from emco_store.ports import Durability
 
 LOOKS = 20
-"""How often each latency is measured; the median is told."""
+"""How often each latency is measured; the median is reported."""
 PROBE = Key("Probe", "of-the-doctor")
-"""What is read to measure a read; it need not be there."""
+"""The key that is read to measure a read; it need not exist."""
 
 
 class Verdict(StrEnum):
-    """How good a finding is."""
+    """The verdict on a finding."""
 
     FINE = "fine"
     ADVICE = "advice"
-    """It works; there is something better, or something to know."""
+    """It works, but could be better, or there is something to know."""
     WRONG = "wrong"
-    """A store does not open, or would break a promise."""
+    """A store would not open, or would break a promise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class Finding:
     """One fact about a server or a namespace.
 
     Attributes:
-        name: What was looked at.
+        name: What was examined.
         value: What was found.
-        verdict: How good that is.
-        hint: What to do, where something is to be done.
+        verdict: The verdict.
+        hint: What to do; empty for nothing.
     """
 
     name: str
@@ -50,20 +50,20 @@ class Finding:
 
     @classmethod
     def judged(cls, name: str, value: str, *, bad: bool, hint: str, verdict: Verdict = Verdict.WRONG) -> Finding:
-        """Make a finding that has a verdict and a remedy only where it is bad."""
+        """Build a finding, with the verdict and the hint only if it is bad."""
         return cls(name, value, verdict, hint) if bad else cls(name, value)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found.
+    """All findings about a server and a namespace.
 
     Attributes:
         backend: The name of the backend.
         findings: The facts, in the order to show them.
-        records: How many records of each kind the namespace holds; None where that could not be found out.
+        records: Number of records of each kind in the namespace; None if they could not be counted.
         is_reachable: Whether the server answered.
-        durability: What a commit survives; None where no store would open.
+        durability: What a commit survives; None if no store would open.
     """
 
     backend: str
@@ -78,7 +78,7 @@ class Report:
         return self.is_reachable and all(finding.verdict is not Verdict.WRONG for finding in self.findings)
 
     def requiring(self, wanted: Durability | None) -> Report:
-        """Give the same report with one more finding, where a caller demands a durability class."""
+        """Return the report, with one more finding if the caller requires a durability class."""
         if wanted is None or self.durability is None:
             return self
         value = f"{wanted} is required, {self.durability} is given"
@@ -98,39 +98,39 @@ MEANINGS: Mapping[Durability, str] = {
 
 
 def durability_finding(found: Durability, *, hint: str = "") -> Finding:
-    """Say what a durability class means."""
+    """Build the finding about a durability class."""
     return Finding.judged(
         "durability", f"{found}: {MEANINGS[found]}", bad=bool(hint), hint=hint, verdict=Verdict.ADVICE
     )  # fmt: skip
 
 
 def transport_finding(name: str, reason: str) -> Finding:
-    """Report how requests of a store reach the server, and why so."""
+    """Build the finding about the transport of a store and the reason for it."""
     return Finding("transport", f"{name}: {reason}")
 
 
 @runtime_checkable
 class Inspectable(Protocol):
-    """A backend that can look at its server."""
+    """A backend that can examine its server."""
 
     def report(self, namespace: str) -> Report:
-        """Look at the server and at a namespace; write nothing."""
+        """Examine the server and a namespace; write nothing."""
         ...
 
 
 def refusal(name: str, problem: StoreError) -> Finding:
-    """Tell an error as a finding."""
+    """Build a finding of an error."""
     return Finding(name, problem.line, Verdict.WRONG, problem.hint)
 
 
 def unreachable(backend: str, reason: str) -> Report:
-    """Report a server that does not answer."""
+    """Build the report for a server that does not answer."""
     hint = "see that the server runs, that the host and the port are right, and that the network lets you through."
     return Report(backend, (Finding("server", reason, Verdict.WRONG, hint),), records=None, is_reachable=False)
 
 
 def latency(name: str, ask: Callable[[], object]) -> Finding:
-    """Measure how long a request takes, in milliseconds: the median of some; or say why it is refused."""
+    """Measure the time of a request, as a median in milliseconds; if it is refused, return the reason."""
     times_s: list[float] = []
     for _ in range(LOOKS):
         begin_s = perf_counter()

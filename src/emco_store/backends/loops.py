@@ -1,4 +1,4 @@
-"""One event loop for each asyncio port, and what its caller is told in any other."""
+"""The event loop of an asyncio port, and the error for its use in any other."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from emco_store.errors import InvalidCall
 
 
 def home_loop(known: asyncio.AbstractEventLoop | None) -> asyncio.AbstractEventLoop:
-    """Give the loop that runs now, which is the home of a port that has none yet.
+    """Return the running loop, which becomes the home of a port that has none yet.
 
     Args:
         known: The home of the port, if it has one.
 
     Raises:
-        InvalidCall: It is another one: connections, locks and timers of the port would wait there.
+        InvalidCall: The home is another loop: connections, locks and timers of the port would wait there.
     """
     running = asyncio.get_running_loop()
     if known not in {None, running}:
@@ -23,7 +23,7 @@ def home_loop(known: asyncio.AbstractEventLoop | None) -> asyncio.AbstractEventL
 
 
 def other_loop() -> InvalidCall:
-    """Make the error for a store that is used outside of its event loop."""
+    """Build the error for a store that is used outside of its event loop."""
     return InvalidCall(
         "This store cannot be used in this event loop.",
         why=["it, or the client that it was given, belongs to another one"],
