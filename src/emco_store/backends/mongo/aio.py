@@ -322,11 +322,11 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def _look(self, within_s: float) -> Guarantees:
         """See what the server is, and make the indexes."""
-        if not await self._calls.ask(within_s, self._is_primary):
+        if not await self._calls.ask(within_s, self._find_primary):
             raise Collided
         return await self._calls.ask(within_s, self._set_up)
 
-    async def _is_primary(self) -> bool:
+    async def _find_primary(self) -> bool:
         return bool(await self._client.is_primary)
 
     async def _set_up(self) -> Guarantees:

@@ -323,11 +323,11 @@ class MongoPort(PortBase):
 
     def _look(self, within_s: float) -> Guarantees:
         """See what the server is, and make the indexes."""
-        if not self._calls.ask(within_s, self._is_primary):
+        if not self._calls.ask(within_s, self._find_primary):
             raise Collided
         return self._calls.ask(within_s, self._set_up)
 
-    def _is_primary(self) -> bool:
+    def _find_primary(self) -> bool:
         return bool(self._client.is_primary)
 
     def _set_up(self) -> Guarantees:
