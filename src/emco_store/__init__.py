@@ -15,7 +15,7 @@ from emco_store.core.indexing import indexed, unique
 from emco_store.core.keys import Key
 from emco_store.core.meta import Meta
 from emco_store.core.opaque import Opaque
-from emco_store.core.plan import Blocker, Change, Deletion, Plan
+from emco_store.core.plan import Blocker, BlockReason, Change, Deleted, Deletion, Plan
 from emco_store.core.query import F, Page
 from emco_store.core.refs import Ref, on_delete, reference
 from emco_store.core.resource import Resource
@@ -53,11 +53,13 @@ __all__ = [
     "AlreadyExists",
     "AsyncStore",
     "AsyncTransaction",
+    "BlockReason",
     "Blocker",
     "Change",
     "CheckPage",
     "Conflict",
     "DeleteRestricted",
+    "Deleted",
     "Deletion",
     "Durability",
     "F",

@@ -147,12 +147,15 @@ class DeleteRestricted(StoreError):
 
     Attributes:
         keys: The keys of the resources to delete.
-        blockers: All references that forbid the delete, as ``Blocker``.
+        blockers: The references that forbid the delete, as ``Blocker``: all of them, or the first 1,000 if there are
+            more than a commit may hold records.
+        blocker_count: The number of all of them, which is counted up to 100,000.
     """
 
     code = "DEL-RESTRICTED"
     keys: tuple[Any, ...] = ()
     blockers: tuple[Any, ...] = ()
+    blocker_count: int = 0
 
 
 class UniqueViolation(StoreError):

@@ -25,7 +25,7 @@ STORES = {"AsyncStore", "AsyncTransaction", "Store", "Transaction", "connect", "
 OPTIONS = {"Durability", "Guarantees", "MemoryBackend", "RetryPolicy"}
 QUERIES = {"F", "Page"}
 CHECKS = {"CheckPage", "Flaw", "FlawKind", "Repair", "Repaired"}
-PLANS = {"Blocker", "Change", "Deletion", "Outcome", "Plan"}
+PLANS = {"BlockReason", "Blocker", "Change", "Deleted", "Deletion", "Outcome", "Plan"}
 ERRORS = {
     "AlreadyExists",
     "Conflict",

@@ -85,7 +85,6 @@ BAD_TAGS: dict[str, Any] = {
     Case("update-of-what-was-never-stored", "ID-4", lambda w: w.store.update(Zone(name="z1")), InvalidCall),
     Case("put-of-none", "BAD-6", lambda w: w.store.put(None), InvalidCall),
     Case("put-of-a-reference", "BAD-6", lambda w: w.store.put(w.zone.ref), InvalidCall),
-    Case("delete-of-nothing", "BAD-6", lambda w: w.store.delete(), InvalidCall),
     Case("delete-of-none", "BAD-6", lambda w: w.store.delete(None), InvalidCall),
     Case("delete-of-a-text", "BAD-6", lambda w: w.store.delete("Zone/z1"), InvalidCall),
     Case("delete-of-a-class", "BAD-6", lambda w: w.store.delete(Host), InvalidResource),

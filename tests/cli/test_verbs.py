@@ -151,6 +151,16 @@ def test_delete_removes_and_says_how_many(run, bundle):
     assert (Exit.OK, "2 resources deleted, 0 resources changed\n") == (ended.code, ended.out)
 
 
+def test_delete_skips_what_is_missing_if_that_is_allowed(run, bundle):
+    """A key that does not exist is an error, or is named and skipped."""
+    refused = run("delete", "Cluster/edge/c1", "Cluster/edge/c9", "--load", bundle)
+    ended = run("delete", "Cluster/edge/c1", "Cluster/edge/c9", "--missing-ok", "--load", bundle)
+
+    assert (Exit.NOT_FOUND, "") == (refused.code, refused.out)
+    assert (Exit.OK, "1 resource deleted, 0 resources changed\n") == (ended.code, ended.out)
+    assert "Cluster/edge/c9" in ended.err
+
+
 def test_delete_that_is_blocked_is_refused(run, bundle):
     """A referrer that stays ends the delete with 1, and the error names it."""
     ended = run("delete", "Project/p1", "--load", bundle)

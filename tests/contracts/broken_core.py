@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from emco_store import errors
 from emco_store.core import codec, kinship, matching, readback
 from emco_store.core.meta import Lineage
+from emco_store.core.plan import Blocker, Change, Deleted, Deletion
 from emco_store.core.readback import ReadBack
+from emco_store.core.records import Record
 from emco_store.core.resource import Resource
 from emco_store.core.selection import Pattern
-from emco_store.flows import callbacks, refusals, selecting, unit
+from emco_store.flows import callbacks, cascade, refusals, selecting, unit
+from emco_store.flows.asking import Flow
+from emco_store.flows.cascade import Cascade, _check_size
+from emco_store.flows.view import View
 from emco_store.ports import deadline
 from tests.contracts import broken_selections
 
@@ -81,6 +87,43 @@ def commit_all_the_same(result: object) -> None:
     """Let a function that has not run yet pass for one that has nothing to say."""
 
 
+def judge_nothing(before: Record, after: Record, model: Any) -> list[str]:  # noqa: ARG001 - it does not look
+    """Let rules leave what no validator accepts."""
+    return []
+
+
+def claim_nothing(edits: Any) -> Iterator[Any]:  # noqa: ARG001 - it does not look
+    """Put a unique default wherever a rule says so."""
+    return iter(())
+
+
+def name_all(blockers: Sequence[Blocker], limit: int) -> tuple[Blocker, ...]:  # noqa: ARG001 - it has none
+    """Name every blocker."""
+    return tuple(blockers)
+
+
+def delete_at_once(view: View, step: Any, reached: Any) -> None:
+    """Delete what was named before it is known whether the rest can follow."""
+    for key in step.going:
+        view.drop(key, named=True)
+    _check_size(view, step, reached)
+
+
+def count_references(deletions: Iterable[Deletion], changes: Iterable[Change]) -> Deleted:
+    """Count a resource once for each reference that it loses."""
+    return Deleted(_kinds(deletions), _kinds(changes))
+
+
+def _kinds(found: Iterable[Deletion | Change]) -> dict[str, int]:
+    return dict(sorted(Counter(one.key.kind for one in found).items()))
+
+
+def look_at_no_defaults(_: Cascade, view: View) -> Flow[list[Blocker]]:  # noqa: ARG001 - it does not look
+    """Take every default for one that exists."""
+    yield from ()
+    return []
+
+
 BROKEN_CORE = {
     "EtagWithoutUid": Broken(matching, "etag", name_the_version_only, "OCC-13"),
     "RunsNoGenerator": Broken(callbacks, "_refuse_generator", commit_all_the_same, "OCC-14"),
@@ -94,6 +137,12 @@ BROKEN_CORE = {
     "BeginsAfterTheDeadline": Broken(deadline, "refuse_late", begin_at_any_time, "END-1"),
     "KeepsTheDeadlineToItself": Broken(deadline, "ends_at", EndsNowhere, "END-2"),
     "ReadBackThatTrustsItself": Broken(codec, "read_back", trust_what_was_read, "ID-15"),
+    "PlanIgnoresValidators": Broken(cascade, "broken_by_edit", judge_nothing, "DEL-14"),
+    "PlanIgnoresDefaults": Broken(Cascade, "look", look_at_no_defaults, "DEL-5"),
+    "PlanIgnoresUniques": Broken(cascade, "_claims", claim_nothing, "DEL-15"),
+    "NamesEveryBlocker": Broken(refusals, "first_blockers", name_all, "DEL-16"),
+    "CountsReferences": Broken(Deleted, "of", staticmethod(count_references), "DEL-17"),
+    "DeletesAtOnce": Broken(cascade, "_check_size", delete_at_once, "DEL-18"),
     "ShowsEveryReason": Broken(errors, "shown", show_all, "BAD-10"),
     "ComparesAsPythonDoes": Broken(readback, "is_alike", compare_as_python_does, "ID-13"),
 }

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from emco_store import REMOVE, SET_DEFAULT, SET_NULL, Key, Ref, Resource, Rule, indexed, on_delete, unique
 from emco_store.core.codec import draft, load
 from emco_store.core.documents import MAX_BYTES, decode
-from emco_store.core.plan import without
+from emco_store.core.edits import without
 from emco_store.core.records import Record
 
 

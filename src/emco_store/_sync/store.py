@@ -12,7 +12,7 @@ from emco_store._sync.reading import ReadingStore
 from emco_store._sync.transaction import Target, Transaction
 from emco_store.core.flaws import Flaw
 from emco_store.core.matching import match
-from emco_store.core.plan import Plan
+from emco_store.core.plan import Deleted, Plan
 from emco_store.core.resource import Resource
 from emco_store.flows import callbacks, checking, outcomes, resources
 from emco_store.flows.checking import CheckPage, Repaired
@@ -134,8 +134,9 @@ class Store(ReadingStore):
         *targets: Target,
         if_version: int | None = None,
         if_match: str | None = None,
+        missing_ok: bool = False,
         deadline: timedelta | None = None,
-    ) -> None:
+    ) -> Deleted:
         """Delete resources and apply the rules of their referrers; repeat while other writers win.
 
         A target given as a resource must still be the one that was read, not another of the same name.
@@ -144,31 +145,42 @@ class Store(ReadingStore):
             targets: The resources to delete, in one commit.
             if_version: The version that each target must have.
             if_match: The value of an ``If-Match`` header that each target must match.
+            missing_ok: Skip targets that do not exist, instead of raising.
             deadline: When the call must have ended.
 
+        Returns:
+            The numbers of deleted and changed resources, by kind.
+
         Raises:
             NotFound: A target does not exist.
-            DeleteRestricted: References forbid it; the error names all of them.
+            DeleteRestricted: References forbid it.
             Conflict: A target has another version, or other writers won until the deadline.
+            InvalidCall: It would change more records than one commit may hold.
 
-        Rules: DEL-1 to DEL-9.
+        Rules: DEL-1 to DEL-18.
         """
-        self._attempts.retried(
-            lambda holding: resources.delete(self._unit(holding), targets, match(if_version, if_match)), deadline
+        only = match(if_version, if_match)
+        return self._attempts.retried(
+            lambda holding: resources.delete(self._unit(holding), targets, only, missing_ok=missing_ok), deadline
         )
 
-    def plan_delete(self, *targets: Target, deadline: timedelta | None = None) -> Plan:
-        """Return what a delete would delete and change, and what blocks it; nothing is written.
+    def plan_delete(self, *targets: Target, missing_ok: bool = False, deadline: timedelta | None = None) -> Plan:
+        """Return what a delete would delete and change, and what blocks it (see ``BlockReason``); nothing is written.
 
         Raises:
-            NotFound: A target does not exist.
+            NotFound: A target does not exist, and ``missing_ok`` is not set.
+            DeleteRestricted: More references forbid it than were counted.
 
         Rules: DEL-8.
         """
-        return self._attempts.once(resources.plan_delete(self._unit(), targets), deadline)
+        flow = resources.plan_delete(self._unit(), targets, missing_ok=missing_ok)
+        return self._attempts.once(flow, deadline)
 
-    def apply(self, plan: Plan, *, deadline: timedelta | None = None) -> None:
+    def apply(self, plan: Plan, *, deadline: timedelta | None = None) -> Deleted:
         """Carry out the plan, all of it.
+
+        Returns:
+            The numbers of deleted and changed resources, by kind.
 
         Raises:
             Conflict: Something that the plan depends on has changed; plan again.
@@ -176,7 +188,7 @@ class Store(ReadingStore):
 
         Rules: DEL-9.
         """
-        self._attempts.once(resources.apply_plan(self._context(), plan), deadline)
+        return self._attempts.once(resources.apply_plan(self._context(), plan), deadline)
 
     # checking
 

@@ -12,6 +12,7 @@ from emco_store._sync.drive import drive
 from emco_store.core.codec import Untyped
 from emco_store.core.keys import Key
 from emco_store.core.matching import match, matches
+from emco_store.core.plan import Deleted
 from emco_store.core.query import Condition, Page
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
@@ -130,9 +131,17 @@ class Transaction:
         """Create or replace a resource; see :meth:`Store.put`."""
         return self._perform(self._unit.put(resource, match(if_version, if_match)))
 
-    def delete(self, *targets: Target, if_version: int | None = None, if_match: str | None = None) -> None:
-        """Delete resources and apply the rules of their referrers; blockers are checked at the end."""
-        self._perform(self._unit.delete(targets, match(if_version, if_match)))
+    def delete(
+        self, *targets: Target, if_version: int | None = None, if_match: str | None = None, missing_ok: bool = False
+    ) -> Deleted:
+        """Delete resources and apply the rules of their referrers; see :meth:`Store.delete`.
+
+        Blockers are checked at the end of the transaction. If the call raises, it leaves the transaction as it was.
+
+        Returns:
+            How many resources of each kind this call deletes and changes, once the transaction has been committed.
+        """
+        return self._perform(self._unit.delete(targets, match(if_version, if_match), missing_ok=missing_ok))
 
     @overload
     def list(

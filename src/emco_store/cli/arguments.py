@@ -116,6 +116,9 @@ def _fill_delete(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("keys", nargs="*", metavar="KEY", help="whole keys; all are deleted in one commit")
     _add_files(parser, required=False, help_text="delete everything in these bundles")
     parser.add_argument("--plan", action="store_true", help="show what would happen, and write nothing")
+    parser.add_argument(
+        "--missing-ok", action="store_true", help="skip keys that do not exist; resources of a bundle always are"
+    )
     _add_reading(parser)
 
 

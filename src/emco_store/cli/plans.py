@@ -17,7 +17,7 @@ def plan_tree(plan: Plan) -> Tree:
     changed = len({change.key for change in plan.updates})
     verdict = ("can be applied", "bold green")
     if plan.blockers:
-        verdict = (f"blocked by {count(len(plan.blockers), 'reference')}", "bold red")
+        verdict = (f"blocked by {count(plan.blocker_count, 'reference')}", "bold red")
     counts = f"{count(len(plan.deletes), 'resource')} would go, {count(changed, 'resource')} would change: "
     tree = Tree(Text.assemble((counts, "bold"), verdict), guide_style="dim")
     _add_deletions(tree, plan)
@@ -26,7 +26,10 @@ def plan_tree(plan: Plan) -> Tree:
     for blocker in plan.blockers:
         rule = (str(blocker.rule), blocker.rule.style)
         place = visible(blocker.place)
-        tree.add(Text.assemble(("! ", "bold red"), f"{blocker.referrer} {place} → {blocker.target}  ", rule))
+        line = Text.assemble(("! ", "bold red"), f"{blocker.referrer} {place} → {blocker.target}  ", rule)
+        tree.add(line.append(f"  {visible(blocker.detail)}" if blocker.detail else ""))
+    if len(plan.blockers) < plan.blocker_count:
+        tree.add(Text(f"… and {plan.blocker_count - len(plan.blockers):,} more", style="dim"))
     return tree
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from emco_store import Key, Plan, Store
 from emco_store.cli.arguments import FORGETFUL, Options
 from emco_store.cli.bundles import read_files
@@ -33,7 +35,7 @@ def delete(options: Options, screen: Screen) -> Exit:
     keys = [read_key(text) for text in options.keys]
     texts = read_files(options.file)
     with opened(options, screen) as store:
-        plan, absent = _planned(store, read_bundle(texts)) if texts else (store.plan_delete(*keys), ())
+        plan, absent = _planned(store, read_bundle(texts)) if texts else _plan_keys(store, keys, options)
         if not options.plan:
             store.apply(plan)
     for key in absent:
@@ -41,9 +43,17 @@ def delete(options: Options, screen: Screen) -> Exit:
     if options.plan:
         screen.show(plan_tree(plan))
         return Exit.REFUSED if plan.blockers else Exit.OK
-    changed = len({change.key for change in plan.updates})
-    screen.show(f"{count(len(plan.deletes), 'resource')} deleted, {count(changed, 'resource')} changed")
+    done = plan.figures
+    gone, changed = sum(done.deleted.values()), sum(done.changed.values())
+    screen.show(f"{count(gone, 'resource')} deleted, {count(changed, 'resource')} changed")
     return Exit.OK
+
+
+def _plan_keys(store: Store, keys: Sequence[Key], options: Options) -> tuple[Plan, tuple[Key, ...]]:
+    """Plan the delete of keys, and say which of them do not exist where they need not."""
+    plan = store.plan_delete(*keys, missing_ok=options.missing_ok)
+    named = {deletion.key for deletion in plan.deletes if deletion.via is None}
+    return plan, tuple(key for key in dict.fromkeys(keys) if key not in named)
 
 
 def _planned(store: Store, bundle: Bundle) -> tuple[Plan, tuple[Key, ...]]:

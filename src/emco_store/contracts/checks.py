@@ -11,6 +11,7 @@ from emco_store.contracts.harness import Lab
 from emco_store.contracts.models import (
     REFERRERS,
     Cascade,
+    Choosy,
     Crate,
     Item,
     NullLeg,
@@ -264,6 +265,26 @@ class CheckRules:
 
         assert flaw == skipped[0]
         assert "Site/a" == decode(lab.records()["SetDefault/d"].document)["one"]
+
+    @rule("CHK-7", "DEL-14")
+    def test_edit_that_the_model_refuses_is_left_to_a_person(self, lab: Lab) -> None:
+        """A repair takes no reference out of a resource that would not fit its model without it (CHK-7, DEL-14)."""
+        a, b = (lab.store.create(Site(name=name)) for name in ("a", "b"))
+        lab.store.create(Choosy(name="x", listed=[a]))
+        lab.store.create(Choosy(name="y", listed=[a, b], one=a, spare=b, needs=1))
+        take_away(lab, a.key)
+        flaws = checked(lab.store)
+
+        repaired = lab.store.repair(flaws)
+
+        assert {("Choosy/x", "listed[0]"), ("Choosy/y", "listed[0]"), ("Choosy/y", "one")} == {
+            (flaw.key, flaw.place) for flaw in flaws
+        }
+        assert {"Choosy/y"} == {flaw.key for flaw in repaired.done}
+        ((skipped, reason),) = repaired.skipped
+        assert "Choosy/x" == skipped.key
+        assert "must not be empty" in reason
+        assert [a.ref] == lab.store.get(Choosy, "x").listed
 
     @rule("CHK-7")
     def test_what_is_no_flaw_is_refused(self, lab: Lab) -> None:

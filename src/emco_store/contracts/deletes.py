@@ -20,9 +20,10 @@ from emco_store.contracts.models import (
     Site,
 )
 from emco_store.contracts.rules import rule
+from emco_store.core.plan import BlockReason
 from emco_store.core.query import F
 from emco_store.core.rules import Rule
-from emco_store.errors import DeleteRestricted, MissingReference, UniqueViolation
+from emco_store.errors import DeleteRestricted, UniqueViolation
 
 
 def sites(lab: Lab, *names: str) -> list[Site]:
@@ -230,13 +231,19 @@ class DeleteRules:
 
     @rule("DEL-5", "REF-2")
     def test_set_default_without_its_default_is_refused(self, lab: Lab) -> None:
-        """A default that does not exist is a missing reference (DEL-5, REF-2)."""
+        """A default that does not exist blocks, also in a store without models and in a transaction (DEL-5)."""
         (a,) = sites(lab, "a")
         lab.store.create(SetDefault(name="d", one=a))
         before = lab.state()
 
-        with pytest.raises(MissingReference):
-            lab.store.delete(a)
+        for store in (lab.store, lab.open()):
+            with pytest.raises(DeleteRestricted) as caught:
+                store.delete(a.key)
+            with pytest.raises(DeleteRestricted) as in_a_transaction, store.transaction() as tx:
+                tx.delete(a.key)
+            for problem in (caught.value, in_a_transaction.value):
+                assert {("SetDefault/d", "one", Rule.SET_DEFAULT)} == blocked(problem)
+                assert [BlockReason.NO_DEFAULT] == [blocker.reason for blocker in problem.blockers]
 
         assert before == lab.state()
 

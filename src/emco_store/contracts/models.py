@@ -154,6 +154,63 @@ class SetDefault(Resource):
     note: str = ""
 
 
+def some(value: Any) -> Any:
+    """Refuse what is empty."""
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+def abroad(value: Ref[Site]) -> Ref[Site]:
+    """Refuse the main site."""
+    if value.text == "Site/main":
+        raise ValueError("must not be at home")
+    return value
+
+
+class Choosy(Resource):
+    """Its validators refuse what some of its rules would leave."""
+
+    listed: Annotated[list[Ref[Site]] | None, on_delete(Rule.REMOVE), AfterValidator(some)]
+    crates: Annotated[list[Ref[Crate]], on_delete(Rule.REMOVE)] = []
+    one: Annotated[Ref[Site] | None, on_delete(Rule.SET_NULL)] = None
+    spare: Annotated[Ref[Site] | None, on_delete(Rule.SET_NULL)] = None
+    needs: int = 0
+
+    @model_validator(mode="after")
+    def check_needs(self) -> Choosy:
+        """Refuse fewer references than are needed."""
+        found = len(self.crates) + (self.one is not None) + (self.spare is not None)
+        if found < self.needs:
+            raise ValueError(f"{found} references, {self.needs} are needed")
+        return self
+
+
+class Emigrant(Resource):
+    """Its validator refuses the default of its own reference."""
+
+    home: Annotated[Ref[Site], on_delete(Rule.SET_DEFAULT), AfterValidator(abroad)] = Ref("Site/main")
+
+
+class Tally(Resource):
+    """Counts how often it is read without a site."""
+
+    one: Annotated[Ref[Site] | None, on_delete(Rule.SET_NULL)] = None
+    misses: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def count(cls, data: Any) -> Any:
+        """Count."""
+        return data if data.get("one") else {**data, "misses": data.get("misses", 0) + 1}
+
+
+class Lease(Resource):
+    """Holds a unique reference under SET_DEFAULT."""
+
+    home: Annotated[Ref[Site], on_delete(Rule.SET_DEFAULT), unique()] = Ref("Site/main")
+
+
 class Pair(BaseModel, extra="forbid"):
     """A nested model with a list of its own."""
 

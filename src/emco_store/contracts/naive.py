@@ -76,18 +76,22 @@ class _Attempt:
         self.versions = versions
         self.before = copy.deepcopy(fields)
         self.gone: dict[str, tuple[bool, Fields]] = {}
+        self.defaulted: set[str] = set()
+        """Those to which a rule has given their default, and that no later step has written."""
 
     def create(self, key: str, fields: Fields) -> None:
         if key in self.fields:
             raise Refused("AlreadyExists")
         self.fields[key] = copy.deepcopy(fields)
         self.versions[key] = 1
+        self.defaulted.discard(key)
 
     def update(self, key: str, fields: Fields) -> None:
         if key not in self.fields:
             raise Refused("NotFound")
         self.fields[key] = copy.deepcopy(fields)
         self.versions[key] += 1
+        self.defaulted.discard(key)
 
     def put(self, key: str, fields: Fields) -> None:
         if key not in self.fields:
@@ -121,6 +125,8 @@ class _Attempt:
             )
             if fields != before:
                 self.versions[key] += 1
+            if fields.get("to") != before.get("to"):
+                self.defaulted.add(key)
 
     def finish(self) -> None:
         """Check the end: references resolve, protected referrers were named, unique values are unique."""
@@ -130,13 +136,15 @@ class _Attempt:
             if is_taken and any(target in lost and applied == "PROTECT" for target, applied in edges(key, fields)):
                 raise Refused("DeleteRestricted")
         dangling = [
-            target
+            (key, target, applied)
             for key, fields in self.fields.items()
-            for target, _ in edges(key, fields)
+            for target, applied in edges(key, fields)
             if target not in self.fields
         ]
-        if any(target in lost for target in dangling):
+        if any(target in lost for _, target, _ in dangling):
             raise Refused("DeleteRestricted", "MissingReference")
+        if dangling and all(applied == "SET_DEFAULT" and key in self.defaulted for key, _, applied in dangling):
+            raise Refused("DeleteRestricted")
         if dangling:
             raise Refused("MissingReference")
         codes = [fields["code"] for fields in self.fields.values() if fields.get("code") is not None]

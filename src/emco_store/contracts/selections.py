@@ -15,7 +15,7 @@ from emco_store.contracts.rules import rule
 from emco_store.contracts.scripts import begin_with_selections, scripts_of_selections
 from emco_store.core.flaws import FlawKind, Repair
 from emco_store.core.keys import Key
-from emco_store.core.plan import Blocker
+from emco_store.core.plan import Blocker, BlockReason
 from emco_store.core.rules import Rule
 from emco_store.errors import Conflict, DeleteRestricted, MissingReference, StoreError
 from emco_store.ports import Commit, Scan
@@ -277,9 +277,10 @@ class SelectionRules:
         with pytest.raises(DeleteRestricted) as caught:
             lab.store.delete(Key("Site", "a"), Key("Beacon", "b", "north"))
 
+        no_match = BlockReason.NO_MATCH, "no other resource matches it"
         blockers = {
-            Blocker(Key("Pilot", "p"), "one", Rule.RESELECT, Key("Beacon", "a", "north")),
-            Blocker(Key("Pilot", "q"), "listed[0]", Rule.RESELECT, Key("Beacon", "a", "north")),
+            Blocker(Key("Pilot", "p"), "one", Rule.RESELECT, Key("Beacon", "a", "north"), *no_match),
+            Blocker(Key("Pilot", "q"), "listed[0]", Rule.RESELECT, Key("Beacon", "a", "north"), *no_match),
         }
         assert (blockers, blockers) == (set(plan.blockers), set(caught.value.blockers))
         assert before == lab.state()

@@ -13,6 +13,7 @@ from emco_store.contracts.crowds import CrowdRules
 from emco_store.contracts.deadlines import DeadlineRules
 from emco_store.contracts.deletes import DeleteRules
 from emco_store.contracts.durability import DurabilityRules
+from emco_store.contracts.edits import EditRules
 from emco_store.contracts.harness import Gap, Harness, Mode
 from emco_store.contracts.holds import HoldRules
 from emco_store.contracts.identity import IdentityRules
@@ -45,6 +46,7 @@ class Conformance(
     DeleteRules,
     RemovalRules,
     PlanRules,
+    EditRules,
     StoredRules,
     ConcurrencyRules,
     PhantomRules,

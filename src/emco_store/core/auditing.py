@@ -9,9 +9,9 @@ from typing import Any
 
 from emco_store.core.codec import draft, load, load_untyped
 from emco_store.core.documents import LARGEST_MAX_BYTES, decode
+from emco_store.core.edits import without
 from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.keys import Key
-from emco_store.core.plan import without
 from emco_store.core.records import Edge, Record, with_matches, without_options
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidResource, shown
@@ -69,6 +69,33 @@ def rederived(record: Record, model: Model, now_us: int) -> Record:
     return replace(made, edges=without_options(with_matches(made.edges, record.edges)))
 
 
+def broken_by_edit(before: Record, after: Record, model: Model | None) -> list[str]:
+    """Return why a record that a rule has edited is not sound any more; nothing where it was not sound before either.
+
+    Args:
+        before: The record.
+        after: The same record, edited.
+        model: The model of its kind; None where it is not known here, so that nothing can be said.
+
+    Rules: DEL-14.
+    """
+    if model is None:
+        return []
+    reasons = _faults(after, model)
+    return reasons if reasons and not _faults(before, model) else []
+
+
+def _faults(record: Record, model: Model) -> list[str]:
+    try:
+        if model.__emco__.storage.is_exact:
+            load(record, model)
+            return []
+        known = rederived(record, model, record.updated_us)
+    except InvalidResource as problem:
+        return list(problem.problems)
+    return [flaw.detail for flaw in _differences(record, known)]
+
+
 def amended(
     record: Record, model: Model | None, absent: AbstractSet[Key], now_us: int, *, is_rewritten: bool
 ) -> Record:
@@ -82,7 +109,7 @@ def amended(
         is_rewritten: Whether references and values are taken from the document.
 
     Raises:
-        InvalidResource: Its document does not hold what is to be changed.
+        InvalidResource: Its document does not hold what is to be changed, or would not fit the model afterwards.
     """
     begun = record
     if is_rewritten and model is not None:
@@ -90,6 +117,15 @@ def amended(
             begun = rederived(record, model, now_us)
     lost = [edge for edge in begun.edges if edge.target in absent and _repair_of(edge, absent) is Repair.EDIT]
     changed = without(begun, lost, now_us) if lost else begun
+    reasons = broken_by_edit(begun, changed, model) if lost else []
+    if reasons:
+        raise InvalidResource(
+            f"Cannot take references out of {record.key}: without them, it would not fit its model.",
+            why=reasons,
+            hint="update() it with other references, or delete it.",
+            key=record.key,
+            problems=tuple(reasons),
+        )
     return replace(changed, version=record.version + 1, updated_us=now_us)
 
 

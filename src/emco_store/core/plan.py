@@ -1,19 +1,32 @@
-"""Plans: what a delete would take with it, change, and be blocked by; and how a rule changes one record."""
+"""Plans: what a delete would delete with it, change, and be blocked by."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
-from emco_store.core.documents import decode, encode
-from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
-from emco_store.core.records import Edge, Record
+from emco_store.core.records import Edge
 from emco_store.core.rules import Rule
 from emco_store.core.wording import count
-from emco_store.errors import InvalidResource
+
+
+class BlockReason(StrEnum):
+    """Why a reference forbids a delete."""
+
+    RULE = "rule"
+    """Its rule is RESTRICT or PROTECT."""
+    NO_DEFAULT = "no-default"
+    """SET_DEFAULT has nothing to put there: the default does not exist, or is deleted as well."""
+    TAKEN = "taken"
+    """The field is unique, and another resource has the default already, or would get it too."""
+    NO_MATCH = "no-match"
+    """No other resource matches the selection."""
+    INVALID = "invalid"
+    """Without the reference, the resource would not fit its model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +36,22 @@ class Blocker:
     Attributes:
         referrer: The resource that holds the reference.
         place: Its place in that resource.
-        rule: The rule that blocks.
+        rule: The rule of the reference.
         target: The resource that cannot be deleted.
+        reason: Why the reference blocks.
+        detail: The same for people, if the rule alone does not say it.
     """
 
     referrer: Key
     place: str
     rule: Rule
     target: Key
+    reason: BlockReason = BlockReason.RULE
+    detail: str = ""
 
     def __str__(self) -> str:
-        return f"{self.referrer} {self.place} -> {self.target} ({self.rule})"
+        detail = self.detail and f": {self.detail}"
+        return f"{self.referrer} {self.place} -> {self.target} ({self.rule}){detail}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +85,59 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Deleted:
+    """What a delete did, as numbers of resources by kind.
+
+    Attributes:
+        deleted: How many were deleted, those that cascades reached included.
+        changed: How many stayed and lost references.
+    """
+
+    deleted: Mapping[str, int]
+    changed: Mapping[str, int]
+
+    @classmethod
+    def of(cls, deletions: Iterable[Deletion], changes: Iterable[Change]) -> Deleted:
+        """Count deletions and changes."""
+        gone, kept = {deletion.key for deletion in deletions}, {change.key for change in changes}
+        return cls(_by_kind(gone), _by_kind(kept))
+
+    def __str__(self) -> str:
+        return f"{_figures(self.deleted, 'deleted')}, {_figures(self.changed, 'changed')}"
+
+
+def _by_kind(keys: Iterable[Key]) -> Mapping[str, int]:
+    return dict(sorted(Counter(key.kind for key in keys).items()))
+
+
+def _figures(numbers: Mapping[str, int], verb: str) -> str:
+    kinds = ", ".join(f"{kind} {number:,}" for kind, number in numbers.items())
+    return f"{count(sum(numbers.values()), 'resource')} {verb}{f' ({kinds})' if kinds else ''}"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a delete would do, as of the moment of planning; ``store.apply(plan)`` carries it out, all or nothing.
 
     Attributes:
         deletes: The resources that would be deleted: first those that the call names, then level by level.
         updates: The resources that would stay and lose a reference.
-        blockers: The references that forbid the delete. A plan with blockers cannot be applied.
+        blockers: The references that forbid the delete: all of them, or the first 1,000 if there are more than a commit
+            may hold records. A plan with blockers cannot be applied.
         commit: The commit that the backend would get.
+        blocker_count: The number of all references that forbid the delete.
     """
 
     deletes: tuple[Deletion, ...]
     updates: tuple[Change, ...]
     blockers: tuple[Blocker, ...]
     commit: Any = field(repr=False, compare=False)
+    blocker_count: int = 0
+
+    @property
+    def figures(self) -> Deleted:
+        """What ``store.apply(plan)`` returns: how many resources of each kind it would delete and change."""
+        return Deleted.of(self.deletes, self.updates)
 
     def __str__(self) -> str:
         return "\n".join(_describe(self))
@@ -88,7 +145,7 @@ class Plan:
 
 def _describe(plan: Plan) -> Iterable[str]:
     gone, kept = len(plan.deletes), len({change.key for change in plan.updates})
-    verdict = f"blocked by {count(len(plan.blockers), 'reference')}" if plan.blockers else "can be applied"
+    verdict = f"blocked by {count(plan.blocker_count, 'reference')}" if plan.blockers else "can be applied"
     yield f"Plan: {count(gone, 'resource')} would go, {count(kept, 'resource')} would change; {verdict}."
     below: dict[Key | None, list[Deletion]] = defaultdict(list)
     for deletion in plan.deletes:
@@ -103,105 +160,5 @@ def _describe(plan: Plan) -> Iterable[str]:
         yield f"  ~ {change}"
     for blocker in plan.blockers:
         yield f"  ! {blocker}"
-
-
-def without(record: Record, lost: Sequence[Edge], now_us: int) -> Record:
-    """Return a record as it is once the rules of the lost edges have been applied to it.
-
-    Works on the document alone, so it is right for kinds whose model is not known here. Selections are left open: their
-    matches are still to be chosen.
-
-    Args:
-        record: The record.
-        lost: Edges of it whose rules edit.
-        now_us: The time of the change, in microseconds since 1970, UTC.
-
-    Raises:
-        InvalidResource: The stored document is not the one that the edges were found in.
-
-    Rules: DEL-4 to DEL-6, ALL-2, BAD-8.
-    """
-    removed = sorted({edge.path for edge in lost if edge.rule.removes}, reverse=True)
-    reselected = {edge for edge in lost if edge.rule.selects}
-    replaced = {
-        edge.path: edge.rule.replacement(edge.default)
-        for edge in lost
-        if not edge.rule.removes and edge not in reselected and not _lies_in(edge.path, removed)
-    }
-    document = _edited(record, replaced, removed)
-    edges: list[Edge] = []
-    for edge in record.edges:
-        if _lies_in(edge.path, removed):
-            continue
-        if edge in reselected:
-            edge = edge.opened()  # noqa: PLW2901 - the edge as it is from here on
-        elif edge.path in replaced and not edge.at_key:
-            target = replaced[edge.path]
-            if target is None:
-                continue
-            edge = replace(edge, target=target)  # noqa: PLW2901 - the edge as it is from here on
-        edges.append(replace(edge, path=_shifted(edge.path, removed)))
-    return replace(
-        record,
-        version=record.version + 1,
-        document=document,
-        edges=tuple(edges),
-        unique=tuple(_values(record.unique, replaced, keep_null=False)),
-        index=tuple(_values(record.index, replaced, keep_null=True)),
-        updated_us=now_us,
-    )
-
-
-def _edited(
-    record: Record, replaced: Mapping[tuple[str | int, ...], Key | None], removed: Iterable[tuple[str | int, ...]]
-) -> bytes:
-    try:
-        document = decode(record.document)
-        for path, target in replaced.items():
-            _container(document, path)[path[-1]] = None if target is None else target.text
-        for path in removed:
-            del _container(document, path)[path[-1]]
-    except (ValueError, LookupError, TypeError) as problem:
-        raise InvalidResource(
-            f"Cannot take references out of {record.key}: its stored document does not hold them.",
-            why=[str(problem)],
-            hint="put() a correct one in its place, or delete it as well.",
-            key=record.key,
-            problems=(str(problem),),
-        ) from problem
-    return encode(document)
-
-
-def _container(document: Any, path: tuple[str | int, ...]) -> Any:
-    for step in path[:-1]:
-        document = document[step]
-    return document
-
-
-def _lies_in(path: tuple[str | int, ...], removed: Iterable[tuple[str | int, ...]]) -> bool:
-    return any(path[: len(entry)] == entry for entry in removed)
-
-
-def _shifted(path: tuple[str | int, ...], removed: Iterable[tuple[str | int, ...]]) -> tuple[str | int, ...]:
-    """Give a path as it reads once entries of lists before it are gone."""
-    steps = list(path)
-    for entry in removed:
-        at = len(entry) - 1
-        step = path[at] if len(path) > at else None
-        last = entry[-1]
-        if isinstance(last, int) and isinstance(step, int) and path[:at] == entry[:-1] and step > last:
-            steps[at] = int(steps[at]) - 1
-    return tuple(steps)
-
-
-def _values(
-    pairs: Iterable[tuple[str, str]], replaced: Mapping[tuple[str | int, ...], Key | None], *, keep_null: bool
-) -> Iterable[tuple[str, str]]:
-    for name, text in pairs:
-        target = replaced.get((name,))
-        if (name,) not in replaced:
-            yield name, text
-        elif target is not None:
-            yield name, index_text(target.text)
-        elif keep_null:
-            yield name, index_text(None)
+    if len(plan.blockers) < plan.blocker_count:
+        yield f"  ! … and {plan.blocker_count - len(plan.blockers):,} more"

@@ -46,6 +46,11 @@ class Storage:
         self.problems = storage_problems(schema)
         self.compares_itself = any(_compares_itself(part) for part in all_parts_of(schema))
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether no validator of the model's own takes part in reading a document."""
+        return self._strict is not None
+
     def text(self, resource: BaseModel) -> bytes:
         """Write a resource as JSON text.
 

@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence, Set as AbstractSet
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
+from dataclasses import dataclass, field, replace
 
+from emco_store.core.auditing import broken_by_edit
+from emco_store.core.edits import without
 from emco_store.core.keys import Key
-from emco_store.core.plan import Blocker, Change, Deletion, without
+from emco_store.core.plan import Blocker, BlockReason, Change, Deleted, Deletion
 from emco_store.core.records import Edge, Record
-from emco_store.flows.asking import Flow
-from emco_store.flows.view import View
+from emco_store.errors import MissingReference, StoreError, UniqueViolation, shown
+from emco_store.flows.asking import Flow, read
+from emco_store.flows.refusals import restricted, too_large
+from emco_store.flows.view import Referrers, View
+from emco_store.ports import Get, Scan
+
+MAX_COUNTED = 100_000
+"""References that may forbid a delete, after which it gives up counting them."""
+
+
+@dataclass(slots=True)
+class _Edit:
+    """What the rules have done to one record that stays."""
+
+    before: Record
+    after: Record
+    lost: list[Edge]
+
+
+@dataclass(slots=True)
+class _Step:
+    """What one delete adds to a cascade; nothing of it counts before the whole is known."""
+
+    going: dict[Key, Deletion] = field(default_factory=dict[Key, Deletion])
+    followed: list[tuple[AbstractSet[Key], Sequence[Record]]] = field(
+        default_factory=list[tuple[AbstractSet[Key], Sequence[Record]]]
+    )
+    suspects: list[Blocker] = field(default_factory=list[Blocker])
+    lost: dict[Key, list[Edge]] = field(default_factory=lambda: defaultdict[Key, list[Edge]](list))
+
+    def suspect(self, referrer: Key, edge: Edge, reason: BlockReason = BlockReason.RULE, detail: str = "") -> None:
+        self.suspects.append(_blocker(referrer, edge, reason, detail))
 
 
 class Cascade:
@@ -26,12 +58,17 @@ class Cascade:
         self.changes: list[Change] = []
         self._followed: list[tuple[AbstractSet[Key], Sequence[Record]]] = []
         self._suspects: list[Blocker] = []
-        self._reselected: list[tuple[Key, Edge]] = []
+        self._edits: dict[Key, _Edit] = {}
+
+    @property
+    def named(self) -> list[Key]:
+        """The keys that the caller named."""
+        return [deletion.key for deletion in self.deletions if deletion.via is None]
 
     @property
     def reselects(self) -> bool:
         """Whether selections have lost the matches that they held."""
-        return bool(self._reselected)
+        return any(edge.selection is not None for edit in self._edits.values() for edge in edit.lost)
 
     def changes_in(self, view: View) -> Iterator[Change]:
         """Yield what stays and loses a reference; a selection with the match that it holds by now."""
@@ -44,74 +81,86 @@ class Cascade:
             )  # fmt: skip
             yield change if selection is None else replace(change, edge=replace(change.edge, default=next(held, None)))
 
-    @property
-    def named(self) -> list[Key]:
-        """The keys that the caller named."""
-        return [deletion.key for deletion in self.deletions if deletion.via is None]
+    def rewrite(self, old: Record, new: Record) -> None:
+        """Take note that matches were chosen for the selections of a record."""
+        edit = self._edits.get(new.key)
+        if edit is not None and edit.after is old:
+            self._edits[new.key] = _Edit(edit.before, new, edit.lost)
 
-    def begin(self, view: View, keys: Sequence[Key]) -> None:
-        """Delete the named records."""
-        self.deletions += [Deletion(key) for key in dict.fromkeys(keys)]
-        for key in keys:
-            view.drop(key, named=True)
+    # following
 
-    def follow(self, view: View, frontier: Sequence[Key], referrers: Sequence[Record], now_us: int) -> Flow[None]:
-        """Follow the references to what is deleted, level by level, until nothing more is.
+    def follow(self, view: View, keys: Sequence[Key], referrers: Referrers, now_us: int) -> Flow[Deleted]:
+        """Delete records, and follow the references to them, level by level, until nothing more is deleted.
+
+        When this raises, the transaction is as it was before.
 
         Args:
             view: What the transaction sees; deletes and edits are written to it.
-            frontier: What was deleted last.
-            referrers: Those who refer to it.
+            keys: What the caller named.
+            referrers: The first page of those who refer to it.
             now_us: The time of the changes, in microseconds since 1970, UTC.
+
+        Raises:
+            InvalidCall: It would change more records than one commit may hold.
+            DeleteRestricted: The same, and references forbid it besides.
+            InvalidResource: The document of a referrer cannot be edited.
         """
-        lost: dict[Key, list[Edge]] = defaultdict(list)
+        step = _Step({key: Deletion(key) for key in keys})
+        frontier = list(step.going)
         while frontier:
             level = frozenset(frontier)
-            self._followed.append((level, referrers))
-            reached = [deletion for record in referrers if (deletion := self._reach(view, record, level, lost))]
-            for deletion in reached:
-                view.drop(deletion.key, named=False)
-            self.deletions += reached
-            frontier = [deletion.key for deletion in reached]
-            referrers = (yield from view.referrers_of(frontier)) if frontier else ()
-        for key, edges in lost.items():
-            remaining = view.current(key)
-            if remaining is not None:
-                self._release(view, remaining, edges, now_us)
+            reached: dict[Key, Deletion] = {}
+            while True:
+                step.followed.append((level, referrers.records))
+                for record in referrers.records:
+                    _reach(view, record, level, step, reached)
+                _check_size(view, step, reached)
+                if not referrers.next:
+                    break
+                referrers = yield from view.referrers_of(frontier, after=referrers.next)
+            step.going |= reached
+            frontier = list(reached)
+            if frontier:
+                referrers = yield from view.referrers_of(frontier)
+        return self._apply(view, step, list(self._edited(view, step, now_us)))
 
-    def _reach(
-        self, view: View, record: Record, level: AbstractSet[Key], lost: dict[Key, list[Edge]]
-    ) -> Deletion | None:
-        """Take note of what the rules of a record say when its targets are deleted; return its own deletion, if any."""
-        goes = record.key in view.gone and record.key not in view.puts
-        reached: Deletion | None = None
-        for edge in record.edges_to(level):
-            if edge.rule.blocks(goes=goes, is_named=False):
-                self._suspect(record.key, edge)
-            elif goes:
+    def _edited(self, view: View, step: _Step, now_us: int) -> Iterator[tuple[_Edit, Sequence[Edge]]]:
+        """Yield the records that stay, as the rules of their references leave them, and the references lost now."""
+        absent = (view.gone.keys() - view.puts.keys()) | step.going.keys() if step.lost else frozenset[Key]()
+        for key, edges in step.lost.items():
+            record = None if key in step.going else view.current(key)
+            if record is None:
                 continue
-            elif edge.rule.cascades:
-                reached = reached or Deletion(record.key, edge)
-            elif edge.rule.edits:
-                lost[record.key].append(edge)
-        return reached
+            for edge in edges:
+                if not edge.rule.can_edit(edge.default, absent):
+                    detail = f"{edge.default} is deleted as well" if edge.default else "no default is stored with it"
+                    step.suspect(key, edge, BlockReason.NO_DEFAULT, detail)
+            lost = [edge for edge in edges if edge.rule.can_edit(edge.default, absent)]
+            if lost:
+                known = self._edits.get(key)
+                after = without(record, lost, now_us)
+                if known is not None and known.after is record:
+                    yield _Edit(known.before, after, [*known.lost, *lost]), lost
+                else:
+                    yield _Edit(record, after, lost), lost
 
-    def _release(self, view: View, record: Record, edges: Sequence[Edge], now_us: int) -> None:
-        """Apply the rules of lost references; one that has nothing to put there blocks."""
-        stuck = [edge for edge in edges if not edge.rule.can_edit(edge.default, view.gone.keys())]
-        for edge in stuck:
-            self._suspect(record.key, edge)
-        lost = [edge for edge in edges if edge not in stuck]
-        if lost:
-            self.changes += [Change(record.key, edge) for edge in lost]
-            self._reselected += [(record.key, edge) for edge in lost if edge.selection is not None]
-            view.puts[record.key] = without(record, lost, now_us)
+    def _apply(self, view: View, step: _Step, edits: Sequence[tuple[_Edit, Sequence[Edge]]]) -> Deleted:
+        for key, deletion in step.going.items():
+            view.drop(key, named=deletion.via is None)
+        self.deletions += step.going.values()
+        self._followed += step.followed
+        self._suspects += step.suspects
+        for edit, _ in edits:
+            self._edits[edit.after.key] = edit
+            view.puts[edit.after.key] = edit.after
+        changes = [Change(edit.after.key, edge) for edit, lost in edits for edge in lost]
+        self.changes += changes
+        return Deleted.of(step.going.values(), changes)
 
-    def _suspect(self, referrer: Key, edge: Edge) -> None:
-        self._suspects.append(Blocker(referrer, edge.place, edge.rule, edge.target))
+    # judging
 
     def blockers(self, view: View, unmatched: Sequence[tuple[Key, Edge]] = ()) -> list[Blocker]:
-        """Judge the suspects by what the transaction would leave.
+        """Return what forbids the deletes, as far as the transaction can tell by itself, and as it stands now.
 
         A target that is created again blocks nothing, nor does a referrer that was re-pointed. A referrer that is
         deleted blocks only where its rule says so. A selection blocks that has lost its match and has no other.
@@ -120,23 +169,56 @@ class Cascade:
             view: What the transaction sees.
             unmatched: The selections that nothing matches, with the records that hold them.
         """
+        found = list(_judged(view, self._suspects, {}))
+        found += self._unmatched(unmatched)
+        edits = self._standing(view)
+        for edit in edits:
+            reasons = broken_by_edit(edit.before, edit.after, view.context.schema.model_of(edit.after.key.kind))
+            if reasons:
+                detail = f"without it, the resource does not fit its model: {'; '.join(shown(reasons))}"
+                found += [_blocker(edit.after.key, edge, BlockReason.INVALID, detail) for edge in edit.lost]
+        return [*found, *_twice(view, edits)]
+
+    def _unmatched(self, unmatched: Sequence[tuple[Key, Edge]]) -> Iterator[Blocker]:
+        for key, edge in unmatched:
+            for old in self._edits[key].lost if key in self._edits else ():
+                if edge.selection and old.selection and edge.selection.covers(old.selection):
+                    detail = "no other resource matches it"
+                    yield Blocker(key, edge.place, old.rule, old.target, BlockReason.NO_MATCH, detail)
+
+    def look(self, view: View) -> Flow[list[Blocker]]:
+        """Ask the backend whether the defaults that edits have put are there, and are not taken where they are unique.
+
+        The commit is refused in any case if they are not; this says why.
+        """
+        edits = self._standing(view)
+        put = [(key, edge, target) for key, edge, target in _put(edits) if view.current(target) is None]
+        there: Mapping[Key, Record] = (
+            (yield from read(Get(tuple({target: None for _, _, target in put})))) if put else {}
+        )
         found = [
-            Blocker(key, edge.place, old.rule, old.target)
-            for key, edge in unmatched
-            for holder, old in self._reselected
-            if holder == key and edge.selection and old.selection and edge.selection.covers(old.selection)
-        ]
-        for suspect in self._suspects:
-            if suspect.target in view.puts:
-                continue
-            if suspect.referrer in view.gone and suspect.referrer not in view.puts:
-                if suspect.rule.blocks(goes=True, is_named=view.gone[suspect.referrer]):
-                    found.append(suspect)
-                continue
-            record = view.current(suspect.referrer)
-            if record is not None and suspect.target in record.targets:
-                found.append(suspect)
+            _blocker(key, edge, BlockReason.NO_DEFAULT, f"{target} does not exist")
+            for key, edge, target in put if target not in there
+        ]  # fmt: skip
+        for key, name, text, edge in _claims(edits):
+            owners = yield from read(Scan(key.kind, field=name, low=text, high=text, limit=2))
+            for owner in owners:
+                if owner.key != key and owner.key not in view.gone and owner.key not in view.puts:
+                    detail = f"{owner.key} has the same {name}, which must be unique"
+                    found.append(_blocker(key, edge, BlockReason.TAKEN, detail))
         return found
+
+    def has_caused(self, problem: StoreError, view: View) -> bool:
+        """Return whether a commit was refused for nothing but defaults that the rules have put."""
+        edits = self._standing(view)
+        if isinstance(problem, UniqueViolation):
+            return any(problem.key == edit.after.key for edit in edits)
+        put = {(f"{key} {edge.place}", target) for key, edge, target in _put(edits)}
+        return isinstance(problem, MissingReference) and put.issuperset(problem.missing)
+
+    def _standing(self, view: View) -> list[_Edit]:
+        """Return the edits that no later call of the transaction has overwritten."""
+        return [edit for key, edit in self._edits.items() if view.puts.get(key) is edit.after]
 
     def followed_to_puts(self, view: View) -> AbstractSet[tuple[Key, Key]]:
         """Return the references that lead from what is written to what is deleted, as pairs of referrer and target."""
@@ -146,3 +228,99 @@ class Cascade:
             for record in records if record.key in view.puts
             for edge in record.edges_to(level)
         }  # fmt: skip
+
+
+def _reach(
+    view: View, record: Record, level: AbstractSet[Key], step: _Step, reached: dict[Key, Deletion]
+) -> None:  # fmt: skip
+    """Take note of what the rules of a record say when its targets are deleted."""
+    key = record.key
+    goes = key in step.going or (key in view.gone and key not in view.puts)
+    for edge in record.edges_to(level):
+        if edge.rule.blocks(goes=goes, is_named=False):
+            step.suspect(key, edge)
+        elif goes:
+            continue
+        elif edge.rule.cascades:
+            reached.setdefault(key, Deletion(key, edge))
+        elif edge.rule.edits:
+            step.lost[key].append(edge)
+
+
+def _check_size(view: View, step: _Step, reached: Mapping[Key, Deletion]) -> None:
+    """Refuse a delete that is too large for one commit, or that too many references forbid to go on counting them."""
+    limit = view.context.limits.max_records
+    going = {**step.going, **reached}
+    size = len(view.gone.keys() | going.keys() | step.lost.keys())
+    if size <= limit and len(step.suspects) < MAX_COUNTED:
+        return
+    blockers = list(_judged(view, step.suspects, going))
+    if blockers:
+        named = [key for key, deletion in step.going.items() if deletion.via is None]
+        raise restricted(named, blockers, limit, is_complete=False)
+    if size > limit:
+        raise too_large("the records that the delete concerns", size, limit)
+
+
+def _judged(view: View, suspects: Iterable[Blocker], going: Mapping[Key, Deletion]) -> Iterator[Blocker]:
+    """Yield the suspects that block.
+
+    Args:
+        view: What the transaction sees.
+        suspects: References that may block.
+        going: What is deleted besides what the view knows.
+    """
+    targets: dict[Key, AbstractSet[Key]] = {}
+    for suspect in suspects:
+        referrer, target = suspect.referrer, suspect.target
+        if target in view.puts and target not in going:
+            continue
+        if referrer in going or (referrer in view.gone and referrer not in view.puts):
+            is_named = going[referrer].via is None if referrer in going else view.gone[referrer]
+            if suspect.rule.blocks(goes=True, is_named=is_named):
+                yield suspect
+            continue
+        if referrer not in targets:
+            record = view.current(referrer)
+            targets[referrer] = frozenset() if record is None else record.targets
+        if target in targets[referrer]:
+            yield suspect
+
+
+def _put(edits: Iterable[_Edit]) -> Iterator[tuple[Key, Edge, Key]]:
+    """Yield what edits have put where references were: the referrer, the reference, and the new target."""
+    for edit in edits:
+        for edge in edit.lost:
+            target = edge.rule.replacement(edge.default)
+            if target is not None:
+                yield edit.after.key, edge, target
+
+
+def _claims(edits: Iterable[_Edit]) -> Iterator[tuple[Key, str, str, Edge]]:
+    """Yield the unique values that edits have put: the referrer, the field, the text in the index, the reference."""
+    for edit in edits:
+        if edit.after.unique and edit.after.unique != edit.before.unique:
+            edges = {edge.path: edge for edge in edit.lost}
+            for name, text in edit.after.unique:
+                if (name,) in edges:
+                    yield edit.after.key, name, text, edges[name,]
+
+
+def _twice(view: View, edits: Iterable[_Edit]) -> Iterator[Blocker]:
+    """Yield the references for which an edit has put a unique value that another write of the transaction has too."""
+    claims = list(_claims(edits))
+    if not claims:
+        return
+    owners: dict[tuple[str, str, str], list[Key]] = defaultdict(list)
+    for key, record in view.puts.items():
+        for name, text in record.unique:
+            owners[key.kind, name, text].append(key)
+    for key, name, text, edge in claims:
+        other = next((other for other in owners[key.kind, name, text] if other != key), None)
+        if other is not None:
+            detail = f"{other} would have the same {name}, which must be unique"
+            yield _blocker(key, edge, BlockReason.TAKEN, detail)
+
+
+def _blocker(referrer: Key, edge: Edge, reason: BlockReason, detail: str) -> Blocker:
+    return Blocker(referrer, edge.place, edge.rule, edge.target, reason, detail)

@@ -22,6 +22,9 @@ from emco_store.errors import (
 )
 from emco_store.ports import Commit, Fenced, Held, Missing, Moved, Refusal, Stale, Taken, Unreachable
 
+FIRST_BLOCKERS = 1_000
+"""Blockers that a plan or an error names, where there are more than the records that one commit may hold."""
+
 
 def refused(commit: Commit, refusal: Refusal, read: Collection[Key]) -> StoreError:  # noqa: PLR0911 - one for each error
     """Build the error for a refused commit: of all preconditions that failed, the one that says what to do next.
@@ -111,15 +114,34 @@ def unique_violation(key: Key, field: str, owner: Key) -> UniqueViolation:
     )
 
 
-def restricted(keys: Sequence[Key], blockers: Sequence[Blocker]) -> DeleteRestricted:
-    """Build the error for a delete that references forbid."""
+def restricted(
+    keys: Sequence[Key], blockers: Sequence[Blocker], limit: int, number: int = 0, *, is_complete: bool = True
+) -> DeleteRestricted:
+    """Build the error for a delete that references forbid.
+
+    Args:
+        keys: What was to be deleted.
+        blockers: The references.
+        limit: Records that one commit may hold; see :func:`first_blockers`.
+        number: How many references there are, where ``blockers`` are not all of them.
+        is_complete: Whether there are certainly no more.
+    """
+    number = number or len(blockers)
+    kept = first_blockers(blockers, limit)
+    references = count(number, "reference") if is_complete else f"{number:,} references or more are"
     return DeleteRestricted(
-        f"Cannot delete {_named(keys)}: {count(len(blockers), 'reference')} still in the way.",
-        why=[str(blocker) for blocker in blockers],
+        f"Cannot delete {_named(keys)}: {references} still in the way.",
+        why=[str(blocker) for blocker in kept],
         hint="delete or re-point the referrers first; store.plan_delete(key) shows the whole plan.",
         keys=tuple(keys),
-        blockers=tuple(blockers),
+        blockers=kept,
+        blocker_count=number,
     )
+
+
+def first_blockers(blockers: Sequence[Blocker], limit: int) -> tuple[Blocker, ...]:
+    """Return all blockers, or the first 1,000 where they are more than one commit may hold records."""
+    return tuple(blockers if len(blockers) <= limit else blockers[:FIRST_BLOCKERS])
 
 
 def stale(keys: Sequence[Key]) -> Conflict:

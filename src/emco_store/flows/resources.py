@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 
 from emco_store.core.keys import Key
 from emco_store.core.matching import Match
-from emco_store.core.plan import Plan
+from emco_store.core.plan import Deleted, Plan
 from emco_store.core.query import Order, Page, check_limit, read_cursor, write_cursor
 from emco_store.core.records import Record
 from emco_store.core.resource import Resource
-from emco_store.errors import InvalidCall, InvalidResource
+from emco_store.errors import InvalidCall, InvalidResource, MissingReference, UniqueViolation
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
 from emco_store.flows.outcomes import submit
-from emco_store.flows.refusals import not_found, restricted, stale
+from emco_store.flows.refusals import moved, not_found, restricted, stale, too_large
 from emco_store.flows.unit import Unit
 from emco_store.ports import Get, ReferrerQuery
 
@@ -91,19 +91,24 @@ def put(unit: Unit, resource: R, only: Match | None) -> Flow[R]:
     return made
 
 
-def delete(unit: Unit, targets: Sequence[Any], only: Match | None) -> Flow[None]:
+def delete(unit: Unit, targets: Sequence[Any], only: Match | None, *, missing_ok: bool) -> Flow[Deleted]:
     """Plan and apply a delete in a unit of its own."""
-    yield from unit.delete(targets, only)
+    deleted = yield from unit.delete(targets, only, missing_ok=missing_ok)
     yield from unit.commit()
+    return deleted
 
 
-def plan_delete(unit: Unit, targets: Sequence[Any]) -> Flow[Plan]:
+def plan_delete(unit: Unit, targets: Sequence[Any], *, missing_ok: bool) -> Flow[Plan]:
     """Plan a delete."""
-    yield from unit.delete(targets)
+    if not targets:
+        raise InvalidCall(
+            "Cannot plan a delete of nothing.", why=["no target was given"], hint="give resources, keys or references."
+        )
+    yield from unit.delete(targets, missing_ok=missing_ok)
     return (yield from unit.plan())
 
 
-def apply_plan(context: Context, plan: Any) -> Flow[None]:
+def apply_plan(context: Context, plan: Any) -> Flow[Deleted]:
     """Apply a plan, unless something that it rests on has changed.
 
     Rules: DEL-9.
@@ -113,8 +118,13 @@ def apply_plan(context: Context, plan: Any) -> Flow[None]:
             f"Cannot apply {plan!r:.80}.", why=["it is not a plan"], hint="pass what plan_delete() returned."
         )
     if plan.blockers:
-        raise restricted([deletion.key for deletion in plan.deletes if deletion.via is None], plan.blockers)
-    yield from submit(replace(plan.commit, txid=context.new_id()), plan.commit.expect.keys())
+        named = [deletion.key for deletion in plan.deletes if deletion.via is None]
+        raise restricted(named, plan.blockers, len(plan.blockers), plan.blocker_count)
+    try:
+        yield from submit(replace(plan.commit, txid=context.new_id()), plan.commit.expect.keys())
+    except (MissingReference, UniqueViolation) as problem:  # a default was there and free when the plan was made
+        raise moved([update.key for update in plan.updates]) from problem
+    return plan.figures
 
 
 def related(
@@ -142,7 +152,10 @@ def related_in(
     """
     check_limit(limit)
     position = _position(target, after)
-    records = yield from unit.referrers_of([target])
+    records, following = yield from unit.referrers_of([target])
+    most = unit.context.limits.max_records
+    if following or len(records) > most:
+        raise too_large("the records that refer to it", len(records), most)
     found = [
         record
         for record in records

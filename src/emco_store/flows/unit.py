@@ -13,16 +13,33 @@ from emco_store.core.codec import Draft, Untyped, draft, with_meta
 from emco_store.core.documents import decode
 from emco_store.core.keys import Key
 from emco_store.core.matching import Match
-from emco_store.core.plan import Plan
+from emco_store.core.plan import Blocker, Deleted, Plan
 from emco_store.core.records import Edge, Record, Stamp, with_matches, without_options
 from emco_store.core.resource import Resource
-from emco_store.errors import Conflict, InvalidCall, InvalidResource
+from emco_store.errors import (
+    Conflict,
+    DeleteRestricted,
+    InvalidCall,
+    InvalidResource,
+    MissingReference,
+    StoreError,
+    UniqueViolation,
+)
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.cascade import Cascade
 from emco_store.flows.context import Context
 from emco_store.flows.holding import Holding
 from emco_store.flows.outcomes import is_lost_race, submit
-from emco_store.flows.refusals import already_exists, missing_references, not_found, read_apart, restricted, stale
+from emco_store.flows.refusals import (
+    already_exists,
+    first_blockers,
+    missing_references,
+    moved,
+    not_found,
+    read_apart,
+    restricted,
+    stale,
+)
 from emco_store.flows.selecting import Selecting
 from emco_store.flows.view import View
 from emco_store.ports import Commit, Get
@@ -123,31 +140,31 @@ class Unit(View):
         record = made.record(uid=old.uid, version=old.version + 1, created_us=old.created_us, updated_us=self.now_us)
         return self._put(made.resource, record)
 
-    def delete(self, targets: Sequence[Any], only: Match | None = None) -> Flow[None]:
+    def delete(
+        self, targets: Sequence[Any], only: Match | None = None, *, missing_ok: bool = False
+    ) -> Flow[Deleted]:  # fmt: skip
         """Delete resources, and do to all who refer to them what their rules say.
 
         Blockers are judged at the commit, because a later step of the unit may still re-point or delete them.
 
-        Rules: DEL-1 to DEL-9.
+        Rules: DEL-1 to DEL-18.
         """
         if not targets:
-            raise InvalidCall(
-                "Cannot delete nothing.", why=["no target was given"], hint="give resources, keys or references."
-            )
+            return Deleted.of((), ())
         keys = [self.context.address(target) for target in targets]
         referrers = yield from self.referrers_of(keys)
         absent = [key for key in keys if self.current(key) is None]
-        if absent:
+        if absent and not missing_ok:
             raise not_found(absent)
         for key, target in zip(keys, targets, strict=True):
             record = self.current(key)
             is_value = isinstance(target, Untyped) or (isinstance(target, Resource) and target.is_stored)
             other = record is not None and is_value and record.uid != target.meta.uid
-            if other or (only is not None and not only.admits(record)):
+            if other or (record is not None and only is not None and not only.admits(record)):
                 raise stale([key])
         self._cascade = cascade = self._cascade or Cascade()
-        cascade.begin(self, keys)
-        yield from cascade.follow(self, keys, referrers, self.now_us)
+        there = [key for key in keys if self.current(key) is not None] if absent else keys
+        return (yield from cascade.follow(self, there, referrers, self.now_us))
 
     def _draft(self, resource: R) -> Draft[R]:
         model = type(resource)
@@ -187,10 +204,11 @@ class Unit(View):
             UnknownOutcome: No answer came.
         """
         unmatched = yield from self._choose_matches()
-        if self._cascade is not None:
-            blockers = self._cascade.blockers(self, unmatched)
+        cascade = self._cascade
+        if cascade is not None:
+            blockers = cascade.blockers(self, unmatched)
             if blockers:
-                raise restricted(self._cascade.named, blockers)
+                raise self._restricted(cascade, [*blockers, *(yield from cascade.look(self))])
         if unmatched:
             raise missing_references([*self._places(unmatched), *(yield from self._absent_targets())])
         commit = self._commit()
@@ -199,21 +217,44 @@ class Unit(View):
         try:
             yield from submit(commit, self.base.keys())
         except Conflict as problem:
-            if self.holding and problem.held:
-                yield from self.holding.give_back()
-            elif self.holding and self._cascade and is_lost_race(problem):
-                yield from self.holding.take(commit)
+            yield from self._hold(commit, problem)
             raise
+        except (MissingReference, UniqueViolation) as problem:
+            reason = yield from self._reason(problem)
+            if reason is None:
+                raise
+            raise reason from problem
         if self.holding:
             self.holding.forget((*commit.deletes, *self.puts))
+
+    def _hold(self, commit: Commit, problem: Conflict) -> Flow[None]:
+        """Hold what a delete has lost, so that the next attempt wins; let go where another client holds something."""
+        if self.holding and problem.held:
+            yield from self.holding.give_back()
+        elif self.holding and self._cascade and is_lost_race(problem):
+            yield from self.holding.take(commit)
+
+    def _reason(self, problem: StoreError) -> Flow[StoreError | None]:
+        """Return why rules could not put their defaults, if the commit was refused for that."""
+        cascade = self._cascade
+        if cascade is None or not cascade.has_caused(problem, self):
+            return None
+        found = yield from cascade.look(self)
+        if not found:  # another client was faster, and has made room again
+            return moved([change.key for change in cascade.changes])
+        return self._restricted(cascade, found)
 
     def plan(self) -> Flow[Plan]:
         """Return what the deletes of this unit would do."""
         cascade = self._cascade or Cascade()
         unmatched = yield from self._choose_matches()
-        blockers = cascade.blockers(self, unmatched)
+        blockers = [*cascade.blockers(self, unmatched), *(yield from cascade.look(self))]
         commit = Commit(self.txid) if blockers else self._commit()
-        return Plan(tuple(cascade.deletions), tuple(cascade.changes_in(self)), tuple(blockers), commit)
+        shown = first_blockers(blockers, self.context.limits.max_records)
+        return Plan(tuple(cascade.deletions), tuple(cascade.changes_in(self)), shown, commit, len(blockers))
+
+    def _restricted(self, cascade: Cascade, blockers: Sequence[Blocker]) -> DeleteRestricted:
+        return restricted(cascade.named, blockers, self.context.limits.max_records)
 
     def _choose_matches(self) -> Flow[list[tuple[Key, Edge]]]:
         """Choose the matches of selections that are new, or that lose theirs; return those without any."""
@@ -223,6 +264,8 @@ class Unit(View):
         for key, record in list(self.puts.items()):
             if any(edge.selection is not None for edge in record.edges):
                 self.puts[key] = yield from selecting.choose(record, self._edges_before(key))
+                if self._cascade is not None:
+                    self._cascade.rewrite(record, self.puts[key])
         return selecting.unmatched
 
     def _edges_before(self, key: Key) -> tuple[Edge, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
+from typing import NamedTuple
 
 from emco_store.core.keys import Key
 from emco_store.core.records import Record, Seal, Stamp
@@ -14,6 +15,16 @@ from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
 from emco_store.flows.refusals import already_exists, not_found, stale, too_large
 from emco_store.ports import Get, ReferrerQuery
+
+MIN_PAGE = 1000
+"""Referrers that are read at once, where a commit may hold fewer records."""
+
+
+class Referrers(NamedTuple):
+    """A page of referrers, and where the next one begins; ``next`` is empty at the end."""
+
+    records: Sequence[Record]
+    next: str = ""
 
 
 class View:
@@ -69,25 +80,32 @@ class View:
         if unread:
             self._learn(unread, (yield from read(Get(unread))))
 
-    def referrers_of(self, targets: Sequence[Key]) -> Flow[list[Record]]:
-        """Load the targets, seal them, and return all that refer to any of them, as the transaction sees those.
+    def referrers_of(self, targets: Sequence[Key], *, after: str = "") -> Flow[Referrers]:
+        """Load the targets, seal them, and return a page of their referrers, as the transaction sees those.
 
         Referrers that the transaction deletes are among them, as they last were, because some rules block for them. The
         backend still has them, except for what the transaction wrote before it deleted them.
+
+        Args:
+            targets: Whose referrers are wanted.
+            after: The ``next`` of the page before. All that one commit could change fits on the first page.
         """
         unread = tuple(key for key in targets if key not in self.base)
-        limit = self.context.limits.max_records + 1
-        answer = yield from read(ReferrerQuery(tuple(targets), unread, limit=limit))
+        limit = max(self.context.limits.max_records + 1, MIN_PAGE)
+        answer = yield from read(ReferrerQuery(tuple(targets), unread, after, limit))
         self._learn(unread, answer.records)
         for target in targets:
             self.seal(target)
         found = [self.remember(record) for record in answer.referrers]
-        self.check_size(len(self.gone) + len(found), "the records that refer to what goes")
-        if self._dropped or self.puts:
-            latest = {record.key: record for record in found} | self._dropped | self.puts
+        following = found[-1].key.text if len(found) >= limit else ""
+        own = self._dropped | self.puts if self._dropped or self.puts else {}
+        if own and after:
+            found = [record for record in found if record.key not in own]
+        elif own:
+            latest = {record.key: record for record in found} | own
             found = sorted(latest.values(), key=attrgetter("key.text"))
         wanted = frozenset(targets)
-        return [record for record in found if record.edges_to(wanted)]
+        return Referrers([record for record in found if record.edges_to(wanted)], following)
 
     def drop(self, key: Key, *, named: bool) -> None:
         """Delete a record, and forget what the transaction would have written over it."""
