@@ -193,3 +193,11 @@ def test_rule_of_selections_is_no_rule_to_choose():
     assert RESELECT not in list(Rule)
     assert RESELECT is Rule("RESELECT") is Rule.RESELECT is pickle.loads(pickle.dumps(RESELECT))  # noqa: S301 - of our own making
     assert (True, False) == (RESELECT.edits, RESTRICT.edits)
+
+
+def test_selection_is_pickled_as_its_text():
+    """REF-14: A selection travels between processes, also after its open target was asked for, which is no key."""
+    selection = selection_of("Beacon/*/north")
+    assert "*" in selection.open_target.segments
+
+    assert selection == pickle.loads(pickle.dumps(selection))  # noqa: S301 - pickled here

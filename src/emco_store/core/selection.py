@@ -112,6 +112,9 @@ class Selection:
 
     text: str
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return selection_of, (self.text,)
+
     @cached_property
     def alternatives(self) -> tuple[tuple[Pattern, ...], ...]:
         """The patterns of each alternative, in the order of preference.
