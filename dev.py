@@ -29,15 +29,17 @@ OLDEST_PYTHON = (3, 11)
 DOCS = ROOT / "docs" / "_build"
 CHECKS: dict[str, Sequence[str]] = {
     "types (basedpyright)": ("basedpyright", "--pythonpath", str(PYTHON)),
+    "docs": ("sphinx-build", "--builder=html", "-n", "-W", "--keep-going", "--quiet", "--fresh-env", "docs", str(DOCS)),
+    "types (mypy)": ("mypy",),
+    "types in docs (mypy)": ("python", "-m", "tests.docs.typed_blocks"),
     "format": ("ruff", "format", "--check", "."),
     "lint": ("ruff", "check", "--quiet", "."),
     "layers": ("lint-imports", "--no-logo"),
     "twins": ("python", "-m", "tests.architecture.twins", "check"),
-    "types (mypy)": ("mypy",),
-    "types in docs (mypy)": ("python", "-m", "tests.docs.typed_blocks"),
-    "docs": ("sphinx-build", "--builder=html", "-n", "-W", "--keep-going", "--quiet", "--fresh-env", "docs", str(DOCS)),
 }
-"""In the order in which they begin; the first takes as long as all others together."""
+"""In the order in which they begin, the longest first."""
+WIDER = {"cli": ("docs", "dev"), "docs": ("dev",)}
+"""The extras of the project that contain others."""
 NARROWING = ("-n", "--numprocesses", "-k", "-s", "--lf", "--last-failed", "--pdb", "--trace", "-h", "--help")
 """Arguments for pytest with which a run is quicker, or only possible, in one process."""
 
@@ -66,12 +68,15 @@ def main() -> int:
     if known.command == "bench":
         install("bench", BENCH_VENV)
         return run("python", "-m", "benchmarks", *more, venv=BENCH_VENV)
+    if known.command == "docs":
+        install("docs")
+        return docs()
     install("dev")
     if known.command == "test":
         return run_tests(known.require, more)
     if known.command == "prove":
         return run("python", "-m", "tests.proof.prove", *more)
-    return {"check": check, "sync": sync, "docs": docs}[known.command]()
+    return {"check": check, "sync": sync}[known.command]()
 
 
 def run_tests(require: str, more: Sequence[str]) -> int:
@@ -115,20 +120,22 @@ def install(extra: str, venv: Path = VENV) -> None:
     """Make ``venv`` hold this project with ``extra``, unless it does already.
 
     Args:
-        extra: ``cli`` (small and quick), ``dev`` (everything, the servers for the tests included), or ``bench``.
+        extra: ``cli`` (small and quick), ``docs``, ``dev`` (both of them, the tools and the servers for the tests), or
+            ``bench``.
         venv: Where.
 
     Raises:
         SystemExit: This machine cannot do it; the text says what to install.
     """
     wanted = _fingerprint()
-    stamps = [_stamp("cli"), _stamp("dev")] if extra == "cli" else [_stamp(extra, venv)]
+    stamps = [_stamp(each, venv) for each in (extra, *WIDER.get(extra, ()))]
     if _is_usable(venv) and any(stamp.exists() and stamp.read_text() == wanted for stamp in stamps):
         return
     if not _is_usable(venv):
         _make_venv(venv)
     what, how_long = {
         "cli": ("the command line and what it needs", "some seconds"),
+        "docs": ("what builds the documentation", "less than a minute"),
         "dev": ("the development tools and test servers", "a minute or two"),
         "bench": ("the other mappers and test servers", "a minute or two"),
     }[extra]
