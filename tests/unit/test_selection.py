@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given, strategies as st
 from pydantic import BaseModel, RootModel
 
-from emco_store import InvalidModel, InvalidResource, Key, MissingReference, Ref, Resource, connect, some_of
+from emco_store import (
+    InvalidModel,
+    InvalidResource,
+    Key,
+    MemoryBackend,
+    MissingReference,
+    Ref,
+    Resource,
+    connect,
+    some_of,
+)
 from emco_store.core.codec import draft
 from emco_store.core.keys import name_problem
 from emco_store.core.records import Edge, read_edges, with_matches, write_edges
@@ -201,3 +211,24 @@ def test_selection_is_pickled_as_its_text():
     assert "*" in selection.open_target.segments
 
     assert selection == pickle.loads(pickle.dumps(selection))  # noqa: S301 - pickled here
+
+
+def test_selection_without_a_match_travels_between_processes():
+    """An error, a plan and a record that speak of a match that is still to be chosen are the same when unpickled."""
+
+    class Beam(Resource):
+        lamp: Annotated[str, some_of(House)] = ""
+
+    with connect(MemoryBackend(), namespace="n") as store:
+        with pytest.raises(MissingReference) as caught:
+            store.create(Beam(name="b", lamp="x"))
+        town = store.create(Town(name="t"))
+        street = store.create(Street(parent=town, name="s"))
+        house = store.create(House(parent=street, number="1", name="x"))
+        store.create(Beam(name="b", lamp="x"))
+        plan = store.plan_delete(house)
+
+    for made in (caught.value.missing, plan.updates, plan.blockers):
+        assert made
+        assert made == pickle.loads(pickle.dumps(made))  # noqa: S301 - of our own making
+    assert str(caught.value) == str(pickle.loads(pickle.dumps(caught.value)))  # noqa: S301 - of our own making

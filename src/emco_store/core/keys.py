@@ -181,7 +181,8 @@ class Key:
         return self.text < other.text if isinstance(other, Key) else NotImplemented
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Key.parse, (self.text,)
+        # Without checks: the open target of a selection is the key of no resource, and travels in errors and plans.
+        return Key.trusted, (self.kind, self.segments, self.text)
 
 
 @lru_cache(maxsize=10_000)
