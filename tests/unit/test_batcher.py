@@ -1,4 +1,4 @@
-"""The queue of group commit, in both forms."""
+"""The batcher of group commit, for threads and tasks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emco_store.backends.batcher import AsyncBatcher, Batcher, Ticket
 
 
 def in_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test in an event loop of its own."""
+    """Run a test in its own event loop."""
 
     @functools.wraps(test)
     def run(**fixtures: Any) -> None:
@@ -46,7 +46,7 @@ async def go(batcher: AsyncBatcher[int, int], number: int, groups: list[list[int
 
 @in_a_loop
 async def test_those_who_come_meanwhile_go_together_and_in_order():
-    """The first goes alone at once, the others as one group in the order in which they came."""
+    """The first goes alone at once, the others as one group in the order of their arrival."""
     batcher, groups, gate = AsyncBatcher[int, int](members=10, weight=100), list[list[int]](), asyncio.Event()
     tasks = [asyncio.create_task(go(batcher, number, groups, gate)) for number in range(5)]
     await asyncio.sleep(0)
@@ -60,7 +60,7 @@ async def test_those_who_come_meanwhile_go_together_and_in_order():
 
 @in_a_loop
 async def test_group_ends_at_its_limits():
-    """No group has more members or more weight than allowed, and one that is heavier goes alone."""
+    """No group has more members or weight than allowed, and a heavier request goes alone."""
     batcher, groups, gate = AsyncBatcher[int, int](members=3, weight=4), list[list[int]](), asyncio.Event()
     tasks = [asyncio.create_task(go(batcher, number, groups, gate)) for number in range(8)]
     await asyncio.sleep(0)
@@ -77,7 +77,7 @@ async def test_group_ends_at_its_limits():
 
 @in_a_loop
 async def test_cancelled_one_is_left_out():
-    """Whoever is cancelled while it waits is not taken into a group, and the others go."""
+    """A request that is cancelled while it waits joins no group, and the others go."""
     batcher, groups, gate = AsyncBatcher[int, int](members=10, weight=100), list[list[int]](), asyncio.Event()
     tasks = [asyncio.create_task(go(batcher, number, groups, gate)) for number in range(4)]
     await asyncio.sleep(0)
@@ -94,7 +94,7 @@ async def test_cancelled_one_is_left_out():
 
 @in_a_loop
 async def test_turn_of_one_that_is_cancelled_goes_to_the_next():
-    """Whoever is cancelled when it has been given its turn, and has not taken it yet, stops nobody."""
+    """A request that is cancelled when it has just become the leader stops no other."""
     batcher = AsyncBatcher[int, int](members=10, weight=100)
     first, second, third = (Ticket[int, int](number) for number in range(3))
     assert await batcher.wait_turn(first)
@@ -111,7 +111,7 @@ async def test_turn_of_one_that_is_cancelled_goes_to_the_next():
 
 @in_a_loop
 async def test_members_of_a_group_that_is_interrupted_go_again():
-    """When the one whose turn it was is cancelled, the others that would have gone with it go without it."""
+    """If the leader is cancelled, the other members of its group go without it."""
     batcher, groups, gate = AsyncBatcher[int, int](members=10, weight=100), list[list[int]](), asyncio.Event()
     tasks = [asyncio.create_task(go(batcher, number, groups, gate)) for number in range(3)]
     await asyncio.sleep(0)
@@ -129,7 +129,7 @@ async def test_members_of_a_group_that_is_interrupted_go_again():
 
 
 def test_threads_share_turns_and_each_gets_its_own_reply():
-    """Among threads each request is served once, with its own reply, however they meet."""
+    """Each request of a thread is served once, with its own reply, in any interleaving."""
     batcher = Batcher[int, int](members=4, weight=100)
     replies: dict[int, int] = {}
     served: list[int] = []
@@ -155,7 +155,7 @@ def test_threads_share_turns_and_each_gets_its_own_reply():
 
 
 def test_thread_whose_problem_was_noted_raises_it():
-    """A request that could not be served raises what was noted, in its own caller."""
+    """A request that could not be served raises its error in its own caller."""
     ticket = Ticket[int, int](1)
     ticket.fail(KeyError("why"))
 

@@ -1,4 +1,4 @@
-"""The lines of calls that want the same records, in both forms."""
+"""The queues of calls that want the same records, for threads and tasks."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ A, B, C = (Key("Counter", name) for name in "abc")
 
 
 def lost(*keys: Key) -> Conflict:
-    """Give what an attempt ends with that has lost these."""
+    """Return the error of an attempt that has lost these keys."""
     return Conflict("Lost.", why=["another commit came between"], hint="repeat.", keys=keys)
 
 
 def record(key: Key, version: int = 1, guard: int = 0) -> Record:
-    """Give a record without contents."""
+    """Return a record without contents."""
     return Record(key, "uid", version, b"{}", (), (), (), 0, 0, guard)
 
 
 def waiters_in(queues: Queues, number: int) -> list[AsyncWaiter]:
-    """Give places of as many calls, which wait for 10 seconds at most."""
+    """Return this number of waiters, which wait for 10 seconds at most."""
     return [AsyncWaiter(queues, Holding().wanted, longest_s=10.0) for _ in range(number)]
 
 
 async def settled() -> None:
-    """Let all tasks go as far as they can."""
+    """Let all tasks run as far as they can."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
 def wait_in(waiter: AsyncWaiter, *keys: Key) -> asyncio.Task[None]:
-    """Take a waiter, and wait there."""
+    """Join the queues of these keys, and wait."""
     assert waiter.join_after(lost(*keys))
     return asyncio.create_task(waiter.pause(10.0))
 
 
-# places
+# waiting
 
 
 @in_a_loop
 async def test_calls_go_one_after_the_other_in_the_order_in_which_they_came():
-    """The next goes when the one before has left; when all have left, no line remains."""
+    """The next call runs when the one before has left; when all have left, no queue remains."""
     queues = Queues()
     standing = waiters_in(queues, 3)
     waiting = [wait_in(waiter, A) for waiter in standing]
@@ -67,7 +67,7 @@ async def test_calls_go_one_after_the_other_in_the_order_in_which_they_came():
 
 @in_a_loop
 async def test_call_that_wants_two_records_waits_for_both_and_for_nobody_behind_it():
-    """Whoever stands longest is first wherever it stands, whatever the order of the records."""
+    """The call that has waited longest is first in all of its queues, in any order of the keys."""
     queues = Queues()
     first, both, other, last = waiters_in(queues, 4)
     waiting = [wait_in(first, A), wait_in(both, A, B), wait_in(other, B, A), wait_in(last, B)]
@@ -82,7 +82,7 @@ async def test_call_that_wants_two_records_waits_for_both_and_for_nobody_behind_
 
 @in_a_loop
 async def test_call_that_loses_another_record_stands_behind_the_others_for_both():
-    """It gives up its waiter before it takes others, so no two wait for each other."""
+    """It leaves its queues before it joins others, so no two calls wait for each other."""
     queues = Queues()
     first, second = waiters_in(queues, 2)
     await wait_in(first, A)
@@ -99,7 +99,7 @@ async def test_call_that_loses_another_record_stands_behind_the_others_for_both(
 
 @in_a_loop
 async def test_first_that_loses_again_stays_and_pauses():
-    """It has lost to somebody elsewhere: its waiter is its own, and a pause is what helps."""
+    """It has lost to another process, so it stays first, and pauses."""
     queues = Queues()
     (waiter,) = waiters_in(queues, 1)
     await wait_in(waiter, A)
@@ -112,7 +112,7 @@ async def test_first_that_loses_again_stays_and_pauses():
 
 @pytest.mark.parametrize("is_called", [False, True], ids=["waiting", "called"])
 def test_cancelled_one_passes_its_turn_on(is_called: bool):  # noqa: FBT001 - a parameter of a test
-    """Whoever is cancelled while it waits, or when it has just been called, stops nobody."""
+    """A call that is cancelled while it waits, or when it has just been woken, stops no other."""
 
     @in_a_loop
     async def run() -> None:
@@ -138,7 +138,7 @@ def test_cancelled_one_passes_its_turn_on(is_called: bool):  # noqa: FBT001 - a 
 
 @in_a_loop
 async def test_one_that_is_first_for_long_is_passed_over():
-    """Whoever does not come to its end, though it is first, holds up those behind it for a bounded time."""
+    """A call that stays first holds up those after it for a bounded time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(waiters, "MAX_TURN_S", 0.01)
         queues = Queues()
@@ -158,7 +158,7 @@ async def test_one_that_is_first_for_long_is_passed_over():
 
 @in_a_loop
 async def test_wait_ends_at_its_time():
-    """Whoever has no more time leaves the line, and those behind it move up."""
+    """A call that has no more time leaves the queue, and those after it move up."""
     queues = Queues()
     first, second = waiters_in(queues, 2)
     await wait_in(first, A)
@@ -170,7 +170,7 @@ async def test_wait_ends_at_its_time():
 
 
 def test_thread_waits_for_its_turn_and_no_longer_than_it_may():
-    """Threads stand in lines as tasks do."""
+    """Threads queue as tasks do."""
     queues = Queues()
     first, second, third = (Waiter(queues, Holding().wanted) for _ in range(3))
     for waiter in (first, second, third):
@@ -190,7 +190,7 @@ def test_thread_waits_for_its_turn_and_no_longer_than_it_may():
 
 @in_a_loop
 async def test_call_whose_loop_is_closed_is_passed_over():
-    """Whoever waited in an event loop that has ended is passed over like one that is gone."""
+    """A call whose event loop has ended is passed over."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(waiters, "MAX_TURN_S", 0.01)
         queues = Queues()
@@ -208,7 +208,7 @@ async def test_call_whose_loop_is_closed_is_passed_over():
 
 
 def test_what_brings_nobody_forward_takes_no_place():
-    """Whoever holds what it needs, meets a hold, or failed otherwise, stands in no line."""
+    """A call that holds what it needs, meets a hold, or failed otherwise, does not queue."""
     holder = Holding()
     holder.holder = "me"
     held = Conflict("Held.", why=["somebody is about to delete it"], hint="repeat.", keys=(A,), held=True)
@@ -227,13 +227,13 @@ def test_what_brings_nobody_forward_takes_no_place():
 
 
 async def reading(waiter: AsyncWaiter, *keys: Key) -> Any:
-    """Read as a first attempt does, which waits where there is a line."""
+    """Read as a first attempt does, which waits if there is a queue."""
     return await waiter.wait_before(keys)
 
 
 @in_a_loop
 async def test_next_reader_is_given_what_was_written():
-    """Whoever waited to read before the commit was sent needs not ask for what it wrote."""
+    """A call that waited to read before the commit was sent need not ask for what it wrote."""
     queues = Queues()
     writer, reader, other = waiters_in(queues, 3)
     await wait_in(writer, A)
@@ -252,7 +252,7 @@ async def test_next_reader_is_given_what_was_written():
 
 @in_a_loop
 async def test_reader_that_came_after_the_commit_was_sent_reads():
-    """What was true at the commit may be over when a later reader begins, so it is given nothing."""
+    """What was true at the commit may have changed when a later reader begins, so it is handed nothing."""
     queues = Queues()
     writer, reader = waiters_in(queues, 2)
     await wait_in(writer, A)
@@ -269,7 +269,7 @@ async def test_reader_that_came_after_the_commit_was_sent_reads():
 
 @in_a_loop
 async def test_reader_that_left_meanwhile_and_came_again_reads():
-    """A waiter that was taken anew is the waiter of a later reader."""
+    """A waiter that has left and joined again is a later reader."""
     queues = Queues()
     writer, reader = waiters_in(queues, 2)
     await wait_in(writer, A)
