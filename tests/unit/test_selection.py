@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import pickle
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from enum import Enum
+from typing import Annotated, Literal, NewType
 
 import pytest
 from hypothesis import given, strategies as st
@@ -65,6 +66,16 @@ class Uncertain(BaseModel, extra="forbid"):
     street: Annotated[str, some_of(Street, where={"Town": "town"})]
 
 
+UserId = NewType("UserId", int)
+StreetName = NewType("StreetName", str)
+
+
+class Height(str, Enum):  # noqa: UP042 - the kind that str() does not write as its value
+    """Text of which Python would write the name of the member."""
+
+    HIGH = "high"
+
+
 class Word(RootModel[Annotated[str, some_of(Street)]]):
     """A model that is one value."""
 
@@ -85,6 +96,7 @@ class Loose:
         (Annotated[list[list[str]], some_of(Street)], {}),
         (Annotated[Literal[1, "x"], some_of(Street)], {}),
         (Annotated[str, some_of()], {}),
+        (Annotated[UserId, some_of(Street)], {}),
         (Annotated[str, some_of(Street, where={"Town": "town"})], {}),
         (Annotated[str, some_of(Street, where={"House": "town"})], {"town": str}),
         (Annotated[str, some_of(House, where={"House": "town"})], {"town": str}),
@@ -106,9 +118,30 @@ def test_selection_that_cannot_work_is_refused_when_the_class_is_defined(annotat
 
 
 @pytest.mark.parametrize(
+    "call",
+    [
+        lambda: some_of(int),
+        lambda: some_of(Street, None),
+        lambda: some_of(Street, where="Town"),
+        lambda: some_of(Street, where={"Town": 1}),
+        lambda: some_of(Street, where={1: "town"}),
+        lambda: some_of(Street, fixed={"name": None}),
+        lambda: some_of(Street, keys="sea"),
+        lambda: some_of(Street, keys=[1]),
+    ],
+)
+def test_selection_of_what_is_no_resource_or_no_text_is_refused(call):
+    """A marker that could not work is refused at once; text is no list of letters (BAD-9)."""
+    with pytest.raises(InvalidModel):
+        call()
+
+
+@pytest.mark.parametrize(
     "annotation",
     [
         Annotated[str, some_of(Street)],
+        Annotated[StreetName, some_of(Street)],
+        Annotated[Height, some_of(Street)],
         Annotated[str, some_of("Street")],
         Annotated[str, some_of(Street)] | None,
         list[Annotated[str, some_of(Street)]],
@@ -151,6 +184,15 @@ def test_names_that_look_like_patterns_match_themselves_only(name):
 
         assert ["b"] == [found.name for found in store.referrers(street)]
         assert () == store.check().flaws
+
+
+def test_member_of_an_enumeration_selects_by_its_value():
+    """What is stored is the value, and so is what it selects (REF-15)."""
+    buyer = selecting(Annotated[Height, some_of(Street)])
+
+    (edge,) = draft(buyer(name="b", what="high"), max_bytes=9999).edges
+
+    assert "Street/*/high" == edge.target.text
 
 
 def test_selection_by_a_reference_to_what_is_no_ancestor_is_refused():

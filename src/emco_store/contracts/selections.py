@@ -127,8 +127,11 @@ class SelectionRules:
     def test_update_that_keeps_a_selection_keeps_its_match(self, lab: Lab) -> None:
         """Who selects the same as before asks for no other match, and who selects nothing releases it (REF-14)."""
         _light(lab, "a/north", "b/north")
-        lab.store.create(Pilot(name="p", one="north"))
+        made = lab.store.create(Pilot(name="p", one="north"))
+        searches = lab.faults.count(Scan)
+        assert made.meta.edges == lab.store.update(made).meta.edges == lab.store.get(made).meta.edges
         lab.store.delete(Key("Beacon", "a", "north"))
+        assert searches < lab.faults.count(Scan)
         lab.store.create(Beacon(name="north", parent="Site/a"))
         pilot = lab.store.get(Pilot, "p")
         searches = lab.faults.count(Scan)

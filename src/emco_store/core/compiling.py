@@ -125,6 +125,7 @@ def _marks_within(annotation: Any, metadata: Sequence[Any] = ()) -> Iterator[Any
 
 def _is_selectable(annotation: Any, *, inside: bool = False) -> bool:
     """Tell whether every value of a type is text, a reference, or a list or map of one of them."""
+    annotation = getattr(annotation, "__supertype__", annotation)
     container, args = get_origin(annotation), get_args(annotation)
     if hasattr(annotation, "__value__") or container is Annotated:
         return _is_selectable(annotation.__value__ if container is None else args[0], inside=inside)

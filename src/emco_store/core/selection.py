@@ -5,8 +5,9 @@ A selection rests on names in keys alone. These never change, so a resource that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -61,7 +62,29 @@ def some_of(
 
     Rules: REF-14 to REF-16.
     """
+    problems = list(_mark_problems(targets, where or {}, fixed or {}, keys))
+    if problems:
+        raise InvalidModel(
+            "Cannot define a selection.",
+            why=problems,
+            hint='write some_of(Label, where={"Host": "host"}), with names of fields, kinds and keys as text.',
+        )
     return SomeOf(targets, dict(where or {}), dict(fixed or {}), frozenset(keys), required)
+
+
+def _mark_problems(targets: Iterable[Any], where: Any, fixed: Any, keys: Any) -> Iterator[str]:
+    for target in targets:
+        if not isinstance(target, str) and not hasattr(target, "__emco__"):
+            yield f"{target!r:.100} is not a resource"
+    for option, given in (("where", where), ("fixed", fixed)):
+        if not isinstance(given, Mapping):
+            yield f"{option}= is {given!r:.100}, which is no map"
+        elif not all(
+            isinstance(text, str) or (text is None and option == "where") for text in (*given, *given.values())
+        ):
+            yield f"{option}= is {given!r:.100}, and not all of it is text"
+    if isinstance(keys, str) or not all(isinstance(key, str) for key in keys):
+        yield f"keys= is {keys!r:.100}, which is no list of texts"
 
 
 class Pattern(NamedTuple):
@@ -366,11 +389,12 @@ def _lengths(chain: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
 
 
 def _name(value: Any, where: str) -> str:
-    problem = name_problem(value) if value is not None else "a name is needed here for the selection"
+    text = value.value if isinstance(value, Enum) else value
+    problem = name_problem(text) if text is not None else "a name is needed here for the selection"
     if problem:
         message = f"{where}: {problem}"
         raise ValueError(message)
-    return str(value)
+    return str(text)
 
 
 def _texts(value: Any) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:

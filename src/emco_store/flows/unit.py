@@ -62,6 +62,7 @@ class Unit(View):
         self._before: dict[Key, tuple[Edge, ...]] = {}
         self._cascade: Cascade | None = None
         self._selects = False
+        self._given: dict[Key, Resource] = {}
 
     @property
     def txid(self) -> str:
@@ -188,6 +189,8 @@ class Unit(View):
 
     def _put(self, resource: R, record: Record) -> R:
         self.puts[record.key] = record
+        if self._selects:
+            self._given[record.key] = resource
         return with_meta(resource, record)
 
     # committing
@@ -263,9 +266,12 @@ class Unit(View):
         selecting = Selecting(self)
         for key, record in list(self.puts.items()):
             if any(edge.selection is not None for edge in record.edges):
-                self.puts[key] = yield from selecting.choose(record, self._edges_before(key))
+                chosen = yield from selecting.choose(record, self._edges_before(key))
+                self.puts[key] = chosen
                 if self._cascade is not None:
-                    self._cascade.rewrite(record, self.puts[key])
+                    self._cascade.rewrite(record, chosen)
+                if key in self._given:
+                    with_meta(self._given[key], chosen)
         return selecting.unmatched
 
     def _edges_before(self, key: Key) -> tuple[Edge, ...]:
