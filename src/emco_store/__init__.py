@@ -20,7 +20,7 @@ from emco_store.core.query import F, Page
 from emco_store.core.refs import Ref, on_delete, reference
 from emco_store.core.resource import Resource
 from emco_store.core.rules import CASCADE, PROTECT, REMOVE, RESTRICT, SET_DEFAULT, SET_NULL, Rule
-from emco_store.core.selection import some_of
+from emco_store.core.some_of import some_of
 from emco_store.errors import (
     AlreadyExists,
     Conflict,

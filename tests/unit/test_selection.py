@@ -128,6 +128,7 @@ def test_selection_that_cannot_work_is_refused_when_the_class_is_defined(annotat
         lambda: some_of(Street, fixed={"name": None}),
         lambda: some_of(Street, keys="sea"),
         lambda: some_of(Street, keys=[1]),
+        lambda: some_of(Street, keys=7),
     ],
 )
 def test_selection_of_what_is_no_resource_or_no_text_is_refused(call):

@@ -16,7 +16,7 @@ from emco_store.core.opaque import Opaque
 from emco_store.core.refs import Ref, on_delete, reference
 from emco_store.core.resource import Resource
 from emco_store.core.rules import Rule
-from emco_store.core.selection import some_of
+from emco_store.core.some_of import some_of
 
 
 class Site(Resource):

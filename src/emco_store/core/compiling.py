@@ -18,8 +18,8 @@ from pydantic.fields import FieldInfo
 from emco_store.core.indexing import Index, Unique
 from emco_store.core.refs import OnDelete, Ref, Reference, RefSpec, targets_of
 from emco_store.core.rules import RESTRICT, Rule
-from emco_store.core.selection import SelectionSpec, SomeOf, some_of
 from emco_store.core.shapes import Either, Entries, Items, Leaf, Node, Root, Struct
+from emco_store.core.some_of import SelectionSpec, SomeOf, some_of
 from emco_store.errors import InvalidModel
 
 _SOME_OF = re.compile(r"\bsome_of\(|\bSomeOf\(")
@@ -112,8 +112,8 @@ def _selection(name: str, info: FieldInfo, site: Site) -> SelectionSpec | None:
 def _marks_within(annotation: Any, metadata: Sequence[Any] = ()) -> Iterator[Any]:
     """Yield the markers of a field, its items and its entries, the outer ones first; nested models keep theirs."""
     yield from metadata
-    if hasattr(annotation, "__value__"):
-        yield from _marks_within(annotation.__value__)
+    if hasattr(annotation, "__value__") or hasattr(annotation, "__supertype__"):
+        yield from _marks_within(_meant(annotation))
     elif get_origin(annotation) is Annotated:
         yield from _marks_within(get_args(annotation)[0], annotation.__metadata__)
     elif get_origin(annotation) not in {None, Ref, Literal}:
@@ -123,22 +123,27 @@ def _marks_within(annotation: Any, metadata: Sequence[Any] = ()) -> Iterator[Any
         yield from (some_of() for text in map(str, annotation.__annotations__.values()) if _SOME_OF.search(text))
 
 
-def _is_selectable(annotation: Any, *, inside: bool = False) -> bool:
+def _is_selectable(annotation: Any, *, inside: bool = False) -> bool:  # noqa: PLR0911 - one return for each form
     """Tell whether every value of a type is text, a reference, or a list or map of one of them."""
-    annotation = getattr(annotation, "__supertype__", annotation)
     container, args = get_origin(annotation), get_args(annotation)
-    if hasattr(annotation, "__value__") or container is Annotated:
-        return _is_selectable(annotation.__value__ if container is None else args[0], inside=inside)
+    if hasattr(annotation, "__value__") or hasattr(annotation, "__supertype__"):
+        return _is_selectable(_meant(annotation), inside=inside)
+    if container is Annotated:
+        return _is_selectable(args[0], inside=inside)
     if container is Union or container is types.UnionType:
         return all(_is_selectable(arg, inside=inside) for arg in args if arg is not type(None))
     if container is Literal:
         return all(isinstance(arg, str) for arg in args)
-    if isclass(container) and issubclass(container, Mapping) and not inside:
+    if _is_subclass(container, Mapping) and not inside:
         is_for_keys = any(isinstance(mark, SomeOf) for mark in _marks_within(args[0]))
         return not is_for_keys and _is_selectable(args[-1], inside=True)
-    if isclass(container) and issubclass(container, list | tuple) and not inside:
+    if _is_subclass(container, list | tuple) and not inside:
         return all(_is_selectable(item, inside=True) for item in args if item is not Ellipsis)
-    return Ref in {annotation, container} or (isclass(annotation) and issubclass(annotation, str))
+    return Ref in {annotation, container} or _is_subclass(annotation, str)
+
+
+def _is_subclass(annotation: Any, of: Any) -> bool:
+    return isclass(annotation) and issubclass(annotation, of)
 
 
 def _compile(annotation: Any, site: Site) -> Node | None:  # noqa: C901, PLR0911 - one return for each form

@@ -17,7 +17,7 @@ from emco_store.core.documents import sort_set
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge, open_edge
 from emco_store.core.refs import Ref, RefSpec, as_ref
-from emco_store.core.selection import SelectionSpec
+from emco_store.core.some_of import SelectionSpec
 
 Step = str | int
 Path = tuple[Step, ...]

@@ -17,8 +17,8 @@ from emco_store.core.kinship import Model, Newest, find_anywhere, find_model, fi
 from emco_store.core.refs import Ref, RefSpec
 from emco_store.core.rules import Rule
 from emco_store.core.schema_parts import Schema, fields_of
-from emco_store.core.selection import SelectionSpec
 from emco_store.core.shapes import Leaf, Node
+from emco_store.core.some_of import SelectionSpec
 from emco_store.core.storage import Storage
 from emco_store.errors import InvalidModel
 

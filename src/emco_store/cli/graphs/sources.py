@@ -9,8 +9,8 @@ from emco_store import InvalidResource, Key, Resource, Store
 from emco_store.cli.graphs.graph import Arrow, Box, Graph
 from emco_store.core.kinship import find_model
 from emco_store.core.refs import RefSpec
-from emco_store.core.selection import SelectionSpec
 from emco_store.core.shapes import Either, Entries, Items, Leaf, Node, Root, Struct
+from emco_store.core.some_of import SelectionSpec
 
 MAX_BOXES = 250
 """Maximum number of resources in one drawing. Nobody could read a larger one."""

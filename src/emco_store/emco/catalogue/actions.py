@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, StrictBool, StringConstraints, model
 
 from emco_store.core.opaque import Opaque
 from emco_store.core.refs import Ref, reference
-from emco_store.core.selection import some_of
+from emco_store.core.some_of import some_of
 from emco_store.emco.catalogue.applications import App
 from emco_store.emco.catalogue.base import NAME, AnySpec, EmcoResource, Shape, Spec, Text, check_name, parts, shaped
 from emco_store.emco.catalogue.clusters import Cluster, ClusterLabel

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, StrictBool, StrictInt, model_validator
 
 from emco_store.core.refs import Ref, reference
-from emco_store.core.selection import some_of
+from emco_store.core.some_of import some_of
 from emco_store.emco.catalogue.applications import Project
 from emco_store.emco.catalogue.base import EmcoResource, Name, Spec, Text, check_name, parts
 from emco_store.emco.catalogue.clusters import Cluster, ClusterLabel, ClusterProvider

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import model_validator
 
 from emco_store.core.refs import Ref, reference
-from emco_store.core.selection import some_of
+from emco_store.core.some_of import some_of
 from emco_store.emco.catalogue.applications import App, CompositeApp, CompositeProfile, Controller
 from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Name, Spec, Text, Texts, parts
 from emco_store.emco.catalogue.clusters import Cluster, ClusterLabel

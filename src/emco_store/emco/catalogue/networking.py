@@ -10,7 +10,7 @@ from pydantic import AfterValidator, StringConstraints
 
 from emco_store.core.opaque import Opaque
 from emco_store.core.refs import Ref
-from emco_store.core.selection import some_of
+from emco_store.core.some_of import some_of
 from emco_store.emco.catalogue.applications import App
 from emco_store.emco.catalogue.base import NAME, AnySpec, EmcoResource, LongTexts, Name, Spec, Text, parts
 from emco_store.emco.catalogue.clusters import Network, ProviderNetwork

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, StringConstraints
 
 from emco_store.core.refs import Ref
-from emco_store.core.selection import some_of
+from emco_store.core.some_of import some_of
 from emco_store.emco.catalogue.applications import App, Controller
 from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Name, Spec, Text
 from emco_store.emco.catalogue.deployments import DeploymentIntentGroup
