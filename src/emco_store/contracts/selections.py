@@ -243,8 +243,9 @@ class SelectionRules:
         lab.store.create(Pilot(name="q", first="south"))
 
         assert ({"Beacon/a/north"}, {"Lamp/a/south"}) == (_held(lab, "Pilot/p"), _held(lab, "Pilot/q"))
-        with pytest.raises(DeleteRestricted):
+        with pytest.raises(DeleteRestricted) as caught:
             lab.store.delete(Key("Beacon", "a", "north"))
+        assert ["first"] == [blocker.place for blocker in caught.value.blockers]
         with lab.store.transaction() as tx:
             tx.update(tx.get(Pilot, "p").model_copy(update={"note": "chosen anew"}))
             tx.delete(Key("Beacon", "a", "north"))

@@ -93,7 +93,23 @@ def _faults(record: Record, model: Model) -> list[str]:
         known = rederived(record, model, record.updated_us)
     except InvalidResource as problem:
         return list(problem.problems)
-    return [flaw.detail for flaw in _differences(record, known)]
+    return [flaw.detail for flaw in _differences(*_without_open(record, known))]
+
+
+def _without_open(record: Record, known: Record) -> tuple[Record, Record]:
+    """Return two forms of a record without the selections for which a match is still to be chosen in the first one."""
+    waiting = [edge.selection for edge in record.edges if edge.is_open and edge.selection]
+    if not waiting:
+        return record, known
+    kept = [
+        edge
+        for edge in known.edges
+        if not (edge.is_open and edge.selection and any(map(edge.selection.covers, waiting)))
+    ]
+    return (
+        replace(record, edges=tuple(edge for edge in record.edges if not edge.is_open)),
+        replace(known, edges=tuple(kept)),
+    )
 
 
 def amended(

@@ -62,7 +62,7 @@ class Unit(View):
         self._before: dict[Key, tuple[Edge, ...]] = {}
         self._cascade: Cascade | None = None
         self._selects = False
-        self._given: dict[Key, Resource] = {}
+        self._given: dict[Key, tuple[Resource, Record]] = {}
 
     @property
     def txid(self) -> str:
@@ -190,7 +190,7 @@ class Unit(View):
     def _put(self, resource: R, record: Record) -> R:
         self.puts[record.key] = record
         if self._selects:
-            self._given[record.key] = resource
+            self._given[record.key] = resource, record
         return with_meta(resource, record)
 
     # committing
@@ -270,8 +270,9 @@ class Unit(View):
                 self.puts[key] = chosen
                 if self._cascade is not None:
                     self._cascade.rewrite(record, chosen)
-                if key in self._given:
-                    with_meta(self._given[key], chosen)
+                given, written = self._given.get(key, (None, None))
+                if given is not None and written is record:  # and no rule has edited it since
+                    with_meta(given, chosen)
         return selecting.unmatched
 
     def _edges_before(self, key: Key) -> tuple[Edge, ...]:
