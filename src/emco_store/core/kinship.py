@@ -30,6 +30,8 @@ class Newest:
         self._models.add(model)
 
     def __iter__(self) -> Iterator[Model]:
+        if not self._models:
+            return iter(())  # as it is with most
         newest: dict[str, Model] = {}
         for model in sorted(self._models, key=lambda model: model.__emco__.number):
             newest[model.__emco__.kind] = model

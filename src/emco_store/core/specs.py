@@ -61,6 +61,7 @@ class ModelSpec:
     referrers: Newest = field(default_factory=Newest)
     number: int = field(default_factory=_numbers.__next__)
     _shape: dict[str, Node] = field(default_factory=dict[str, Node])
+    _references: tuple[RefSpec | SelectionSpec, ...] = ()
     _storage: Storage | None = None
     is_complete: bool = False
     is_flat: bool = False
@@ -132,7 +133,8 @@ class ModelSpec:
                 _check_targets(self.model, spec)
         self._shape = shape
         self.selections = compile_selections(fields, site)
-        self.selects = any(isinstance(spec, SelectionSpec) for spec in self._all_references())
+        self._references = (*self.selections.values(), *_references(shape))
+        self.selects = any(isinstance(spec, SelectionSpec) for spec in self._references)
         storage = Storage(self.model, self.checks)
         if storage.problems:
             raise InvalidModel(
@@ -157,12 +159,8 @@ class ModelSpec:
     def targets(self) -> Iterator[Any]:
         """Yield the targets of all references: classes, or names where they were given as text."""
         self.complete()
-        for spec in self._all_references():
+        for spec in self._references:
             yield from spec.targets
-
-    def _all_references(self) -> Iterator[RefSpec | SelectionSpec]:
-        yield from self.selections.values()
-        yield from _references(self._shape)
 
 
 def _references(shape: Mapping[str, Node]) -> Iterator[RefSpec | SelectionSpec]:
