@@ -129,6 +129,26 @@ def test_action_is_listed_with_its_body():
     )
 
 
+@pytest.mark.parametrize(
+    ("verb", "spec", "field"),
+    [
+        ("rollback", "{revision: 1}", "spec.revision"),
+        ("rollback", "{revision: -x}", "spec.revision"),
+        ("rollback", "{}", "spec.revision"),
+        ("rollback", "[1]", "spec"),
+        ("migrate", "{targetCompositeAppVersion: v2}", "spec.targetDeploymentIntentGroup"),
+        ("migrate", "{targetCompositeAppVersion: 2, targetDeploymentIntentGroup: d}", "spec.targetCompositeAppVersion"),
+    ],
+)
+def test_step_whose_spec_emco_would_refuse_is_refused(verb, spec, field):
+    """What a rollback and a migration need is checked as EMCO's API checks it (BAD-6)."""
+    anchor = f"projects/p/composite-apps/ca/v1/deployment-intent-groups/d/{verb}"
+
+    assert [(1, field)] == faults_of(f"{{resourceContext: {{anchor: {anchor}}}, spec: {spec}}}")
+    good = {"rollback": "{revision: '1'}", "migrate": "{targetCompositeAppVersion: v2, targetDeploymentIntentGroup: d}"}
+    assert 1 == len(bundle_of(f"{{resourceContext: {{anchor: {anchor}}}, spec: {good[verb]}}}").actions)
+
+
 def test_agent_brings_the_policy_module_that_it_lies_under():
     """EMCO's service makes the module itself: it is implied once, and no document of it is written."""
     agents = "\n---\n".join(f"{{resourceContext: {{anchor: policy/agents/{name}}}, addr: x}}" for name in "ab")

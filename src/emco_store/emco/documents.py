@@ -17,6 +17,7 @@ from emco_store.emco.anchors import Place, Step, UnknownAnchor, read_anchor, wri
 from emco_store.emco.catalogue.applications import CompositeApp
 from emco_store.emco.catalogue.base import Spec, is_name
 from emco_store.emco.catalogue.clusters import ClusterLabel
+from emco_store.emco.catalogue.deployments import Migration, Rollback
 from emco_store.emco.catalogue.workflows import Agent
 from emco_store.emco.json_data import is_list, is_map
 from emco_store.errors import InvalidCall, InvalidResource
@@ -25,6 +26,7 @@ VERSION = "emco/v2"
 _METADATA = ("name", "description", "userData1", "userData2")
 _BODY = ("spec", "file", "files")
 _AGENT = ("id", "addr")
+_STEPS: Mapping[str, type[Spec]] = {"rollback": Rollback, "migrate": Migration}
 ANCHOR_FIELD = "resourceContext.anchor"
 """Where a document says its parent."""
 
@@ -63,13 +65,24 @@ def read_document(document: Any) -> Draft[Any] | Asked:
     except UnknownAnchor as problem:
         problems.append((ANCHOR_FIELD, str(problem)))
     if isinstance(found, Step):
+        body = {name: value for name, value in document.items() if name not in {"version", "resourceContext"}}
+        problems += _step_problems(found, body)
         if problems:
             raise Unacceptable(problems)
-        body = {name: value for name, value in document.items() if name not in {"version", "resourceContext"}}
         return Asked(found, body)
     if found is None:
         raise Unacceptable(problems)
     return _resource(found, document, problems)
+
+
+def _step_problems(step: Step, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the spec of a step; the steps that have none leave open what stands there."""
+    model = _STEPS.get(step.verb)
+    if model is not None and body.get("spec") is not None:
+        try:
+            model.model_validate(body["spec"])
+        except ValidationError as problem:
+            yield from ((".".join(("spec", *map(str, steps))), reason) for steps, reason in _steps_and_reasons(problem))
 
 
 def _envelope_problems(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -163,12 +176,16 @@ def _take_body(
 
 
 def _validation_problems(model: type[Resource], problem: ValidationError) -> Iterator[tuple[str, str]]:
+    return ((_field(model, steps), reason) for steps, reason in _steps_and_reasons(problem))
+
+
+def _steps_and_reasons(problem: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str]]:
     for error in problem.errors(include_url=False, include_input=False, include_context=False):
         steps, reason = error["loc"], error["msg"].removeprefix("Value error, ")
         if reason.startswith("at "):
             inner, reason = _split(reason.removeprefix("at "))
             steps = (*steps, *inner.split("."))
-        yield _field(model, steps), reason
+        yield steps, reason
 
 
 def _field(model: type[Resource], steps: Sequence[str | int]) -> str:

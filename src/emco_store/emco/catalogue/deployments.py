@@ -41,6 +41,19 @@ class DeploymentIntentGroup(EmcoResource, parent=CompositeApp):
     spec: DeploymentIntentGroupSpec
 
 
+class Rollback(Spec):
+    """The revision that a deployment is taken back to."""
+
+    revision: Name
+
+
+class Migration(Spec):
+    """The deployment, of another version of the composite application, that takes over."""
+
+    targetCompositeAppVersion: Name
+    targetDeploymentIntentGroup: Name
+
+
 class GroupIntentSpec(Spec):
     """For each controller the name of its intent; ``genericPlacementIntent`` is no controller."""
 
