@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel
 
-from emco_store import REMOVE, SET_NULL, Opaque, Ref, Resource, indexed, on_delete, reference, unique
+from emco_store import REMOVE, SET_NULL, Opaque, Ref, Resource, indexed, on_delete, reference, some_of, unique
 
 
 class Zone(Resource):
@@ -56,6 +56,10 @@ class Service(Resource, parent=Zone):
     other: Ref[Service] | None = None
     zone: Ref[Zone] | None = None
     keeper: Annotated[Ref[Group] | None, reference(fixed={"group": "keepers"})] = None
+    any_host: Annotated[str | None, some_of(Host, where={"Zone": None})] = None
+    any_hosts: list[Annotated[str, some_of(Host, where={"Zone": None})]] = []
+    in_zone: str | None = None
+    host_there: Annotated[str | None, some_of(Host, where={"Zone": "in_zone"})] = None
 
 
 class Sheet(Resource):

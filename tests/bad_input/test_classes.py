@@ -19,9 +19,11 @@ from emco_store import (
     InvalidModel,
     Ref,
     Resource,
+    Rule,
     indexed,
     on_delete,
     reference,
+    some_of,
     unique,
 )
 from emco_store.core.resource import Resource as Base
@@ -130,6 +132,22 @@ BAD_FIELDS: dict[str, Callable[[], object]] = {
     "unique-inside-a-nested-model": field(Marked),
     "fixed-name-that-is-no-key-field": field(Annotated[Ref[Group], reference(fixed={"nothing": "x"})]),
     "fixed-name-that-is-no-name": field(Annotated[Ref[Group], reference(fixed={"group": "a/b"})]),
+    "selection-by-a-number": field(Annotated[int, some_of(Host)]),
+    "selection-in-a-set": field(Annotated[set[str], some_of(Host)], set()),
+    "selection-by-the-keys-of-a-map": field(dict[Annotated[str, some_of(Host)], str], {}),
+    "selection-in-a-list-of-lists": field(list[list[Annotated[str, some_of(Host)]]], []),
+    "selection-by-a-text-or-a-number": field(Annotated[str | int, some_of(Host)]),
+    "selection-of-nothing": field(Annotated[str, some_of()]),
+    "selection-by-an-unknown-field": field(Annotated[str, some_of(Host, where={"Zone": "nothing"})]),
+    "selection-by-a-kind-that-is-no-ancestor": field(Annotated[str, some_of(Host, where={"Group": None})]),
+    "selection-by-one-of-two-key-fields": field(Annotated[str, some_of(Group, where={"Group": None})]),
+    "selection-with-a-fixed-name-that-is-no-key-field": field(Annotated[str, some_of(Group, fixed={"nothing": "x"})]),
+    "selection-with-a-fixed-name-that-is-no-name": field(Annotated[str, some_of(Group, fixed={"group": "a/b"})]),
+    "selection-on-an-unknown-condition": field(Annotated[str, some_of(Host), reference(when={"nothing": "x"})]),
+    "selection-by-a-reference-that-a-rule-takes-away": field(
+        Annotated[Ref[Zone] | None, some_of(Host), on_delete(SET_NULL)], None
+    ),
+    "rule-of-selections-on-a-reference": field(Annotated[Ref[Host], on_delete(Rule.RESELECT)]),
     "condition-on-an-unknown-field": field(Annotated[Ref[Host], reference(when={"nothing": "x"})]),
 }
 
