@@ -32,8 +32,11 @@ class Selecting:
 
     def __init__(self, view: View) -> None:
         self.unmatched: list[tuple[Key, Edge]] = []
-        self._view = view
         self._absent = frozenset(key for key in (*view.gone, *_not_there(view)) if key not in view.puts)
+        self._written: dict[tuple[str, str | None], list[Key]] = {}
+        for key in sorted(view.puts):
+            for name in (key.name, None):
+                self._written.setdefault((key.kind, name), []).append(key)
         self._found: dict[tuple[Selection, Key | None], tuple[Selection, Key] | None] = {}
 
     def choose(self, record: Record, before: Collection[Edge]) -> Flow[Record]:
@@ -68,14 +71,18 @@ class Selecting:
 
     def _search(self, selection: Selection, own: Key) -> Flow[tuple[Selection, Key] | None]:
         for alternative in selection.narrowed():
-            written = [key for key in self._view.puts if key != own and alternative.matches(key)]
-            if written:
-                return alternative, min(written)
+            written = (key for pattern in alternative.patterns for key in self._written_by_us(pattern) if key != own)
+            match = next(written, None)
+            if match is not None:
+                return alternative, match
             for pattern in alternative.patterns:
                 found = yield from self._stored(pattern, own)
                 if found is not None:
                     return alternative, found
         return None
+
+    def _written_by_us(self, pattern: Pattern) -> Iterator[Key]:
+        return filter(pattern.matches, self._written.get((pattern.kind, pattern.names[-1]), ()))
 
     def _stored(self, pattern: Pattern, own: Key) -> Flow[Key | None]:
         """Search the backend; by an index first, which may not have what was stored before it was declared."""
