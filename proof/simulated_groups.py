@@ -22,6 +22,8 @@ from proof.simulated_network import NAMESPACE, NoAnswer, NotSent, Server
 from proof.simulated_ports import SimulatedReads, Site
 
 DEADLINE_S = 3.0
+ENDLESS_S = 1000.0
+"""How long a commit may wait for its group: so long that waiting for nothing is found as a call that took too long."""
 
 
 class GroupingPort(SimulatedReads, TaskMongoPort):
@@ -121,15 +123,15 @@ class PipingPort(SimulatedReads, TaskRedisPort):
     async def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.Port.commit`."""
         with lost():
-            reply: Receipt | Refusal = await self._together(commit)
+            reply: Receipt | Refusal = await self._together(commit, ENDLESS_S)
         return reply
 
-    async def _alone(self, command: Any) -> Any:
+    async def _alone(self, command: Any, within_s: float | None) -> Any:  # noqa: ARG002 - the base's
         """Send one commit."""
         (reply,) = await self._execute([command])
         return reply
 
-    async def _exchange(self, requests: Sequence[Any]) -> list[Any]:
+    async def _exchange(self, requests: Sequence[Any], within_s: float | None) -> list[Any]:  # noqa: ARG002
         """Send commits at once; other commits may come between them, and the connection may end between them."""
         commits: list[Commit] = [*requests]
         network = self.site.network

@@ -55,7 +55,7 @@ class KeepsTheTurn(PipingPort):
 class _Forgets(Multiplexed):
     def _answer(self, reply: Any) -> None:
         """Skip those that no longer wait."""
-        while self._waiting and self._waiting[0].done():
+        while self._waiting and self._waiting[0][0].done():
             self._waiting.popleft()
         if self._waiting:
             super()._answer(reply)

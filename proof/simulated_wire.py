@@ -36,7 +36,7 @@ class SharingPort(SimulatedReads, TaskRedisPort):
         self.book.commits[commit.txid] = commit
         try:
             with lost():
-                number: bytes = await self._together(f"{commit.txid}\n".encode())
+                number: bytes = await self._together(f"{commit.txid}\n".encode(), None)
         finally:
             self.site.client.check_alive()
         return self.book.replies[int(number)]

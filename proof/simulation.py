@@ -15,9 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from emco_store._aio import attempts
 from emco_store._aio.store import AsyncStore
 from emco_store.backends import patience
 from emco_store.connect import connect_async
@@ -30,7 +32,7 @@ from emco_store.core.flaws import FlawKind
 from emco_store.core.keys import Key
 from emco_store.errors import StoreError
 from emco_store.flows.context import RetryPolicy
-from emco_store.ports import AsyncPort
+from emco_store.ports import AsyncPort, deadline
 from proof import races
 from proof.models import Hub
 from proof.nemesis import seeded
@@ -139,8 +141,7 @@ def simulate(wanted: Scenario, out: Path, design: Design | None = None) -> Outco
     path = out / f"seed-{seed}.jsonl"
     path.unlink(missing_ok=True)
     pauses = seeded("pauses", seed)
-    waiting = (patience, "monotonic", loop.time), (patience, "random", pauses)
-    with virtual_time(loop, pauses, *waiting), Recorder(path) as recorder:
+    with virtual_time(loop, pauses, *_clocks(loop, pauses)), Recorder(path) as recorder:
         world = _World(wanted, loop, recorder, design or designs()[wanted.design], result)
         try:
             run(loop, world.play(path))
@@ -154,6 +155,13 @@ def simulate(wanted: Scenario, out: Path, design: Design | None = None) -> Outco
     result.worst_call_s = max((operation.took_ms / 1000 for operation in known.operations), default=0.0)
     path.unlink()
     return result
+
+
+def _clocks(loop: VirtualLoop, pauses: Random) -> tuple[tuple[Any, str, Any], ...]:
+    return (
+        (patience, "monotonic", loop.time), (patience, "random", pauses), (deadline, "monotonic", loop.time),
+        (attempts, "monotonic", loop.time),
+    )  # fmt: skip
 
 
 class _Service:

@@ -6,19 +6,19 @@ import pytest
 from redis import exceptions
 from redis._parsers.base import BaseParser
 
-from emco_store.backends.redis.errors import lost, translated
+from emco_store.backends.redis.errors import Passing, lost, translated
 from emco_store.errors import Misconfigured, Unavailable
 from emco_store.ports import OutcomeLost, Unreachable
 
 IN_SCRIPT_62 = "ERR Error running script (call to f_0123456789abcdef): @user_script:50: @user_script: 50: "
 NOT_EXECUTED = {
-    "LOADING Redis is loading the dataset in memory": Unavailable,
-    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.": Unavailable,
-    "TRYAGAIN Multiple keys request during rehashing of slot": Unavailable,
-    "CLUSTERDOWN The cluster is down": Unavailable,
-    "READONLY You can't write against a read only replica.": Unavailable,
-    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.": Unavailable,
-    "NOREPLICAS Not enough good replicas to write.": Unavailable,
+    "LOADING Redis is loading the dataset in memory": Passing,
+    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.": Passing,
+    "TRYAGAIN Multiple keys request during rehashing of slot": Passing,
+    "CLUSTERDOWN The cluster is down": Passing,
+    "READONLY You can't write against a read only replica.": Passing,
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.": Passing,
+    "NOREPLICAS Not enough good replicas to write.": Passing,
     "ERR Error running script: Script killed by user with SCRIPT KILL. script: 0, on @user_script:1.": Unavailable,
     "OOM command not allowed when used memory > 'maxmemory'.": Misconfigured,
     "MISCONF Redis is configured to save RDB snapshots": Misconfigured,
@@ -29,7 +29,7 @@ NOT_EXECUTED = {
     "WRONGTYPE Operation against a key holding the wrong kind of value": Misconfigured,
     "EMCOTYPE {emco:BUSY}:records is a string": Misconfigured,
     f"{IN_SCRIPT_62}-OOM command not allowed when used memory > 'maxmemory'.": Misconfigured,
-    f"{IN_SCRIPT_62}-READONLY You can't write against a read only replica.": Unavailable,
+    f"{IN_SCRIPT_62}-READONLY You can't write against a read only replica.": Passing,
     f"{IN_SCRIPT_62}WRONGTYPE Operation against a key holding the wrong kind of value": Misconfigured,
     f"{IN_SCRIPT_62}The user executing the script can't run this command or subcommand": Misconfigured,
     "ERR ACL failure in script: User app has no permissions to run the 'type' command": Misconfigured,

@@ -44,6 +44,12 @@ _CAUSES: Final = (
         re.compile(r"No route to host|[Nn]etwork is unreachable"),
         Cause("no network leads there", is_outright=False),
     ),
+    (
+        re.compile(r"Too many connections|No connection available"),
+        Cause("every connection of the client's pool is in use", is_outright=False),
+    ),
+    (re.compile(r"max number of clients reached"), Cause("it takes no more clients", is_outright=False)),
+    (re.compile(r"No master found|master is now a slave"), Cause("no primary is known", is_outright=False)),
     (re.compile(r"reset by peer|[Cc]losed|Broken pipe|EOF"), Cause("it closed the connection", is_outright=False)),
 )
 _UNKNOWN: Final = Cause("it does not answer", is_outright=False)

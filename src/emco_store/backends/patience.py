@@ -6,13 +6,14 @@ import random
 from math import inf
 from time import monotonic
 
-from emco_store.ports import Unreachable
-from emco_store.ports.deadline import LATE, time_left_s
+from emco_store.ports.deadline import time_left_s
 
 REQUEST_S = 10.0
 """How long a request may take if its call has no deadline, with all that is sent again meanwhile."""
 OUTRIGHT_S = 2.0
 """How long a server is tried that refuses outright: nothing listens, or there is no such host. It may be starting."""
+LEAST_S = 0.2
+"""No further attempt begins with less time: a commit that its deadline cuts off is unknown, a refused one is known."""
 FIRST_PAUSE_S = 0.001
 LONGEST_PAUSE_S = 0.05
 
@@ -23,21 +24,15 @@ class Patience:
     Args:
         within_s: How long the request may take, in seconds, if its call has no deadline.
         looking_s: How long a server that cannot be reached is looked for.
-
-    Raises:
-        Unreachable: The deadline of its call has passed.
+        begin_s: When the request began, as ``time.monotonic`` counts; by default now.
     """
 
     __slots__ = ("_begin_s", "_bound_s", "_end_s", "_looking_s")
 
-    def __init__(self, within_s: float = REQUEST_S, looking_s: float = inf) -> None:
-        left_s = time_left_s()
-        if left_s is not None:
-            within_s = left_s
-            if left_s <= 0:
-                raise Unreachable(LATE)
-        self._begin_s = monotonic()
-        self._end_s = self._begin_s + within_s
+    def __init__(self, within_s: float = REQUEST_S, looking_s: float = inf, *, begin_s: float | None = None) -> None:
+        now_s, left_s = monotonic(), time_left_s()
+        self._begin_s = now_s if begin_s is None else begin_s
+        self._end_s = self._begin_s + within_s if left_s is None else now_s + left_s
         self._looking_s = looking_s
         self._bound_s = FIRST_PAUSE_S
 
@@ -58,4 +53,4 @@ class Patience:
     def _pause_s(self, end_s: float) -> float | None:
         pause_s = random.uniform(0, self._bound_s)  # noqa: S311 - a pause
         self._bound_s = min(2 * self._bound_s, LONGEST_PAUSE_S)
-        return pause_s if monotonic() + pause_s < end_s else None
+        return pause_s if monotonic() + pause_s + LEAST_S < end_s else None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from emco_store import Misconfigured, StoreError, Unavailable, connect, connect_async
+from emco_store import InvalidCall, Misconfigured, StoreError, Unavailable, connect, connect_async
 from emco_store.backends.mongo.calls import LOOK_S
 from emco_store.backends.patience import OUTRIGHT_S, Patience
 from tests.servers.process import HOST, free_port
@@ -102,3 +102,34 @@ def test_wrong_password_says_so(guarded):
     assert "password" == problem.setting
     assert "user" == getattr(without, "setting", None)
     assert SECRET not in str(problem)
+
+
+@pytest.mark.parametrize("mode", ["blocking", "asyncio"])
+def test_name_that_the_dns_does_not_know_is_unavailable(mode):
+    """A mongodb+srv URL is looked up before any server is asked."""
+    problem = problem_of("mongodb+srv://no-such-host.invalid/", mode)
+
+    assert isinstance(problem, Unavailable)
+    assert "DNS" in str(problem)
+
+
+@pytest.mark.parametrize("mode", ["blocking", "asyncio"])
+@pytest.mark.parametrize("option", ["tlsCAFile", "tlsCertificateKeyFile"])
+@pytest.mark.parametrize("is_there", [False, True], ids=["no file", "nonsense"])
+def test_option_that_the_driver_does_not_take_is_an_invalid_call(mode, option, is_there, tmp_path):
+    """BAD-1: no error of the driver, of TLS or of the system comes out."""
+    path = tmp_path / "file.pem"
+    if is_there:
+        path.write_text("nonsense")
+
+    assert isinstance(problem_of(f"mongodb://{HOST}/?tls=true&{option}={path}", mode), InvalidCall)
+
+
+def test_store_is_closed_in_its_own_event_loop(mongo_server):
+    """Another one cannot wait for its connections; that is an error of ours."""
+    store = connect_async(mongo_server.url, namespace="loops")
+    with asyncio.Runner() as runner:
+        runner.run(store.open())
+        with pytest.raises(InvalidCall):
+            asyncio.run(store.aclose())
+        runner.run(store._port.close())

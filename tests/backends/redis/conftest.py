@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -164,6 +165,10 @@ def client(mode: Mode, loop: Loop) -> Iterator[Callable[[Any], Any]]:
             return client
 
         yield keep
+
+
+SOON = timedelta(seconds=0.6)
+"""The deadline of a call that cannot succeed."""
 
 
 def once(classes: Any) -> Any:

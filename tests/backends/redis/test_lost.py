@@ -7,7 +7,7 @@ import pytest
 from emco_store.errors import Unavailable, UnknownOutcome
 from emco_store.flows.outcomes import SENDS
 from emco_store.ports import Outcome
-from tests.backends.redis.conftest import Site
+from tests.backends.redis.conftest import SOON, Site
 from tests.servers.proxy import Fault
 
 pytestmark = pytest.mark.redis
@@ -58,7 +58,7 @@ def test_server_that_is_gone_is_unavailable_and_not_unknown(open_store, fresh):
     store = open_store(fresh.url)
     fresh.kill()
 
-    for call in (lambda: store.get(Site, "a"), lambda: store.create(Site(name="a"))):
+    for call in (lambda: store.get(Site, "a", deadline=SOON), lambda: store.create(Site(name="a"), deadline=SOON)):
         with pytest.raises(Unavailable):
             call()
     fresh.start()

@@ -11,7 +11,7 @@ from redis.exceptions import MovedError
 from emco_store import Key
 from emco_store.backends.redis.commands import Names
 from emco_store.errors import Misconfigured, StoreError, Unavailable
-from tests.backends.redis.conftest import NAMESPACE, Child, Site, dump, once, works
+from tests.backends.redis.conftest import NAMESPACE, SOON, Child, Site, dump, once, works
 from tests.servers.process import HOST
 from tests.servers.redis_nodes import Node, own_redis, replica_of, replication
 
@@ -25,12 +25,12 @@ DELAY_US = 50
 
 CHILD = Key.parse("Child/a/c")
 CALLS = {
-    "get": lambda store: store.get(Site, "a"),
-    "list": lambda store: store.list(Site),
-    "create": lambda store: store.create(Child(parent=Key.parse("Site/a"), name="d")),
-    "put": lambda store: store.put(Site(name="a", text="x")),
-    "delete": lambda store: store.delete(CHILD),
-    "resolve": lambda store: store.resolve("any"),
+    "get": lambda store: store.get(Site, "a", deadline=SOON),
+    "list": lambda store: store.list(Site, deadline=SOON),
+    "create": lambda store: store.create(Child(parent=Key.parse("Site/a"), name="d"), deadline=SOON),
+    "put": lambda store: store.put(Site(name="a", text="x"), deadline=SOON),
+    "delete": lambda store: store.delete(CHILD, deadline=SOON),
+    "resolve": lambda store: store.resolve("any", deadline=SOON),
 }
 
 

@@ -15,7 +15,7 @@ from emco_store import REMOVE, SET_NULL, Ref, Resource, on_delete
 from emco_store.backends.redis.server import acl_line
 from emco_store.errors import Misconfigured, StoreError, Unavailable
 from emco_store.ports import Outcome
-from tests.backends.redis.conftest import NAMESPACE, Child, Site, dump
+from tests.backends.redis.conftest import NAMESPACE, SOON, Child, Site, dump
 from tests.servers.proxy import Fault
 
 pytestmark = pytest.mark.redis
@@ -153,7 +153,7 @@ def test_replica_is_neither_written_to_nor_read_from(open_store, fresh):
     store.create(Site(name="a"))
     fresh.ask("REPLICAOF", "127.0.0.1", "1")
 
-    for call in (lambda: store.get(Site, "a"), lambda: store.create(Site(name="b"))):
+    for call in (lambda: store.get(Site, "a", deadline=SOON), lambda: store.create(Site(name="b"), deadline=SOON)):
         with pytest.raises(Unavailable):
             call()
 
@@ -170,7 +170,7 @@ def test_server_busy_with_a_script_is_unavailable(open_store, fresh):
             pass
 
         with pytest.raises(Unavailable):
-            store.create(Site(name="a"))
+            store.create(Site(name="a"), deadline=SOON)
         admin.execute_command("SCRIPT KILL")
         looping.join()
         admin.config_set(slow, 5000)

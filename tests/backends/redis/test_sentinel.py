@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emco_store.errors import Unavailable, UnknownOutcome
-from tests.backends.redis.conftest import NAMESPACE, Site, once, works
+from tests.backends.redis.conftest import NAMESPACE, SOON, Site, once, works
 from tests.servers.process import HOST
 from tests.servers.redis_sentinel import FAILOVER_WITHIN_S, SERVICE, Watched, watched
 
@@ -53,7 +53,7 @@ def test_sentinel_without_a_primary_is_unavailable(open_store, service):
     works(open_store(service()))
 
     with pytest.raises(Unavailable):
-        open_store(service("gone"), namespace=NAMESPACE)
+        open_store(service("gone"), namespace=NAMESPACE, deadline=SOON)
 
 
 def test_store_goes_on_after_its_primary_was_killed(open_store, service, servers):

@@ -7,7 +7,7 @@ import pytest
 from emco_store.errors import StoreError, Unavailable, UnknownOutcome
 from emco_store.flows.outcomes import SENDS
 from emco_store.ports import Outcome
-from tests.backends.redis.conftest import Site, impatient
+from tests.backends.redis.conftest import SOON, Site, impatient
 from tests.servers.proxy import Fault
 
 pytestmark = pytest.mark.redis
@@ -42,26 +42,26 @@ def test_connection_that_died_in_the_pool_is_replaced(open_store, newest_proxy):
 
 
 def test_silent_server_ends_every_call_in_a_typed_error(open_store, newest_proxy):
-    """No call outlives the socket timeout by more than its own repeats; a commit tells what it does not know."""
+    """No call outlives its deadline, whatever the client's time-outs; a commit says that its outcome is unknown."""
     store = open_store(impatient(newest_proxy.url))
     site = store.create(Site(name="a"))
     newest_proxy.plan(b"EVAL", Fault.HOLD, times=100)
 
     for call in (
-        lambda: store.get(site),
-        lambda: store.list(Site),
-        lambda: store.delete(site),
-        lambda: store.resolve("x"),
+        lambda: store.get(site, deadline=SOON),
+        lambda: store.list(Site, deadline=SOON),
+        lambda: store.delete(site, deadline=SOON),
+        lambda: store.resolve("x", deadline=SOON),
     ):
         with pytest.raises(Unavailable):
             call()
     with pytest.raises(UnknownOutcome):
-        store.create(Site(name="b"))
+        store.create(Site(name="b"), deadline=SOON)
 
 
 def test_nothing_listens_where_a_store_is_opened(open_store):
     """A store that cannot reach its server says so when it is opened."""
     with pytest.raises(StoreError) as caught:
-        open_store("redis://127.0.0.1:1")
+        open_store("redis://127.0.0.1:1", deadline=SOON)
 
     assert "UNAVAILABLE" == caught.value.code

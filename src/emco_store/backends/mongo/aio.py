@@ -300,13 +300,16 @@ class AsyncMongoPort(AsyncPortBase):
                     raise self._unreachable(problem) from problem
             except Unreachable as problem:
                 found = outage(self._client, self._named)
-                pause_s = patience.pause_without_server_s(is_outright=found is not None and found.is_outright)
+                is_outright = bool(problem.reasons) or (found is not None and found.is_outright)
+                pause_s = patience.pause_without_server_s(is_outright=is_outright)
                 if pause_s is None:
                     raise self._unreachable(problem) from problem.__cause__
             await asyncio.sleep(pause_s)
 
     def _unreachable(self, problem: Exception) -> Unreachable:
         """Say why a request could not be made in its time."""
+        if isinstance(problem, Unreachable) and problem.reasons:
+            return problem
         found = outage(self._client, self._named)
         if found is not None:
             return Unreachable(*found.reasons)

@@ -103,12 +103,14 @@ class MongoBackend:
         options |= {"connect": False} if kind is MongoClient else {}
         try:
             return make(self._target, **options)
-        except (PyMongoError, ValueError, TypeError):
+        except (PyMongoError, ValueError, TypeError, OSError) as problem:
+            # The driver's text may hold a part of the password, but that of a file names its option only.
+            unread = problem.strerror if isinstance(problem, OSError) else None
             raise InvalidCall(
                 "Cannot read this URL of a MongoDB server.",
-                why=["PyMongo cannot make a client of it"],
+                why=[unread or "PyMongo cannot make a client of it"],
                 hint="write mongodb://HOST:PORT/DATABASE?replicaSet=NAME, with %XX for what is special in a password.",
-            ) from None  # the driver's text may hold a part of the password
+            ) from None
 
 
 def _is_motor(target: object) -> bool:

@@ -8,20 +8,19 @@ or at the moment when its time is up; then every later call waits for ever (pyth
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from pymongo import timeout
-from pymongo.errors import NetworkTimeout, PyMongoError
+from pymongo.errors import NetworkTimeout
+
+from emco_store.backends.apart import Apart, Overdue
 
 T = TypeVar("T")
 SLACK_S = 0.25
 """How much longer than its time-out a call of PyMongo may take before the caller stops waiting for it."""
 LOOK_S = 1.0
 """How long PyMongo looks for the primary at a time; then whoever waits can judge what it has found."""
-CLOSING_S = 1.0
-"""How long the end of a port waits for calls that their callers have left."""
 
 
 class Calls:
@@ -71,7 +70,7 @@ class Calls:
         """Do nothing: no call outlives its caller."""
 
 
-class AsyncCalls:
+class AsyncCalls(Apart):
     """Calls of an asyncio client, for the tasks of one event loop.
 
     Args:
@@ -79,8 +78,8 @@ class AsyncCalls:
     """
 
     def __init__(self, client: Any) -> None:
+        super().__init__()
         self._client = client
-        self._running: set[asyncio.Task[Any]] = set()
 
     async def find_primary(self) -> None:
         """See :meth:`Calls.find_primary`."""
@@ -113,16 +112,10 @@ class AsyncCalls:
         Raises:
             NetworkTimeout: PyMongo has not ended the call in time.
         """
-        task = self.begin(_timed(within_s, call))
         try:
-            await asyncio.wait({task}, timeout=within_s + SLACK_S)
-            if task.done():
-                return task.result()
-        except asyncio.CancelledError:
-            self._abandon(task, unwanted)
-            raise
-        self._abandon(task, unwanted)
-        raise _late()
+            return await self.wait(self.begin(_timed(within_s, call)), within_s + SLACK_S, unwanted)
+        except Overdue:
+            raise _late() from None
 
     async def whole(self, within_s: float, call: Callable[[], Awaitable[T]]) -> T:
         """Call PyMongo, and wait for the end of the call even if the caller is cancelled; see :meth:`within`.
@@ -130,50 +123,10 @@ class AsyncCalls:
         For the commands of a transaction: one that is still on its way when its session is ended could be sent outside
         of the transaction.
         """
-        loop = asyncio.get_running_loop()
-        end_s = loop.time() + within_s + SLACK_S
-        task = self.begin(_timed(within_s, call))
-        cancelled: asyncio.CancelledError | None = None
-        while not task.done() and (left_s := end_s - loop.time()) > 0:
-            try:
-                await asyncio.wait({task}, timeout=left_s)
-            except asyncio.CancelledError as problem:
-                cancelled = problem
-        if cancelled is not None:
-            self._abandon(task, None)
-            raise cancelled
-        if task.done():
-            return task.result()
-        self._abandon(task, None)
-        raise _late()
-
-    def begin(self, call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Run something in a task of its own, which is remembered until its end."""
-        task = asyncio.create_task(call)
-        self._running.add(task)
-        task.add_done_callback(self._forget)
-        return task
-
-    def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # seen: whoever waits for it gets it, and it is no news to anybody else
-
-    def _abandon(self, task: asyncio.Task[T], unwanted: Callable[[T], Awaitable[object]] | None) -> None:
-        """Leave a call to itself."""
-
-        def end(ended: asyncio.Task[T]) -> None:
-            if not ended.cancelled() and ended.exception() is None and unwanted is not None:
-                self.begin(_ended(unwanted(ended.result())))
-
-        task.add_done_callback(end)
-
-    async def close(self) -> None:
-        """Wait for calls that nobody waits for, and cut off those that take too long."""
-        if self._running:
-            await asyncio.wait({*self._running}, timeout=CLOSING_S)
-        for task in self._running:
-            task.cancel()
+        try:
+            return await self.wait_out(self.begin(_timed(within_s, call)), within_s + SLACK_S)
+        except Overdue:
+            raise _late() from None
 
 
 def _looking_s(client: Any) -> float:
@@ -184,13 +137,6 @@ def _looking_s(client: Any) -> float:
 async def _timed(within_s: float, call: Callable[[], Awaitable[T]]) -> T:
     with timeout(within_s):
         return await call()
-
-
-async def _ended(ending: Awaitable[object]) -> None:
-    try:
-        await ending
-    except PyMongoError:  # nobody is there to be told
-        return
 
 
 def _late() -> NetworkTimeout:

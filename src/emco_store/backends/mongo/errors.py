@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -71,6 +72,8 @@ _REPEATABLE = ("TransientTransactionError", "SystemOverloadedError")
 """With one of these labels the server says the same of codes that are not in the table."""
 _OUTDATED = ("Sessions are not supported", "round_trip_time for server")
 """How ConfigurationErrors begin that PyMongo raises because of what a server was in the midst of a transition."""
+_UNNAMED = re.compile(r"\bDNS\b|_mongodb\._tcp|resolution lifetime")
+"""What PyMongo says when a record of a mongodb+srv URL cannot be looked up."""
 _UNTRUSTED = "certificate verify failed"
 UNAUTHORIZED = 13
 IDENTITY = frozenset({11, 18, 334, 8000})
@@ -182,8 +185,8 @@ def confirmed(reply: Mapping[str, Any]) -> None:
 def _meaning(problem: errors.PyMongoError) -> Exception:
     if isinstance(problem, errors.InvalidOperation):
         return _misused(problem)
-    if isinstance(problem, errors.ConfigurationError) and str(problem).startswith(_OUTDATED):
-        return Outdated()
+    if isinstance(problem, errors.ConfigurationError):
+        return _unusable(problem)
     if isinstance(problem, errors.ServerSelectionTimeoutError) and _UNTRUSTED in str(problem):
         return _untrusted()
     if problem.timeout or isinstance(problem, _NO_ANSWER):
@@ -191,6 +194,15 @@ def _meaning(problem: errors.PyMongoError) -> Exception:
     if _passes(problem):
         return Collided()
     return _of_code(getattr(problem, "code", None), type(problem).__name__)
+
+
+def _unusable(problem: errors.ConfigurationError) -> Exception:
+    text = str(problem)
+    if text.startswith(_OUTDATED):
+        return Outdated()
+    if _UNNAMED.search(text):
+        return Unreachable("the DNS has no record of the name in the mongodb+srv URL, or does not answer")
+    return _told(None, type(problem).__name__)
 
 
 def _passes(problem: errors.PyMongoError) -> bool:

@@ -28,6 +28,12 @@ class TaskMongoPort(AsyncMongoPort):
         except RuntimeError as problem:  # the client that was given was used in another loop before
             raise other_loop() from problem
 
+    async def close(self) -> None:
+        """See :meth:`emco_store.ports.Port.close`."""
+        if self._owned:
+            self._loop = home_loop(self._loop)
+        await super().close()
+
     async def _go(self, group: Sequence[Ticket[Commit, Receipt | Refusal]]) -> None:
         """Carry out commits; a transaction that is cut off would block others until the server ends it."""
         sending = self._calls.begin(super()._go(group))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from emco_store.backends.redis.calls import AsyncCalls
 from emco_store.backends.redis.commands import Request, Rest, words
 
 
@@ -29,8 +30,12 @@ class AsyncTransport(Protocol):
         """Whether requests are best sent as they come. Otherwise several at once cost less in one exchange."""
         ...
 
-    async def ask(self, request: Request) -> Any:
+    async def ask(self, request: Request, within_s: float | None) -> Any:
         """Send a request and return the reply.
+
+        Args:
+            request: The request.
+            within_s: How long that may take, in seconds; None where the time-outs of the client are enough.
 
         Raises:
             ConnectionError: There is no connection, or it broke.
@@ -52,27 +57,34 @@ class AsyncPlainTransport:
         reason: Why it is used.
 
     Attributes:
+        calls: How redis-py is called.
         is_direct: False, but for a cluster, whose client sends each command to the node of its keys.
     """
 
     name = "plain"
 
     def __init__(self, client: Any, reason: str) -> None:
+        self.calls = AsyncCalls(client)
         self._client = client
         self.reason = reason
         self.is_direct = hasattr(client, "get_primaries")
 
-    async def ask(self, request: Request) -> Any:
+    async def ask(self, request: Request, within_s: float | None) -> Any:
         """See :meth:`AsyncTransport.ask`."""
-        return await self._client.execute_command(*words(request))
+        return await self.calls.within(within_s, lambda: self._client.execute_command(*words(request)))
 
-    async def exchange(self, commands: Sequence[Rest]) -> list[Any]:
+    async def exchange(self, commands: Sequence[Rest], within_s: float | None) -> list[Any]:
         """Send commands over one connection, and nothing else between them; return the reply or problem of each."""
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for command in commands:
-                pipeline.execute_command(*command)
-            replies: list[Any] = await pipeline.execute(raise_on_error=False)
-        return replies
+
+        async def exchanged() -> list[Any]:
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for command in commands:
+                    pipeline.execute_command(*command)
+                replies: list[Any] = await pipeline.execute(raise_on_error=False)
+            return replies
+
+        return await self.calls.within(within_s, exchanged)
 
     async def close(self) -> None:
-        """Do nothing: redis-py's pool has all connections."""
+        """Wait for what its callers have left; redis-py's pool has all connections."""
+        await self.calls.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +27,7 @@ SOCKET_TIMEOUT_S = 5.0
 """Seconds to wait for a connection or a reply, unless the URL or the client says otherwise."""
 
 
+_OBJECTS = ("credential_provider", "redis_connect_func", "command_packer", "event_dispatcher", "parser_class")
 _BLOCKING: tuple[type, ...] = (redis.Redis, redis.RedisCluster)
 _ASYNCIO: tuple[type, ...] = (redis.asyncio.Redis, redis.asyncio.RedisCluster)
 _DRIVER_INFO: Any = getattr(redis, "DriverInfo", None)
@@ -109,6 +111,7 @@ class RedisBackend:
                     hint="write redis://HOST:PORT/DATABASE, with %XX for what is special in a password.",
                 ) from None  # the driver's text may hold a part of the password
             _check_files(client.connection_pool.connection_kwargs)
+            _check_options(client.connection_pool.connection_kwargs)
             _name_driver(client.connection_pool.connection_kwargs)
         _check_client(client, kinds)
         return client
@@ -123,7 +126,15 @@ def _check_client(client: Any, kinds: tuple[type, ...]) -> None:
             why=["connect() needs a blocking client, connect_async() one for asyncio"],
             hint=f"give one of {', '.join(f'{each.__module__}.{each.__qualname__}' for each in kinds)}, or a URL.",
         )
-    repeats = _repeats(client)
+    try:
+        repeats = _repeats(client)
+    except Exception as problem:  # noqa: BLE001 - it depends on the option, and its text may hold a password
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(problem))
+        raise InvalidCall(
+            "Cannot make a connection of this client or URL of Redis.",
+            why=[f"redis-py knows no option {unknown[1]}" if unknown else "redis-py refuses one of its options"],
+            hint="check the names and the values of its options.",
+        ) from None
     if repeats != 0:
         raise Misconfigured(
             "The Redis client repeats commands by itself.",
@@ -137,6 +148,21 @@ def _check_client(client: Any, kinds: tuple[type, ...]) -> None:
             why=["documents are bytes"],
             hint="make it without decode_responses=True.",
             setting="decode_responses",
+        )
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Refuse a URL whose time-outs have passed before anything is sent, or that gives text in place of an object."""
+    times = ("socket_timeout", "socket_connect_timeout")
+    wrong = [
+        f"{name}={options[name]} is no time" for name in times if options.get(name) is not None and options[name] <= 0
+    ]
+    wrong += [
+        f"{name} takes an object, which a URL cannot give" for name in _OBJECTS if isinstance(options.get(name), str)
+    ]
+    if wrong:
+        raise InvalidCall(
+            "Cannot use this URL of a Redis server.", why=wrong, hint="correct these options, or give a client."
         )
 
 

@@ -7,8 +7,17 @@ from dataclasses import dataclass
 
 from redis import exceptions
 
+from emco_store.backends.causes import cause_of
 from emco_store.errors import Misconfigured, StoreError, Unavailable
 from emco_store.ports import OutcomeLost, Unreachable
+
+
+class Passing(Unreachable):
+    """The server refuses for a while; nothing was executed, and the same may be sent again."""
+
+
+class Outright(Unreachable):
+    """The server refuses to be reached at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +29,20 @@ class _Refused:
         setting: What to change on the server; empty where waiting may help.
         hint: What to do about it.
         what: What was refused.
+        passes: Whether the same may be sent again in a moment.
     """
 
     why: str
     setting: str = ""
     hint: str = "try again later; INFO on the server tells more."
     what: str = "Redis refused the request; nothing was written."
+    passes: bool = True
 
-    def told(self) -> StoreError:
-        """Make the error for the caller."""
+    def told(self) -> Exception:
+        """Build the error for the caller; waiting may help where no setting must change."""
         if self.setting:
             return Misconfigured(self.what, why=[self.why], hint=self.hint, setting=self.setting)
-        return Unavailable(self.what, why=[self.why], hint=self.hint)
+        return Passing(self.why) if self.passes else Unavailable(self.what, why=[self.why], hint=self.hint)
 
 
 _FOREIGN = _Refused(
@@ -94,7 +105,7 @@ _UNTRUSTED = _Refused(
     "connect by a name in the certificate, and give the file of its authority: rediss://…?ssl_ca_certs=FILE.",
     "Cannot trust this Redis; nothing was sent to it.",
 )
-_KILLED = _Refused("somebody ended the script with SCRIPT KILL")
+_KILLED = _Refused("somebody ended the script with SCRIPT KILL", passes=False)
 _SCRIPT_PREFIX = re.compile(r"(?:ERR )?Error running script [^:]*: (?:@?user_script: ?\d+: )*-?")
 """What Redis 6.2 puts before an error in a script."""
 _NOPERM_IN_SCRIPTS = ("The user executing the script can't", "ACL failure in script")
@@ -128,7 +139,7 @@ class translated:  # noqa: N801 - used like a function; a generator would cost e
             raise refused.told() from problem
         if isinstance(problem, exceptions.ResponseError):
             raise _unforeseen(problem) from problem
-        raise Unreachable from _harmless(problem)
+        raise _unreachable(problem) from _harmless(problem)
 
 
 class lost:  # noqa: N801 - see translated
@@ -145,7 +156,7 @@ class lost:  # noqa: N801 - see translated
         if refused is not None:
             raise refused.told() from problem
         if _NOT_SENT.match(str(problem)):
-            raise Unreachable from problem
+            raise _unreachable(problem) from problem
         raise OutcomeLost from _harmless(problem)
 
 
@@ -161,6 +172,11 @@ def _refused(problem: Exception) -> _Refused | None:
     if text.startswith(_NOPERM_IN_SCRIPTS):
         return _RIGHTS
     return _BY_CODE.get(text.partition(" ")[0])
+
+
+def _unreachable(problem: Exception) -> Unreachable:
+    cause = cause_of(str(problem))
+    return (Outright if cause.is_outright else Unreachable)(cause.text)
 
 
 def _unforeseen(problem: Exception) -> StoreError:

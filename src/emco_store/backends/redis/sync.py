@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import cycle
-from typing import Any
+from time import monotonic
+from typing import Any, TypeVar
 
 from redis import exceptions
 
 from emco_store.backends.batcher import Batcher, Ticket
+from emco_store.backends.patience import REQUEST_S, Patience
 from emco_store.backends.redis import auditing, commands
+from emco_store.backends.redis.calls import addresses
 from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Head, Names, Rest, Script, words
-from emco_store.backends.redis.errors import lost, translated
+from emco_store.backends.redis.errors import Outright, Passing, lost, translated
 from emco_store.backends.redis.server import judge
 from emco_store.backends.redis.sync_transport import PlainTransport, Transport
 from emco_store.core.keys import Key
@@ -40,6 +44,7 @@ from emco_store.ports import (
     Unreachable,
     not_open,
 )
+from emco_store.ports.deadline import LATE, time_left_s
 
 MEMBERS = 100
 """How many commits may go to the server at once."""
@@ -47,7 +52,9 @@ LANES = 3
 """How many groups may be on their way; while the server works on one, the callers of others prepare their next."""
 WAIT_MS = 2000
 """For how long a commit waits for replicas; then its outcome is lost, and it is sent again."""
-Send = Callable[..., Any]
+Send = Callable[[Any, float | None], Any]
+Judged = type[translated] | type[lost]
+T = TypeVar("T")
 
 
 class RedisPort(PortBase):
@@ -91,16 +98,20 @@ class RedisPort(PortBase):
 
     def open(self) -> None:
         """See :meth:`emco_store.ports.Port.open`."""
-        if self._guarantees is not None:
-            return
-        with translated():
-            primaries = self._primaries()
-            reports = [(self._client.info("all", **node), self._fsync(node)) for node in primaries]
-            found, is_modern = judge(reports, in_cluster=primaries != [{}], replicas=self._replicas)
-            self._scripts = SCRIPTS_7 if is_modern else SCRIPTS
-            for node in primaries:
-                self._load(node)
-        self._guarantees = found
+        if self._guarantees is None:
+            self._guarantees = self._perform(
+                translated, lambda within_s: self._plain.calls.within(within_s, self._set_up)
+            )
+
+    def _set_up(self) -> Guarantees:
+        """Look at the server, and prepare what requests need."""
+        primaries = self._primaries()
+        reports = [(self._client.info("all", **node), self._fsync(node)) for node in primaries]
+        found, is_modern = judge(reports, in_cluster=primaries != [{}], replicas=self._replicas)
+        self._scripts = SCRIPTS_7 if is_modern else SCRIPTS
+        for node in primaries:
+            self._load(node)
+        return found
 
     @property
     def _is_cluster(self) -> bool:
@@ -142,8 +153,10 @@ class RedisPort(PortBase):
     def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.PortBase.commit`."""
         rest = commands.commit_args(self._names.outcome(commit.txid), commit)
-        with lost():
-            reply = self._call(self._scripts.commit(commit), self._names.commit, rest, self._together)
+        script = self._scripts.commit(commit)
+        reply = self._perform(
+            lost, lambda within_s: self._call(script, self._names.commit, rest, within_s, self._together)
+        )
         return commands.commit_reply(commit, reply)
 
     def settle(self, request: Settle) -> Outcome:
@@ -181,76 +194,106 @@ class RedisPort(PortBase):
         return self._ask(self._scripts.read, self._names.read, args)
 
     def _ask(self, script: Script, head: Head, rest: Rest, send: Send | None = None) -> Any:
-        """Call a script that may be called twice, and do so where the connection had died in the pool."""
-        with translated():
-            try:
-                return self._call(script, head, rest, send)
-            except exceptions.ConnectionError:
-                return self._call(script, head, rest, send)
+        """Call a script that may be called twice."""
+        return self._perform(translated, lambda within_s: self._call(script, head, rest, within_s, send))
 
-    def _call(self, script: Script, head: Head, rest: Rest, send: Send | None = None) -> Any:
+    def _perform(self, judged: Judged, request: Callable[[float | None], T]) -> T:
+        """Make a request, again after a pause while it has no effect, until the deadline.
+
+        Args:
+            judged: Reads the errors of redis-py.
+            request: Gets the number of seconds that it may take, None where the client's own time-outs are enough.
+        """
+        begin_s = monotonic()
+        try:
+            with judged():
+                return request(time_left_s())
+        except Unreachable as problem:
+            failed = problem
+        patience = Patience(begin_s=begin_s)
+        while True:
+            if isinstance(failed, Passing):
+                pause_s = patience.pause_s()
+            else:
+                pause_s = patience.pause_without_server_s(is_outright=isinstance(failed, Outright))
+            if pause_s is None:
+                servers = ", ".join(addresses(self._client))
+                raise Unreachable(*(f"{servers}: {reason}" for reason in failed.reasons)) from failed.__cause__
+            time.sleep(pause_s)
+            try:
+                with judged():
+                    return request(patience.left_s)
+            except Unreachable as problem:
+                failed = problem
+
+    def _call(self, script: Script, head: Head, rest: Rest, within_s: float | None, send: Send | None = None) -> Any:
         """Call a script; where the server does not know it, nothing was executed, and its text goes along.
 
         Args:
             script: The script.
             head: The keys that it declares.
             rest: Its other keys and its arguments.
+            within_s: How long that may take, in seconds.
             send: How to send a request, if not by itself.
         """
         go = send or self._alone
         try:
-            return go(("EVALSHA", script.sha, head, rest))
+            return go(("EVALSHA", script.sha, head, rest), within_s)
         except exceptions.NoScriptError:
-            return go(("EVAL", script.text, head, rest))
+            return go(("EVAL", script.text, head, rest), within_s)
 
-    def _alone(self, request: Any) -> Any:
+    def _alone(self, request: Any, within_s: float | None) -> Any:
         """Send a request by itself."""
-        return self._transport.ask(request)
+        return self._transport.ask(request, within_s)
 
-    def _together(self, request: Any) -> Any:
+    def _together(self, request: Any, within_s: float | None) -> Any:
         """Send a request along with those that come while another is on its way, where that costs less."""
         if self._transport.is_direct and not self._replicas:
-            return self._alone(request)
+            return self._alone(request, within_s)
         ticket: Ticket[Any, Any] = Ticket(request)
         batcher = next(self._batchers)
-        if batcher.wait_turn(ticket):
+        try:
+            is_leader = batcher.wait_turn(ticket, REQUEST_S if within_s is None else within_s)
+        except TimeoutError:
+            raise OutcomeLost if ticket.is_taken else Unreachable(LATE) from None
+        if is_leader:
             group = batcher.take(ticket)
             try:
-                self._carry_out(group)
+                self._carry_out(group, within_s)
             finally:
                 batcher.finish(group)
         elif not ticket.is_served:
-            raise OutcomeLost  # whoever went with it was interrupted, and what was sent may still arrive
+            raise OutcomeLost  # its leader was interrupted, and what was sent may still arrive
         return ticket.outcome()
 
-    def _replicated(self, request: Any) -> Any:
+    def _replicated(self, request: Any, within_s: float | None) -> Any:
         """Send a request; where commits wait for replicas, wait until they have what it wrote."""
         if not self._replicas:
-            return self._alone(request)
-        (reply,) = self._pipe([request])
+            return self._alone(request, within_s)
+        (reply,) = self._pipe([request], within_s)
         if isinstance(reply, Exception):
             raise reply
         return reply
 
-    def _pipe(self, requests: Sequence[Any]) -> Sequence[Any]:
+    def _pipe(self, requests: Sequence[Any], within_s: float | None) -> Sequence[Any]:
         """Send requests at once, and return the reply or the problem of each."""
         if not self._replicas:
-            return self._exchange(requests)
+            return self._exchange(requests, within_s)
         waited = commands.waited(self._replicas, WAIT_MS)
-        replies = self._plain.exchange([*map(words, requests), waited])
+        replies = self._plain.exchange([*map(words, requests), waited], within_s)
         return commands.replicated(replies[:-1], replies[-1], self._replicas)
 
-    def _exchange(self, requests: Sequence[Any]) -> list[Any]:
+    def _exchange(self, requests: Sequence[Any], within_s: float | None) -> list[Any]:
         """Send requests over one connection, and nothing of others between them."""
-        return self._plain.exchange([*map(words, requests)])
+        return self._plain.exchange([*map(words, requests)], within_s)
 
-    def _carry_out(self, group: Sequence[Ticket[Any, Any]]) -> None:
+    def _carry_out(self, group: Sequence[Ticket[Any, Any]], within_s: float | None) -> None:
         """Send the requests of a group at once, and give each its own reply."""
         try:
             if len(group) == 1 and not self._replicas:
-                group[0].answer(self._alone(group[0].request))
+                group[0].answer(self._alone(group[0].request, within_s))
                 return
-            replies = self._pipe([ticket.request for ticket in group])
+            replies = self._pipe([ticket.request for ticket in group], within_s)
         except Exception as problem:  # noqa: BLE001 - each caller judges it for its own command
             for ticket in group:
                 ticket.fail(problem)

@@ -7,16 +7,21 @@ order of the requests; those of tasks that run in one turn of the event loop are
 from __future__ import annotations
 
 import asyncio
+import select
 from collections import deque
+from time import monotonic
 from typing import Any
 
 from redis import exceptions
 
+from emco_store.backends.patience import REQUEST_S
 from emco_store.backends.redis.aio_transport import AsyncPlainTransport, AsyncTransport
 from emco_store.backends.redis.commands import Request, packed
 from emco_store.backends.redis.fast.allowed import is_watched, objection
 from emco_store.backends.redis.fast.replies import GONE, LATE, NOTHING, PUSHED, idle_of, reader
 
+NO_TIME = "Timeout connecting to the server"
+NOT_READY = "Connection not ready"
 MAX_WAITING = 1000
 """How many requests may wait for their replies on one connection."""
 
@@ -68,23 +73,44 @@ class MultiplexedTransport:
         """See the interface."""
         return True
 
-    async def ask(self, request: Request) -> Any:
+    async def ask(self, request: Request, within_s: float | None) -> Any:
         """See the interface."""
         if self._objection_now():
-            return await self._plain.ask(request)
+            return await self._plain.ask(request, within_s)
         shared = self._shared
-        if shared is None or shared.is_over:
-            shared = await self._connect()
+        if shared is None or shared.is_over or shared.is_full:
+            begin_s = monotonic()
+            try:
+                async with asyncio.timeout(within_s):
+                    shared = await self._ready(shared)
+            except TimeoutError:
+                raise exceptions.ConnectionError(NO_TIME) from None  # so nothing was sent
+            if within_s is not None:
+                within_s = max(within_s - (monotonic() - begin_s), 0)
             if shared is None:
-                return await self._plain.ask(request)
-        if shared.is_full:
-            await shared.room()
-            if shared.is_over:
-                raise exceptions.ConnectionError("Connection not ready")  # so nothing was sent
-        reply = await shared.send(self._written(request))
+                return await self._plain.ask(request, within_s)
+        waiting = shared.send(self._written(request))
+        if within_s is None:
+            reply = await waiting
+        else:
+            try:
+                async with asyncio.timeout(within_s):
+                    reply = await waiting
+            except TimeoutError:
+                raise exceptions.TimeoutError(LATE) from None
         if isinstance(reply, Exception):
             raise reply
         return reply
+
+    async def _ready(self, shared: Multiplexed | None) -> Multiplexed | None:
+        """Return the connection when it has room for one more request."""
+        if shared is None or shared.is_over:
+            shared = await self._connect()
+        if shared is not None and shared.is_full:
+            await shared.room()
+            if shared.is_over:
+                raise exceptions.ConnectionError(NOT_READY)  # so nothing was sent
+        return shared
 
     def _objection_now(self) -> str:
         """Say why public calls are to be used by now."""
@@ -114,7 +140,11 @@ class MultiplexedTransport:
             if self._objection:
                 return None
         connection = await pool.get_connection()
-        writer = getattr(connection, "_writer", None)
+        while isinstance(writer := getattr(connection, "_writer", None), asyncio.StreamWriter) and _has_ended(writer):
+            # It has died in the pool, and its end may have been told to redis-py, which says nothing until it reads.
+            await connection.disconnect()
+            await pool.release(connection)
+            connection = await pool.get_connection()
         if not isinstance(writer, asyncio.StreamWriter):
             self._objection = "redis-py keeps the writer of a connection elsewhere"
             await pool.release(connection)
@@ -127,6 +157,17 @@ class MultiplexedTransport:
         if self._connecting is not None:
             await asyncio.wait({self._connecting})
         self._shared = None
+        await self._plain.close()
+
+
+def _has_ended(writer: asyncio.StreamWriter) -> bool:
+    """Check whether something has come over a connection that nobody uses: mostly its end."""
+    sock = writer.get_extra_info("socket")
+    if sock is None:
+        return False
+    poller = select.poll()
+    poller.register(sock, select.POLLIN)
+    return bool(poller.poll(0))
 
 
 class Multiplexed(asyncio.Protocol):
@@ -145,9 +186,9 @@ class Multiplexed(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport = transport
         self._idle = idle_of(connection)
-        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
         self._unsent: list[bytes] = []
-        self._patience_s: float | None = connection.socket_timeout
+        self._patience_s: float = min(connection.socket_timeout or REQUEST_S, REQUEST_S)
         self._heard_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
         replies = reader()
@@ -179,16 +220,17 @@ class Multiplexed(asyncio.Protocol):
     def send(self, data: bytes) -> asyncio.Future[Any]:
         """Send a request, or do so with those of other tasks that run now, and promise the reply."""
         reply: asyncio.Future[Any] = self._loop.create_future()
+        now_s = self._loop.time()
         if not self._waiting:
-            self._heard_s = self._loop.time()
+            self._heard_s = now_s
             self._transport.write(data)
-            if self._timer is None and self._patience_s is not None:
-                self._timer = self._loop.call_at(self._heard_s + self._patience_s, self._look)
+            if self._timer is None:
+                self._timer = self._loop.call_at(now_s + self._patience_s, self._look)
         else:
             if not self._unsent:
                 self._loop.call_soon(self._write)
             self._unsent.append(data)
-        self._waiting.append(reply)
+        self._waiting.append((reply, now_s))
         return reply
 
     def _write(self) -> None:
@@ -213,7 +255,7 @@ class Multiplexed(asyncio.Protocol):
             self._make_room()
 
     def _answer(self, reply: Any) -> None:
-        waiting = self._waiting.popleft()
+        waiting, _ = self._waiting.popleft()
         if not waiting.done():
             waiting.set_result(reply)
 
@@ -235,15 +277,21 @@ class Multiplexed(asyncio.Protocol):
         """Go on."""
 
     def _look(self) -> None:
-        """End it where the server has been silent for too long."""
+        """End the connection where the server has been silent for too long, and each wait that has been too long."""
         self._timer = None
-        if not self._waiting or self._patience_s is None:
+        if not self._waiting:
             return
-        ends_s = self._heard_s + self._patience_s
-        if ends_s > self._loop.time():
-            self._timer = self._loop.call_at(ends_s, self._look)
-        else:
+        now_s = self._loop.time()
+        if now_s >= self._heard_s + self._patience_s:
             self._break(exceptions.TimeoutError(LATE))
+            return
+        for waiting, since_s in self._waiting:
+            if now_s < since_s + REQUEST_S:
+                break
+            if not waiting.done():  # its place stays, for the reply that is still to come
+                waiting.set_result(exceptions.TimeoutError(LATE))
+        ends_s = min(self._heard_s + self._patience_s, now_s + REQUEST_S / 2)
+        self._timer = self._loop.call_at(ends_s, self._look)
 
     def _break(self, problem: Exception) -> None:
         if self._timer is not None:
