@@ -15,6 +15,7 @@ from emco_store.backends.adapters import ThreadedPort
 from emco_store.core.flaws import read_place, write_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
+from emco_store.core.txids import may_be_forgotten
 from emco_store.ports import (
     Audit,
     Audited,
@@ -128,12 +129,13 @@ class SqlitePort(PortBase):
             sql("INSERT INTO outcomes VALUES (?, ?, ?)", (self._ns, commit.txid, Outcome.COMMITTED.value))
             return Receipt(commit.txid)
 
-    def settle(self, request: Settle) -> Outcome:
+    def settle(self, request: Settle) -> Outcome | None:
+        is_old = may_be_forgotten(request.txid, time.time_ns() // 1_000_000, self.guarantees.outcome_retention)
         with self._backend.transaction() as sql:
-            sql("INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", (self._ns, request.txid, Outcome.ABORTED.value))
-            return Outcome(
-                sql("SELECT value FROM outcomes WHERE ns = ? AND id = ?", (self._ns, request.txid)).fetchone()[0]
-            )
+            if not is_old:
+                sql("INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", (self._ns, request.txid, Outcome.ABORTED.value))
+            found = sql("SELECT value FROM outcomes WHERE ns = ? AND id = ?", (self._ns, request.txid)).fetchone()
+            return None if found is None else Outcome(found[0])
 
     def hold(self, hold: Hold) -> None:
         with self._backend.transaction() as sql:

@@ -77,10 +77,6 @@ PLANTS = {
         lambda space: space.unique.update({("Box", "code", "3z"): Key("Box", "a", "none")}),
         {(FlawKind.STRAY_ENTRY, "Box/a/none")},
     ),
-    "hold that ended long ago": (
-        lambda space: space.holds.update({BOX: ("nobody", 1.0)}),
-        {(FlawKind.STALE_HOLD, BOX)},
-    ),
     "hold that never ends": (
         lambda space: space.holds.update({BOX: ("nobody", 1e9)}),
         {(FlawKind.STALE_HOLD, BOX)},
@@ -139,8 +135,8 @@ def test_backend_that_does_not_keep_its_indexes_is_noticed(index, expected):
 
 
 def test_hold_of_a_delete_that_is_under_way_is_no_flaw(store, space):
-    """A hold that has just begun, or has just ended, is nothing to worry about."""
-    space.holds |= {BOX: ("somebody", 10_003.0), "Site/a": ("somebody", 9_990.0)}
+    """A hold that has just begun, has just ended, or ended long ago stops nobody for long (CHK-6)."""
+    space.holds |= {BOX: ("somebody", 10_003.0), "Site/a": ("somebody", 9_990.0), "Site/b": ("nobody", 1.0)}
 
     assert [] == checked(store)
     assert isinstance(store.get(Site, "a"), Site)

@@ -81,10 +81,6 @@ PLANTS = {
         _set("Site/a", z=None),
         {(FlawKind.UNREADABLE, "Site/a")},
     ),
-    "hold that ended long ago": (
-        _set(BOX, k={"h": "nobody", "t": datetime(2001, 1, 1, tzinfo=UTC)}),
-        {(FlawKind.STALE_HOLD, BOX)},
-    ),
     "hold that never ends": (
         _set(BOX, k={"h": "nobody", "t": datetime(2100, 1, 1, tzinfo=UTC)}),
         {(FlawKind.STALE_HOLD, BOX)},
@@ -111,6 +107,14 @@ PLANTS = {
     ),
 }
 """For each damage: how it is planted, and what the check says of it."""
+
+
+def test_hold_whose_client_died_long_ago_is_no_flaw(store, raw):
+    """It has ended by itself, stops nobody, and goes with the next commit of its record (CHK-6)."""
+    _set(BOX, k={"h": "nobody", "t": datetime(2001, 1, 1, tzinfo=UTC)})(raw)
+
+    assert [] == checked(store)
+    assert_usable(store)
 
 
 @pytest.mark.parametrize("name", PLANTS)

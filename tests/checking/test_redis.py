@@ -135,10 +135,6 @@ PLANTS = {
         lambda raw, at: raw.hset(at("guards"), "Site/a", "many"),
         {(FlawKind.UNREADABLE, "Site/a")},
     ),
-    "hold that ended long ago": (
-        lambda raw, at: raw.hset(at("holds"), BOX, "1000 nobody"),
-        {(FlawKind.STALE_HOLD, BOX)},
-    ),
     "hold that never ends": (
         lambda raw, at: raw.hset(at("holds"), BOX, f"{FAR_FUTURE_MS} nobody"),
         {(FlawKind.STALE_HOLD, BOX)},
@@ -169,6 +165,14 @@ PLANTS = {
     ),
 }
 """For each damage: how it is planted, and what the check says of it."""
+
+
+def test_hold_whose_client_died_long_ago_is_no_flaw(store, raw, at):
+    """It has ended by itself, stops nobody, and goes with the next commit of its record (CHK-6)."""
+    raw.hset(at("holds"), BOX, "1000 nobody")
+
+    assert [] == checked(store)
+    assert_usable(store)
 
 
 @pytest.mark.parametrize("name", PLANTS)

@@ -26,7 +26,6 @@ from emco_store.ports import (
     ReferrerQuery,
     Refusal,
     Scan,
-    Settle,
 )
 from tests.contracts.broken_audits import BROKEN_AUDITS
 from tests.contracts.broken_holds import (
@@ -38,6 +37,12 @@ from tests.contracts.broken_holds import (
     KeepsHolds,
     LeaksARefusal,
     TakesHoldsAway,
+)
+from tests.contracts.broken_outcomes import (
+    GuessesOutcomes,
+    GuessesWhatItForgot,
+    SettlesWithoutFencing,
+    TrustsTheClockOfTheClient,
 )
 from tests.contracts.broken_selections import ChecksSelectionsBeforeTheCommitOnly, TakesMatchesForTargets
 
@@ -227,20 +232,6 @@ class IgnoresFences(ChecksAfterWriting):
         if self._space().settled(commit.txid, self._backend.clock()) is Outcome.ABORTED:
             del self._space().outcomes[commit.txid]
         return super(ChecksAfterWriting, self).commit(commit)
-
-
-class GuessesOutcomes(MemoryPort):
-    """Says committed without having looked."""
-
-    def settle(self, request: Settle) -> Outcome:  # noqa: ARG002 - it does not look
-        return Outcome.COMMITTED
-
-
-class SettlesWithoutFencing(ChecksAfterWriting):
-    """Says aborted, and forgets that it did."""
-
-    def settle(self, request: Settle) -> Outcome:
-        return self._space().settled(request.txid, self._backend.clock()) or Outcome.ABORTED
 
 
 # reads
@@ -542,6 +533,8 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             (IgnoresFences, "ATM-5"),
             (GuessesOutcomes, "ATM-5"),
             (SettlesWithoutFencing, "ATM-5"),
+            (GuessesWhatItForgot, "ATM-5"),
+            (TrustsTheClockOfTheClient, "ATM-5"),
             (GetsByPrefix, "ID-2"),
             (GetsFromACache, "ID-11"),
             (ScansByText, "ID-9"),

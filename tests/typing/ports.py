@@ -40,7 +40,7 @@ def replies_have_the_type_of_their_request(port: Port) -> None:
     assert_type(port.ask(Scan(kind=None)), tuple[Record, ...])
     assert_type(port.ask(ReferrerQuery(())), ReferrerPage)
     assert_type(port.ask(Commit("t")), Receipt | Refusal)
-    assert_type(port.ask(Settle("t")), Outcome)
+    assert_type(port.ask(Settle("t")), Outcome | None)
     assert_type(port.ask(Audit()), Audited)
 
 

@@ -244,8 +244,8 @@ class AsyncStore(AsyncReadingStore):
 
         Rules: ATM-5.
         """
-        now_us, kept = self._context().now_us(), self._port.guarantees.outcome_retention
-        flow = outcomes.resolve(txid, now_us=now_us, kept=kept)
+        self._context()
+        flow = outcomes.resolve(txid, kept=self._port.guarantees.outcome_retention)
         return await self._attempts.once(flow, deadline)
 
     # transactions

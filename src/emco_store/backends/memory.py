@@ -31,6 +31,7 @@ from emco_store.core.flaws import (
 )  # fmt: skip
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
+from emco_store.core.txids import ahead_ms, may_be_forgotten
 from emco_store.ports import (
     Audit,
     Audited,
@@ -67,6 +68,12 @@ OUTCOMES_KEPT = timedelta(hours=24)
 T = TypeVar("T", str, tuple[str, str])
 _OUTCOMES_KEPT_S = OUTCOMES_KEPT.total_seconds()
 
+
+def _now_ms() -> int:
+    """Return the time, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
 _LAST = "\U0010ffff"
 _Entry = tuple[str, ...]
 """One entry of an index: its name, then what it is found by; the key of its record is the last."""
@@ -89,12 +96,13 @@ class _Space:
     def settled(self, txid: str, now: float, outcome: Outcome | None = None) -> Outcome | None:
         """Give the outcome of a commit, ``outcome`` from now on if it has none yet; forget those that are old."""
         for old, (_, since) in self.outcomes.items():
-            if now - since < _OUTCOMES_KEPT_S:
-                break
-            del self.outcomes[old]
+            if now - since >= _OUTCOMES_KEPT_S:
+                del self.outcomes[old]
+            elif since > now:  # of a client whose clock is ahead: it hinders none of those after it
+                self.outcomes[old] = self.outcomes.pop(old)
             break  # one for each request: as many go as come
         if outcome is not None:
-            self.outcomes.setdefault(txid, (outcome, now))
+            self.outcomes.setdefault(txid, (outcome, now + ahead_ms(txid, _now_ms()) / 1000))
         found = self.outcomes.get(txid)
         return None if found is None else found[0]
 
@@ -304,10 +312,11 @@ class MemoryPort(PortBase):
                 space.settled(commit.txid, now, Outcome.COMMITTED)
             return Receipt(commit.txid)
 
-    def settle(self, request: Settle) -> Outcome:
+    def settle(self, request: Settle) -> Outcome | None:
         """See :meth:`emco_store.ports.PortBase.settle`."""
         with self._backend.request(self._namespace, "settle", request) as space:
-            return space.settled(request.txid, self._backend.clock(), Outcome.ABORTED) or Outcome.ABORTED
+            is_old = may_be_forgotten(request.txid, _now_ms(), OUTCOMES_KEPT)
+            return space.settled(request.txid, self._backend.clock(), None if is_old else Outcome.ABORTED)
 
     def hold(self, hold: Hold) -> None:
         """See :meth:`emco_store.ports.PortBase.hold`."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import secrets
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -15,8 +18,10 @@ from emco_store.contracts.harness import Lab
 from emco_store.contracts.models import Crate, Item, Rack, Restrict, SetNull, Site
 from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
-from emco_store.errors import AlreadyExists, MissingReference, Unavailable, UnknownOutcome
+from emco_store.errors import AlreadyExists, MissingReference, NotSupported, Unavailable, UnknownOutcome
 from emco_store.ports import Commit, Fenced, Get, Outcome, ReferrerQuery, Refusal, Scan, Settle
+
+AHEAD = timedelta(minutes=90)
 
 
 class AtomicityRules:
@@ -157,6 +162,45 @@ class AtomicityRules:
             assert state == lab.state()
 
     @rule("ATM-5")
+    def test_resolve_counts_by_the_clock_of_the_server(self, lab: Lab) -> None:
+        """The clocks of the committer and of the one who asks may be wrong, ahead or behind (ATM-5)."""
+        for committer, asking in ((AHEAD, timedelta()), (timedelta(), 10 * AHEAD), (timedelta(), -10 * AHEAD)):
+            for lose, outcome in (
+                (lab.faults.lose_reply, Outcome.COMMITTED),
+                (lab.faults.lose_request, Outcome.ABORTED),
+            ):
+                lab.faults.clear()
+                lose(times=1000)
+                store = lab.open(ids=TimedIds(committer))
+                with pytest.raises(UnknownOutcome) as caught:
+                    store.put(Site(name="a", title=f"{committer} {asking} {outcome}"))
+                lab.faults.clear()
+                lab.clock.advance(asking)
+
+                assert outcome == lab.open().resolve(caught.value.txid)
+                lab.clock.advance(-asking)
+
+    @rule("ATM-5")
+    def test_outcome_that_may_have_been_forgotten_is_not_guessed(self, lab: Lab) -> None:
+        """A commit that began long ago, and of which nothing is known, is neither committed nor aborted (ATM-5)."""
+        txid = TimedIds(-10 * lab.store.guarantees.outcome_retention).new()
+
+        for _ in range(2):
+            with pytest.raises(NotSupported):
+                lab.store.resolve(txid)
+
+    @rule("ATM-5")
+    def test_outcome_that_is_known_is_told_however_old_it_seems(self, lab: Lab) -> None:
+        """A client whose clock is far behind learns what became of its commit (ATM-5)."""
+        store = lab.open(ids=TimedIds(-10 * lab.store.guarantees.outcome_retention))
+        lab.faults.lose_reply(times=1000)
+        with pytest.raises(UnknownOutcome) as caught:
+            store.put(Site(name="a"))
+        lab.faults.clear()
+
+        assert Outcome.COMMITTED == store.resolve(caught.value.txid)
+
+    @rule("ATM-5")
     def test_resolve_that_cannot_ask_says_so(self, lab: Lab) -> None:
         """If the backend is out of reach, ``resolve`` raises ``Unavailable`` (ATM-5)."""
         lab.faults.unreachable(Settle)
@@ -164,6 +208,23 @@ class AtomicityRules:
         with pytest.raises(Unavailable):
             lab.store.resolve("some-1")
         assert Outcome.ABORTED == lab.store.resolve("some-1")
+
+
+class TimedIds:
+    """Identifiers of UUID version 7, by a clock that is wrong.
+
+    Args:
+        ahead: How far it is ahead.
+    """
+
+    def __init__(self, ahead: timedelta) -> None:
+        self._ahead_ms = ahead // timedelta(milliseconds=1)
+
+    def new(self) -> str:
+        """Return a new identifier."""
+        moment = f"{time.time_ns() // 1_000_000 + self._ahead_ms:012x}"
+        chance = secrets.token_hex(9)
+        return f"{moment[:8]}-{moment[8:]}-7{chance[:3]}-8{chance[3:6]}-{chance[6:]}"
 
 
 def _raise(problem: type[BaseException]) -> None:

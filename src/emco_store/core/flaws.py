@@ -14,8 +14,6 @@ from emco_store.errors import InvalidCall
 
 HOLD_LONGEST_S = 3600
 """A hold that ends later than so many seconds from now was made by no store."""
-HOLD_LEFT_S = 60
-"""A hold that ended more than so many seconds ago was left behind."""
 
 
 class FlawKind(StrEnum):
@@ -156,19 +154,17 @@ def duplicate(key: str, field: str, owner: str) -> Flaw:
 
 
 def hold_problem(ends_in_s: float) -> str | None:
-    """Say what is wrong with a hold that ends in so many seconds, by the clock of the server; None where nothing is.
+    """Return what is wrong with a hold that ends in that many seconds, by the clock of the server; None if nothing is.
 
-    One that has ended lies about until somebody meets it, which is nothing to worry about for a while.
+    A hold that has ended is no flaw: it stops nobody, and the next commit of its record removes it.
     """
     if ends_in_s > HOLD_LONGEST_S:
         return f"it would keep commits of others off for {ends_in_s:,.0f} s"
-    if ends_in_s < -HOLD_LEFT_S:
-        return f"it ended {-ends_in_s:,.0f} s ago"
     return None
 
 
 def stale_hold(key: str, detail: str, entry: tuple[str, ...]) -> Flaw:
-    """Make the flaw of a hold whose end has passed long ago, or lies too far away."""
+    """Build the flaw of a hold that ends too late, or whose end cannot be read."""
     return Flaw(FlawKind.STALE_HOLD, key, "hold", detail, "takes the mark away", Repair.MEND, entry=entry)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from emco_store.core.keys import Key
 from emco_store.errors import Conflict, InvalidCall, NotSupported, StoreError
@@ -62,12 +61,11 @@ def _has_happened(commit: Commit) -> Flow[bool]:
         raise unknown_outcome(commit.txid) from problem
 
 
-def resolve(txid: Any, *, now_us: int, kept: timedelta) -> Flow[Outcome]:
+def resolve(txid: Any, *, kept: timedelta) -> Flow[Outcome]:
     """Settle a commit: return its outcome, and make sure that it cannot change any more.
 
     Args:
         txid: The id of the commit.
-        now_us: The time in microseconds since 1970, UTC.
         kept: Outcome retention: how long the backend remembers outcomes.
 
     Rules: ATM-5.
@@ -78,26 +76,17 @@ def resolve(txid: Any, *, now_us: int, kept: timedelta) -> Flow[Outcome]:
             why=["it is not the id of a commit"],
             hint="give the txid of an UnknownOutcome.",
         )
-    begun_us = _begun_us(txid)
-    if begun_us is not None and now_us - begun_us > kept // timedelta(microseconds=2):
+    try:
+        outcome = yield from ask(Settle(txid))
+    except (Unreachable, OutcomeLost) as problem:
+        raise unavailable(problem) from problem
+    if outcome is None:
         raise NotSupported(
-            f"Cannot resolve {txid}.",
+            f"Cannot resolve {txid:.80}.",
             why=[f"it began more than {kept / 2} ago, and outcomes are forgotten after {kept}"],
             hint="read what the commit would have changed, and resolve sooner next time.",
         )
-    try:
-        return (yield from ask(Settle(txid)))
-    except (Unreachable, OutcomeLost) as problem:
-        raise unavailable(problem) from problem
-
-
-def _begun_us(txid: str) -> int | None:
-    """Return the time in an id of UUID version 7; None for other ids."""
-    try:
-        found = UUID(txid)
-    except ValueError:
-        return None
-    return (found.int >> 80) * 1000 if found.version == 7 else None  # noqa: PLR2004 - as RFC 9562 numbers it
+    return outcome
 
 
 def is_lost_race(problem: BaseException) -> bool:

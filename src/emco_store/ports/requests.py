@@ -129,7 +129,7 @@ class Commit(Request[Receipt | Refusal]):
 
 
 @value(frozen=True, slots=True)
-class Settle(Request[Outcome]):
+class Settle(Request[Outcome | None]):
     """Settle how a commit ended, and make sure that it can no longer end otherwise.
 
     Attributes:

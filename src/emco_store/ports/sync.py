@@ -174,11 +174,15 @@ class PortBase(ABC):
         """
 
     @abstractmethod
-    def settle(self, request: Settle) -> Outcome:
+    def settle(self, request: Settle) -> Outcome | None:
         """Return how a commit ended, and make sure that it can no longer end otherwise.
 
         A txid without an outcome gets the outcome "aborted", in one step: a commit of this name that arrives later is
         refused as :class:`Fenced`. An answer without this fence is a guess. A port whose reply was lost asks again.
+
+        Return None where there is no outcome and there may have been one: by the clock of the server, the commit began
+        longer ago than half of the outcome retention (see :mod:`emco_store.core.txids`). The clocks of clients do not
+        count. An outcome is remembered from the commit on, and from the time in its txid on where that is later.
 
         Raises:
             Unreachable: No answer came; the commit may be settled, and a later call tells how.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from emco_store import (
     connect_async,
 )
 from emco_store.backends.mongo.backend import MongoBackend
+from emco_store.contracts.atomicity import TimedIds
 from emco_store.ports import Commit, Outcome as PortOutcome, Settle, Unreachable
 from tests.backends.mongo.conftest import Thing
 
@@ -200,3 +202,27 @@ def test_create_of_what_is_there_is_no_doubt_about_the_driver(store):
 
     with pytest.raises(AlreadyExists):
         store.create(Thing(name="a"))
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["one", "a group"])
+@pytest.mark.parametrize(
+    "ahead", [timedelta(0), timedelta(hours=14), -timedelta(hours=14)], ids=["right", "ahead", "behind"]
+)
+def test_outcome_of_a_client_whose_clock_is_ahead_is_remembered_for_longer(url, namespace, records, hours, many):
+    """The age of a commit is judged by its txid, so it must be remembered from that time on (ATM-5)."""
+    ahead = timedelta(hours=hours)
+    late = max(ahead, timedelta(0))
+    with connect(url, namespace=namespace, ids=TimedIds(ahead)) as store:
+        if many:  # as many as need more than one command
+            with store.transaction() as tx:
+                for number in range(40):
+                    tx.create(Thing(name=f"t{number}"))
+        else:
+            store.create(Thing(name="a"))
+        assert Outcome.ABORTED == store.resolve(TimedIds(late).new())
+
+    now = datetime.now(UTC).replace(tzinfo=None)  # noqa: TID251 - the server's, which is on this machine
+    times = [document["t"] - now for document in records.find({"o": {"$exists": True}})]
+
+    assert len(times) == 2
+    assert all(late - timedelta(minutes=5) < each < late + timedelta(minutes=5) for each in times)

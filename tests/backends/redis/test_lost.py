@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
+import pytest
+import redis
+
+from emco_store.backends.redis.commands import OUTCOMES_KEPT
+from emco_store.contracts.atomicity import TimedIds
 from emco_store.errors import Unavailable, UnknownOutcome
 from emco_store.flows.outcomes import SENDS
 from emco_store.ports import Outcome
@@ -104,3 +109,19 @@ def test_scripts_that_the_server_forgot_are_sent_along(open_store, fresh):
     fresh.ask("SCRIPT FLUSH")
 
     assert names == [site.name for site in store.list(Site)]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(minutes=90), -timedelta(minutes=90)])
+def test_outcome_of_a_client_whose_clock_is_ahead_is_remembered_for_longer(open_store, fresh, ahead):
+    """ATM-5: the age of a commit is judged by its txid, so it must be remembered from that time on."""
+    ids = TimedIds(ahead)
+    store = open_store(fresh.url, ids=ids)
+    store.create(Site(name="a"))
+    assert Outcome.ABORTED == store.resolve(TimedIds(max(ahead, timedelta(0))).new())
+
+    with redis.Redis.from_url(fresh.url) as client:
+        times = [client.ttl(name) for name in client.scan_iter("*tx:*")]
+
+    longest_s = (OUTCOMES_KEPT + max(ahead, timedelta(0))).total_seconds()
+    assert len(times) == 2
+    assert all(longest_s - 60 < each_s <= longest_s + 1 for each_s in times)

@@ -6,6 +6,8 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC
+from time import monotonic
 from typing import Any, TypeVar
 
 from bson.timestamp import Timestamp
@@ -114,6 +116,7 @@ class AsyncMongoPort(AsyncPortBase):
         self._looking_s: float = options.server_selection_timeout
         self._attempt_s: float = options.pool_options.socket_timeout or math.inf
         self._named = addresses(client)
+        self._clock_ms: float | None = None
         self._guarantees: Guarantees | None = None
         self._batcher = AsyncBatcher[Commit, Receipt | Refusal](members=MEMBERS, weight=STATEMENTS)
 
@@ -178,16 +181,16 @@ class AsyncMongoPort(AsyncPortBase):
                 if is_leader or patience.pause_s() is None:  # else the deadline that has passed was its leader's
                     raise
 
-    async def settle(self, request: Settle) -> Outcome:
+    async def settle(self, request: Settle) -> Outcome | None:
         """See :meth:`emco_store.ports.PortBase.settle`."""
         query, change = commands.settlement(request.txid)
 
-        async def send(within_s: float) -> Outcome:
+        async def send(within_s: float) -> Outcome | None:
             found: Document = await self._calls.ask(
                 within_s,
                 lambda: self._records.find_one_and_update(query, change, upsert=True, return_document=True),
             )
-            return Outcome(found["o"])
+            return None if found["o"] == commands.FORGOTTEN else Outcome(found["o"])
 
         return await self._perform(send)
 
@@ -334,6 +337,7 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def _set_up(self) -> Guarantees:
         hello = await self._admin.command("hello")
+        self._clock_ms = hello["localTime"].replace(tzinfo=UTC).timestamp() * 1000 - monotonic() * 1000
         build = await self._admin.command("buildInfo")
         found = guarantees(hello, build["version"])
         create = {"createIndexes": self._name, "indexes": list(commands.INDEXES), "writeConcern": {"w": "majority"}}
@@ -344,6 +348,10 @@ class AsyncMongoPort(AsyncPortBase):
                 raise shared_value(problem.details) from problem
             raise
         return found
+
+    def _now_ms(self) -> int | None:
+        """Return about when it is on the server, in milliseconds since 1970."""
+        return None if self._clock_ms is None else int(self._clock_ms + monotonic() * 1000)
 
     async def _ask(self, query: Document, limit: int, **options: Any) -> Sequence[Document]:
         """Give the first documents that a filter finds; as a plain command, because a cursor costs the client more."""
@@ -418,7 +426,7 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def _write(self, commits: Sequence[Commit], within_s: float, *, optimistic: bool) -> bool:
         """Send one transaction; False when a precondition failed, so that nothing was written."""
-        work = sending(commits, optimistic=optimistic)
+        work = sending(commits, optimistic=optimistic, now_ms=self._now_ms())
         async with self._transport.transaction(within_s) as transaction:
             *before, last = work.begin()
             if work.goes_on:

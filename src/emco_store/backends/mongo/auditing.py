@@ -19,7 +19,6 @@ from bson.min_key import MinKey
 from emco_store.backends.mongo.commands import INDEXES
 from emco_store.backends.mongo.documents import IS_RECORD, Document, decode, encode, listed
 from emco_store.core.flaws import (
-    HOLD_LEFT_S,
     HOLD_LONGEST_S,
     Flaw,
     FlawKind,
@@ -159,7 +158,7 @@ def _counters(document: Document) -> Iterator[Flaw]:
 
 
 def held(holds: Mapping[str, datetime | None], now: datetime) -> Iterator[Flaw]:
-    """Find holds that were left behind, by the clock of the server."""
+    """Find holds that end too late, by the clock of the server, or whose end cannot be read."""
     for text, until in holds.items():
         ends_in_s = None if until is None else (until - now).total_seconds()
         problem = "it is no mark that a store has written" if ends_in_s is None else hold_problem(ends_in_s)
@@ -218,16 +217,15 @@ def mends(flaws: Iterable[Flaw]) -> Iterator[Document]:
         if name in {"t", "x"}:
             yield {"q": {**own, name: {"$not": {"$type": "date"}}}, "u": {"$currentDate": {name: True}}}
         elif name == "k":
-            yield {"q": {**own, "k": {"$exists": True}, "$expr": _IS_LEFT_BEHIND}, "u": {"$unset": {"k": 1}}}
+            yield {"q": {**own, "k": {"$exists": True}, "$expr": _IS_WRONG}, "u": {"$unset": {"k": 1}}}
         else:
             broken = {"$exists": True, "$not": {"$type": ["int", "long"]}}
             yield {"q": {**own, name: broken}, "u": [{"$set": {name: {"$toLong": "$$NOW"}}}]}
 
 
-_IS_LEFT_BEHIND: Document = {
+_IS_WRONG: Document = {
     "$or": [
         {"$ne": [{"$type": "$k.t"}, "date"]},
-        {"$lt": ["$k.t", {"$subtract": ["$$NOW", HOLD_LEFT_S * 1000]}]},
         {"$gt": ["$k.t", {"$add": ["$$NOW", HOLD_LONGEST_S * 1000]}]},
     ]
 }

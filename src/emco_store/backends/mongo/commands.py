@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from emco_store.backends.mongo.documents import (
@@ -19,10 +19,13 @@ from emco_store.backends.mongo.documents import (
 )
 from emco_store.core.keys import Key
 from emco_store.core.records import Record, Seal, Stamp
+from emco_store.core.txids import ahead_ms, begun_ms
 from emco_store.ports import Commit, Hold, Outcome, ReferrerPage, ReferrerQuery, Release, Scan
 
 OUTCOMES_KEPT = timedelta(hours=24)
 """For how long the outcome of a commit is remembered."""
+FORGOTTEN = "forgotten"
+"""The outcome of a commit that was settled when it may have been forgotten; such a commit can no longer happen."""
 TOMBSTONE_TTL = timedelta(hours=1)
 """How long a tombstone stays. Only transactions that meet it need it, so any time would do."""
 _MERGED = 1000
@@ -159,10 +162,22 @@ def moves(counts: Mapping[str, int]) -> Iterator[Document]:
             yield {"q": {**whom, **IS_RECORD, **_FREE}, "u": change, "multi": True}
 
 
-def outcome(text: str) -> Document:
-    """Write an outcome as a statement; no outcome has this ``o``, so one that is there makes the insert fail."""
-    change = {"$set": {"o": Outcome.COMMITTED.value}, "$currentDate": {"t": True}}
+def outcome(text: str, since: datetime | None = None) -> Document:
+    """Write an outcome as a statement; no outcome has this ``o``, so one that is there makes the insert fail.
+
+    Args:
+        text: Its id.
+        since: From when on it is remembered; None for now, by the clock of the server.
+    """
+    change: Document = {"$set": {"o": Outcome.COMMITTED.value}, "$currentDate": {"t": True}}
+    if since is not None:
+        change = {"$set": {"o": Outcome.COMMITTED.value, "t": since}}
     return {"q": {"_id": text, "o": ""}, "u": change, "upsert": True, "hint": _BY_ID}
+
+
+def since(txid: str, now: datetime) -> datetime:
+    """Return from when on an outcome is remembered: now, or later where the clock of its client is ahead."""
+    return now + timedelta(milliseconds=ahead_ms(txid, int(now.timestamp() * 1000)))
 
 
 def created(document: Document) -> Document:
@@ -197,9 +212,20 @@ def is_referred_to(statement: Document) -> bool:
     return isinstance(statement["q"].get("g"), int)
 
 
-def settlement(txid: str) -> tuple[Document, Document]:
-    """Write the filter and the update that give a commit the outcome "aborted", unless it has one."""
-    return {"_id": outcome_id(txid)}, {"$setOnInsert": {"o": Outcome.ABORTED.value}, "$currentDate": {"t": True}}
+def settlement(txid: str) -> tuple[Document, Sequence[Document]]:
+    """Write the filter and the update that give a commit the outcome "aborted", unless it has one.
+
+    One that may have been forgotten gets the outcome "forgotten", which keeps it from happening as well.
+    """
+    fence: Any = Outcome.ABORTED.value
+    times: list[Any] = ["$$NOW"]
+    begun = begun_ms(txid)
+    if begun is not None:
+        began = datetime.fromtimestamp(begun / 1000, UTC)
+        is_old = {"$gt": [{"$subtract": ["$$NOW", began]}, OUTCOMES_KEPT // timedelta(milliseconds=2)]}
+        fence = {"$cond": [is_old, FORGOTTEN, fence]}
+        times.append(began)
+    return {"_id": outcome_id(txid)}, [{"$set": {"o": {"$ifNull": ["$o", fence]}, "t": {"$max": times}}}]
 
 
 def _statements(texts: Iterable[str], said: _Said, *, is_delete: bool) -> Iterator[Document]:

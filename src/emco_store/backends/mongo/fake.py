@@ -19,10 +19,11 @@ from pymongo.errors import DuplicateKeyError
 from emco_store.backends.adapters import ImmediatePort
 from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
 from emco_store.backends.mongo import commands, judging
-from emco_store.backends.mongo.documents import Document, decoded
+from emco_store.backends.mongo.documents import Document, decoded, outcome_id
 from emco_store.core.flaws import next_place, read_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
+from emco_store.core.txids import may_be_forgotten
 from emco_store.ports import (
     Audit,
     Audited,
@@ -138,12 +139,15 @@ class MongomockPort(PortBase):
                 self._server.holds.pop((self._name, key.text), None)
             return Receipt(commit.txid)
 
-    def settle(self, request: Settle) -> Outcome:
+    def settle(self, request: Settle) -> Outcome | None:
         """See :meth:`emco_store.ports.PortBase.settle`."""
-        query, change = commands.settlement(request.txid)
+        is_old = may_be_forgotten(request.txid, time.time_ns() // 1_000_000, commands.OUTCOMES_KEPT)
+        fence = commands.FORGOTTEN if is_old else Outcome.ABORTED.value
+        query = {"_id": outcome_id(request.txid)}
+        change = {"$setOnInsert": {"o": fence}, "$currentDate": {"t": True}}
         with self._server.lock:
             found = self._records.find_one_and_update(query, change, upsert=True, return_document=True)
-        return Outcome(found["o"])
+        return None if found["o"] == commands.FORGOTTEN else Outcome(found["o"])
 
     def hold(self, hold: Hold) -> None:
         """See :meth:`emco_store.ports.PortBase.hold`."""

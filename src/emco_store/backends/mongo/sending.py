@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import bson
@@ -25,14 +25,18 @@ from emco_store.backends.mongo.commands import (
     moves,
     outcome,
     parts_of,
+    since,
 )
 from emco_store.backends.mongo.documents import Document, outcome_id
 from emco_store.core.keys import Key
+from emco_store.core.txids import ahead_ms
 from emco_store.errors import InvalidResource
 from emco_store.ports import Commit, Outcome
 
 FEW_DELETES = 4
 """Up to so many deletes leave tombstones, which costs less than one command more."""
+MARGIN_MS = 3_600_000
+"""How far the clock of a client may be ahead without a need to remember its outcomes for longer than others."""
 COMMAND_BYTES = 15 * 2**20
 """How large one command may become; the server takes 16 MiB, the frame of the command included."""
 LISTS = {"update": "updates", "delete": "deletes", "insert": "documents"}
@@ -67,7 +71,7 @@ class Sending:
         deletes: Statements of ``delete`` commands, in the order in which these go.
         updates: Statements of an ``update`` command, at least one.
         inserts: New documents.
-        outcomes: The ids of the outcomes that are inserted as well.
+        outcomes: The txids whose outcomes are inserted as well.
     """
 
     deletes: list[list[Document]]
@@ -95,17 +99,20 @@ class Sending:
         Raises:
             InvalidResource: A document is larger than what can be sent.
         """
-        outcomes = ({"_id": text, "o": Outcome.COMMITTED.value, "t": now} for text in self.outcomes)
+        outcomes = (
+            {"_id": outcome_id(txid), "o": Outcome.COMMITTED.value, "t": since(txid, now)} for txid in self.outcomes
+        )
         return [*in_commands("insert", [*self.inserts, *outcomes])]
 
 
-def sending(commits: Sequence[Commit], *, optimistic: bool) -> Sending:
+def sending(commits: Sequence[Commit], *, optimistic: bool, now_ms: int | None = None) -> Sending:
     """Write commits as one transaction in which each of them finds what those before it leave.
 
     Args:
         commits: At least one.
         optimistic: Whether to assume that no tombstone has the key of a new record, which is nearly always so; if one
             has, the transaction fails.
+        now_ms: About when it is on the server, in milliseconds since 1970, if that is known.
     """
     parts = [parts_of(commit) for commit in commits]
     is_alone = len(parts) == 1
@@ -125,7 +132,7 @@ def sending(commits: Sequence[Commit], *, optimistic: bool) -> Sending:
             creates += part.creates
         else:
             updates += map(created, part.creates)
-    outcomes = [outcome_id(commit.txid) for commit in commits]
+    outcomes = [commit.txid for commit in commits]
     inserted = len(outcomes) - 1 if len(creates) + len(outcomes) - 1 > FEW else 0
     if not inserted and len(creates) <= FEW:
         updates += map(created, creates)
@@ -133,10 +140,16 @@ def sending(commits: Sequence[Commit], *, optimistic: bool) -> Sending:
     first = len(outcomes) - inserted
     return Sending(
         deletes=_deletes(parts[0].deletes) if has_deletes else [],
-        updates=[*updates, *map(outcome, outcomes[:first])],
+        updates=[*updates, *(outcome(outcome_id(txid), _since(txid, now_ms)) for txid in outcomes[:first])],
         inserts=creates,
         outcomes=outcomes[first:],
     )
+
+
+def _since(txid: str, now_ms: int | None) -> datetime | None:
+    """Return from when on an outcome is remembered, if that is much later than now."""
+    ahead = 0 if now_ms is None else ahead_ms(txid, now_ms)
+    return datetime.fromtimestamp(((now_ms or 0) + ahead) / 1000, UTC) if ahead > MARGIN_MS else None
 
 
 def are_apart(commits: Sequence[Commit]) -> bool:

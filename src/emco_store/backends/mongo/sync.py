@@ -7,6 +7,8 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC
+from time import monotonic
 from typing import Any, TypeVar
 
 from bson.timestamp import Timestamp
@@ -115,6 +117,7 @@ class MongoPort(PortBase):
         self._looking_s: float = options.server_selection_timeout
         self._attempt_s: float = options.pool_options.socket_timeout or math.inf
         self._named = addresses(client)
+        self._clock_ms: float | None = None
         self._guarantees: Guarantees | None = None
         self._batcher = Batcher[Commit, Receipt | Refusal](members=MEMBERS, weight=STATEMENTS)
 
@@ -179,16 +182,16 @@ class MongoPort(PortBase):
                 if is_leader or patience.pause_s() is None:  # else the deadline that has passed was its leader's
                     raise
 
-    def settle(self, request: Settle) -> Outcome:
+    def settle(self, request: Settle) -> Outcome | None:
         """See :meth:`emco_store.ports.PortBase.settle`."""
         query, change = commands.settlement(request.txid)
 
-        def send(within_s: float) -> Outcome:
+        def send(within_s: float) -> Outcome | None:
             found: Document = self._calls.ask(
                 within_s,
                 lambda: self._records.find_one_and_update(query, change, upsert=True, return_document=True),
             )
-            return Outcome(found["o"])
+            return None if found["o"] == commands.FORGOTTEN else Outcome(found["o"])
 
         return self._perform(send)
 
@@ -335,6 +338,7 @@ class MongoPort(PortBase):
 
     def _set_up(self) -> Guarantees:
         hello = self._admin.command("hello")
+        self._clock_ms = hello["localTime"].replace(tzinfo=UTC).timestamp() * 1000 - monotonic() * 1000
         build = self._admin.command("buildInfo")
         found = guarantees(hello, build["version"])
         create = {"createIndexes": self._name, "indexes": list(commands.INDEXES), "writeConcern": {"w": "majority"}}
@@ -345,6 +349,10 @@ class MongoPort(PortBase):
                 raise shared_value(problem.details) from problem
             raise
         return found
+
+    def _now_ms(self) -> int | None:
+        """Return about when it is on the server, in milliseconds since 1970."""
+        return None if self._clock_ms is None else int(self._clock_ms + monotonic() * 1000)
 
     def _ask(self, query: Document, limit: int, **options: Any) -> Sequence[Document]:
         """Give the first documents that a filter finds; as a plain command, because a cursor costs the client more."""
@@ -417,7 +425,7 @@ class MongoPort(PortBase):
 
     def _write(self, commits: Sequence[Commit], within_s: float, *, optimistic: bool) -> bool:
         """Send one transaction; False when a precondition failed, so that nothing was written."""
-        work = sending(commits, optimistic=optimistic)
+        work = sending(commits, optimistic=optimistic, now_ms=self._now_ms())
         with self._transport.transaction(within_s) as transaction:
             *before, last = work.begin()
             if work.goes_on:

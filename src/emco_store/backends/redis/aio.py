@@ -158,9 +158,9 @@ class AsyncRedisPort(AsyncPortBase):
         )
         return commands.commit_reply(commit, reply)
 
-    async def settle(self, request: Settle) -> Outcome:
+    async def settle(self, request: Settle) -> Outcome | None:
         """See :meth:`emco_store.ports.PortBase.settle`."""
-        rest = (self._names.outcome(request.txid), commands.OUTCOME_TTL_S)
+        rest = (self._names.outcome(request.txid), commands.OUTCOME_TTL_S, commands.begun_s(request.txid))
         reply = await self._ask(self._scripts.settle, (1,), rest, self._replicated)
         return commands.settle_reply(reply)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from emco_store.backends.redis.commands import OUTCOME_TTL_S, Head, Names, decode, encode
 from emco_store.core.flaws import (
-    HOLD_LEFT_S,
     HOLD_LONGEST_S,
     Flaw,
     FlawKind,
@@ -52,7 +51,7 @@ def audit_args(names: Names, audit: Audit) -> list[str | bytes | int]:
 
 def mend_args(names: Names, flaws: Sequence[Flaw]) -> list[str | bytes | int]:
     """Write what is to be mended as the arguments of ``mend.lua``."""
-    args: list[str | bytes | int] = [OUTCOME_TTL_S, HOLD_LEFT_S * 1000, HOLD_LONGEST_S * 1000, names.outcome("")]
+    args: list[str | bytes | int] = [OUTCOME_TTL_S, HOLD_LONGEST_S * 1000, names.outcome("")]
     for flaw in flaws:
         args += map(_bytes, flaw.entry)
     return args

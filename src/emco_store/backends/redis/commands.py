@@ -15,6 +15,7 @@ from pydantic_core import from_json, to_json
 
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge, Record, Stamp, read_edges, write_edges
+from emco_store.core.txids import begun_ms
 from emco_store.errors import Misconfigured, StoreError
 from emco_store.ports import (
     Commit,
@@ -245,10 +246,18 @@ def decode(key: Key, value: bytes, guard: bytes | None) -> Record:
         ) from problem
 
 
+def begun_s(txid: str) -> int:
+    """Return when a commit began by its client's clock, in seconds since 1970, rounded up; 0 if its id has no time."""
+    begun = begun_ms(txid)
+    return 0 if begun is None else -(-begun // 1000)
+
+
 def commit_args(outcome: str, commit: Commit) -> list[str | bytes | int]:
     """Write a commit as the last key and the arguments of ``commit.lua``."""
     counts = map(len, (commit.expect, commit.require, commit.sealed, commit.deletes, commit.puts))
-    args: list[str | bytes | int] = [outcome, OUTCOME_TTL_S, commit.holder, *counts]
+    begun = begun_s(commit.txid)
+    kept = f"{OUTCOME_TTL_S} {begun}" if begun else OUTCOME_TTL_S
+    args: list[str | bytes | int] = [outcome, kept, commit.holder, *counts]
     for key, stamp in commit.expect.items():
         args += (key.text, "" if stamp is None else f"{stamp.uid} {stamp.version}")
     args += sorted([key.text for key in commit.require])
@@ -369,9 +378,9 @@ def referrers_reply(query: ReferrerQuery, reply: Sequence[Any]) -> ReferrerPage:
     return ReferrerPage(get_reply(query.load, reply[:2]), found_reply(reply))
 
 
-def settle_reply(reply: bytes) -> Outcome:
+def settle_reply(reply: bytes) -> Outcome | None:
     """Read the reply of ``settle.lua``."""
-    return Outcome(reply.decode())
+    return None if reply == b"forgotten" else Outcome(reply.decode())
 
 
 def _escaped(text: str) -> str:

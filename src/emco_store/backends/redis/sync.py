@@ -159,9 +159,9 @@ class RedisPort(PortBase):
         )
         return commands.commit_reply(commit, reply)
 
-    def settle(self, request: Settle) -> Outcome:
+    def settle(self, request: Settle) -> Outcome | None:
         """See :meth:`emco_store.ports.PortBase.settle`."""
-        rest = (self._names.outcome(request.txid), commands.OUTCOME_TTL_S)
+        rest = (self._names.outcome(request.txid), commands.OUTCOME_TTL_S, commands.begun_s(request.txid))
         reply = self._ask(self._scripts.settle, (1,), rest, self._replicated)
         return commands.settle_reply(reply)
 

@@ -5,16 +5,24 @@
 -- Redis 7.0 on, a full memory refuses the script before it begins; before, it refuses what `may` tries out first.
 --
 -- KEYS: 1 records, 2 guards, 3 keys, 4 unique, 5 index, 6 referrers, 7 holds (see hold.lua), 8 outcome of this txid
--- ARGV: seconds for which the outcome is kept; whose holds do not matter; five counts; then, as many as these say:
+-- ARGV: seconds for which outcomes are kept, and when the commit began by the clock of its client, in seconds since 1970,
+--       where that is known; whose holds do not matter; five counts; then, as many as these say:
 --       expected (key, stamp or ''), required (key), sealed (key, uid, guard), deletes (key), puts (key, value)
 -- A value: 'uid version F U I E P created updated\n', then five parts of that many bytes, then the document. F: targets.
 -- U: unique entries. I: index entries; each list joined by NUL. E: edges. P: unique and index entries, unescaped.
 local records, guards, names, unique, index, referrers, holds, outcome = unpack(KEYS)
 local call, match, gmatch, sub = redis.call, string.match, string.gmatch, string.sub
 
+-- Whoever asks later judges the age of the commit by the time in its txid: one from the future is remembered for longer.
+local function kept()
+  local seconds, begun = match(ARGV[1], '^(%d+) ?(%d*)$')
+  local ahead = begun == '' and 0 or tonumber(begun) - tonumber(call('TIME')[1])
+  return ahead > 0 and seconds + ahead or seconds
+end
+
 local settled = call('GET', outcome)
 if settled == 'committed' then
-  call('EXPIRE', outcome, ARGV[1]) -- a write, so that WAIT behind it waits for the commit too
+  call('EXPIRE', outcome, kept()) -- a write, so that WAIT behind it waits for the commit too
   return {'committed'}
 end
 if settled then return {'refused', 'fenced', '', ''} end
@@ -276,7 +284,7 @@ local function write(command, key, values, step)
   for first = 1, #values, step do call(command, key, unpack(values, first, math.min(first + step - 1, #values))) end
 end
 
-call('SET', outcome, 'committed', 'EX', ARGV[1])
+call('SET', outcome, 'committed', 'EX', kept())
 if #over > 0 then write('HDEL', holds, over, 1000) end
 if next(old) then
   write('HDEL', records, gone_names, 1000)

@@ -1,12 +1,12 @@
 -- Make entries fit the records as they are by now: each by itself, and nothing where nothing is wrong any more.
 --
 -- KEYS: 1 records, 2 guards, 3 keys, 4 unique, 5 index, 6 referrers, 7 holds
--- ARGV: seconds for which outcomes are kept, milliseconds after which a hold was left behind, and for which one lasts at
---       most, what the keys of outcomes begin with; then stage, member and key of each entry
+-- ARGV: seconds for which outcomes are kept, milliseconds for which a hold lasts at most, what the keys of outcomes begin
+--       with; then stage, member and key of each entry
 --       (the digest of the value in the place of the key, where an unreadable record is to go)
 local records, guards, names, unique, index, referrers, holds =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-local kept_s, left_ms, longest_ms, outcome = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local kept_s, longest_ms, outcome = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
 local function kind_of(key) return string.match(key, '^[^/]*') end
 
@@ -74,7 +74,7 @@ function mend.holds(key)
   local time = redis.call('TIME')
   local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
   local until_ms = tonumber(string.match(redis.call('HGET', holds, key) or '', '^(%d+) '))
-  if not until_ms or until_ms < now - left_ms or until_ms > now + longest_ms then redis.call('HDEL', holds, key) end
+  if not until_ms or until_ms > now + longest_ms then redis.call('HDEL', holds, key) end
 end
 
 function mend.outcomes(key)
@@ -92,5 +92,5 @@ function mend.records(key, digest)
   redis.call('HDEL', records, key)
 end
 
-for n = 5, #ARGV, 3 do mend[ARGV[n]](ARGV[n + 1], ARGV[n + 2]) end
+for n = 4, #ARGV, 3 do mend[ARGV[n]](ARGV[n + 1], ARGV[n + 2]) end
 return 'OK'
