@@ -126,9 +126,9 @@ class PipingPort(SimulatedReads, TaskRedisPort):
             reply: Receipt | Refusal = await self._together(commit, ENDLESS_S)
         return reply
 
-    async def _alone(self, command: Any, within_s: float | None) -> Any:  # noqa: ARG002 - the base's
+    async def _alone(self, request: Any, within_s: float | None) -> Any:  # noqa: ARG002 - the base's
         """Send one commit."""
-        (reply,) = await self._execute([command])
+        (reply,) = await self._execute([request])
         return reply
 
     async def _exchange(self, requests: Sequence[Any], within_s: float | None) -> list[Any]:  # noqa: ARG002

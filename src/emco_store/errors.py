@@ -85,7 +85,7 @@ def _bounded(value: Any) -> Any:
     """Return a field without what is beyond the bounds; texts are cut only where there may be many of them."""
     if not isinstance(value, tuple):
         return value
-    entries: tuple[Any, ...] = value
+    entries: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]  # of any types
     return tuple([_cut(entry) if isinstance(entry, str) else entry for entry in entries[:MAX_ENTRIES]])
 
 

@@ -113,7 +113,16 @@ class AsyncReadingStore:
     @overload
     async def get(
         self,
-        target: Ref[R] | R,
+        target: Ref[R],
+        *,
+        if_version: int | None = None,
+        if_match: str | None = None,
+        deadline: timedelta | None = None,
+    ) -> R: ...
+    @overload
+    async def get(
+        self,
+        target: R,
         *,
         if_version: int | None = None,
         if_match: str | None = None,

@@ -114,7 +114,16 @@ class ReadingStore:
     @overload
     def get(
         self,
-        target: Ref[R] | R,
+        target: Ref[R],
+        *,
+        if_version: int | None = None,
+        if_match: str | None = None,
+        deadline: timedelta | None = None,
+    ) -> R: ...
+    @overload
+    def get(
+        self,
+        target: R,
         *,
         if_version: int | None = None,
         if_match: str | None = None,

@@ -275,7 +275,7 @@ def _struct(model: type[BaseModel], site: Site) -> Node | None:
                 f"{model.__name__} is one value", "put some_of() around the field, with that value as type"
             )
         item = _compile(info.annotation, replace(site, seen=(*site.seen, model)).marked(info.metadata))
-        return None if item is None else Root(model, item)
+        return None if item is None else Root(model, item)  # pyright: ignore[reportUnknownArgumentType]  # of any type
     if model.model_config.get("extra") not in {"forbid", "allow"}:
         raise site.refuse(
             f"{model.__name__} does not say what becomes of unknown fields; pydantic would drop them in silence",

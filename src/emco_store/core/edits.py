@@ -139,7 +139,7 @@ class _Removed:
         for path in sorted(self._steps, key=len, reverse=True):
             container, steps = _found(document, path), self._steps[path]
             if isinstance(container, list):
-                entries: list[Any] = container
+                entries: list[Any] = container  # pyright: ignore[reportUnknownVariableType]  # JSON
                 if steps[-1] >= len(entries):
                     raise IndexError(steps[-1])
                 going = frozenset(steps)

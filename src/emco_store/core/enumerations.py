@@ -80,10 +80,12 @@ def _with_table(schema: Schema, table: Mapping[Any, Any], values: list[Any], *, 
             raise ValueError(message)
         return found
 
-    forms = {(type(value), value): text if as_key else decode(text) for text, value in table.items()}
+    forms: dict[Any, Any] = {
+        (value.__class__, value): text if as_key else decode(text) for text, value in table.items()
+    }
 
     def write(value: Any) -> Any:
-        return forms.get((type(value), value), value)
+        return forms.get((value.__class__, value), value)
 
     return {
         "type": "json-or-python",

@@ -20,7 +20,7 @@ from pydantic_core import PydanticSerializationError, SchemaSerializer, SchemaVa
 from emco_store.core.documents import decode, problems_in
 from emco_store.core.enumerations import values_of
 from emco_store.core.likeness import is_alike
-from emco_store.core.schema_parts import Schema, all_parts_of
+from emco_store.core.schema_parts import Schema, all_parts_of, choices_of
 
 _TEXTS = (
     "a", "", "1", "1.5", "2020-01-01", "2020-01-01T00:00:00", "01:00:00", "P1D", "true", "1.2.3.4", "::1", "1.2.3.0/24",
@@ -31,7 +31,7 @@ _SINGLE = (
     datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 1), time(1), timedelta(1),  # noqa: DTZ001 - one without a zone
 )  # fmt: skip
 _SEVERAL: tuple[Any, ...] = (
-    ["a"], [1], [], ("a",), (1,), (), {1}, {"a"}, set(), frozenset({"a"}), deque([1]), {"a": 1}, {"a": "a"}, {},
+    ["a"], [1], [], ("a",), (1,), (), {1}, {"a"}, set[Any](), frozenset({"a"}), deque([1]), {"a": 1}, {"a": "a"}, {},
 )  # fmt: skip
 _EXAMPLES: tuple[Any, ...] = (*_TEXTS, *_SINGLE, *_SEVERAL)
 _TRUSTED = {"emco_store", "ipaddress", "operator", "pydantic", "pydantic_core", "re"}
@@ -89,7 +89,7 @@ def problem_of(schema: Schema, definitions: Sequence[Schema]) -> str | None:
     trial = Trial(schema, definitions)
     if schema["type"] != "union":
         return _first(map(trial.problem, trial.accepted(_EXAMPLES)))
-    choices = [choice[0] if isinstance(choice, tuple) else choice for choice in schema["choices"]]
+    choices = choices_of(schema)
     trials = [Trial(choice, definitions) for choice in choices]
     values = [
         value

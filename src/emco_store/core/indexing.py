@@ -14,7 +14,7 @@ from uuid import UUID
 
 from emco_store.core.enumerations import values_of
 from emco_store.core.refs import Ref, as_ref
-from emco_store.core.schema_parts import Schema
+from emco_store.core.schema_parts import Schema, choices_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def is_scalar(schema: Schema, definitions: Sequence[Schema] = ()) -> bool:
     if kind == "definition-ref":
         return is_scalar(next(found for found in definitions if found["ref"] == schema["schema_ref"]), definitions)
     if kind == "union":
-        choices = [choice[0] if isinstance(choice, tuple) else choice for choice in schema["choices"]]
+        choices = choices_of(schema)
         return all(is_scalar(choice, definitions) for choice in choices)
     values = values_of(schema)
     if values is not None:

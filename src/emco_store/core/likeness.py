@@ -31,14 +31,19 @@ def _comparable(value: Any) -> Any:  # noqa: PLR0911 - one return for each form
     if is_dataclass(value) and not isinstance(value, type):
         return (type(value), {field.name: _comparable(getattr(value, field.name)) for field in fields(value)})
     if isinstance(value, Mapping):
-        return {_hashable(key): _comparable(inner) for key, inner in value.items()}
+        return {_hashable(key): _comparable(inner) for key, inner in value.items()}  # pyright: ignore[reportUnknownVariableType]  # of any types
     if isinstance(value, AbstractSet):
         return frozenset(map(_hashable, cast("Iterable[Any]", value)))
     if isinstance(value, list | tuple | deque):
         kind = list if isinstance(value, list) else tuple if isinstance(value, tuple) else deque
         return (kind, [_comparable(inner) for inner in cast("Iterable[Any]", value)])
-    has_equality = any("__eq__" in kind.__dict__ for kind in type(value).__mro__[:-1])
-    return value if has_equality else type(value)
+    return _itself_or_class(value)
+
+
+def _itself_or_class(value: Any) -> Any:
+    """Return what equality compares: the value where its class says so, and else the class alone."""
+    kind = value.__class__
+    return value if any("__eq__" in one.__dict__ for one in kind.__mro__[:-1]) else kind
 
 
 def _hashable(value: Any) -> Any:

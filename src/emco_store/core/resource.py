@@ -123,7 +123,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             chain=(*above, (kind, len(key_fields))),
             on_parent_delete=Rule(on_parent_delete),
             base=Resource,
-            checks=frozenset({cls._place}),
+            checks=frozenset[Any]({cls._place}),  # pyright: ignore[reportUnhashable]  # a function by now
         )
         if cls.__pydantic_complete__:
             try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 Schema = dict[str, Any]
 """One part of a core schema; its ``type`` says which form it has.
@@ -58,15 +58,22 @@ def all_parts_of(schema: Schema) -> Iterator[Schema]:
         yield from all_parts_of(part)
 
 
+def choices_of(union: Schema) -> list[Schema]:
+    """Return the choices of a union, without their labels."""
+    return [cast("tuple[Schema, str]", one)[0] if isinstance(one, tuple) else one for one in union["choices"]]
+
+
 def _at(change: Change, slot: str, part: Schema, name: str) -> Schema:
     return change(part, slot, name)
 
 
 def _changed(value: Any, change: Callable[[Schema, str], Schema], *, is_named: bool) -> Any:
     if isinstance(value, dict):
+        parts = cast("dict[str, Any]", value)
         if is_named:
-            return {name: change(part, str(name)) for name, part in value.items()}
-        return change(value, str(value.get("name", "")))
+            return {name: change(part, str(name)) for name, part in parts.items()}
+        return change(parts, str(parts.get("name", "")))
     if isinstance(value, list | tuple):
-        return type(value)(_changed(inner, change, is_named=False) for inner in value)
+        items = [_changed(inner, change, is_named=False) for inner in cast("Iterable[Any]", value)]
+        return items if isinstance(value, list) else tuple(items)
     return value  # the label of a choice

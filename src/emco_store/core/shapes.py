@@ -131,8 +131,10 @@ class Entries:
                 raise ValueError(message)
             changed |= new_key is not old_key or new is not old
             bound[new_key] = new
-        if not changed or type(value) is dict:
-            return bound if changed else value
+        if not changed:
+            return value
+        if value.__class__ is dict:
+            return bound
         made = copy(value)  # of the same class: a Counter, or an OrderedDict
         made.clear()
         made.update(bound)

@@ -45,7 +45,11 @@ def _strict(schema: Schema, checks: frozenset[Any]) -> Schema:
         raise _Unproven
     if is_exact is None or not is_exact(schema):
         raise _Unproven
-    strict = with_parts(schema, lambda part, *_: _strict(part, checks))
+
+    def strictly(part: Schema, slot: str, name: str) -> Schema:  # noqa: ARG001 - the parameters of a change
+        return _strict(part, checks)
+
+    strict = with_parts(schema, strictly)
     if kind == "datetime":
         check = {"type": "no-info", "function": _with_fixed_offset}
         return {"type": "function-after", "function": check, "schema": strict}

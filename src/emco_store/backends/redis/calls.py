@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from redis import exceptions
 
@@ -137,7 +137,7 @@ def addresses(client: Any) -> tuple[str, ...]:
     pool = getattr(client, "connection_pool", None)
     if pool is None:  # of a cluster
         nodes: Any = getattr(getattr(client, "nodes_manager", client), "startup_nodes", {})
-        named = nodes.values() if isinstance(nodes, dict) else nodes
+        named: Iterable[Any] = cast("dict[str, Any]", nodes).values() if isinstance(nodes, dict) else nodes
         return tuple(sorted({f"{node.host}:{node.port}" for node in named})) or ("the cluster",)
     if hasattr(pool, "service_name"):
         return (f"the primary {pool.service_name!r:.80} of a Sentinel",)

@@ -75,13 +75,13 @@ def objection(client: Any) -> str:
 
 def is_watched(client: Any) -> str:
     """Say who listens to the commands of a client by now; empty where nobody does."""
-    if "execute_command" in client.__dict__ or not _is_original(type(client).execute_command):
+    if "execute_command" in client.__dict__ or not _is_original(client.__class__.execute_command):
         return "something has been put in the place of redis-py's execute_command"
     return "redis-py's metrics are switched on" if _has_metrics() else ""
 
 
 def _replaced(client: Any) -> str:
-    owners = {
+    owners: dict[str, Any] = {
         "client": type(client),
         "connection": client.connection_pool.connection_class,
         "pool": type(client.connection_pool),
