@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from emco_store._aio import attempts
 from emco_store._aio.store import AsyncStore
-from emco_store.backends import patience
+from emco_store.backends import memory, patience
 from emco_store.connect import connect_async
 from emco_store.contracts.faults import ClientDied
 from emco_store.contracts.histories import linearizability, serializability
@@ -159,6 +159,7 @@ def simulate(wanted: Scenario, out: Path, design: Design | None = None) -> Outco
 
 def _clocks(loop: VirtualLoop, pauses: Random) -> tuple[tuple[Any, str, Any], ...]:
     return (
+        (memory, "_now_ms", VirtualClock(loop).now_ms),
         (patience, "monotonic", loop.time), (patience, "random", pauses), (deadline, "monotonic", loop.time),
         (attempts, "monotonic", loop.time),
     )  # fmt: skip

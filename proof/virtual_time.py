@@ -130,6 +130,10 @@ class VirtualClock:
         """See :meth:`emco_store.ports.Clock.now`."""
         return _BEGINNING + timedelta(seconds=self._loop.time() + self._ahead_s)
 
+    def now_ms(self) -> int:
+        """Return the time in milliseconds since 1970."""
+        return int(self.now().timestamp() * 1000)
+
 
 class SeededIds:
     """Identifiers that begin with the virtual time, as those of a store do, and are the same in every run.
@@ -145,9 +149,12 @@ class SeededIds:
 
     def new(self) -> str:
         """See :meth:`emco_store.ports.IdSource.new`."""
-        milliseconds = int(self._clock.now().timestamp() * 1000)
         value = (
-            milliseconds << 80 | 7 << 76 | self._random.getrandbits(12) << 64 | 2 << 62 | self._random.getrandbits(62)
+            self._clock.now_ms() << 80
+            | 7 << 76
+            | self._random.getrandbits(12) << 64
+            | 2 << 62
+            | self._random.getrandbits(62)
         )
         return str(UUID(int=value))
 

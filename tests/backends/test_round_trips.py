@@ -13,7 +13,7 @@ from redis import Redis
 from emco_store import CASCADE, AlreadyExists, F, Ref, Resource, indexed, unique
 from emco_store.backends.mongo.sending import FEW_DELETES
 from emco_store.contracts.harness import Bench, Lab, Mode
-from tests.backends.shared import bench_on, url_of
+from tests.backends.shared import bench_on
 
 Wire = Callable[[Callable[[], object]], list[str]]
 """Makes a call, and gives the names of the commands that it sent to the server, in their order."""
@@ -75,6 +75,12 @@ def heard() -> Heard:
     return Heard()
 
 
+def urls(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Return where servers answer that no other worker uses: their logs show what this one sends, and nothing else."""
+    servers = request.getfixturevalue("servers")
+    return lambda name: servers.own(name).url
+
+
 @pytest.fixture(
     scope="module",
     params=[
@@ -85,7 +91,7 @@ def heard() -> Heard:
 )
 def bench(request: pytest.FixtureRequest, heard: Heard) -> Iterator[Bench]:
     """A real server in one mode."""
-    with bench_on(*request.param, url_of(request), [heard]) as made:
+    with bench_on(*request.param, urls(request), [heard]) as made:
         yield made
 
 
@@ -100,7 +106,7 @@ def lab(bench: Bench) -> Iterator[Lab]:
 def wire(bench: Bench, heard: Heard, request: pytest.FixtureRequest) -> Iterator[Wire]:
     """Counts the commands of a call."""
     if bench.harness.name == "redis":
-        with Redis.from_url(url_of(request)("redis")) as client:
+        with Redis.from_url(urls(request)("redis")) as client:
             yield lambda call: monitored(client, call)
         return
 

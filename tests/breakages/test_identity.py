@@ -83,7 +83,6 @@ EMPTY_NAMES: dict[str, Callable[[Store], object]] = {
     "key": lambda _: Key("App", "p", "shop", "v1", ""),
     "key-from-text": lambda _: Key.parse("App/p/shop/v1/"),
     "delete-with-a-name-less": lambda store: store.delete(Key("App", "p", "shop", "v1")),
-    "delete-of-nothing": lambda store: store.delete(),
     "delete-of-a-kind": lambda store: store.delete(App),
     "list-under-an-empty-name": lambda store: store.list(App, under=Key.parse("Project/")),
     "create-with-an-empty-name": lambda store: store.create(Project(name="")),
@@ -99,6 +98,18 @@ def test_b18_empty_name_means_nothing_rather_than_anything(lab: Lab, call: str):
 
     with pytest.raises((InvalidResource, InvalidCall)):
         EMPTY_NAMES[call](lab.store)
+
+    assert [] == lab.faults.requests
+    assert before == lab.records()
+
+
+def test_b18_delete_without_targets_deletes_nothing(lab: Lab):
+    """B18, DEL-17: No target means nothing rather than everything: nothing is asked, and nothing goes."""
+    furnish(lab.store)
+    before = lab.records()
+    lab.faults.clear()
+
+    lab.store.delete()
 
     assert [] == lab.faults.requests
     assert before == lab.records()

@@ -8,7 +8,18 @@ from typing import Annotated
 
 import pytest
 
-from emco_store import Conflict, DeleteRestricted, InvalidResource, Key, NotFound, Ref, Resource, indexed, unique
+from emco_store import (
+    Conflict,
+    DeleteRestricted,
+    InvalidResource,
+    Key,
+    NotFound,
+    Ref,
+    Resource,
+    connect,
+    indexed,
+    unique,
+)
 from emco_store.backends.mongo import commands
 from emco_store.backends.mongo.backend import MongoBackend
 from emco_store.ports import Commit, Receipt, ReferrerQuery, Scan
@@ -37,10 +48,10 @@ SPOILED = [{"$unset": {field: 1}} for field in ("u", "v", "d", "e", "c", "m", "p
 ]
 
 
-def test_write_skew_on_absence_is_refused(store):
+def test_write_skew_on_absence_is_refused(store, url, namespace):
     """Of two that each rely on the other's key being free, one is refused (OCC-1)."""
-    with pytest.raises(Conflict), store.transaction() as first:  # noqa: PT012 - the end of the block is what raises
-        with store.transaction() as second:
+    with connect(url, namespace=namespace) as other, pytest.raises(Conflict), store.transaction() as first:  # noqa: PT012 - the end of the block is what raises
+        with other.transaction() as second:
             assert [None] == list(second.get_many([Key("Thing", "b")], missing_ok=True))
             assert [None] == list(first.get_many([Key("Thing", "a")], missing_ok=True))
             second.create(Thing(name="a"))

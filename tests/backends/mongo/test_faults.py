@@ -27,6 +27,8 @@ from emco_store.contracts.atomicity import TimedIds
 from emco_store.ports import Commit, Outcome as PortOutcome, Settle, Unreachable
 from tests.backends.mongo.conftest import Thing
 
+BRIEF = timedelta(seconds=2)
+"""The deadline of calls that are refused until it has passed."""
 TRANSIENT = {"errorLabels": ["TransientTransactionError"]}
 RIDDEN_OUT = {
     "conflict-once": ("update", 1, {"errorCode": 112, **TRANSIENT}),
@@ -106,7 +108,7 @@ def test_commit_that_is_never_answered_is_settled_by_its_txid(store, fail):
     fail("commitTransaction", {"activationProbability": 1.0}, errorCode=50)
 
     with pytest.raises((UnknownOutcome, Unavailable)) as caught:
-        store.create(Thing(name="a"))
+        store.create(Thing(name="a"), deadline=BRIEF)
     fail("commitTransaction", "off")
 
     if isinstance(caught.value, UnknownOutcome):
@@ -122,10 +124,13 @@ def test_refusal_by_the_server_is_a_typed_error_without_the_document(store, fail
     """No bare error of the driver leaves the store, and none holds what was stored."""
     fail(command, {"activationProbability": 1.0}, errorCode=code)
 
-    calls = {"find": lambda: store.get(Thing, "a"), "findAndModify": lambda: store.resolve("some")}
+    calls = {
+        "find": lambda: store.get(Thing, "a", deadline=BRIEF),
+        "findAndModify": lambda: store.resolve("some", deadline=BRIEF),
+    }
 
     with pytest.raises(StoreError) as caught:
-        calls.get(command, lambda: store.create(Thing(name="a", note="secret-note")))()
+        calls.get(command, lambda: store.create(Thing(name="a", note="secret-note"), deadline=BRIEF))()
 
     assert "secret-note" not in f"{caught.value}{caught.value!r}{caught.value.__cause__!r}"
 
@@ -205,9 +210,7 @@ def test_create_of_what_is_there_is_no_doubt_about_the_driver(store):
 
 
 @pytest.mark.parametrize("many", [False, True], ids=["one", "a group"])
-@pytest.mark.parametrize(
-    "ahead", [timedelta(0), timedelta(hours=14), -timedelta(hours=14)], ids=["right", "ahead", "behind"]
-)
+@pytest.mark.parametrize("hours", [0, 14, -14], ids=["right", "ahead", "behind"])
 def test_outcome_of_a_client_whose_clock_is_ahead_is_remembered_for_longer(url, namespace, records, hours, many):
     """The age of a commit is judged by its txid, so it must be remembered from that time on (ATM-5)."""
     ahead = timedelta(hours=hours)
