@@ -180,7 +180,7 @@ class AsyncPortBase(ABC):
         refused as :class:`Fenced`. An answer without this fence is a guess. A port whose reply was lost asks again.
 
         Return None where there is no outcome and there may have been one: by the clock of the server, the commit began
-        longer ago than half of the outcome retention (see :mod:`emco_store.core.txids`). The clocks of clients do not
+        longer ago than half of the outcome retention (see ``emco_store.core.txids``). The clocks of clients do not
         count. An outcome is remembered from the commit on, and from the time in its txid on where that is later.
 
         Raises:
