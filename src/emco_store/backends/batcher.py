@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
+from emco_store.queueing.forks import Renewed
+
 Q = TypeVar("Q")
 A = TypeVar("A")
 
@@ -55,7 +57,7 @@ class Ticket(Generic[Q, A]):
         return self._reply  # type: ignore[return-value]  # it was served, with or without a problem
 
 
-class _BaseBatcher(Generic[Q, A]):
+class _BaseBatcher(Renewed, Generic[Q, A]):
     """Which request leads a group, which wait, and which is next; what both forms share.
 
     Args:
@@ -64,8 +66,13 @@ class _BaseBatcher(Generic[Q, A]):
     """
 
     def __init__(self, *, members: int, weight: int) -> None:
+        super().__init__()
         self._members = members
         self._weight = weight
+        self.renew()
+
+    def renew(self) -> None:
+        """See :meth:`emco_store.queueing.forks.Renewed.renew`."""
         self._lock = threading.Lock()
         self._is_busy = False
         self._waiting: deque[Ticket[Q, A]] = deque()

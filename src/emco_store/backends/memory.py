@@ -58,6 +58,7 @@ from emco_store.ports import (
     Stale,
     Taken,
 )
+from emco_store.queueing.forks import Renewed
 
 Moment = Literal["before", "after"]
 Hook = Callable[[str, Moment, object], None]
@@ -186,7 +187,7 @@ def _ranged(
     return ordered.irange(low, high, (holds_low, holds_high), reverse=descending)
 
 
-class MemoryBackend:
+class MemoryBackend(Renewed):
     """Data in memory that several stores of one process can share, by namespace.
 
     Args:
@@ -195,10 +196,15 @@ class MemoryBackend:
     """
 
     def __init__(self, *, hook: Hook | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
         self.hook = hook
         self.clock = clock
-        self._lock = threading.RLock()
         self._spaces: dict[str, _Space] = defaultdict(_Space)
+        self.renew()
+
+    def renew(self) -> None:
+        """See :meth:`emco_store.queueing.forks.Renewed.renew`."""
+        self._lock = threading.RLock()
 
     def port(self, namespace: str) -> MemoryPort:
         """Open one namespace for blocking use."""

@@ -19,12 +19,18 @@ from typing import Any
 
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
+from emco_store.queueing.forks import Renewed
 
 
-class Queues:
+class Queues(Renewed):
     """The queues of one store. A key has a queue as long as a call waits or runs in it."""
 
     def __init__(self) -> None:
+        super().__init__()
+        self.renew()
+
+    def renew(self) -> None:
+        """See :meth:`emco_store.queueing.forks.Renewed.renew`."""
         self._lock = threading.Lock()
         self._queues: dict[Key, OrderedDict[BaseWaiter, None]] = {}
 

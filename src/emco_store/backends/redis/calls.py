@@ -16,6 +16,7 @@ from redis import exceptions
 
 from emco_store.backends.apart import Apart, Overdue, in_thread
 from emco_store.backends.patience import REQUEST_S
+from emco_store.queueing.forks import Renewed
 
 T = TypeVar("T")
 _MANY = 1 << 20
@@ -23,7 +24,7 @@ FULL = "Too many connections"
 LATE = "Timeout while talking to the server"
 
 
-class Calls:
+class Calls(Renewed):
     """Calls of a blocking client; any number of threads may use it.
 
     Args:
@@ -31,7 +32,12 @@ class Calls:
     """
 
     def __init__(self, client: Any) -> None:
+        super().__init__()
         self._client = client
+
+    def renew(self) -> None:
+        """See :meth:`emco_store.queueing.forks.Renewed.renew`."""
+        vars(self).pop("_places", None)
 
     @cached_property
     def _is_endless(self) -> bool:
