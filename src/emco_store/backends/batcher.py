@@ -69,10 +69,10 @@ class _BaseBatcher(Renewed, Generic[Q, A]):
         super().__init__()
         self._members = members
         self._weight = weight
-        self.renew()
+        self._renew()
 
-    def renew(self) -> None:
-        """See :meth:`emco_store.queueing.forks.Renewed.renew`."""
+    def _renew(self) -> None:
+        """See :meth:`emco_store.queueing.forks.Renewed._renew`."""
         self._lock = threading.Lock()
         self._is_busy = False
         self._waiting: deque[Ticket[Q, A]] = deque()

@@ -200,10 +200,10 @@ class MemoryBackend(Renewed):
         self.hook = hook
         self.clock = clock
         self._spaces: dict[str, _Space] = defaultdict(_Space)
-        self.renew()
+        self._renew()
 
-    def renew(self) -> None:
-        """See :meth:`emco_store.queueing.forks.Renewed.renew`."""
+    def _renew(self) -> None:
+        """See :meth:`emco_store.queueing.forks.Renewed._renew`."""
         self._lock = threading.RLock()
 
     def port(self, namespace: str) -> MemoryPort:

@@ -18,7 +18,7 @@ class Renewed(ABC):
         _everything.add(self)
 
     @abstractmethod
-    def renew(self) -> None:
+    def _renew(self) -> None:
         """Make the state that a new process has."""
 
 
@@ -27,7 +27,7 @@ _everything: WeakSet[Renewed] = WeakSet()
 
 def _renew_everything() -> None:
     for one in list(_everything):
-        one.renew()
+        one._renew()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # for this module only
 
 
 if hasattr(os, "register_at_fork"):

@@ -27,10 +27,10 @@ class Queues(Renewed):
 
     def __init__(self) -> None:
         super().__init__()
-        self.renew()
+        self._renew()
 
-    def renew(self) -> None:
-        """See :meth:`emco_store.queueing.forks.Renewed.renew`."""
+    def _renew(self) -> None:
+        """See :meth:`emco_store.queueing.forks.Renewed._renew`."""
         self._lock = threading.Lock()
         self._queues: dict[Key, OrderedDict[BaseWaiter, None]] = {}
 

@@ -35,8 +35,8 @@ class Calls(Renewed):
         super().__init__()
         self._client = client
 
-    def renew(self) -> None:
-        """See :meth:`emco_store.queueing.forks.Renewed.renew`."""
+    def _renew(self) -> None:
+        """See :meth:`emco_store.queueing.forks.Renewed._renew`."""
         vars(self).pop("_places", None)
 
     @cached_property
