@@ -308,3 +308,49 @@ def test_doctor_that_is_badly_called_ends_with_a_message(run, arguments):
 
     assert Exit.OK != ended.code
     assert ("", True) == (ended.out, "  Hint: " in ended.err)
+
+
+OTHERS = """
+from emco_store import Resource
+
+class Ward(Resource):
+    pass
+
+{}
+"""
+
+
+@pytest.fixture
+def module(redis_url, redis, tmp_path, monkeypatch):
+    """Write a module with another service's models, where three resources of ours are stored; return its name."""
+    fill(redis_url)
+    redis.config_set("appendonly", "yes")
+    monkeypatch.chdir(tmp_path)
+
+    def write(declaration):
+        name = f"others_{len(declaration)}"
+        (tmp_path / f"{name}.py").write_text(OTHERS.format(declaration), "utf-8")
+        return name
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("declaration", "is_well"),
+    [
+        ("class Patient(Resource, parent=Ward): pass", True),
+        ("class Patient(Resource, parent=Ward): age: int", False),
+        ("class Patient(Resource): pass", False),
+        ("class Patient(Resource, parent=Ward, key=('name', 'ward')): ward: str", False),
+        ("class Nurse(Resource): age: int", True),
+    ],
+    ids=["the same", "another field", "another parent", "another key", "a kind that is not stored"],
+)
+def test_models_that_contradict_what_is_stored_are_reported(look, redis_url, module, declaration, is_well):
+    """Two services that declare one kind differently are found before one misreads the other."""
+    code, report = look(redis_url, "--models", module(declaration))
+
+    found = [finding for finding in report["findings"] if finding["name"] == "model"]
+    assert ({"fine"} if is_well else {"fine", "wrong"}) == {finding["verdict"] for finding in found}
+    assert (Exit.OK if is_well else Exit.REFUSED) == code
+    assert all(finding["hint"] for finding in found if finding["verdict"] == "wrong")

@@ -140,6 +140,9 @@ def _fill_doctor(parser: argparse.ArgumentParser) -> None:
         "--require", choices=tuple(map(str, Durability)), metavar="CLASS",
         help=f"the minimum durability class: {', '.join(Durability)}",
     )  # fmt: skip
+    parser.add_argument(
+        "--models", metavar="MODULE", help="a Python module with your models: also compare them with what is stored"
+    )
     _add_output(parser)
     _add_store(parser, needs_models=False)
 
@@ -269,6 +272,7 @@ VERBS: Mapping[str, Verb] = {
                 "emco-store doctor mongodb://h1,h2,h3/?replicaSet=rs0 --require majority",
                 "for a script: exit code 0 or 1",
             ),
+            ("emco-store doctor --models shop.models", "also whether another service declares a kind differently"),
             ("emco-store doctor -o json", "the store that EMCO_STORE_URL names, for programs"),
         ),
         _fill_doctor,

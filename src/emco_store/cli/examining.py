@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from emco_store.backends.health import Report, Verdict
+from emco_store import InvalidResource, connect
+from emco_store.backends.health import Finding, Report, Verdict
 from emco_store.cli.arguments import Options
 from emco_store.cli.exits import Exit
 from emco_store.cli.formats import write_json, write_yaml
+from emco_store.cli.opening import models
 from emco_store.cli.screen import Screen, visible
 from emco_store.cli.secrets import masked
 from emco_store.connect import inspect
 from emco_store.core.wording import count
 
+SAMPLE = 100
+"""Records of each kind that are compared with its model."""
 _LOOKS = {Verdict.FINE: "green", Verdict.ADVICE: "yellow", Verdict.WRONG: "bold red"}
 
 
@@ -26,6 +31,8 @@ def doctor(options: Options, screen: Screen) -> Exit:
     url = options.url or options.store
     with screen.progress("Looking …"):
         report = inspect(url, namespace=options.namespace, require=options.require)
+        if options.models and report.is_well:
+            report = replace(report, findings=(*report.findings, *_compared(url, options, report.records)))
     if options.output == "table":
         screen.tell(*_shown(report, url, options.namespace))
     else:
@@ -34,6 +41,30 @@ def doctor(options: Options, screen: Screen) -> Exit:
     if not report.is_reachable:
         return Exit.RETRY
     return Exit.OK if report.is_well else Exit.REFUSED
+
+
+def _compared(url: str, options: Options, records: Mapping[str, int] | None) -> Iterator[Finding]:
+    """Compare the models of this program with what is stored: other services may declare the same kinds differently."""
+    known = models(options.models)
+    with connect(url, namespace=options.namespace, models=known) as store:
+        for model in known:
+            kind = model.__emco__.kind
+            if records is not None and kind not in records:
+                continue
+            page = store.list(model, limit=SAMPLE)
+            problems = [item for item in page if isinstance(item, InvalidResource)]
+            looked = f"{kind}: {count(len(page), 'record')} looked at"
+            if not problems:
+                yield Finding("model", f"{looked}, and all fit {model.__module__}.{model.__qualname__}")
+                continue
+            reasons = "; ".join(problems[0].problems)
+            yield Finding(
+                "model",
+                f"{looked}, {len(problems):,} do not fit {model.__module__}.{model.__qualname__}: "
+                f"{problems[0].key}: {reasons:.200}",
+                Verdict.WRONG,
+                "agree on one declaration with the service that writes them; emco-store check looks at all records.",
+            )
 
 
 def _shown(report: Report, url: str, namespace: str) -> Iterator[RenderableType]:
