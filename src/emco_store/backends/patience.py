@@ -27,7 +27,7 @@ class Patience:
         begin_s: When the request began, as ``time.monotonic`` counts; by default now.
     """
 
-    __slots__ = ("_begin_s", "_bound_s", "_end_s", "_looking_s")
+    __slots__ = ("_attempt_s", "_begin_s", "_bound_s", "_end_s", "_longest_s", "_looking_s")
 
     def __init__(self, within_s: float = REQUEST_S, looking_s: float = inf, *, begin_s: float | None = None) -> None:
         now_s, left_s = monotonic(), time_left_s()
@@ -35,15 +35,23 @@ class Patience:
         self._end_s = self._begin_s + within_s if left_s is None else now_s + left_s
         self._looking_s = looking_s
         self._bound_s = FIRST_PAUSE_S
+        self._attempt_s = self._begin_s  # when the attempt began that goes on
+        self._longest_s = 0.0  # of the attempts that were refused
 
     @property
     def left_s(self) -> float:
         """How long the next attempt may take."""
         return max(self._end_s - monotonic(), FIRST_PAUSE_S)
 
+    @property
+    def has_time(self) -> bool:
+        """Whether there is time for another attempt."""
+        return monotonic() + LEAST_S < self._end_s
+
     def pause_s(self) -> float | None:
-        """Return how long to wait before the next attempt; None where there is no time for one."""
-        return self._pause_s(self._end_s)
+        """Return how long to wait after a refusal; None where an attempt as long as the longest would be cut off."""
+        self._longest_s = max(self._longest_s, monotonic() - self._attempt_s)
+        return self._pause_s(self._end_s - self._longest_s)
 
     def pause_without_server_s(self, *, is_outright: bool) -> float | None:
         """Return how long to wait before a server is looked for again that was not there; None where to give up."""
@@ -53,4 +61,5 @@ class Patience:
     def _pause_s(self, end_s: float) -> float | None:
         pause_s = random.uniform(0, self._bound_s)  # noqa: S311 - a pause
         self._bound_s = min(2 * self._bound_s, LONGEST_PAUSE_S)
-        return pause_s if monotonic() + pause_s + LEAST_S < end_s else None
+        self._attempt_s = monotonic() + pause_s
+        return pause_s if self._attempt_s + LEAST_S < end_s else None

@@ -179,7 +179,7 @@ class MongoPort(PortBase):
             try:
                 return ticket.outcome()
             except Unreachable:
-                if is_leader or patience.pause_s() is None:  # else the deadline that has passed was its leader's
+                if is_leader or not patience.has_time:  # else the deadline that has passed was its leader's
                     raise
 
     def settle(self, request: Settle) -> Outcome | None:
