@@ -9,6 +9,10 @@
      ├─ MissingReference    a parent or a reference's target is not there
      ├─ DeleteRestricted    resources that stay still refer to what would go
      ├─ UniqueViolation     another resource holds this value
+     ├─ TransitionRefused   the state, or a guard, does not allow the transition
+     ├─ ContentChanged      the content is not what was looked at
+     ├─ StateForbids        the state does not allow the change
+     ├─ NotPermitted        another writer than the one that may do this
      ├─ InvalidResource     the data, a size or a name is not acceptable
      ├─ InvalidModel        a resource class that could not work
      ├─ InvalidCall         the call itself is wrong: mend the program
@@ -171,6 +175,72 @@ class UniqueViolation(StoreError):
     key: Any = None
     field: str = ""
     owner: Any = None
+
+
+class TransitionRefused(StoreError):
+    """A transition is not possible from the state in which the resource is, or its guards refuse it.
+
+    Attributes:
+        key: The key of the resource.
+        transition: The name of the transition.
+        state: The value of the state in which the resource is.
+        reasons: Everything that speaks against it.
+        allowed: The names of the transitions that leave this state.
+    """
+
+    code = "LIFECYCLE"
+    key: Any = None
+    transition: str = ""
+    state: str = ""
+    reasons: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+
+
+class ContentChanged(StoreError):
+    """The content of a resource is not the one that the caller has looked at.
+
+    Attributes:
+        key: The key of the resource.
+        digest: The digest that the caller gave.
+        found: The digest of the content now.
+        changed: The keys of the members that differ, as far as that can be told.
+    """
+
+    code = "CONTENT-CHANGED"
+    key: Any = None
+    digest: str = ""
+    found: str = ""
+    changed: tuple[Any, ...] = ()
+
+
+class StateForbids(StoreError):
+    """The state of a resource does not allow the change.
+
+    Attributes:
+        key: The key of the resource.
+        state: The value of its state.
+        frozen: The paths of the fields that may not change.
+    """
+
+    code = "STATE"
+    key: Any = None
+    state: str = ""
+    frozen: tuple[str, ...] = ()
+
+
+class NotPermitted(StoreError):
+    """Only certain writers may do this, and the caller is none of them.
+
+    Attributes:
+        key: The key of the resource.
+        actor: Who tried; empty where the store has no actor.
+        writers: Who may.
+    """
+
+    code = "WRITER"
+    key: Any = None
+    actor: str = ""
+    writers: tuple[str, ...] = ()
 
 
 class InvalidResource(StoreError):

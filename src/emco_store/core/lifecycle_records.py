@@ -1,0 +1,102 @@
+"""Lifecycle records: in which state a resource is, and what the store knows of its history; one beside each resource.
+
+A resource without one is in the initial state of its lifecycle. The record is the store's own (see
+:mod:`emco_store.core.reserved`), and its edges make the rules of the state hold for every program.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ValidationError
+
+from emco_store.core.keys import Key
+from emco_store.core.records import Record
+from emco_store.core.reserved import LIFECYCLE, beside
+from emco_store.errors import InvalidResource
+
+
+class Approval(BaseModel, frozen=True, extra="allow"):
+    """What was approved, and by whom.
+
+    Attributes:
+        digest: The digest of the content that was approved.
+        revision: The number of the revision that holds this content.
+        actor: Who approved it.
+        at_us: When, in microseconds since 1970, UTC.
+        via: The number of the approved revision that a rollback has brought back; None where somebody looked at it.
+    """
+
+    digest: str
+    revision: int
+    actor: str = ""
+    at_us: int = 0
+    via: int | None = None
+
+
+class HeldTarget(BaseModel, frozen=True, extra="allow"):
+    """A resource that must stay in one of some states as long as this record is in its state.
+
+    Attributes:
+        path: The reference that leads to it, as the lifecycle declares it.
+        target: The text of its key.
+        needs: The states in which it must stay.
+    """
+
+    path: str
+    target: str
+    needs: tuple[str, ...]
+
+
+class Standing(BaseModel, frozen=True, extra="allow"):
+    """The document of a lifecycle record. Unknown fields are kept: a newer program may have written it.
+
+    Attributes:
+        state: The value of the state.
+        transition: The name of the transition that led to it.
+        since_us: When that was, in microseconds since 1970, UTC.
+        actor: Who made the transition.
+        note: What the actor said about it.
+        frozen: The paths of the fields that may not change in this state.
+        holds: The resources that must stay in certain states meanwhile.
+        operation: The id of the operation that is on its way; None where none is.
+        revisions: How many revisions the resource has had, which is the number of the newest.
+        approved: What was approved last; None where nothing was.
+        applied: The number of the revision that was carried out last; None where none was.
+        tags: Names of revisions.
+    """
+
+    state: str
+    transition: str = ""
+    since_us: int = 0
+    actor: str = ""
+    note: str = ""
+    frozen: tuple[str, ...] = ()
+    holds: tuple[HeldTarget, ...] = ()
+    operation: str | None = None
+    revisions: int = 0
+    approved: Approval | None = None
+    applied: int | None = None
+    tags: dict[str, int] = {}
+
+
+def standing_key(resource: Key) -> Key:
+    """Return the key of the lifecycle record of a resource."""
+    return beside(LIFECYCLE, resource)
+
+
+def read_standing(record: Record) -> Standing:
+    """Read the document of a lifecycle record.
+
+    Raises:
+        InvalidResource: It cannot be read. Whatever rests on the state is then refused.
+    """
+    try:
+        return Standing.model_validate_json(record.document)
+    except ValidationError as problem:
+        reasons = [f"at {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problem.errors(include_input=False)]
+        raise InvalidResource(
+            f"Cannot read the lifecycle record {record.key}.",
+            why=reasons,
+            hint="delete the resource if its rules allow that; check() names such records.",
+            key=record.key,
+            problems=tuple(reasons),
+        ) from problem
