@@ -59,6 +59,7 @@ class Standing(BaseModel, frozen=True, extra="allow"):
         holds: The resources that must stay in certain states meanwhile.
         operation: The id of the operation that is on its way; None where none is.
         revisions: How many revisions the resource has had, which is the number of the newest.
+        digest: The digest of the content of the newest revision; empty where there is none.
         approved: What was approved last; None where nothing was.
         applied: The number of the revision that was carried out last; None where none was.
         tags: Names of revisions.
@@ -73,6 +74,7 @@ class Standing(BaseModel, frozen=True, extra="allow"):
     holds: tuple[HeldTarget, ...] = ()
     operation: str | None = None
     revisions: int = 0
+    digest: str = ""
     approved: Approval | None = None
     applied: int | None = None
     tags: dict[str, int] = {}

@@ -5,7 +5,7 @@ Everything that was read becomes part of what the commit rests on. An earlier re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -80,7 +80,10 @@ class View:
         if unread:
             self._learn(unread, (yield from read(Get(unread))))
 
-    def referrers_of(self, targets: Sequence[Key], *, after: str = "") -> Flow[Referrers]:
+    def referrers_of(
+        self, targets: Sequence[Key], *, after: str = "", also: Iterable[Key] = (),
+        wanted: Callable[[Record], bool] | None = None,
+    ) -> Flow[Referrers]:  # fmt: skip
         """Load the targets, seal them, and return a page of their referrers, as the transaction sees those.
 
         Referrers that the transaction deletes are among them, as they last were, because some rules block for them. The
@@ -89,23 +92,27 @@ class View:
         Args:
             targets: Whose referrers are wanted.
             after: The ``next`` of the page before. All that one commit could change fits on the first page.
+            also: Other records to load along, which are not sealed.
+            wanted: Which referrers are wanted; the transaction does not rest on the others. None stands for all.
         """
-        unread = tuple(key for key in targets if key not in self.base)
+        unread = tuple(key for key in dict.fromkeys((*targets, *also)) if key not in self.base)
         limit = max(self.context.limits.max_records + 1, MIN_PAGE)
         answer = yield from read(ReferrerQuery(tuple(targets), unread, after, limit))
         self._learn(unread, answer.records)
         for target in targets:
             self.seal(target)
-        found = [self.remember(record) for record in answer.referrers]
-        following = found[-1].key.text if len(found) >= limit else ""
+        found = [self.remember(record) for record in answer.referrers if wanted is None or wanted(record)]
+        following = answer.referrers[-1].key.text if len(answer.referrers) >= limit else ""
         own = self._dropped | self.puts if self._dropped or self.puts else {}
         if own and after:
             found = [record for record in found if record.key not in own]
         elif own:
             latest = {record.key: record for record in found} | own
             found = sorted(latest.values(), key=attrgetter("key.text"))
-        wanted = frozenset(targets)
-        return Referrers([record for record in found if record.edges_to(wanted)], following)
+        sought = frozenset(targets)
+        return Referrers(
+            [record for record in found if record.edges_to(sought) and (wanted is None or wanted(record))], following
+        )
 
     def drop(self, key: Key, *, named: bool) -> None:
         """Delete a record, and forget what the transaction would have written over it."""
