@@ -20,20 +20,26 @@ async def drive(flow: Flow[T], port: AsyncPort, waiter: AsyncWaiter | None = Non
         waiter: The call in the queues of the store, if it keeps to them.
         end_s: When every request must have ended; see :mod:`emco_store.ports.deadline`.
     """
+    if end_s is None:
+        return await _run(flow, port, waiter)
     with deadline.ends_at(end_s):
-        try:
-            request = next(flow)
-            while True:
-                try:
-                    if end_s is not None:
-                        deadline.refuse_late(end_s)
-                    reply = await (port.ask(request) if waiter is None else _answer(request, port, waiter))
-                except BaseException as problem:  # noqa: BLE001 - the flow decides what a failure or cancellation means
-                    request = flow.throw(problem)
-                else:
-                    request = flow.send(reply)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]  # what the generator returned
+        return await _run(flow, port, waiter, end_s)
+
+
+async def _run(flow: Flow[T], port: AsyncPort, waiter: AsyncWaiter | None, end_s: float | None = None) -> T:
+    try:
+        request = next(flow)
+        while True:
+            try:
+                if end_s is not None:
+                    deadline.refuse_late(end_s)
+                reply = await (port.ask(request) if waiter is None else _answer(request, port, waiter))
+            except BaseException as problem:  # noqa: BLE001 - the flow decides what a failure or cancellation means
+                request = flow.throw(problem)
+            else:
+                request = flow.send(reply)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]  # what the generator returned
 
 
 async def _answer(request: Request[Any], port: AsyncPort, waiter: AsyncWaiter) -> Any:

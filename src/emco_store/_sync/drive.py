@@ -21,20 +21,26 @@ def drive(flow: Flow[T], port: Port, waiter: Waiter | None = None, *, end_s: flo
         waiter: The call in the queues of the store, if it keeps to them.
         end_s: When every request must have ended; see :mod:`emco_store.ports.deadline`.
     """
+    if end_s is None:
+        return _run(flow, port, waiter)
     with deadline.ends_at(end_s):
-        try:
-            request = next(flow)
-            while True:
-                try:
-                    if end_s is not None:
-                        deadline.refuse_late(end_s)
-                    reply = port.ask(request) if waiter is None else _answer(request, port, waiter)
-                except BaseException as problem:  # noqa: BLE001 - the flow decides what a failure or cancellation means
-                    request = flow.throw(problem)
-                else:
-                    request = flow.send(reply)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]  # what the generator returned
+        return _run(flow, port, waiter, end_s)
+
+
+def _run(flow: Flow[T], port: Port, waiter: Waiter | None, end_s: float | None = None) -> T:
+    try:
+        request = next(flow)
+        while True:
+            try:
+                if end_s is not None:
+                    deadline.refuse_late(end_s)
+                reply = port.ask(request) if waiter is None else _answer(request, port, waiter)
+            except BaseException as problem:  # noqa: BLE001 - the flow decides what a failure or cancellation means
+                request = flow.throw(problem)
+            else:
+                request = flow.send(reply)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]  # what the generator returned
 
 
 def _answer(request: Request[Any], port: Port, waiter: Waiter) -> Any:

