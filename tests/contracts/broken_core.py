@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from emco_store import errors
-from emco_store.core import codec, kinship, matching, readback
+from emco_store.core import blockers, codec, definition, kinship, matching, plan, readback
+from emco_store.core.keys import Key
 from emco_store.core.meta import Lineage
 from emco_store.core.plan import Blocker, Change, Deleted, Deletion
 from emco_store.core.readback import ReadBack
 from emco_store.core.records import Record
 from emco_store.core.resource import Resource
 from emco_store.core.selection import Pattern
-from emco_store.flows import callbacks, cascade, refusals, selecting, unit
+from emco_store.flows import callbacks, cascade, checking, context, lists, refusals, resources, selecting, unit
 from emco_store.flows.asking import Flow
 from emco_store.flows.cascade import Cascade, _check_size
-from emco_store.flows.view import View
+from emco_store.flows.view import Referrers, View
 from emco_store.ports import deadline
 from tests.contracts import broken_selections
 
@@ -124,7 +125,47 @@ def look_at_no_defaults(_: Cascade, view: View) -> Flow[list[Blocker]]:  # noqa:
     return []
 
 
+_referrers_of = View.referrers_of
+
+
+def rest_on_all(view: View, targets: Sequence[Key], **more: Any) -> Flow[Referrers]:
+    """Rest on what the caller cannot see, too."""
+    return (yield from _referrers_of(view, targets, **{**more, "wanted": None}))
+
+
+def refuse_nothing(_: str) -> None:
+    """Let a reserved kind be named."""
+
+
+def reserve_nothing(_: str) -> bool:
+    """Take the store's own records for resources."""
+    return False
+
+
+def name_the_record(blocker: Blocker, record: Record | None) -> Blocker:  # noqa: ARG001 - it does not look
+    """Show the key of the store's own record, which nobody can name."""
+    return blocker
+
+
+def say_no_state(blocker: Blocker, record: Record | None) -> Blocker:  # noqa: ARG001 - it does not look
+    """Name the resource, and do not read its state."""
+    return blockers.by_resource(blocker, None)
+
+
 BROKEN_CORE = {
+    "NamesReservedKeys": Broken(context, "refuse_reserved", refuse_nothing, "RES-1"),
+    "ListsReservedKinds": Broken(lists, "refuse_reserved", refuse_nothing, "RES-1"),
+    "WritesReservedKinds": Broken(unit, "refuse_reserved", refuse_nothing, "RES-1"),
+    "DefinesReservedKinds": Broken(definition, "is_reserved", reserve_nothing, "RES-1"),
+    "RefersToReservedKinds": Broken(kinship, "is_reserved", reserve_nothing, "RES-1"),
+    "ShowsReservedInLists": Broken(lists, "is_reserved", reserve_nothing, "RES-2"),
+    "ShowsReservedAmongReferrers": Broken(resources, "is_reserved", reserve_nothing, "RES-2"),
+    "RestsOnReserved": Broken(View, "referrers_of", rest_on_all, "RES-2"),
+    "CountsReservedInFigures": Broken(plan, "is_reserved", reserve_nothing, "RES-2"),
+    "NamesTheRecord": Broken(cascade, "by_resource", name_the_record, "RES-3"),
+    "SaysNoState": Broken(cascade, "by_resource", say_no_state, "RES-3"),
+    "CountsReservedInChecks": Broken(checking, "is_reserved", reserve_nothing, "RES-4"),
+    "RepairsWhatNobodyFound": Broken(checking, "refuse_reserved", refuse_nothing, "RES-4"),
     "EtagWithoutUid": Broken(matching, "etag", name_the_version_only, "OCC-13"),
     "RunsNoGenerator": Broken(callbacks, "_refuse_generator", commit_all_the_same, "OCC-14"),
     "SearchesTheStoreOnly": Broken(unit, "Selecting", broken_selections.SearchesTheStoreOnly, "REF-14"),

@@ -19,6 +19,7 @@ from emco_store.cli.opening import models
 from emco_store.cli.screen import Screen, visible
 from emco_store.cli.secrets import masked
 from emco_store.connect import inspect
+from emco_store.core.reserved import is_reserved
 from emco_store.core.wording import count
 
 SAMPLE = 100
@@ -30,7 +31,7 @@ def doctor(options: Options, screen: Screen) -> Exit:
     """Show how a server is set up, what a namespace holds, and what to change."""
     url = options.url or options.store
     with screen.progress("Looking …"):
-        report = inspect(url, namespace=options.namespace, require=options.require)
+        report = _of_resources(inspect(url, namespace=options.namespace, require=options.require))
         if options.models and report.is_well:
             report = replace(report, findings=(*report.findings, *_compared(url, options, report.records)))
     if options.output == "table":
@@ -43,13 +44,20 @@ def doctor(options: Options, screen: Screen) -> Exit:
     return Exit.OK if report.is_well else Exit.REFUSED
 
 
+def _of_resources(report: Report) -> Report:
+    """Leave the store's own records out of the counts."""
+    if report.records is None:
+        return report
+    return replace(report, records={kind: number for kind, number in report.records.items() if not is_reserved(kind)})
+
+
 def _compared(url: str, options: Options, records: Mapping[str, int] | None) -> Iterator[Finding]:
     """Compare the models of this program with what is stored: other services may declare the same kinds differently."""
     known = models(options.models)
     with connect(url, namespace=options.namespace, models=known) as store:
         for model in known:
             kind = model.__emco__.kind
-            if records is not None and kind not in records:
+            if is_reserved(kind) or (records is not None and kind not in records):
                 continue
             page = store.list(model, limit=SAMPLE)
             problems = [item for item in page if isinstance(item, InvalidResource)]

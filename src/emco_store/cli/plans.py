@@ -7,7 +7,7 @@ from collections import defaultdict
 from rich.text import Text
 from rich.tree import Tree
 
-from emco_store import Deletion, Key, Plan
+from emco_store import Blocker, BlockReason, Deletion, Key, Plan
 from emco_store.cli.screen import visible
 from emco_store.core.wording import count
 
@@ -15,22 +15,26 @@ from emco_store.core.wording import count
 def plan_tree(plan: Plan) -> Tree:
     """Build a tree of a plan: ``-`` is deleted, ``~`` loses a reference, ``!`` blocks."""
     changed = len({change.key for change in plan.updates})
-    verdict = ("can be applied", "bold green")
-    if plan.blockers:
-        verdict = (f"blocked by {count(plan.blocker_count, 'reference')}", "bold red")
+    verdict = (plan.verdict, "bold red" if plan.blockers else "bold green")
     counts = f"{count(len(plan.deletes), 'resource')} would go, {count(changed, 'resource')} would change: "
     tree = Tree(Text.assemble((counts, "bold"), verdict), guide_style="dim")
     _add_deletions(tree, plan)
     for change in plan.updates:
         tree.add(Text.assemble(("~ ", "bold yellow"), visible(str(change))))
     for blocker in plan.blockers:
-        rule = (str(blocker.rule), blocker.rule.style)
-        place = visible(blocker.place)
-        line = Text.assemble(("! ", "bold red"), f"{blocker.referrer} {place} → {blocker.target}  ", rule)
-        tree.add(line.append(f"  {visible(blocker.detail)}" if blocker.detail else ""))
+        tree.add(_blocker_line(blocker))
     if len(plan.blockers) < plan.blocker_count:
         tree.add(Text(f"… and {plan.blocker_count - len(plan.blockers):,} more", style="dim"))
     return tree
+
+
+def _blocker_line(blocker: Blocker) -> Text:
+    mark = ("! ", "bold red")
+    if blocker.reason is BlockReason.STATE:
+        return Text.assemble(mark, visible(str(blocker)))
+    rule = (str(blocker.rule), blocker.rule.style)
+    line = Text.assemble(mark, f"{visible(blocker.holder)} {visible(blocker.place)} → {blocker.target}  ", rule)
+    return line.append(f"  {visible(blocker.detail)}" if blocker.detail else "")
 
 
 def _add_deletions(tree: Tree, plan: Plan) -> None:

@@ -22,6 +22,7 @@ from emco_store.cli.graphs import (
 from emco_store.cli.items import card_of, document_of, plain, table_of
 from emco_store.cli.opening import models, opened
 from emco_store.cli.screen import Screen
+from emco_store.core.reserved import refuse_reserved
 from emco_store.core.schema import Schema
 from emco_store.emco import write_bundle
 
@@ -45,6 +46,7 @@ def get(options: Options, screen: Screen) -> Exit:
 
 def list_(options: Options, screen: Screen) -> Exit:
     """List a page of a kind; a document that cannot be read is shown as an error, and makes the exit code 1."""
+    refuse_reserved(options.kind)
     with opened(options, screen) as store:
         model = store.schema.model_of(options.kind)
         page = store.list(
@@ -168,16 +170,18 @@ def read_key(text: str) -> Key:
     """Parse a key from the command line.
 
     Raises:
-        InvalidCall: It is not a key.
+        InvalidCall: It is not a key, or one of the store's own records.
     """
     try:
-        return Key.parse(text)
+        key = Key.parse(text)
     except InvalidResource as problem:
         raise InvalidCall(
             f"{text!r:.200} is not a key.",
             why=problem.why if "/" in text else ["it has a kind and no name"],
             hint="write the kind and all names, starting from the root, for example App/p1/vfw/v1/sink.",
         ) from problem
+    refuse_reserved(key.kind)
+    return key
 
 
 def _unknown_kind(kind: str, store: Store) -> InvalidCall:

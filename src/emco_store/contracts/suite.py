@@ -25,6 +25,7 @@ from emco_store.contracts.phantoms import PhantomRules
 from emco_store.contracts.plans import PlanRules
 from emco_store.contracts.references import ReferenceRules
 from emco_store.contracts.removals import RemovalRules
+from emco_store.contracts.reserved_kinds import ReservedRules
 from emco_store.contracts.selections import SelectionRules
 from emco_store.contracts.stored_rules import StoredRules
 from emco_store.contracts.transactions import TransactionRules
@@ -60,6 +61,7 @@ class Conformance(
     BadInputRules,
     UnreadableRules,
     CheckRules,
+    ReservedRules,
     InterleavingRules,
     MachineRules,
 ):

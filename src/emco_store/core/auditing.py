@@ -13,6 +13,7 @@ from emco_store.core.edits import without
 from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge, Record, with_matches, without_options
+from emco_store.core.reserved import states_references
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidResource, shown
 
@@ -46,7 +47,8 @@ def examine(record: Record, model: Model | None, absent: AbstractSet[Key]) -> It
             stamp=record.stamp,
         )  # fmt: skip
     else:
-        yield from _misplaced(record, known)
+        if states_references(record.key.kind):
+            yield from _misplaced(record, known)
     if known is not None:
         yield from _differences(record, known)
     for edge in record.edges:

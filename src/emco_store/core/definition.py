@@ -8,11 +8,12 @@ from typing import Any, Generic
 from emco_store.core.keys import kind_problem
 from emco_store.core.kinship import Model, is_kind
 from emco_store.core.refs import Ref
+from emco_store.core.reserved import PREFIX, is_reserved
 from emco_store.core.rules import RESTRICT, Rule
 from emco_store.errors import InvalidModel
 
-CLASS_ARGUMENTS = {"parent", "key", "on_parent_delete", "kind", "abstract"}
-"""The class arguments of resources."""
+CLASS_ARGUMENTS = {"parent", "key", "on_parent_delete", "kind", "abstract", "_is_own"}
+"""The class arguments of resources; the last one is for classes of this library, which have reserved kinds."""
 _RESERVED = {"key", "ref", "meta", "kind", "is_stored"}
 
 
@@ -39,19 +40,27 @@ def refuse_subclass_of_a_kind(cls: Model) -> None:
 
 
 def class_problems(
-    cls: Model, kind: str, key_fields: tuple[str, ...], *, parent: Any, on_parent_delete: Any
+    cls: Model, kind: str, key_fields: tuple[str, ...], *, parent: Any, on_parent_delete: Any, is_own: bool = False
 ) -> list[str]:
     """List why a class cannot be a kind.
 
-    Rules: BAD-9.
+    Rules: BAD-9, RES-1.
     """
     open_types = cls.__pydantic_generic_metadata__["parameters"]
     generic = [f"it is generic: say abstract=True, and define a class of {cls.__name__}[…] for each kind"]
     return [
         *(generic if open_types else ()),
+        *_reserved_problems(kind, parent, is_own=is_own),
         *_key_problems(cls, kind, key_fields),
         *_parent_problems(cls, kind, parent, on_parent_delete),
     ]
+
+
+def _reserved_problems(kind: str, parent: Any, *, is_own: bool) -> Iterator[str]:
+    if is_reserved(kind) and not is_own:
+        yield f"kinds whose names begin with {PREFIX!r} are the store's own; choose another name, or another kind="
+    if is_kind(parent) and is_reserved(parent.__emco__.kind):
+        yield f"{parent.__emco__.kind} is the store's own, and nothing lies under it"
 
 
 def _key_problems(cls: Model, kind: str, key_fields: tuple[str, ...]) -> Iterator[str]:

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from emco_store.core.reserved import is_reserved
 from emco_store.errors import InvalidModel
 
 Model = Any
@@ -71,12 +72,18 @@ def find_model(owner: Model, target: Any) -> Model:
     """Find the class of a reference's target, which may be given by the name of its kind.
 
     Raises:
-        InvalidModel: There is no class of that name.
+        InvalidModel: There is no class of that name, or it is one of the store's own.
+
+    Rules: REF-17, RES-1.
     """
-    if not isinstance(target, str):
-        return target
-    family = (model for model in connected([owner]) if model.__emco__.kind == target)
-    found = find_nearby(owner, target) or next(family, None) or find_anywhere(owner, target)
+    found = _find(owner, target) if isinstance(target, str) else target
+    if found is not None and is_reserved(found.__emco__.kind):
+        raise InvalidModel(
+            f"Cannot define a reference of {owner.__name__} to {found.__name__}.",
+            why=[f"records of the kind {found.__emco__.kind} are the store's own, and nothing refers to them"],
+            hint="refer to the resource that they belong to.",
+            model=owner.__name__,
+        )
     if found is not None:
         return found
     raise InvalidModel(
@@ -85,6 +92,11 @@ def find_model(owner: Model, target: Any) -> Model:
         hint="import the module that defines it before the reference is used, or refer to the class itself.",
         model=owner.__name__,
     )
+
+
+def _find(owner: Model, name: str) -> Model | None:
+    family = (model for model in connected([owner]) if model.__emco__.kind == name)
+    return find_nearby(owner, name) or next(family, None) or find_anywhere(owner, name)
 
 
 def connected(models: Iterable[Model]) -> list[Model]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge
+from emco_store.core.reserved import is_reserved
 from emco_store.core.rules import Rule
 from emco_store.core.wording import count
 
@@ -27,19 +28,22 @@ class BlockReason(StrEnum):
     """No other resource matches the selection."""
     INVALID = "invalid"
     """Without the reference, the resource would not fit its model."""
+    STATE = "state"
+    """A resource is in a state of its lifecycle that forbids the delete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """A reference that forbids a delete.
+    """A reference that forbids a delete, or a state that does.
 
     Attributes:
-        referrer: The resource that holds the reference.
-        place: Its place in that resource.
+        referrer: The resource that holds the reference, or is in the state.
+        place: Its place in that resource; empty for a state.
         rule: The rule of the reference.
         target: The resource that cannot be deleted.
         reason: Why the reference blocks.
         detail: The same for people, if the rule alone does not say it.
+        writer: The writer of the status that holds the reference; empty where the resource itself holds it.
     """
 
     referrer: Key
@@ -48,10 +52,18 @@ class Blocker:
     target: Key
     reason: BlockReason = BlockReason.RULE
     detail: str = ""
+    writer: str = ""
+
+    @property
+    def holder(self) -> str:
+        """What is in the way, for people: the resource, or its status."""
+        return f"status of {self.referrer} by {self.writer}" if self.writer else str(self.referrer)
 
     def __str__(self) -> str:
+        if self.reason is BlockReason.STATE:
+            return f"{self.referrer} {self.detail}"
         detail = self.detail and f": {self.detail}"
-        return f"{self.referrer} {self.place} -> {self.target} ({self.rule}){detail}"
+        return f"{self.holder} {self.place} -> {self.target} ({self.rule}){detail}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +110,20 @@ class Deleted:
 
     @classmethod
     def of(cls, deletions: Iterable[Deletion], changes: Iterable[Change]) -> Deleted:
-        """Count deletions and changes."""
-        gone, kept = {deletion.key for deletion in deletions}, {change.key for change in changes}
+        """Count deletions and changes of resources; the store's own records do not count."""
+        gone, kept = {one.key for one in _of_resources(deletions)}, {one.key for one in _of_resources(changes)}
         return cls(_by_kind(gone), _by_kind(kept))
 
     def __str__(self) -> str:
         return f"{_figures(self.deleted, 'deleted')}, {_figures(self.changed, 'changed')}"
+
+
+E = TypeVar("E", Deletion, Change)
+
+
+def _of_resources(entries: Iterable[E]) -> Iterator[E]:
+    """Yield the entries that are not about the store's own records."""
+    return (entry for entry in entries if not is_reserved(entry.key.kind))
 
 
 def _by_kind(keys: Iterable[Key]) -> Mapping[str, int]:
@@ -134,10 +154,35 @@ class Plan:
     commit: Any = field(repr=False, compare=False)
     blocker_count: int = 0
 
+    @classmethod
+    def of(
+        cls,
+        deletions: Iterable[Deletion],
+        changes: Iterable[Change],
+        blockers: Sequence[Blocker],
+        commit: Any,
+        blocker_count: int,
+    ) -> Plan:
+        """Build the plan of a commit; it shows resources, and leaves out the store's own records.
+
+        Rules: RES-2.
+        """
+        return cls(
+            tuple(_of_resources(deletions)), tuple(_of_resources(changes)), tuple(blockers), commit, blocker_count
+        )
+
     @property
     def figures(self) -> Deleted:
         """What ``store.apply(plan)`` returns: how many resources of each kind it would delete and change."""
         return Deleted.of(self.deletes, self.updates)
+
+    @property
+    def verdict(self) -> str:
+        """Whether it can be applied, for people, and how much forbids it."""
+        if not self.blockers:
+            return "can be applied"
+        by_state = any(blocker.reason is BlockReason.STATE for blocker in self.blockers)
+        return f"blocked by {count(self.blocker_count, 'blocker' if by_state else 'reference')}"
 
     def __str__(self) -> str:
         return "\n".join(_describe(self))
@@ -145,8 +190,7 @@ class Plan:
 
 def _describe(plan: Plan) -> Iterable[str]:
     gone, kept = len(plan.deletes), len({change.key for change in plan.updates})
-    verdict = f"blocked by {count(plan.blocker_count, 'reference')}" if plan.blockers else "can be applied"
-    yield f"Plan: {count(gone, 'resource')} would go, {count(kept, 'resource')} would change; {verdict}."
+    yield f"Plan: {count(gone, 'resource')} would go, {count(kept, 'resource')} would change; {plan.verdict}."
     below: dict[Key | None, list[Deletion]] = defaultdict(list)
     for deletion in plan.deletes:
         below[deletion.via.target if deletion.via else None].append(deletion)

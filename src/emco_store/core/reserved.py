@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from emco_store.core.keys import Key
+from emco_store.errors import InvalidCall
 
 PREFIX: Final = "emco__"
 """How the name of every reserved kind begins."""
@@ -23,6 +24,28 @@ STATUS: Final = "emco__Status_"
 def is_reserved(kind: str) -> bool:
     """Return whether a kind is the store's own."""
     return kind.startswith(PREFIX)
+
+
+def states_references(kind: str) -> bool:
+    """Return whether the references of a record stand in its document, as those of resources and statuses do."""
+    return not is_reserved(kind) or kind.startswith(STATUS)
+
+
+def refuse_reserved(kind: str) -> None:
+    """Refuse a kind that a caller has named.
+
+    Raises:
+        InvalidCall: The kind is the store's own. A record of such a kind that could be named in a delete would no
+            longer protect its resource.
+
+    Rules: RES-1.
+    """
+    if is_reserved(kind):
+        raise InvalidCall(
+            f"Cannot use the kind {kind!r:.80} in a call.",
+            why=[f"kinds whose names begin with {PREFIX!r} are the store's own records"],
+            hint="name the resource that the record belongs to.",
+        )
 
 
 def beside(kind: str, key: Key, *more: str) -> Key:
@@ -45,3 +68,17 @@ def resource_of(key: Key, more: int = 0) -> Key:
     """
     kind, *names = key.segments[: len(key.segments) - more]
     return Key.trusted(kind, tuple(names))
+
+
+def named_by_resource(key: Key) -> str:
+    """Return how people name a record: the text of its key, or what it is of the resource to which it belongs."""
+    if key.kind == LIFECYCLE:
+        return f"the lifecycle of {resource_of(key)}"
+    if key.kind.startswith(STATUS):
+        return f"the status of {status_resource(key)} by {key.name}"
+    return key.text
+
+
+def status_resource(key: Key) -> Key:
+    """Return the key of the resource to which a status belongs."""
+    return Key.trusted(key.kind.removeprefix(STATUS), key.segments[:-1])

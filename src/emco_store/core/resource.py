@@ -100,6 +100,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         on_parent_delete: Rule = RESTRICT,
         kind: str | None = None,
         abstract: bool = False,
+        _is_own: bool = False,
         **kwargs: Any,
     ) -> None:
         """Compile the class; see the class arguments of :class:`Resource`."""
@@ -111,7 +112,9 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             (key,) if isinstance(key, str) else tuple(cast("Iterable[str]", key)) if isinstance(key, Iterable) else ()
         )
         kind = kind or cls.__name__
-        problems = class_problems(cls, kind, key_fields, parent=parent, on_parent_delete=on_parent_delete)
+        problems = class_problems(
+            cls, kind, key_fields, parent=parent, on_parent_delete=on_parent_delete, is_own=_is_own
+        )
         if problems:
             raise refused_class(cls, problems)
         above = parent.__emco__.chain if parent is not None else ()

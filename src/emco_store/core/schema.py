@@ -6,6 +6,7 @@ from typing import Any
 
 from emco_store.core.keys import Key
 from emco_store.core.kinship import connected, is_defined_again
+from emco_store.core.reserved import is_reserved
 from emco_store.core.resource import Resource, is_model
 from emco_store.core.wording import count
 from emco_store.errors import InvalidCall, InvalidModel
@@ -110,8 +111,8 @@ class Schema:
         return self._models.get(kind)
 
     def models(self) -> tuple[type[Resource], ...]:
-        """Give all models, by the name of their kind."""
-        return tuple(self._models[kind] for kind in sorted(self._models))
+        """Give all models of resources, by the name of their kind."""
+        return tuple(self._models[kind] for kind in sorted(self._models) if not is_reserved(kind))
 
     def check_key(self, key: Key) -> None:
         """Refuse a key that no resource of its kind can have.

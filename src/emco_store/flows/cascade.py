@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set as Abstra
 from dataclasses import dataclass, field, replace
 
 from emco_store.core.auditing import broken_by_edit
+from emco_store.core.blockers import by_resource
 from emco_store.core.edits import without
 from emco_store.core.keys import Key
 from emco_store.core.plan import Blocker, BlockReason, Change, Deleted, Deletion
@@ -177,7 +178,7 @@ class Cascade:
             if reasons:
                 detail = f"without it, the resource does not fit its model: {'; '.join(shown(reasons))}"
                 found += [_blocker(edit.after.key, edge, BlockReason.INVALID, detail) for edge in edit.lost]
-        return [*found, *_twice(view, edits)]
+        return _by_resource(view, [*found, *_twice(view, edits)])
 
     def _unmatched(self, unmatched: Sequence[tuple[Key, Edge]]) -> Iterator[Blocker]:
         for key, edge in unmatched:
@@ -206,7 +207,7 @@ class Cascade:
                 if owner.key != key and owner.key not in view.gone and owner.key not in view.puts:
                     detail = f"{owner.key} has the same {name}, which must be unique"
                     found.append(_blocker(key, edge, BlockReason.TAKEN, detail))
-        return found
+        return _by_resource(view, found)
 
     def has_caused(self, problem: StoreError, view: View) -> bool:
         """Return whether a commit was refused for nothing but defaults that the rules have put."""
@@ -257,7 +258,7 @@ def _check_size(view: View, step: _Step, reached: Mapping[Key, Deletion]) -> Non
     blockers = list(_judged(view, step.suspects, going))
     if blockers:
         named = [key for key, deletion in step.going.items() if deletion.via is None]
-        raise restricted(named, blockers, limit, is_complete=False)
+        raise restricted(named, _by_resource(view, blockers), limit, is_complete=False)
     if size > limit:
         raise too_large("the records that the delete concerns", size, limit)
 
@@ -320,6 +321,12 @@ def _twice(view: View, edits: Iterable[_Edit]) -> Iterator[Blocker]:
         if other is not None:
             detail = f"{other} would have the same {name}, which must be unique"
             yield _blocker(key, edge, BlockReason.TAKEN, detail)
+
+
+def _by_resource(view: View, blockers: Sequence[Blocker]) -> list[Blocker]:
+    return [
+        by_resource(blocker, view.current(blocker.referrer) or view.base.get(blocker.referrer)) for blocker in blockers
+    ]
 
 
 def _blocker(referrer: Key, edge: Edge, reason: BlockReason, detail: str) -> Blocker:

@@ -12,6 +12,7 @@ from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.keys import Key
 from emco_store.core.query import check_limit
 from emco_store.core.records import Record, Stamp
+from emco_store.core.reserved import is_reserved, refuse_reserved
 from emco_store.core.wording import count
 from emco_store.errors import InvalidCall, StoreError, Unavailable, UnknownOutcome
 from emco_store.flows.asking import Flow, ask, read
@@ -32,7 +33,7 @@ class CheckPage:
     """One page of a check.
 
     Attributes:
-        records: Number of records checked.
+        records: Number of resources checked; the store's own records are checked too, and do not count.
         entries: Number of entries checked: records, and what the backend keeps beside them.
         flaws: The flaws found.
         next: The cursor for ``after=``; None at the end.
@@ -63,7 +64,7 @@ def check(context: Context, *, after: Any, limit: int, unknown_kinds: bool) -> F
     A reference that seems to dangle is read again together with its target, as of one moment, so that concurrent
     writers cause no false flaws.
 
-    Rules: CHK-1 to CHK-6.
+    Rules: CHK-1 to CHK-6, RES-4.
     """
     check_limit(limit)
     audited = yield from read(Audit(_cursor(after), limit))
@@ -79,7 +80,8 @@ def check(context: Context, *, after: Any, limit: int, unknown_kinds: bool) -> F
         for flaw in examine(record, context.schema.model_of(record.key.kind), absent)
     ]
     told = _unknown(context, audited.records) if unknown_kinds else ()
-    return CheckPage(len(audited.records), audited.entries, (*audited.flaws, *flaws, *told), audited.next)
+    resources = sum(not is_reserved(record.key.kind) for record in audited.records)
+    return CheckPage(resources, audited.entries, (*audited.flaws, *flaws, *told), audited.next)
 
 
 def _look_again(
@@ -106,7 +108,7 @@ def _cursor(after: Any) -> str:
 def _unknown(context: Context, records: Iterable[Record]) -> Iterator[Flaw]:
     kinds = Counter(record.key.kind for record in records)
     for kind in sorted(kinds):
-        if context.schema.model_of(kind) is None:
+        if context.schema.model_of(kind) is None and not is_reserved(kind):
             detail = f"{count(kinds[kind], 'record')} on this page, and no model here"
             yield Flaw(FlawKind.UNKNOWN_KIND, kind, "", detail, "check with its model, to have its documents compared")
 
@@ -178,7 +180,9 @@ def _repair_record(context: Context, text: str, flaws: Sequence[Flaw]) -> Flow[N
     if record is None or moved or any(flaw.stamp not in {None, record.stamp} for flaw in flaws):
         raise stale(moved or [key])
     if any(flaw.repair is Repair.DELETE for flaw in flaws):
-        yield from unit.delete([key])
+        if not record.edges_to(lost):
+            refuse_reserved(key.kind)  # what makes a record superfluous is only ever that it refers to nothing
+        yield from unit.delete_records([key])
         yield from unit.commit()
         return
     is_rewritten = any(flaw.repair is Repair.REWRITE for flaw in flaws)

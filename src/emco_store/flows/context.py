@@ -12,6 +12,7 @@ from emco_store.core.documents import MAX_BYTES
 from emco_store.core.keys import Key, checked_key
 from emco_store.core.records import Record
 from emco_store.core.refs import Ref
+from emco_store.core.reserved import refuse_reserved
 from emco_store.core.resource import Resource, is_model
 from emco_store.core.schema import Schema
 from emco_store.errors import InvalidCall, InvalidResource
@@ -100,8 +101,10 @@ class Context:
         """Return the key of a target: a model with names, a resource, a key or a reference.
 
         Raises:
-            InvalidCall: The target is none of these, or the key is not one of its kind.
+            InvalidCall: The target is none of these, its kind is reserved, or the key is not one of its kind.
             InvalidResource: A name is not valid.
+
+        Rules: RES-1.
         """
         if is_model(target):
             self.schema.learn(target)
@@ -135,6 +138,7 @@ class Context:
                 why=["it is not a resource, a key or a reference"],
                 hint="give a resource, a Key or a Ref; get() also takes a model and the names of a key.",
             )
+        refuse_reserved(key.kind)
         self.schema.check_key(key)
         return key
 

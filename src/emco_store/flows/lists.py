@@ -20,6 +20,7 @@ from emco_store.core.query import (
     write_cursor,
 )
 from emco_store.core.records import Record
+from emco_store.core.reserved import BEHIND, PREFIX, is_reserved, refuse_reserved
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.flows.asking import Flow, read
@@ -108,8 +109,10 @@ def _kind_of(context: Context, model: Any) -> tuple[str | None, type[Resource] |
         problem = kind_problem(model)
         if problem:
             raise InvalidCall(f"Cannot list {model!r:.80}.", why=[problem], hint="give a model, or the name of a kind.")
+        refuse_reserved(model)
         return model, context.schema.model_of(model)
     context.schema.learn(model)
+    refuse_reserved(model.__emco__.kind)
     return model.__emco__.kind, model
 
 
@@ -145,17 +148,14 @@ def read_page(context: Context, listing: Listing) -> Flow[Page[Any]]:
     """Read one page outside a transaction; each request shows one moment."""
     found: list[Record] = []
     values: list[Any] = []
-    position = listing.after
-    while len(found) <= listing.limit:
+    position, has_more = listing.after, True
+    while has_more and len(found) <= listing.limit:
         wanted = listing.limit + 1 - len(found)
         batch = max(wanted, MIN_BATCH) if listing.where else wanted
-        records = yield from read(_scan(listing, position, batch))
+        records, position, has_more = yield from _read_batch(listing, position, batch)
         matching, shown = _matching(context, listing, records)
         found += matching
         values += shown
-        if len(records) < batch:
-            break
-        position = _scan_position(listing, records[-1])
     return _page(listing, found, values)
 
 
@@ -202,18 +202,39 @@ def _read_all(unit: Unit, listing: Listing) -> Flow[list[Record]]:
 def _read_some(unit: Unit, listing: Listing) -> Flow[list[Record]]:
     """Read until the page is full, leaving out records that the unit itself replaces or deletes."""
     found: list[Record] = []
-    position, useful = listing.after, 0
-    while useful <= listing.limit:
+    position, useful, has_more = listing.after, 0, True
+    while has_more and useful <= listing.limit:
         batch = max(listing.limit + 1, MIN_BATCH)
-        records = yield from read(_scan(listing, position, batch))
+        records, position, has_more = yield from _read_batch(listing, position, batch)
         unit.reads += 1
         found += [unit.remember(record) for record in records]
         fresh = [record for record in records if record.key not in unit.puts and record.key not in unit.gone]
         useful += len(_matching(unit.context, listing, fresh)[0])
-        if len(records) < batch:
-            break
-        position = _scan_position(listing, records[-1])
     return found
+
+
+def _read_batch(
+    listing: Listing, position: tuple[str, str] | None, limit: int
+) -> Flow[tuple[Sequence[Record], tuple[str, str] | None, bool]]:
+    """Read the next records of a list.
+
+    A list of all kinds leaves out the store's own records: where it comes upon them, it goes on after all of them.
+
+    Returns:
+        The records, the position after the last one, and whether there may be more.
+
+    Rules: RES-2.
+    """
+    records = yield from read(_scan(listing, position, limit))
+    if not records:
+        return (), position, False
+    position = _scan_position(listing, records[-1])
+    has_more = len(records) == limit
+    if listing.kind is None:
+        if is_reserved(records[-1].key.kind):
+            position = "", PREFIX if listing.order.descending else BEHIND
+        records = tuple(record for record in records if not is_reserved(record.key.kind))
+    return records, position, has_more
 
 
 def _scan(listing: Listing, position: tuple[str, str] | None, limit: int) -> Scan:
@@ -260,7 +281,9 @@ def _holds(conditions: Sequence[Condition], value: Any) -> bool:
 
 
 def _belongs(listing: Listing, record: Record) -> bool:
-    return record.key.text.startswith(listing.prefix) and listing.kind in {None, record.key.kind}
+    if listing.kind is None:
+        return not is_reserved(record.key.kind)
+    return record.key.text.startswith(listing.prefix) and listing.kind == record.key.kind
 
 
 def _is_behind(listing: Listing, record: Record) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from emco_store.core.keys import Key
-from emco_store.core.plan import Blocker
+from emco_store.core.plan import Blocker, BlockReason
+from emco_store.core.reserved import named_by_resource
 from emco_store.core.wording import count
 from emco_store.errors import (
     AlreadyExists,
@@ -128,11 +129,14 @@ def restricted(
     """
     number = number or len(blockers)
     kept = first_blockers(blockers, limit)
-    references = count(number, "reference") if is_complete else f"{number:,} references or more are"
+    by_state = any(blocker.reason is BlockReason.STATE for blocker in kept)
+    noun = "blocker" if by_state else "reference"
+    references = count(number, noun) if is_complete else f"{number:,} {noun}s or more are"
+    leave = "make a transition to a state that allows it; " if by_state else ""
     return DeleteRestricted(
         f"Cannot delete {_named(keys)}: {references} still in the way.",
         why=[str(blocker) for blocker in kept],
-        hint="delete or re-point the referrers first; store.plan_delete(key) shows the whole plan.",
+        hint=f"{leave}delete or re-point the referrers first; store.plan_delete(key) shows the whole plan.",
         keys=tuple(keys),
         blockers=kept,
         blocker_count=number,
@@ -167,7 +171,9 @@ def moved(keys: Sequence[Key], *, pinned: bool = False) -> Conflict:
 
 def read_apart(key: Key, *, pinned: bool) -> Conflict:
     """Build the error for a resource that changed between two reads of one transaction."""
-    return _conflict(f"{key} cannot be read as of one moment.", "it changed between two reads", [key], pinned=pinned)
+    return _conflict(
+        f"{_named([key])} cannot be read as of one moment.", "it changed between two reads", [key], pinned=pinned
+    )
 
 
 def held(keys: Sequence[Key]) -> Conflict:
@@ -228,4 +234,4 @@ def unavailable(problem: Exception) -> Unavailable:
 
 
 def _named(keys: Sequence[Key]) -> str:
-    return ", ".join(shown([key.text for key in keys]))
+    return ", ".join(shown([named_by_resource(key) for key in keys]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from emco_store.core.matching import Match
 from emco_store.core.plan import Deleted, Plan
 from emco_store.core.query import Order, Page, check_limit, read_cursor, write_cursor
 from emco_store.core.records import Record
+from emco_store.core.reserved import BEHIND, is_reserved
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidCall, InvalidResource, MissingReference, UniqueViolation
 from emco_store.flows.asking import Flow, read
@@ -130,16 +132,19 @@ def apply_plan(context: Context, plan: Any) -> Flow[Deleted]:
 def related(
     context: Context, target: Key, wanted: Callable[[Record], bool], *, limit: int, after: str | None
 ) -> Flow[Page[Any]]:
-    """Read one page of the referrers of a resource, in the order of their keys."""
+    """Read one page of the referrers of a resource, in the order of their keys; the store's own records are none.
+
+    Rules: RES-2.
+    """
     check_limit(limit)
     found: list[Record] = []
     position = _position(target, after)
     while len(found) <= limit:
         batch = (yield from read(ReferrerQuery((target,), (), position, limit + 1))).referrers
-        found += [record for record in batch if wanted(record)]
+        found += [record for record in batch if is_resource(record) and wanted(record)]
         if len(batch) <= limit:
             break
-        position = batch[-1].key.text
+        position = BEHIND if is_reserved(batch[-1].key.kind) else batch[-1].key.text
     return _page(context, target, found, limit)
 
 
@@ -148,20 +153,30 @@ def related_in(
 ) -> Flow[Page[Any]]:
     """Read one page of referrers inside a unit of work; the commit fails if a referrer has joined since.
 
-    Rules: OCC-4.
+    The store's own records are left out, and the commit does not rest on them.
+
+    Rules: OCC-4, RES-2.
     """
     check_limit(limit)
     position = _position(target, after)
-    records, following = yield from unit.referrers_of([target])
+    records, following = yield from unit.referrers_of([target], wanted=is_resource)
+    if following and is_reserved(following.partition("/")[0]):
+        further, following = yield from unit.referrers_of([target], after=BEHIND, wanted=is_resource)
+        records = sorted((*records, *further), key=attrgetter("key.text"))
     most = unit.context.limits.max_records
     if following or len(records) > most:
         raise too_large("the records that refer to it", len(records), most)
     found = [
         record
         for record in records
-        if record.key.text > position and unit.current(record.key) is record and wanted(record)
+        if record.key.text > position and unit.current(record.key) is record and is_resource(record) and wanted(record)
     ]
     return _page(unit.context, target, found, limit)
+
+
+def is_resource(record: Record) -> bool:
+    """Return whether a record is a resource, and not one of the store's own."""
+    return not is_reserved(record.key.kind)
 
 
 def is_child_of(target: Key) -> Callable[[Record], bool]:

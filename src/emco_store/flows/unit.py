@@ -15,6 +15,7 @@ from emco_store.core.keys import Key
 from emco_store.core.matching import Match
 from emco_store.core.plan import Blocker, Deleted, Plan
 from emco_store.core.records import Edge, Record, Stamp, with_matches, without_options
+from emco_store.core.reserved import refuse_reserved
 from emco_store.core.resource import Resource
 from emco_store.errors import (
     Conflict,
@@ -150,14 +151,28 @@ class Unit(View):
 
         Rules: DEL-1 to DEL-18.
         """
-        if not targets:
+        keys = self.context.addresses(targets)
+        return (yield from self.delete_records(keys, targets, only, missing_ok=missing_ok))
+
+    def delete_records(
+        self, keys: Sequence[Key], given: Sequence[Any] = (), only: Match | None = None, *, missing_ok: bool = False
+    ) -> Flow[Deleted]:
+        """Delete records, those of reserved kinds too; see :meth:`delete`.
+
+        Args:
+            keys: The keys of the records.
+            given: For each key, what the caller named; a value deletes that one and no other.
+            only: What each of them must match.
+            missing_ok: Skip what is not there.
+        """
+        if not keys:
             return Deleted.of((), ())
-        keys = [self.context.address(target) for target in targets]
         referrers = yield from self.referrers_of(keys)
         absent = [key for key in keys if self.current(key) is None]
         if absent and not missing_ok:
             raise not_found(absent)
-        for key, target in zip(keys, targets, strict=True):
+        values: Sequence[Any] = given or keys
+        for key, target in zip(keys, values, strict=True):
             record = self.current(key)
             is_value = isinstance(target, Untyped) or (isinstance(target, Resource) and target.is_stored)
             other = record is not None and is_value and record.uid != target.meta.uid
@@ -176,6 +191,7 @@ class Unit(View):
                 hint="give an instance of a subclass of Resource.",
             )
         self.context.schema.learn(model)
+        refuse_reserved(model.__emco__.kind)
         self._selects |= model.__emco__.selects
         return draft(resource, max_bytes=self.context.limits.max_bytes)
 
@@ -254,7 +270,7 @@ class Unit(View):
         blockers = [*cascade.blockers(self, unmatched), *(yield from cascade.look(self))]
         commit = Commit(self.txid) if blockers else self._commit()
         shown = first_blockers(blockers, self.context.limits.max_records)
-        return Plan(tuple(cascade.deletions), tuple(cascade.changes_in(self)), shown, commit, len(blockers))
+        return Plan.of(cascade.deletions, cascade.changes_in(self), shown, commit, len(blockers))
 
     def _restricted(self, cascade: Cascade, blockers: Sequence[Blocker]) -> DeleteRestricted:
         return restricted(cascade.named, blockers, self.context.limits.max_records)
