@@ -245,7 +245,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         return self._meta
 
 
-_SLOTS = _EDITED, _META = tuple(cast("Any", Resource.__dict__[name]) for name in _OWN)
+_SLOTS = _EDITED, _META = tuple(Resource.__dict__[name] for name in _OWN)
 
 
 def _is_set(slot: Any, resource: Resource) -> bool:
