@@ -11,8 +11,11 @@ from emco_store.backends.memory import MemoryBackend
 from emco_store.connect import connect, connect_async
 from emco_store.core.codec import Untyped
 from emco_store.core.flaws import Flaw, FlawKind, Repair
+from emco_store.core.guards import ancestor, approved, check, every, none, referrers, some, target
 from emco_store.core.indexing import indexed, unique
 from emco_store.core.keys import Key
+from emco_store.core.lifecycle import Lifecycle, LifecycleRecord, Transition, content, hold, transition
+from emco_store.core.lifecycle_records import Approval
 from emco_store.core.meta import Meta
 from emco_store.core.opaque import Opaque
 from emco_store.core.plan import Blocker, BlockReason, Change, Deleted, Deletion, Plan
@@ -55,6 +58,7 @@ __all__ = [
     "SET_DEFAULT",
     "SET_NULL",
     "AlreadyExists",
+    "Approval",
     "AsyncStore",
     "AsyncTransaction",
     "BlockReason",
@@ -75,6 +79,8 @@ __all__ = [
     "InvalidModel",
     "InvalidResource",
     "Key",
+    "Lifecycle",
+    "LifecycleRecord",
     "MemoryBackend",
     "Meta",
     "Misconfigured",
@@ -96,16 +102,28 @@ __all__ = [
     "Store",
     "StoreError",
     "Transaction",
+    "Transition",
     "TransitionRefused",
     "Unavailable",
     "UniqueViolation",
     "UnknownOutcome",
     "Untyped",
+    "ancestor",
+    "approved",
+    "check",
     "connect",
     "connect_async",
+    "content",
+    "every",
+    "hold",
     "indexed",
+    "none",
     "on_delete",
     "reference",
+    "referrers",
+    "some",
     "some_of",
+    "target",
+    "transition",
     "unique",
 ]

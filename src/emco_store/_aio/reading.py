@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
 from emco_store._aio.attempts import AsyncAttempts
-from emco_store._aio.transaction import Target
+from emco_store._aio.block import Target
 from emco_store.core.keys import Key
 from emco_store.core.matching import match, matches
 from emco_store.core.query import Condition, Page

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
 from emco_store._sync.attempts import Attempts
-from emco_store._sync.transaction import Target
+from emco_store._sync.block import Target
 from emco_store.core.keys import Key
 from emco_store.core.matching import match, matches
 from emco_store.core.query import Condition, Page

@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import TypeVar
 
 from emco_store._sync.attempts import late
-from emco_store._sync.reading import ReadingStore
-from emco_store._sync.transaction import Target, Transaction
+from emco_store._sync.block import Target
+from emco_store._sync.lifecycles import Lifecycles
+from emco_store._sync.transaction import Transaction
 from emco_store.core.flaws import Flaw
 from emco_store.core.matching import match
 from emco_store.core.plan import Deleted, Plan
@@ -25,7 +26,7 @@ R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
 
 
-class Store(ReadingStore):
+class Store(Lifecycles):
     """The resources of one namespace on one backend; made by ``connect``.
 
     A target is a resource, its ``Key`` or a ``Ref`` to it. The store returns values: changing one does not change the

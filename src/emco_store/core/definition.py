@@ -12,7 +12,7 @@ from emco_store.core.reserved import PREFIX, is_reserved
 from emco_store.core.rules import RESTRICT, Rule
 from emco_store.errors import InvalidModel
 
-CLASS_ARGUMENTS = {"parent", "key", "on_parent_delete", "kind", "abstract", "_is_own"}
+CLASS_ARGUMENTS = {"parent", "key", "on_parent_delete", "kind", "abstract", "lifecycle", "_is_own"}
 """The class arguments of resources; the last one is for classes of this library, which have reserved kinds."""
 _RESERVED = {"key", "ref", "meta", "kind", "is_stored"}
 
@@ -40,7 +40,14 @@ def refuse_subclass_of_a_kind(cls: Model) -> None:
 
 
 def class_problems(
-    cls: Model, kind: str, key_fields: tuple[str, ...], *, parent: Any, on_parent_delete: Any, is_own: bool = False
+    cls: Model,
+    kind: str,
+    key_fields: tuple[str, ...],
+    *,
+    parent: Any,
+    on_parent_delete: Any,
+    lifecycle: Any = None,
+    is_own: bool = False,
 ) -> list[str]:
     """List why a class cannot be a kind.
 
@@ -53,6 +60,7 @@ def class_problems(
         *_reserved_problems(kind, parent, is_own=is_own),
         *_key_problems(cls, kind, key_fields),
         *_parent_problems(cls, kind, parent, on_parent_delete),
+        *(() if lifecycle is None else _lifecycle_problems(lifecycle)),
     ]
 
 
@@ -105,6 +113,11 @@ def _parent_problems(cls: Model, kind: str, parent: Any, on_parent_delete: Any) 
     twin = next((child for child in parent.__emco__.children if child.__emco__.kind == kind), None)
     if twin is not None and twin.__name__ != cls.__name__:
         yield f"{twin.__module__}.{twin.__name__} is the kind {kind} under {parent.__emco__.kind} already"
+
+
+def _lifecycle_problems(lifecycle: Any) -> Iterator[str]:
+    if not isinstance(lifecycle, type) or not hasattr(lifecycle, "problems_of") or not hasattr(lifecycle, "spec"):
+        yield f"lifecycle={lifecycle!r:.80} is not a lifecycle"
 
 
 def refused_class(cls: type, problems: list[str]) -> InvalidModel:

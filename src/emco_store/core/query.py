@@ -184,6 +184,11 @@ F: Any = FieldPath()
 """The fields of a resource, for conditions: ``F.region == "eu"``, ``F.spec.app.in_([...])``."""
 
 
+def path_of(field: Any) -> tuple[str, ...]:
+    """Return the names in ``F.spec.app``; none if it is something else."""
+    return tuple(repr(field).split(".")[1:]) if isinstance(field, FieldPath) else ()
+
+
 def _operand(value: Any) -> Any:
     """Accept a value to compare with; nothing that a database could read as an operator.
 

@@ -60,6 +60,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         key: The fields that form the resource's own part of the key. Default ``("name",)``.
         on_parent_delete: ``RESTRICT`` (default), ``PROTECT`` or ``CASCADE``.
         kind: The name of the kind. Default: the name of the class.
+        lifecycle: The class of its lifecycle; none where the resource has no states.
         abstract: True for a base class that only shares fields and is not a kind.
         extra: ``"forbid"`` (default) refuses unknown fields in input, ``"allow"`` keeps them.
 
@@ -99,6 +100,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         key: Any = ("name",),
         on_parent_delete: Rule = RESTRICT,
         kind: str | None = None,
+        lifecycle: Any = None,
         abstract: bool = False,
         _is_own: bool = False,
         **kwargs: Any,
@@ -113,7 +115,13 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         )
         kind = kind or cls.__name__
         problems = class_problems(
-            cls, kind, key_fields, parent=parent, on_parent_delete=on_parent_delete, is_own=_is_own
+            cls,
+            kind,
+            key_fields,
+            parent=parent,
+            on_parent_delete=on_parent_delete,
+            lifecycle=lifecycle,
+            is_own=_is_own,
         )
         if problems:
             raise refused_class(cls, problems)
@@ -125,6 +133,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             key_fields=key_fields,
             chain=(*above, (kind, len(key_fields))),
             on_parent_delete=Rule(on_parent_delete),
+            lifecycle=lifecycle,
             base=Resource,
             checks=frozenset[Any]({cls._place}),  # pyright: ignore[reportUnhashable]  # a function by now
         )

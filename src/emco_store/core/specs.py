@@ -37,6 +37,8 @@ class ModelSpec:
         on_parent_delete: What the delete of its parent does to it.
         base: The base class of all models.
         number: Greater for a class that was defined later.
+        lifecycle: The class of its lifecycle; None if it has none.
+        freezes: Whether a state of the lifecycle freezes fields.
         checks: The functions after validation that change nothing but references.
         length: The number of names in a key of this kind.
         parent_kind: The kind of its parent, None for a root.
@@ -56,6 +58,7 @@ class ModelSpec:
     key_fields: tuple[str, ...]
     chain: tuple[tuple[str, int], ...]
     on_parent_delete: Rule
+    lifecycle: Any = None
     checks: frozenset[Any] = frozenset()
     base: Model = None
     children: Newest = field(default_factory=Newest)
@@ -72,12 +75,14 @@ class ModelSpec:
     selects: bool = False
     unique: tuple[str, ...] = ()
     indexed: tuple[str, ...] = ()
+    freezes: bool = field(init=False)
     length: int = field(init=False)
     parent_kind: str | None = field(init=False)
     own_in: Callable[[Mapping[str, Any]], Any] = field(init=False)
     own_of: Callable[[Sequence[str]], Any] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.freezes = self.lifecycle is not None and bool(self.lifecycle.spec.frozen)
         self.length = sum(count for _, count in self.chain)
         self.parent_kind = self.chain[-2][0] if self.parent is not None else None
         own = len(self.key_fields)
@@ -155,9 +160,23 @@ class ModelSpec:
         self.nodes = tuple((name, node) for name, node in shape.items() if name not in plain)
         self.unique, self.indexed = unique, indexed
         self.is_complete = True
+        self._check_lifecycle()
         for target in self.targets():
             if not isinstance(target, str):
                 target.__emco__.referrers.add(self.model)
+
+    def _check_lifecycle(self) -> None:
+        if self.lifecycle is None:
+            return
+        problems: list[str] = self.lifecycle.problems_of(self.model)
+        if problems:
+            self.is_complete = False
+            raise InvalidModel(
+                f"Cannot define {self.model.__name__} with the lifecycle {self.lifecycle.__name__}.",
+                why=problems,
+                hint="change the lifecycle, or the class, as said.",
+                model=self.model.__name__,
+            )
 
     def targets(self) -> Iterator[Any]:
         """Yield the targets of all references: classes, or names where they were given as text."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from emco_store.errors import InvalidCall
 
@@ -94,6 +94,21 @@ async def awaited(result: Awaitable[T]) -> T:
     value = await result
     _refuse_generator(value)
     return value
+
+
+def finished_answer(result: T) -> T:
+    """Return what the function of a guard answers; see :func:`finished`."""
+    return finished(result)
+
+
+async def awaited_answer(result: Any) -> Any:
+    """Return what the function of a guard answers, which may be declared with ``async def`` or not.
+
+    Raises:
+        InvalidCall: It is a generator.
+    """
+    _refuse_generator(result)
+    return await awaited(result) if inspect.isawaitable(result) else result
 
 
 def _refuse_generator(result: object) -> None:

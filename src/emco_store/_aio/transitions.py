@@ -1,0 +1,52 @@
+"""``AsyncTransitions``: the calls of lifecycles within one transaction."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, TypeVar
+
+from emco_store._aio.block import AsyncBlock, Target
+from emco_store.core.lifecycle import LifecycleRecord, Transition
+from emco_store.flows import callbacks, transitions
+
+S = TypeVar("S", bound=Enum)
+
+
+class AsyncTransitions(AsyncBlock):
+    """The part of a transaction that is about lifecycles; :class:`AsyncTransaction` is the whole."""
+
+    async def transition(
+        self,
+        target: Target,
+        step: Transition[S],
+        *,
+        digest: str | None = None,
+        operation: str | None = None,
+        note: str = "",
+    ) -> LifecycleRecord[S]:
+        """Change the state of a resource; see :meth:`AsyncStore.transition`.
+
+        Guards are judged by what the transaction sees, its own writes included. If the call raises, it leaves the
+        transaction as it was.
+        """
+        call = transitions.called(
+            self._unit.context, target, step, digest=digest, operation=operation, note=note
+        )  # fmt: skip
+        begun = await self._perform(transitions.begin(self._unit, call))
+        reasons = await self._asked(begun)
+        return await self._perform(transitions.finish(self._unit, begun, reasons))
+
+    async def lifecycle(self, target: Target) -> LifecycleRecord[Any]:
+        """Read where a resource is in its lifecycle; see :meth:`AsyncStore.lifecycle`."""
+        key = self._unit.context.address(target)
+        return await self._perform(transitions.look(self._unit, key, transitions.uid_of(target)))
+
+    async def _asked(self, begun: transitions.Begun[Any]) -> list[str]:
+        """Call the functions of ``check(…)``, and return what they say against the transition."""
+        reasons: list[str] = []
+        for guard in begun.checks:
+            before = transitions.written(self._unit)
+            answer = await callbacks.awaited_answer(guard.function(self, begun.resource))
+            transitions.refuse_writes(guard, before, self._unit, has_ended=self.has_ended)
+            reasons += transitions.refused_by(guard, answer)
+        return reasons

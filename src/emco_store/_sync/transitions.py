@@ -1,0 +1,53 @@
+# Generated from src/emco_store/_aio/transitions.py by `python3 dev.py sync`: do not edit.
+"""``Transitions``: the calls of lifecycles within one transaction."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, TypeVar
+
+from emco_store._sync.block import Block, Target
+from emco_store.core.lifecycle import LifecycleRecord, Transition
+from emco_store.flows import callbacks, transitions
+
+S = TypeVar("S", bound=Enum)
+
+
+class Transitions(Block):
+    """The part of a transaction that is about lifecycles; :class:`Transaction` is the whole."""
+
+    def transition(
+        self,
+        target: Target,
+        step: Transition[S],
+        *,
+        digest: str | None = None,
+        operation: str | None = None,
+        note: str = "",
+    ) -> LifecycleRecord[S]:
+        """Change the state of a resource; see :meth:`Store.transition`.
+
+        Guards are judged by what the transaction sees, its own writes included. If the call raises, it leaves the
+        transaction as it was.
+        """
+        call = transitions.called(
+            self._unit.context, target, step, digest=digest, operation=operation, note=note
+        )  # fmt: skip
+        begun = self._perform(transitions.begin(self._unit, call))
+        reasons = self._asked(begun)
+        return self._perform(transitions.finish(self._unit, begun, reasons))
+
+    def lifecycle(self, target: Target) -> LifecycleRecord[Any]:
+        """Read where a resource is in its lifecycle; see :meth:`Store.lifecycle`."""
+        key = self._unit.context.address(target)
+        return self._perform(transitions.look(self._unit, key, transitions.uid_of(target)))
+
+    def _asked(self, begun: transitions.Begun[Any]) -> list[str]:
+        """Call the functions of ``check(…)``, and return what they say against the transition."""
+        reasons: list[str] = []
+        for guard in begun.checks:
+            before = transitions.written(self._unit)
+            answer = callbacks.finished_answer(guard.function(self, begun.resource))
+            transitions.refuse_writes(guard, before, self._unit, has_ended=self.has_ended)
+            reasons += transitions.refused_by(guard, answer)
+        return reasons

@@ -1,0 +1,396 @@
+"""Guards: what must be true besides the state before a transition may happen, as declarations that can be drawn.
+
+A guard says what it reads and judges what was read. It reads nothing itself, so whatever it judges is in the commit.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar, cast
+
+from emco_store.core.digests import Content
+from emco_store.core.keys import Key
+from emco_store.core.kinship import is_kind
+from emco_store.core.lifecycle_records import Standing, read_standing, standing_key
+from emco_store.core.query import Condition, conditions_of, path_of
+from emco_store.core.records import Record
+from emco_store.core.refs import RefSpec
+
+Model = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a guard judges.
+
+    Attributes:
+        record: The resource.
+        standing: Its lifecycle record; None in the initial state without one.
+        content: Its content; None where no guard and no transition needs it.
+        referrers: Those who refer to it, of the kinds that guards ask for.
+        found: The other records that guards have asked for, as far as they exist.
+        model_of: Returns the model of a kind, if one is known.
+        value: Returns the resource of a record, or the error that says why it cannot be read.
+    """
+
+    record: Record
+    standing: Standing | None
+    content: Content | None
+    referrers: Sequence[Record]
+    found: Mapping[Key, Record]
+    model_of: Callable[[str], Model | None]
+    value: Callable[[Record], Any]
+
+    def members(self, kind: str) -> list[Record]:
+        """Return the members of a kind below the resource."""
+        found = () if self.content is None else self.content.members
+        return [record for record in found if record.key.kind == kind and record.key != self.record.key]
+
+    def state_of(self, key: Key) -> str | None:
+        """Return the state of another resource; None for an initial state that is not known here.
+
+        Raises:
+            InvalidResource: Its lifecycle record cannot be read.
+        """
+        record = self.found.get(standing_key(key))
+        return initial_of(self.model_of(key.kind)) if record is None else read_standing(record).state
+
+    def outside(self, keys: Iterable[Key], states: Sequence[str]) -> Iterator[str]:
+        """Yield a reason for each resource that is in none of the states."""
+        for key in keys:
+            state = self.state_of(key)
+            if state not in states:
+                yield f"{key} is {state or 'in its initial state'}, {' or '.join(states)} is needed"
+
+    def inside(self, keys: Iterable[Key], states: Sequence[str]) -> Iterator[str]:
+        """Yield a reason for each resource that is in one of the states."""
+        for key in keys:
+            state = self.state_of(key)
+            if state in states:
+                yield f"{key} is {state}"
+
+
+class Guard(ABC):
+    """The base of guards; ``str(guard)`` is its text in refusals and pictures."""
+
+    __slots__ = ()
+    reads_content: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__.lower()}()"
+
+    @property
+    def referrer_kind(self) -> str | None:
+        """The kind of the referrers that it reads; None where it reads none."""
+        return None
+
+    def problems(self, model: Model) -> Iterator[str]:  # noqa: ARG002 - for those that look at it
+        """Yield why it cannot work for the resources of a model."""
+        return iter(())
+
+    def needs(self, sight: Sight) -> Iterator[Key]:  # noqa: ARG002 - for those that need more
+        """Yield the keys of further records that it must see."""
+        return iter(())
+
+    @abstractmethod
+    def refusals(self, sight: Sight) -> Iterator[str]:
+        """Yield what speaks against the transition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approved(Guard):
+    """The content is the one that was approved last."""
+
+    reads_content: ClassVar[bool] = True
+
+    def refusals(self, sight: Sight) -> Iterator[str]:
+        """Compare digests."""
+        approval = None if sight.standing is None else sight.standing.approved
+        if approval is None:
+            yield "nothing was approved yet"
+        elif sight.content is not None and approval.digest != sight.content.digest:
+            by = f", approved by {approval.actor}," if approval.actor else ", which was approved,"
+            yield f"revision {approval.revision}{by} is not the content now"
+
+
+@dataclass(frozen=True, slots=True)
+class Some(Guard):
+    """The subtree has members of a kind."""
+
+    kind: str
+    where: tuple[Condition, ...]
+    at_least: int
+    reads_content: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        more = f", at_least={self.at_least}" if self.at_least > 1 else ""
+        return f"some({self.kind}{', where=…' if self.where else ''}{more})"
+
+    def refusals(self, sight: Sight) -> Iterator[str]:
+        """Count the members; one that cannot be read fulfils no condition."""
+        members = sight.members(self.kind)
+        if self.where:
+            values = [sight.value(record) for record in members]
+            members = [
+                record
+                for record, value in zip(members, values, strict=True)
+                if not isinstance(value, Exception) and all(condition.holds(value) for condition in self.where)
+            ]
+        if len(members) < self.at_least:
+            yield f"{len(members)} of {self.at_least} that are needed below it"
+
+
+@dataclass(frozen=True, slots=True)
+class Every(Guard):
+    """Each member of a kind in the subtree is in one of some states."""
+
+    kind: str
+    states: tuple[str, ...]
+    reads_content: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"every({self.kind}, state={_several(self.states)})"
+
+    def needs(self, sight: Sight) -> Iterator[Key]:
+        """Yield the lifecycle records of the members."""
+        return (standing_key(record.key) for record in sight.members(self.kind))
+
+    def refusals(self, sight: Sight) -> Iterator[str]:
+        """Look at the state of each member."""
+        return sight.outside([record.key for record in sight.members(self.kind)], self.states)
+
+
+@dataclass(frozen=True, slots=True)
+class NoneIn(Guard):
+    """No member of a kind in the subtree is in one of some states."""
+
+    kind: str
+    states: tuple[str, ...]
+    reads_content: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"none({self.kind}, state={_several(self.states)})"
+
+    def needs(self, sight: Sight) -> Iterator[Key]:
+        """Yield the lifecycle records of the members."""
+        return (standing_key(record.key) for record in sight.members(self.kind))
+
+    def refusals(self, sight: Sight) -> Iterator[str]:
+        """Look at the state of each member."""
+        return sight.inside([record.key for record in sight.members(self.kind)], self.states)
+
+
+@dataclass(frozen=True, slots=True)
+class Target(Guard):
+    """What a field refers to is in one of some states."""
+
+    path: tuple[str, ...]
+    states: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"target({'.'.join(self.path)}, state={_several(self.states)})"
+
+    def problems(self, model: Model) -> Iterator[str]:
+        """Yield why the field is no reference."""
+        if not references_at(model, self.path):
+            yield f"{self}: {'.'.join(self.path)} is no reference"
+
+    def needs(self, sight: Sight) -> Iterator[Key]:
+        """Yield the lifecycle records of the targets."""
+        return map(standing_key, targets_at(sight.record, self.path))
+
+    def refusals(self, sight: Sight) -> Iterator[str]:
+        """Look at the state of each target."""
+        return sight.outside(targets_at(sight.record, self.path), self.states)
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor(Guard):
+    """The ancestor of a kind is in one of some states."""
+
+    kind: str
+    states: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"ancestor({self.kind}, state={_several(self.states)})"
+
+    def problems(self, model: Model) -> Iterator[str]:
+        """Yield why there is no such ancestor."""
+        if self.kind not in [kind for kind, _ in model.__emco__.chain[:-1]]:
+            yield f"{self}: {model.__emco__.kind} does not lie under {self.kind}"
+
+    def _key(self, sight: Sight) -> Key:
+        length = 0
+        for kind, names in sight.model_of(sight.record.key.kind).__emco__.chain:  # type: ignore[union-attr]  # it is known
+            length += names
+            if kind == self.kind:
+                break
+        return Key.trusted(self.kind, sight.record.key.segments[:length])
+
+    def needs(self, sight: Sight) -> Iterator[Key]:
+        """Yield its lifecycle record."""
+        yield standing_key(self._key(sight))
+
+    def refusals(self, sight: Sight) -> Iterator[str]:
+        """Look at its state."""
+        return sight.outside([self._key(sight)], self.states)
+
+
+@dataclass(frozen=True, slots=True)
+class Referrers(Guard):
+    """No resource of a kind that refers to this one is in one of some states."""
+
+    kind: str
+    none_in: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"referrers({self.kind}, none_in={_several(self.none_in)})"
+
+    @property
+    def referrer_kind(self) -> str | None:
+        """See the base class."""
+        return self.kind
+
+    def _keys(self, sight: Sight) -> list[Key]:
+        return [record.key for record in sight.referrers if record.key.kind == self.kind]
+
+    def needs(self, sight: Sight) -> Iterator[Key]:
+        """Yield the lifecycle records of the referrers."""
+        return map(standing_key, self._keys(sight))
+
+    def refusals(self, sight: Sight) -> Iterator[str]:
+        """Look at the state of each referrer."""
+        return sight.inside(self._keys(sight), self.none_in)
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Guard):
+    """A function that may read more through the transaction; who performs the transition calls it."""
+
+    function: Callable[..., Any]
+
+    def __str__(self) -> str:
+        return f"check({getattr(self.function, '__name__', 'function')})"
+
+    def problems(self, model: Model) -> Iterator[str]:  # noqa: ARG002 - see the base class
+        """Yield why it cannot be called."""
+        if not callable(self.function):
+            yield f"check({self.function!r:.40}): it is no function"
+
+    def refusals(self, sight: Sight) -> Iterator[str]:  # noqa: ARG002 - see the base class
+        """Leave it to the caller, who has the transaction."""
+        return iter(())
+
+
+# declarations
+
+
+def approved() -> Guard:
+    """Require that the content is the one that was approved last.
+
+    Rules: LIF-11.
+    """
+    return Approved()
+
+
+def some(kind: type | str, *, where: Any = (), at_least: int = 1) -> Guard:
+    """Require members of a kind in the subtree.
+
+    Args:
+        kind: The class, or the name of the kind where the class is defined later.
+        where: Conditions that a member must meet.
+        at_least: How many there must be (>= 1).
+    """
+    return Some(_kind(kind), conditions_of(where), at_least)
+
+
+def every(kind: type | str, *, state: Any) -> Guard:
+    """Require that each member of a kind in the subtree is in the state, or in one of several."""
+    return Every(_kind(kind), states_of(state))
+
+
+def none(kind: type | str, *, state: Any) -> Guard:
+    """Require that no member of a kind in the subtree is in the state, or in one of several."""
+    return NoneIn(_kind(kind), states_of(state))
+
+
+def target(path: Any, *, state: Any) -> Guard:
+    """Require that what ``F.path`` refers to is in the state, or in one of several."""
+    return Target(path_of(path), states_of(state))
+
+
+def ancestor(kind: type | str, *, state: Any) -> Guard:
+    """Require that the ancestor of a kind is in the state, or in one of several."""
+    return Ancestor(_kind(kind), states_of(state))
+
+
+def referrers(kind: type | str, *, none_in: Any) -> Guard:
+    """Require that no referrer of a kind is in the state, or in one of several."""
+    return Referrers(_kind(kind), states_of(none_in))
+
+
+def check(function: Callable[..., Any]) -> Guard:
+    """Require that ``function(tx, resource)`` returns None; a text that it returns is the refusal.
+
+    Args:
+        function: A function that reads through ``tx`` and writes nothing. For an asyncio store it may be declared with
+            ``async def``.
+    """
+    return Check(function)
+
+
+# what they share
+
+
+def states_of(state: Any) -> tuple[str, ...]:
+    """Return the values of one state or several; those that are none stay visible as text."""
+    several = [state] if isinstance(state, Enum | str) or not isinstance(state, Iterable) else list(cast("Any", state))
+    return tuple(sorted(one.value if isinstance(one, Enum) else repr(one) for one in several))
+
+
+def initial_of(model: Model | None) -> str | None:
+    """Return the initial state of the resources of a model; None if it has no lifecycle, or is not known."""
+    lifecycle = None if model is None else model.__emco__.lifecycle
+    return None if lifecycle is None else str(lifecycle.spec.initial.value)
+
+
+def is_at(edge_path: Sequence[str | int], path: Sequence[str]) -> bool:
+    """Return whether an edge stands at a declared path, or in a list or map that does."""
+    return tuple(step for step in edge_path if isinstance(step, str))[: len(path)] == tuple(path)
+
+
+def targets_at(record: Record, path: Sequence[str]) -> list[Key]:
+    """Return what a record refers to at a declared path."""
+    return list(dict.fromkeys(edge.target for edge in record.edges if is_at(edge.path, path) and not edge.is_open))
+
+
+def references_at(model: Model, path: Sequence[str]) -> list[RefSpec]:
+    """Return the references that a model has at a declared path."""
+    found: list[RefSpec] = []
+    stack: list[Any] = [model.__emco__.shape.get(path[0])] if path else []
+    for depth in range(1, len(path) + 1):
+        following: list[Any] = []
+        while stack:
+            node = stack.pop()
+            if node is None:
+                continue
+            if depth == len(path) and isinstance(getattr(node, "spec", None), RefSpec):
+                found.append(node.spec)
+            stack.extend(getattr(node, name, None) for name in ("item", "value", "key"))
+            stack.extend(getattr(node, "options", ()))
+            fields: Mapping[str, Any] = getattr(node, "fields", {})
+            if depth < len(path):
+                following.append(fields.get(path[depth]))
+        stack = following
+    return found
+
+
+def _kind(kind: Any) -> str:
+    return kind.__emco__.kind if is_kind(kind) else kind if isinstance(kind, str) else repr(kind)
+
+
+def _several(states: Sequence[str]) -> str:
+    return states[0] if len(states) == 1 else f"{{{', '.join(states)}}}"
