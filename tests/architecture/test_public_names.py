@@ -26,6 +26,23 @@ OPTIONS = {"Durability", "Guarantees", "MemoryBackend", "RetryPolicy"}
 QUERIES = {"F", "Page"}
 CHECKS = {"CheckPage", "Flaw", "FlawKind", "Repair", "Repaired"}
 PLANS = {"BlockReason", "Blocker", "Change", "Deleted", "Deletion", "Outcome", "Plan"}
+LIFECYCLES = {
+    "Approval",
+    "Lifecycle",
+    "LifecycleRecord",
+    "Transition",
+    "ancestor",
+    "approved",
+    "check",
+    "content",
+    "every",
+    "hold",
+    "none",
+    "referrers",
+    "some",
+    "target",
+    "transition",
+}
 ERRORS = {
     "AlreadyExists",
     "Conflict",
@@ -50,7 +67,7 @@ ERRORS = {
 
 def test_public_names_are_the_promised_ones():
     """``emco_store`` exports exactly these names."""
-    assert sorted(MODELS | DELETE_RULES | STORES | OPTIONS | QUERIES | PLANS | CHECKS | ERRORS) == sorted(
+    assert sorted(MODELS | DELETE_RULES | STORES | OPTIONS | QUERIES | PLANS | CHECKS | LIFECYCLES | ERRORS) == sorted(
         emco_store.__all__
     )
 
