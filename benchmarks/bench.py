@@ -49,7 +49,7 @@ class Bench:
         self._stack.close()
 
     def namespace(self) -> str:
-        """Give a name that no other item uses."""
+        """Return a name that no other item uses."""
         return f"bench-{self.name}-{next(self._numbers)}"
 
     def store(self, server: str, namespace: str, **options: Any) -> Store:

@@ -14,7 +14,7 @@ PACKAGES = (
 
 
 def describe() -> dict[str, str]:
-    """Give names and values, in the order of the report."""
+    """Return names and values, in the order of the report."""
     return {
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "memory": _memory(),

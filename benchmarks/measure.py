@@ -74,7 +74,7 @@ class Effort:
     sizes: tuple[int, ...] = (1_000, 10_000, 100_000)
 
     def scaled(self, number: int) -> int:
-        """Give the size of something large."""
+        """Return the size of something large."""
         return max(10, round(number * self.scale))
 
 
@@ -92,7 +92,7 @@ class Result:
         return [sample.wall_s / max(1, sample.operations) for sample in self.samples]
 
     def as_json(self) -> dict[str, Any]:
-        """Give everything that was measured."""
+        """Return everything that was measured."""
         latencies = sorted(one for sample in self.samples for one in sample.latencies_s)
         notes = {name: median(sample.notes[name] for sample in self.samples) for name in self._notes()}
         return {
@@ -117,12 +117,12 @@ class Result:
 
 
 def percentile(ordered: Sequence[float], part: float) -> float | None:
-    """Give the value below which that part of them lies."""
+    """Return the value below which that part of them lies."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))] if ordered else None
 
 
 def measure(contenders: Sequence[Contender], effort: Effort, say: Callable[[str], None]) -> list[Result]:
-    """Give everybody a short turn to warm up, and then a turn in each round.
+    """Let everybody have a short turn to warm up, and then a turn in each round.
 
     A contender that fails is left out of the rest, with its error as the result; others go on.
     """

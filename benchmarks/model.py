@@ -150,7 +150,7 @@ class RawService(Body):
 
 
 def fields(name: str) -> dict[str, Any]:
-    """Give the plain values of one resource, without parent and references."""
+    """Return the plain values of one resource, without parent and references."""
     return {
         "name": name,
         "description": "a resource used for timing, with a sentence of text in it " * 3,

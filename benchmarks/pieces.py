@@ -46,7 +46,7 @@ class Pieces:
         self.take([self._update(commands.updates(Commit("t0", {self._record.key: None}, puts=(self._record,))), {})])
 
     def all(self) -> dict[str, Callable[[], list[bytes]]]:
-        """Give what is measured: each makes the messages of one exchange."""
+        """Return what is measured: each makes the messages of one exchange."""
         return {
             "a message and its reply": lambda: [self._message({"ping": 1}, "admin")],
             "an update, written by the primary": lambda: [self._update(self._change()[:1], {"writeConcern": PRIMARY})],
@@ -61,7 +61,7 @@ class Pieces:
         }
 
     def take(self, messages: Sequence[bytes]) -> float:
-        """Give the seconds for one exchange."""
+        """Return the seconds for one exchange."""
         numbers = tuple(range(self._number - len(messages) + 1, self._number + 1))
         begun = perf_counter()
         replies = self._pinned.exchange(b"".join(messages), numbers, WITHIN_S)

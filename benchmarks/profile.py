@@ -189,7 +189,7 @@ def _page(shares: Sequence[Shares]) -> str:
 
 
 def _share(place: tuple[str, int, str], own: float, callers: Any) -> Iterator[tuple[str, float]]:
-    """Give the layer of a function; one that is in no layer, such as a builtin, counts with those who call it."""
+    """Return the layer of a function; one that is in no layer, such as a builtin, counts with those who call it."""
     layer = _layer(_name(place))
     if layer or not callers:
         yield layer or "other", own

@@ -45,7 +45,7 @@ def write(results: Results, folder: Path) -> None:
 
 
 def page(results: Results) -> str:
-    """Give the page."""
+    """Return the page."""
     machine = "\n".join(f"- {name}: {value}" for name, value in results["machine"].items())
     parts = [HEAD.format(rounds=results["rounds"], machine=machine)]
     if results["is_quick"]:
@@ -75,7 +75,7 @@ def _goals(results: Results) -> str:
 
 
 def measured(one: Verdict) -> str:
-    """Give the ratio or amount of a goal for people."""
+    """Return the ratio or amount of a goal for people."""
     if one.goal.kind == "time":
         return f"{one.value:.2f}"
     if one.goal.kind == "throughput":
@@ -97,7 +97,7 @@ def _figures(item: Mapping[str, Any]) -> Iterator[str]:
 
 
 def duration(seconds: float) -> str:
-    """Give a time in the unit that suits it."""
+    """Return a time in the unit that suits it."""
     for unit, factor in (("s", 1.0), ("ms", 1e3)):
         if seconds * factor >= 1:
             return f"{seconds * factor:.3g} {unit}"
@@ -105,7 +105,7 @@ def duration(seconds: float) -> str:
 
 
 def terminal(results: Results) -> str:
-    """Give the goals as lines of text."""
+    """Return the goals as lines of text."""
     found = verdicts(results["items"])
     titles = {item["name"]: item["title"] for item in results["items"]}
     lines = ["A quick run: small sizes, rough ratios."] if results["is_quick"] else []

@@ -28,7 +28,7 @@ class World:
         self._numbers = count()
 
     def place(self) -> tuple[str, str, str, str]:
-        """Give site, name and two networks of a new service."""
+        """Return site, name and two networks of a new service."""
         choose = self.bench.random.choice
         return choose(self.sites), f"x{next(self._numbers)}", choose(self.networks), choose(self.networks)
 
@@ -49,7 +49,7 @@ class World:
         return [raw_service(*place) for place in self.children(number)]
 
     def children(self, number: int) -> list[tuple[str, str, str, str]]:
-        """Give site, name and networks of the first site's services."""
+        """Return site, name and networks of the first site's services."""
         networks = self.networks
         size = len(networks)
         return [("s0", f"c{at}", networks[at % size], networks[(at + 1) % size]) for at in range(number)]

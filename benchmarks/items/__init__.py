@@ -30,5 +30,5 @@ class Item:
 
 
 def every_item() -> list[Item]:
-    """Give all items, in the order of the tables."""
+    """Return all items, in the order of the tables."""
     return [item for module in MODULES for item in import_module(f"benchmarks.items.{module}").ITEMS]

@@ -17,7 +17,7 @@ BRANCHES = 9
 
 
 def tree(size: int) -> list[tuple[str, ...]]:
-    """Give the names on the way to each record of a tree: a root, 9 zones, 9 racks in each, and units in the racks."""
+    """Return the names on the way to each record of a tree: a root, 9 zones, 9 racks in each, and units in racks."""
     paths: list[tuple[str, ...]] = [("r",)]
     paths += [("r", f"z{zone}") for zone in range(BRANCHES)]
     racks = [("r", f"z{zone}", f"k{rack}") for zone in range(BRANCHES) for rack in range(BRANCHES)]

@@ -69,7 +69,7 @@ def update(bench: Bench) -> Iterator[Contender]:
 
 
 def _pydantic(value: RawService, *, writes: bool) -> Callable[[Effort], Sample]:
-    """Give what nobody can save: pydantic's own serialisation and validation of the same values."""
+    """Return what nobody can save: pydantic's own serialisation and validation of the same values."""
     model = type(value)
     text = model.__pydantic_serializer__.to_json(value, by_alias=True)
 

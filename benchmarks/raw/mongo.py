@@ -148,7 +148,7 @@ def revision(changed: RawService) -> dict[str, Any]:
 
 
 def below(found: Sequence[Mapping[str, Any]], level: Sequence[str], going: set[str]) -> set[str]:
-    """Give those of the referrers that go along: the children of what goes."""
+    """Return those of the referrers that go along: the children of what goes."""
     above = set(level)
     return {one["_id"] for one in found if one["parent"] in above} - going
 

@@ -138,7 +138,7 @@ class RawRedis:
         return done
 
     def place(self, key: str) -> str:
-        """Give the name of a record's hash."""
+        """Return the name of a record's hash."""
         return f"{self._prefix}:{key}"
 
 

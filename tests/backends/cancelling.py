@@ -65,6 +65,6 @@ class Ids:
         self.given: list[str] = []
 
     def new(self) -> str:
-        """Give the next one."""
+        """Return the next one."""
         self.given.append(f"id-{len(self.given)}")
         return self.given[-1]

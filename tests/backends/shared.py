@@ -93,7 +93,7 @@ def only(mode: Mode) -> Any:
 
 @contextmanager
 def bench_on(name: str, mode: Mode, url: Callable[[str], str], listeners: Sequence[Any] = ()) -> Iterator[Bench]:
-    """Give one backend in one mode, until the block is left.
+    """Return one backend in one mode, until the block is left.
 
     Args:
         name: One of ``NAMES``.
@@ -117,7 +117,7 @@ def bench_on(name: str, mode: Mode, url: Callable[[str], str], listeners: Sequen
 
 
 def url_of(request: pytest.FixtureRequest) -> Callable[[str], str]:
-    """Give the addresses of this run's servers, each of which starts when it is first asked for."""
+    """Return the addresses of this run's servers, each of which starts when it is first asked for."""
 
     def url(name: str) -> str:
         server: Server = request.getfixturevalue(f"{name}_server")

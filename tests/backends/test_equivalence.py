@@ -32,7 +32,7 @@ class Subject:
         self._old: Sequence[Any] = ()
 
     def close(self) -> None:
-        """Give the namespace back."""
+        """Return the namespace."""
         self.lab.close()
         if self.lab.bench.harness.drop is not None:
             self.lab.bench.harness.drop(self.lab.bench.backend, self.lab.namespace)
@@ -45,7 +45,7 @@ class Subject:
         return answer
 
     def state(self) -> dict[str, Any]:
-        """Give every record with all its parts: uid, version, document, edges, values, times and guard."""
+        """Return every record with all its parts: uid, version, document, edges, values, times and guard."""
         return {key: asdict(record) for key, record in self.lab.records().items()}
 
     # the actions of a life
@@ -151,7 +151,7 @@ def _followed(read: Read) -> list[Any]:
 
 
 def _outcome(work: Callable[[], Any]) -> tuple[Any, ...]:
-    """Give the result, or the class, code and fields of the error, as values that can be compared."""
+    """Return the result, or the class, code and fields of the error, as values that can be compared."""
     try:
         return "ok", _plain(work())
     except StoreError as problem:
@@ -179,7 +179,7 @@ def benches(request: pytest.FixtureRequest) -> Iterator[list[Bench]]:
 
 @contextmanager
 def subjects(benches: Sequence[Bench]) -> Iterator[list[Subject]]:
-    """Give one namespace on each backend; identifiers begin with its name, so it is the same on all."""
+    """Return one namespace on each backend; identifiers begin with its name, so it is the same on all."""
     namespace = f"t{token_hex(8)}"
     with ExitStack() as stack:
         made = [Subject(bench, namespace) for bench in benches]

@@ -39,7 +39,7 @@ def shared(scheme: str) -> str:
 
 
 def names(store):
-    """Give the names of all that a store holds."""
+    """Return the names of all that a store holds."""
     return [one.name for one in store.list(Count).resources]
 
 

@@ -119,7 +119,7 @@ def wire(bench: Bench, heard: Heard, request: pytest.FixtureRequest) -> Iterator
 
 
 def monitored(client: Redis, call: Callable[[], object]) -> list[str]:
-    """Give the commands that Redis was sent during a call; what a script calls goes over no wire.
+    """Return the commands that Redis was sent during a call; what a script calls goes over no wire.
 
     An ECHO before and after tells where the call begins and ends in the server's own log.
     """
@@ -136,7 +136,7 @@ def monitored(client: Redis, call: Callable[[], object]) -> list[str]:
 
 
 def kind_of(lab: Lab) -> str:
-    """Give the name of the lab's backend."""
+    """Return the name of the lab's backend."""
     return lab.bench.harness.name
 
 

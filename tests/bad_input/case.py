@@ -52,7 +52,7 @@ class World:
             self.asked.append(name)
 
     def dump(self) -> tuple[Record, ...]:
-        """Give all that is stored, guards and versions included, without counting as a request."""
+        """Return all that is stored, guards and versions included, without counting as a request."""
         hook, self.backend.hook = self.backend.hook, None
         found = self.backend.port(NAMESPACE).ask(Scan(kind=None, limit=1_000_000))
         self.backend.hook = hook

@@ -19,7 +19,7 @@ DEEPEST_DATA = 63
 
 
 def nested(levels: int) -> Any:
-    """Give a list in a list, so many levels deep."""
+    """Return a list in a list, nested to that depth."""
     value: Any = 1
     for _ in range(levels):
         value = [value]
@@ -27,14 +27,14 @@ def nested(levels: int) -> Any:
 
 
 def endless_list() -> list[Any]:
-    """Give a list that holds itself."""
+    """Return a list that holds itself."""
     value: list[Any] = []
     value.append(value)
     return value
 
 
 def endless_map() -> dict[str, Any]:
-    """Give a map that holds itself."""
+    """Return a map that holds itself."""
     value: dict[str, Any] = {}
     value["again"] = {"deeper": value}
     return value

@@ -36,7 +36,7 @@ OPENERS: dict[str, Callable[..., object]] = {
 
 
 def opening(name: str, error: type[StoreError], target: Any = "memory://", **options: Any) -> Any:
-    """Give one row of the table below."""
+    """Return one row of the table below."""
     return pytest.param(error, target, {"namespace": "n", **options}, id=name)
 
 

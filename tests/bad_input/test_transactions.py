@@ -176,7 +176,7 @@ def _update_twice(tx: Any, world: World) -> None:
 
 
 def refused_half_way(work: Callable[[Any, World], object]) -> Callable[[World], object]:
-    """Give a call that writes something good, and then does ``work`` in the same transaction."""
+    """Return a call that writes something good, and then does ``work`` in the same transaction."""
 
     def call(world: World) -> object:
         with world.store.transaction() as tx:

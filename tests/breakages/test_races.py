@@ -121,7 +121,7 @@ def test_b3_interrupted_pair_can_be_deleted_again(lab: Lab):
 
 
 def put_project(description: str) -> Script:
-    """Give a caller that puts the project, in a transaction that reads first."""
+    """Return a caller that puts the project, in a transaction that reads first."""
 
     def script(store: Store) -> Iterator[None]:
         with store.transaction() as tx:
@@ -154,7 +154,7 @@ def test_b7_four_puts_at_once_make_one(lab: Lab):
 
 
 def create_project(description: str) -> Script:
-    """Give a caller that creates the project with its own description."""
+    """Return a caller that creates the project with its own description."""
 
     def script(store: Store) -> Iterator[None]:
         with store.transaction() as tx:
@@ -175,7 +175,7 @@ def test_b8_second_create_of_a_resource_is_told_that_it_exists(bench: Bench):
 
 
 def move_on(state: str) -> Script:
-    """Give a caller that appends to the history of the group, as every action of EMCO's life cycle does."""
+    """Return a caller that appends to the history of the group, as every action of EMCO's life cycle does."""
 
     def script(store: Store) -> Iterator[None]:
         group = store.get(Group, *GROUP.segments)
@@ -187,7 +187,7 @@ def move_on(state: str) -> Script:
 
 
 def move_on_in_a_transaction(state: str) -> Script:
-    """Give the same caller, with a transaction around it."""
+    """Return the same caller, with a transaction around it."""
 
     def script(store: Store) -> Iterator[None]:
         with store.transaction() as tx:

@@ -63,7 +63,7 @@ def checked(store: Store, *, limit: int = 3, unknown_kinds: bool = False) -> lis
 
 
 def pages(store: Store, *, limit: int = 3, unknown_kinds: bool = False) -> list[CheckPage]:
-    """Give all pages of a check."""
+    """Return all pages of a check."""
     found = [store.check(limit=limit, unknown_kinds=unknown_kinds)]
     while found[-1].next is not None:
         found.append(store.check(after=found[-1].next, limit=limit, unknown_kinds=unknown_kinds))
@@ -72,7 +72,7 @@ def pages(store: Store, *, limit: int = 3, unknown_kinds: bool = False) -> list[
 
 
 def told(flaws: list[Flaw]) -> set[tuple[FlawKind, str]]:
-    """Give kind and key of each flaw."""
+    """Return kind and key of each flaw."""
     return {(flaw.kind, flaw.key) for flaw in flaws}
 
 

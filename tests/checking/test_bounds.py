@@ -56,7 +56,7 @@ def test_check_of_many_records_is_bounded(lab, monkeypatch):
 
 
 def measured(store):
-    """Give each page of a check, with the most bytes that it held; of some pages only, because that takes long."""
+    """Return each page of a check, with the most bytes that it held; of some pages only, because that takes long."""
     after, number = None, 0
     while number == 0 or after is not None:
         if number % MEASURED_EACH == 0:

@@ -49,7 +49,7 @@ def store(redis_server, namespace):
 
 @pytest.fixture
 def at(namespace):
-    """Give the name of a key of the namespace."""
+    """Return the name of a key of the namespace."""
     return lambda part: f"{{emco:{namespace}}}:{part}"
 
 

@@ -127,5 +127,5 @@ class _Terminal:
         return True
 
     def readline(self):
-        """Give the answer."""
+        """Return the answer."""
         return self.answer

@@ -86,7 +86,7 @@ def value(report, name: str) -> str:
 
 
 def verdict(report, name):
-    """Give the verdict of one finding."""
+    """Return the verdict of one finding."""
     return next(finding["verdict"] for finding in report["findings"] if finding["name"] == name)
 
 

@@ -41,7 +41,7 @@ def stack():
 
 
 def bench_of(site, stack):
-    """Give a bench of the site."""
+    """Return a bench of the site."""
     bench = Bench(site.harness, Mode.BLOCKING)
     stack.callback(bench.close)
     return bench

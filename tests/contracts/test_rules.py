@@ -17,7 +17,7 @@ _NAMED = re.compile(r"([A-Z]+)-(\d+)(?:\s+to\s+(?:\1-)?(\d+))?")
 
 
 def expand(text: str) -> list[str]:
-    """Give every rule that a text names; ``DEL-1 to DEL-3`` names three."""
+    """Return every rule that a text names; ``DEL-1 to DEL-3`` names three."""
     return [
         f"{family}-{number}"
         for family, first, last in _NAMED.findall(text)
@@ -26,7 +26,7 @@ def expand(text: str) -> list[str]:
 
 
 def rules_in(path: Path) -> list[str]:
-    """Give the rules that the docstrings of a file name behind ``Rules:``."""
+    """Return the rules that the docstrings of a file name behind ``Rules:``."""
     nodes = [
         node
         for node in ast.walk(ast.parse(path.read_text("utf-8")))

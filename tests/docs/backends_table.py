@@ -20,7 +20,7 @@ Report = Mapping[str, Any]
 
 
 def table(reports: Mapping[str, Report]) -> str:
-    """Give the table, a row for each rule and a column for each report, whose name is the heading.
+    """Return the table, a row for each rule and a column for each report, whose name is the heading.
 
     Raises:
         ValueError: A report is not green or not of one backend in both modes, or they are not of the same rules.
@@ -37,14 +37,14 @@ def table(reports: Mapping[str, Report]) -> str:
 
 
 def read(page: str) -> dict[str, dict[str, str]]:
-    """Give what the table of a page says: for each heading the cell of each rule."""
+    """Return what the table of a page says: for each heading the cell of each rule."""
     lines = page.split(BEGIN)[1].split(END, maxsplit=1)[0].strip().splitlines()
     head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {name: {row[0]: row[at] for row in rows} for at, name in enumerate(head) if at}
 
 
 def written(page: str, new: str) -> str:
-    """Give a page with a new table in the place of its old one."""
+    """Return a page with a new table instead of its old one."""
     before, _, rest = page.partition(BEGIN)
     return f"{before}{BEGIN}\n\n{new}\n\n{END}{rest.partition(END)[2]}"
 

@@ -22,7 +22,7 @@ HARNESSES: dict[str, Harness] = {
 
 
 def expected(gaps: tuple[Gap, ...], rule: str) -> str:
-    """Give what the cell of a rule says where these gaps are declared."""
+    """Return what the cell of a rule says where these gaps are declared."""
     modes = {mode for gap in gaps if gap.rule == rule for mode in gap.modes}
     if len(modes) == 1:
         return ", ".join(f"{'gap' if mode in modes else 'yes'} ({mode})" for mode in ("asyncio", "blocking"))
@@ -30,7 +30,7 @@ def expected(gaps: tuple[Gap, ...], rule: str) -> str:
 
 
 def report(verdict="green", modes=("asyncio", "blocking"), **verdicts):
-    """Give a report with the same verdicts in each mode."""
+    """Return a report with the same verdicts in each mode."""
     return {"verdict": verdict, "columns": [{"mode": mode, "rules": verdicts} for mode in modes]}
 
 

@@ -18,13 +18,13 @@ ERRORS = [getattr(errors, name) for name in emco_store.__all__ if hasattr(errors
 
 
 def words(*pages):
-    """Give all words that stand in code style on the pages, however they are used there."""
+    """Return all words that stand in code style on the pages, however they are used there."""
     spans = [span for page in pages for span in re.findall(r"`([^`\n]+)`|```(.*?)```", _text(page), re.DOTALL)]
     return {word for pair in spans for span in pair for word in re.findall(r"[A-Za-z_]\w*", span)}
 
 
 def section(page, heading):
-    """Give the text of one section of a page; empty where there is none."""
+    """Return the text of one section of a page; empty where there is none."""
     found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", _text(page), re.MULTILINE | re.DOTALL)
     return found.group(1) if found else ""
 

@@ -12,7 +12,7 @@ DIG = "projects/p/composite-apps/ca/v1/deployment-intent-groups/d"
 
 
 def key_of(entry) -> Key:
-    """Give a key that lies in a collection."""
+    """Return a key that lies in a collection."""
     spec = entry.model.__emco__
     names = {name: f"own-{name}" for name in spec.key_fields} | dict(entry.fixed)
     above = entry.above or tuple(f"above-{at}" for at in range(spec.length - len(spec.key_fields)))

@@ -58,12 +58,12 @@ spec: {app: web}
 
 
 def versions(store: Store, bundle: Bundle) -> dict[Key, int]:
-    """Give the versions of all that a bundle states."""
+    """Return the versions of all that a bundle states."""
     return {found.key: found.meta.version for found in store.get_many(list(bundle.final))}
 
 
 def everything(store: Store) -> tuple[Any, ...]:
-    """Give all that a store has."""
+    """Return all that a store has."""
     return tuple(store.list(Resource, limit=1000))
 
 
@@ -82,7 +82,7 @@ def test_example_is_applied_whole(each_store, example, name):
 
 
 def plain(resource: Resource) -> Resource:
-    """Give a resource as it is before it is stored."""
+    """Return a resource as it is before it is stored."""
     return type(resource)(**dict(resource))
 
 
@@ -325,7 +325,7 @@ def test_override_of_an_app_restricts_its_delete(store, example):
 
 
 def customized(specific: str) -> Bundle:
-    """Give a deployment with a customization that names a cluster."""
+    """Return a deployment with a customization that names a cluster."""
     dig = "projects/p/composite-apps/ca/v1/deployment-intent-groups"
     return bundle_of(f"""{COMPOSITE}
 ---

@@ -36,7 +36,7 @@ def faults_of(text: str) -> list[tuple[int, str]]:
 
 
 def stated(text: str) -> Counter[str]:
-    """Give the last statement of each resource in a text, as it stands there."""
+    """Return the last statement of each resource in a text, as it stands there."""
     last: dict[Any, Any] = {}
     for document in yaml.safe_load_all(text):
         anchor = document["resourceContext"]["anchor"]
@@ -162,7 +162,7 @@ def test_agent_brings_the_policy_module_that_it_lies_under():
 
 
 def stated_agents(text: str) -> list[tuple[str, str]]:
-    """Give anchor and address of each document."""
+    """Return anchor and address of each document."""
     return [(item["resourceContext"]["anchor"], item["addr"]) for item in yaml.safe_load_all(text)]
 
 

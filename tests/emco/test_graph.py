@@ -71,14 +71,14 @@ def schema(facts: Path) -> list[dict[str, Any]]:
 
 
 def kind_of(name: str) -> str:
-    """Give the kind for one of EMCO's names; a two-element name is known by its resource."""
+    """Return the kind for one of EMCO's names; a two-element name is known by its resource."""
     two = {"compositeApp.compositeAppVersion": "CompositeApp", "compositeAppVersion": "CompositeApp"}
     last = name.rpartition(".")[2]
     return two.get(name, last[0].upper() + last[1:])
 
 
 def declared(schema: list[dict[str, Any]]) -> set[Edge]:
-    """Give the references of EMCO's schema."""
+    """Return the references of EMCO's schema."""
     return {
         (kind_of(entry["name"]), kind_of(reference["name"]), reference.get("type", "single"))
         for entry in schema
@@ -87,7 +87,7 @@ def declared(schema: list[dict[str, Any]]) -> set[Edge]:
 
 
 def compiled(models: tuple[type[Resource], ...]) -> set[Edge]:
-    """Give the references that the models' shapes hold."""
+    """Return the references that the models' shapes hold."""
     return {
         (model.__name__, target.__name__, form)
         for model in models
@@ -108,7 +108,7 @@ def _leaves(node: Any, form: str) -> Any:
 
 
 def deviations(ours: set[Edge], theirs: set[Edge]) -> set[tuple[str, Edge]]:
-    """Give all in which two graphs differ."""
+    """Return all in which two graphs differ."""
     return {(ADDED, edge) for edge in ours - theirs} | {(LEFT_OUT, edge) for edge in theirs - ours}
 
 

@@ -225,7 +225,7 @@ def broken_values(rule: Rule) -> Iterator[Any]:
 
 
 def put(document: dict[str, Any], path: tuple[str | int, ...], value: Any) -> dict[str, Any]:
-    """Give a copy of a document with another value in one place."""
+    """Return a copy of a document with another value in one place."""
     changed: Any = copy.deepcopy(document)
     inner = changed
     for step in path[:-1]:
@@ -238,7 +238,7 @@ def put(document: dict[str, Any], path: tuple[str | int, ...], value: Any) -> di
 
 
 def name_of(document: dict[str, Any]) -> str:
-    """Give the name in the table of the type that a document states."""
+    """Return the name in the table of the type that a document states."""
     place = read_anchor(document["resourceContext"]["anchor"])
     assert isinstance(place, Place)
     collection = place.collection

@@ -86,7 +86,7 @@ class Listener(CommandListener):
 
 
 def _connection(death: Death) -> type[redis.Connection]:
-    """Give connections that tell a death of what they send, a whole pipeline as one."""
+    """Return connections that tell a death of what they send, a whole pipeline as one."""
 
     class Told(redis.Connection):
         def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: FBT001, FBT002 - redis-py's

@@ -36,7 +36,7 @@ class Crew(Protocol):
     """Runs the actors of a race at once, round after round."""
 
     def run(self, race: Race, namespace: str, rounds: Sequence[str]) -> list[list[Told]]:
-        """Give what each actor was told in each round."""
+        """Return what each actor was told in each round."""
         ...
 
 
@@ -150,7 +150,7 @@ def _refusal(problem: Exception) -> Told:
 
 @contextmanager
 def crews(rig: Rig) -> Iterator[dict[str, Crew]]:
-    """Give the crews of a rig; processes only where its data can be reached from others."""
+    """Return the crews of a rig; processes only where its data can be reached from others."""
     found: dict[str, Crew] = {"threads": Threads(rig), "tasks": Tasks(rig)}
     if not rig.url:
         yield found
@@ -183,7 +183,7 @@ def run_race(rig: Rig, race: Race, crew: Crew, rounds: Sequence[str]) -> tuple[i
 
 
 def _own(records: dict[str, Record], name: str) -> dict[str, Record]:
-    """Give the records of a round: its name, or one that begins with it, is the first of theirs or the second."""
+    """Return the records of a round: its name, or one that begins with it, is the first of theirs or the second."""
     return {
         text: record
         for text, record in records.items()

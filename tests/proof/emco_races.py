@@ -53,7 +53,7 @@ class End:
     records: Mapping[str, Record]
 
     def document(self, key: Key) -> Any:
-        """Give a document; None where there is none."""
+        """Return a document; None where there is none."""
         record = self.records.get(key.text)
         return None if record is None else json.loads(record.document)
 
@@ -514,5 +514,5 @@ def judge(race: Race, end: End) -> list[str]:
 
 
 def broken(record: Record, document: bytes) -> Record:
-    """Give a record with another document, as a hand leaves it."""
+    """Return a record with another document, as a hand leaves it."""
     return replace(record, version=record.version + 1, document=document)

@@ -112,7 +112,7 @@ def opened(url: str, **options: Any) -> Generator[Port]:
 
 
 def stored(port: Port, kind: str) -> Iterator[Record]:
-    """Give all records of a kind."""
+    """Return all records of a kind."""
     after: tuple[str, str] | None = None
     while batch := port.ask(Scan(kind=kind, after=after)):
         yield from batch

@@ -94,7 +94,7 @@ def _rigs(stack: ExitStack, name: str, report: Report) -> list[Rig]:
 
 @contextmanager
 def rig_of(name: str, server: Server | None = None) -> Iterator[Rig]:
-    """Give a backend by its name, on a server that is there or on one of its own."""
+    """Return a backend by its name, on a server that is there or on one of its own."""
     with ExitStack() as stack:
         if name == "memory":
             yield Rig(name, MemoryBackend(), version="in the memory of one process")

@@ -69,7 +69,7 @@ def test_error_that_is_no_refusal_is_seen():
 
 
 def race_of(number: str) -> Race:
-    """Give a race by its number."""
+    """Return a race by its number."""
     return next(race for race in RACES if race.number == number)
 
 

@@ -29,7 +29,7 @@ PIN = Pin(name="p", to=Ref("Hub/h"))
 
 @pytest.fixture
 def backend() -> FaultyBackend:
-    """Give data in memory, with faults around it."""
+    """Return data in memory, with faults around it."""
     return FaultyBackend(MemoryBackend(), Faults())
 
 
@@ -79,7 +79,7 @@ def test_refusal_that_cannot_be_settled_is_unknown(backend):
 
 
 def commits(backend: FaultyBackend) -> list[Commit]:
-    """Give the commits that were sent."""
+    """Return the commits that were sent."""
     return backend.faults.asked(Commit)
 
 

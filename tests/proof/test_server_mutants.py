@@ -119,7 +119,7 @@ def test_read_may_see_what_a_failover_takes_away(tmp_path, monkeypatch):
 
 @contextmanager
 def primary_without_replica(replicas: int) -> Iterator[tuple[Store, Callable[[], None]]]:
-    """Give a store on a primary that has just lost its replica, and a function that puts the replica in its place."""
+    """Return a store on a primary that has just lost its replica, and a function that puts the replica in its place."""
     with own_redis(*SYNCED) as primary, replica_of(primary) as replica, wired(primary.port) as wire:
 
         def fail_over() -> None:
@@ -174,7 +174,7 @@ def appended(store, recorder: Recorder, value: int) -> bool:
 
 
 def primary_of(url: str, members: list[MongoProcess]) -> MongoProcess:
-    """Give the member that is the primary, as soon as there is one."""
+    """Return the member that is the primary, as soon as there is one."""
     with MongoClient[dict[str, Any]](url, serverSelectionTimeoutMS=60_000) as client:
         client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
         _, port = client.primary or ("", 0)

@@ -54,7 +54,7 @@ def _find() -> tuple[Path, str]:
 
 
 def find_modern() -> Path:
-    """Give a program of Redis 7.0 or newer, for what older ones and the wheel's cannot do.
+    """Return a program of Redis 7.0 or newer, for what older ones and the wheel's cannot do.
 
     Raises:
         ServerTooOld: There is none on the PATH.
@@ -66,7 +66,7 @@ def find_modern() -> Path:
 
 
 def find(asked: str | None) -> tuple[Path, str]:
-    """Give a program, and where it came from: the one that is asked for, else 7.0 or newer, else that of the wheel."""
+    """Return a program and its origin: the one that is asked for, else 7.0 or newer, else that of the wheel."""
     if asked and asked != "wheel":
         version_line(Path(asked))
         return Path(asked), asked

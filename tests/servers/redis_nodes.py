@@ -152,7 +152,7 @@ def _is_complete(node: Node) -> bool:
 
 
 def replication(node: Node) -> dict[str, Any]:
-    """Give what a server says of its part in replication."""
+    """Return what a server says of its part in replication."""
     with node.admin() as client:
         found: dict[str, Any] = client.info("replication")
     return found

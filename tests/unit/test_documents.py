@@ -29,7 +29,7 @@ PLAIN_KEYS = TEXT.filter(lambda key: not key.startswith("$") and "." not in key 
 
 
 def trees(keys: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
-    """Give JSON values whose maps have such keys."""
+    """Return JSON values whose maps have such keys."""
     return st.recursive(
         SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4), max_leaves=12
     )
@@ -43,7 +43,7 @@ class Sheet(Resource):
 
 
 def through_the_store(resource: Resource) -> Any:
-    """Give what a store would give back for it."""
+    """Return what a store would give back for it."""
     made = draft(resource, max_bytes=MAX_BYTES)
     return load(made.record(uid="u", version=1, created_us=0, updated_us=0), type(resource))
 

@@ -25,14 +25,14 @@ class Counter(Resource):
 
 
 def busy(faults: Faults) -> FaultyBackend:
-    """Give a backend at whose every request other tasks go on."""
+    """Return a backend at whose every request other tasks go on."""
     for kind in (Get, Commit):
         faults.do(kind, lambda: asyncio.sleep(0), times=ALWAYS)
     return FaultyBackend(MemoryBackend(), faults)
 
 
 def adding(attempts: Tally[str], *names: str) -> Any:
-    """Give a function that adds 1 to each, in this order."""
+    """Return a function that adds 1 to each, in this order."""
 
     async def add(tx: AsyncTransaction) -> None:
         attempts[names[0]] += 1

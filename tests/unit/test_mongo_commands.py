@@ -23,13 +23,13 @@ def record(key: Key, **values: object) -> Record:
 
 
 def ids(statement: dict[str, Any]) -> list[str]:
-    """Give the ``_id`` of all documents that a statement is for."""
+    """Return the ``_id`` of all documents that a statement is for."""
     found = statement["q"]["_id"]
     return found["$in"] if isinstance(found, dict) else [found]
 
 
 def counters(statement: dict[str, Any]) -> dict[str, int] | None:
-    """Give the counters that a statement moves, or begins in a new record."""
+    """Return the counters that a statement moves, or begins in a new record."""
     change = statement["u"]
     return change.get("$inc") or {name: change[name] for name in "gz" if name in change} or None
 

@@ -47,7 +47,7 @@ def delete(*names: str) -> Commit:
 
 
 def named(work: Sending) -> list[tuple[str, list[Any]]]:
-    """Give each command with the ids of its statements or documents."""
+    """Return each command with the ids of its statements or documents."""
     commands = [*work.begin(), *(work.finish(NOW) if work.goes_on else ())]
     return [
         (command.name, [(item if command.name == "insert" else item["q"])["_id"] for item in read(command)])

@@ -90,7 +90,7 @@ def test_escaped_texts_keep_their_order_and_hold_no_nul(one, other):
 
 
 def bounds(scan: Scan) -> tuple[bytes, bytes]:
-    """Give the two bounds of a scan."""
+    """Return the two bounds of a scan."""
     args = scan_args(scan)
     return args[2], args[3]  # type: ignore[return-value]  # as read.lua reads them
 

@@ -84,7 +84,7 @@ GONE = st.sets(st.sampled_from(sorted(set(KEYS.values()) - {DEFAULT})), min_size
 
 
 def record_of(values: dict[str, Any]) -> Record:
-    """Give the record of a holder."""
+    """Return the record of a holder."""
     return draft(Holder(name="h", **values), max_bytes=MAX_BYTES).record(uid="u", version=1, created_us=1, updated_us=1)
 
 

@@ -275,7 +275,7 @@ class ReadingStore:
         return Unit(self._context(), holding)
 
     def _context(self) -> Context:
-        """Give the surroundings of a flow, where the store may be used."""
+        """Return the surroundings of a flow, where the store may be used."""
         if self._closed:
             raise InvalidCall("Cannot use this store.", why=["it is closed"], hint="open another one with connect().")
         callbacks.refuse_inside(self)

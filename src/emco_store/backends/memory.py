@@ -95,7 +95,7 @@ class _Space:
     holds: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def settled(self, txid: str, now: float, outcome: Outcome | None = None) -> Outcome | None:
-        """Give the outcome of a commit, ``outcome`` from now on if it has none yet; forget those that are old."""
+        """Return the outcome of a commit, ``outcome`` from now on if it has none yet; forget those that are old."""
         for old, (_, since) in self.outcomes.items():
             if now - since >= _OUTCOMES_KEPT_S:
                 del self.outcomes[old]
@@ -171,7 +171,7 @@ class _Space:
 
 
 def _next(found: Iterable[Any], after: Sequence[Any], limit: int) -> list[Any]:
-    """Give the least values behind the one that ``after`` holds, if any."""
+    """Return the least values after the one that ``after`` holds, if any."""
     return nsmallest(limit, (one for one in found if one > after[0]) if after and after[0] else found)
 
 

@@ -57,7 +57,7 @@ def examine(record: Record, model: Model | None, absent: AbstractSet[Key]) -> It
 
 
 def rederived(record: Record, model: Model, now_us: int) -> Record:
-    """Give a record as an update with its own value would write it: the same value, and all that follows from it.
+    """Return a record as an update with its own value would write it: the same value, and all that follows from it.
 
     The version moves, because one version names one state.
 
@@ -117,7 +117,7 @@ def _without_open(record: Record, known: Record) -> tuple[Record, Record]:
 def amended(
     record: Record, model: Model | None, absent: AbstractSet[Key], now_us: int, *, is_rewritten: bool
 ) -> Record:
-    """Give a record as it is once it has been repaired.
+    """Return a record as it is once it has been repaired.
 
     Args:
         record: The record.
@@ -220,6 +220,6 @@ def _places(edges: Iterable[Edge]) -> set[_Place]:
 
 
 def _place(edge: Edge) -> _Place:
-    """Give the place of a reference, whatever its number in a list: a delete rule may leave a set in another order."""
+    """Return the place of a reference, whatever its number in a list: a rule may leave a set in another order."""
     path = ".".join("[]" if isinstance(step, int) else step for step in edge.path)
     return path, edge.target.text, edge.at_key

@@ -104,7 +104,7 @@ def draft(resource: R, *, max_bytes: int) -> Draft[R]:
 def _indexed(
     spec: ModelSpec, checked: Resource, own: Key
 ) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
-    """Give the values that must be unique, and those by which it is found and ordered."""
+    """Return the values that must be unique, and those by which it is found and ordered."""
     try:
         index = {name: index_text(getattr(checked, name)) for name in spec.indexed}
     except ValueError as problem:
@@ -171,7 +171,7 @@ def _refusal(model: type[BaseModel], key: Key | None, problems: list[str]) -> In
 
 
 def meta_of(record: Record) -> Meta:
-    """Give what a caller may know of a record."""
+    """Return what a caller may know of a record."""
     return Meta(record.uid, record.version, record.created_us, record.updated_us, record.key, record.edges)
 
 

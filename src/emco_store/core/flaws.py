@@ -128,7 +128,7 @@ def read_place(text: str, stages: tuple[str, ...]) -> tuple[str, str]:
 
 
 def next_place(stages: tuple[str, ...], stage: str, position: str | None) -> str | None:
-    """Give the place behind a step that has ended at a position, or with its stage; None at the end of all."""
+    """Return the place after a step that has ended at a position, or with its stage; None at the end of all."""
     if position is not None:
         return write_place(stage, position)
     later = stages[stages.index(stage) + 1 :]

@@ -187,7 +187,7 @@ class Key:
 
 @lru_cache(maxsize=10_000)
 def cached_key(kind: str, segments: tuple[str, ...]) -> Key:
-    """Give the key of parts that have been checked before; the same few are asked for again and again."""
+    """Return the key of parts that have been checked before; the same few are asked for again and again."""
     return Key.trusted(kind, segments)
 
 
@@ -221,5 +221,5 @@ def encode_segment(segment: str) -> str:
 
 
 def key_prefix(kind: str, segments: tuple[str, ...]) -> str:
-    """Give the text with which every key of ``kind`` below ``segments`` begins."""
+    """Return the text with which every key of ``kind`` below ``segments`` begins."""
     return "/".join((kind, *map(encode_segment, segments), ""))

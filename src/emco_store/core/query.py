@@ -261,7 +261,7 @@ class Order:
         )
 
     def position(self, resource_index: Mapping[str, str], key: Key) -> tuple[str, str]:
-        """Give the place of a record in this order."""
+        """Return the place of a record in this order."""
         return ("" if self.field is None else resource_index.get(self.field, ""), key.text)
 
 

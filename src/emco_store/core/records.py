@@ -201,7 +201,7 @@ class Record:
         return frozenset([edge.target for edge in self.edges])
 
     def guarded(self, guard: int) -> Record:
-        """Give the same with another guard."""
+        """Return the same with another guard."""
         if guard == self.guard:
             return self
         return Record(
@@ -210,5 +210,5 @@ class Record:
         )  # fmt: skip
 
     def edges_to(self, targets: AbstractSet[Key]) -> list[Edge]:
-        """Give its edges to any of the targets."""
+        """Return its edges to any of the targets."""
         return [edge for edge in self.edges if edge.target in targets]

@@ -199,7 +199,7 @@ class Address:
     fixed: Mapping[int, str]
 
     def complete(self, text: str, own: tuple[str, ...]) -> Key:
-        """Give the key that ``text``, found in a resource with the names ``own``, stands for.
+        """Return the key that ``text``, found in a resource with the names ``own``, stands for.
 
         Raises:
             ValueError: It stands for none.
@@ -390,7 +390,7 @@ class RefSpec:
 
 
 def targets_of(annotation: Any) -> tuple[Any, ...]:
-    """Give the targets in the brackets of ``Ref[…]``: classes, or names where they are given as text."""
+    """Return the targets in the brackets of ``Ref[…]``: classes, or names where they are given as text."""
     args = get_args(annotation)
     if not args:
         return ()

@@ -304,7 +304,7 @@ def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
 
 
 def _inherited(resource: Resource, spec: ModelSpec, values: dict[str, Any], lineage: Lineage) -> Key:
-    """Give a resource that was read from a document its parent, and give its key."""
+    """Set the parent of a resource that was read from a document, and return its key."""
     parent, key = lineage.parent, lineage.key
     if parent is not None:
         values["parent"] = parent
@@ -319,12 +319,12 @@ def _inherited(resource: Resource, spec: ModelSpec, values: dict[str, Any], line
 
 @lru_cache(maxsize=10_000)
 def parent_of(kind: str, segments: tuple[str, ...]) -> Ref[Any]:
-    """Give the reference to a parent; the same few are asked for again and again."""
+    """Return the reference to a parent; the same few are asked for again and again."""
     return Ref(cached_key(kind, segments))
 
 
 def validated_key(resource: Resource) -> Key:
-    """Give the key of a resource that was just validated, without looking at its names again."""
+    """Return the key of a resource that was just validated, without looking at its names again."""
     spec, values = type(resource).__emco__, resource.__dict__
     above = () if spec.parent is None else values["parent"].key.segments
     return cached_key(spec.kind, (*above, *[values[name] for name in spec.key_fields]))

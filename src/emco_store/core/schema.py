@@ -107,11 +107,11 @@ class Schema:
                 )
 
     def model_of(self, kind: str) -> type[Resource] | None:
-        """Give the model of a kind; None when this store does not know one."""
+        """Return the model of a kind; None when this store does not know one."""
         return self._models.get(kind)
 
     def models(self) -> tuple[type[Resource], ...]:
-        """Give all models of resources, by the name of their kind."""
+        """Return all models of resources, by the name of their kind."""
         return tuple(self._models[kind] for kind in sorted(self._models) if not is_reserved(kind))
 
     def check_key(self, key: Key) -> None:

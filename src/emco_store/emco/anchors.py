@@ -201,7 +201,7 @@ def _after(model: type[Resource] | None) -> str:
 
 
 def collection_of(key: Key) -> Collection | None:
-    """Give the collection that a key lies in; None where no path leads to it."""
+    """Return the collection that a key lies in; None where no path leads to it."""
     for entry in COLLECTIONS:
         spec = entry.model.__emco__
         if spec.kind == key.kind:
@@ -213,7 +213,7 @@ def collection_of(key: Key) -> Collection | None:
 
 
 def write_anchor(key: Key) -> str | None:
-    """Give the anchor of the document that states the resource with this key; None where there is none."""
+    """Return the anchor of the document that states the resource with this key; None where there is none."""
     entry = collection_of(key)
     if entry is None:
         return None
@@ -222,7 +222,7 @@ def write_anchor(key: Key) -> str | None:
 
 
 def _path(model: type[Any], entry: Collection, names: tuple[str, ...]) -> str:
-    """Give the path of one resource."""
+    """Return the path of one resource."""
     spec = model.__emco__
     own = dict(zip(spec.key_fields, names[-len(spec.key_fields) :], strict=True))
     path = "/".join((entry.path, *(own[name] for name in entry.shown)))

@@ -200,7 +200,7 @@ def _stated(bundle: Bundle) -> Steps[tuple[tuple[Key, ...], tuple[Key, ...]]]:
 
 
 def _versions(wanted: Iterable[Key]) -> Steps[dict[Key, int]]:
-    """Give the versions of those that are there, in one request; 0 for one whose document cannot be read."""
+    """Return the versions of those that are there, in one request; 0 for one whose document cannot be read."""
     keys = list(wanted)
     try:
         found = yield methodcaller("get_many", keys, missing_ok=True)

@@ -189,7 +189,7 @@ def _steps_and_reasons(problem: ValidationError) -> Iterator[tuple[tuple[str | i
 
 
 def _field(model: type[Resource], steps: Sequence[str | int]) -> str:
-    """Give the path in the document for a path in the model."""
+    """Return the path in the document for a path in the model."""
     if not steps:
         return ""
     first = str(steps[0])
@@ -252,7 +252,7 @@ def _body(resource: Resource) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Give a value as it stands in a document: references by their last name, unknown fields in their place."""
+    """Return a value as it stands in a document: references by their last name, unknown fields in their place."""
     if isinstance(value, Ref):
         return value.text if value.key is None else value.key.name
     if isinstance(value, Resource | Spec):

@@ -93,13 +93,13 @@ async def _cancel(url: str, namespace: str, call: str, place: int, *, late: bool
 
 
 async def state(store: AsyncStore) -> tuple[str, ...]:
-    """Give what is stored."""
+    """Return what is stored."""
     thing = await store.get(Thing, "a")
     return (thing.note, *(child.name for child in await store.list(Child)))
 
 
 def open_transactions(root: MongoClient[Any], namespace: str) -> list[Any]:
-    """Give the transactions that the clients of a namespace have left open on the server."""
+    """Return the transactions that the clients of a namespace have left open on the server."""
     stages = [
         {"$currentOp": {"idleSessions": True}},
         {"$match": {"transaction": {"$exists": True}, "appName": namespace}},

@@ -58,7 +58,7 @@ def test_closed_asyncio_store_leaves_no_task_and_no_connection(url, namespace, r
 
 
 def connections(root: MongoClient[Any], namespace: str) -> list[Any]:
-    """Give the connections that the test's own clients have on the server."""
+    """Return the connections that the test's own clients have on the server."""
     stages = [{"$currentOp": {"idleConnections": True}}, {"$match": {"appName": namespace}}]
     return list(root.admin.aggregate(stages))
 

@@ -21,7 +21,7 @@ from tests.servers.process import HOST, free_port
 
 @contextmanager
 def alone(member: MongoProcess) -> Iterator[MongoClient[Any]]:
-    """Give a client of one member."""
+    """Return a client of one member."""
     with MongoClient[Any](HOST, member.port, directConnection=True, serverSelectionTimeoutMS=20_000) as client:
         yield client
 
@@ -51,7 +51,7 @@ def promote(three: ReplicaSet, member: MongoProcess) -> None:
 
 
 def pool_of(store: Store | AsyncStore, member: MongoProcess) -> Any:
-    """Give the pool of connections to a member, once the client of the store knows of it."""
+    """Return the pool of connections to a member, once the client of the store knows of it."""
     port: Any = store._port
     return port._client._topology.get_server_by_address((HOST, member.port)).pool
 

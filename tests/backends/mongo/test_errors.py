@@ -47,7 +47,7 @@ BY_CLASS: dict[str, tuple[Exception, type[Exception]]] = {
 
 
 def meaning(problem: Exception, within: Callable[[], AbstractContextManager[None]] = translated) -> BaseException:
-    """Give what becomes of an error of the driver."""
+    """Return what becomes of an error of the driver."""
     with pytest.raises(BaseException) as caught, within():  # noqa: PT011 - which one it is, is what is asked
         raise problem
     return caught.value

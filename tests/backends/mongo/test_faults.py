@@ -196,7 +196,7 @@ async def cut_task(cut: Cut) -> None:
 
 
 def open_transactions(root: MongoClient[Any]) -> list[Any]:
-    """Give the transactions that are open on the server."""
+    """Return the transactions that are open on the server."""
     stages = [{"$currentOp": {"idleSessions": True}}, {"$match": {"transaction": {"$exists": True}}}]
     return list(root.admin.aggregate(stages))
 

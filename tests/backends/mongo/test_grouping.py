@@ -100,7 +100,7 @@ async def burst(store: AsyncStore, fail: Callable[..., None], **fault: Any) -> l
 
 
 async def names(store: AsyncStore) -> list[str]:
-    """Give the names of all leaves."""
+    """Return the names of all leaves."""
     return [leaf.name for leaf in await store.list(Leaf)]
 
 

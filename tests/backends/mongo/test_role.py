@@ -64,7 +64,7 @@ class Guarded:
         raise NotImplementedError
 
     def client(self, namespace: str) -> MongoClient[Any]:
-        """Give the client of the user of a namespace."""
+        """Return the client of the user of a namespace."""
         if namespace not in self._clients:
             database = self.root[DATABASE]
             made = role(DATABASE, namespace)

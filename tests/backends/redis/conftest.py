@@ -48,7 +48,7 @@ class Started:
         self._stack = ExitStack()
 
     def enter(self, server: AbstractContextManager[Any]) -> Any:
-        """Give the server; where there is none, skip the test, or fail it where it is required.
+        """Return the server; where there is none, skip the test, or fail it where it is required.
 
         A newer server than the one that is here is not what is required: its absence is a skip.
         """
@@ -172,7 +172,7 @@ SOON = timedelta(seconds=0.6)
 
 
 def once(classes: Any) -> Any:
-    """Give the retry that repeats nothing."""
+    """Return the retry that repeats nothing."""
     return classes[3](NoBackoff(), 0)
 
 
@@ -201,11 +201,11 @@ def open_store(mode: Mode, loop: Loop) -> Iterator[Open]:
 
 
 def dump(node: Node) -> dict[bytes, bytes | None]:
-    """Give everything that the server holds."""
+    """Return everything that the server holds."""
     with redis.Redis.from_url(node.url) as client:
         return {name: client.dump(name) for name in client.scan_iter()}
 
 
 def impatient(url: str) -> str:
-    """Give a URL whose client does not wait long for a reply."""
+    """Return a URL whose client does not wait long for a reply."""
     return f"{url}?socket_timeout=0.6&socket_connect_timeout=10"

@@ -54,7 +54,7 @@ CALLS: dict[str, tuple[Callable[[AsyncStore], Coroutine[Any, Any, Any]], tuple[s
 
 
 async def state(store: AsyncStore) -> tuple[str, ...]:
-    """Give what is stored."""
+    """Return what is stored."""
     site = await store.get(Site, "a")
     return (site.text, *(child.name for child in await store.list(Child)))
 

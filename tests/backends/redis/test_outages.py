@@ -40,7 +40,7 @@ def fill(store) -> None:
 
 
 def refusals(store, *names: str) -> dict[str, type[StoreError]]:
-    """Give the error in which each call ends, or each of these."""
+    """Return the error in which each call ends, or each of these."""
     found = {}
     for name in names or CALLS:
         with pytest.raises(StoreError) as caught:

@@ -32,7 +32,7 @@ class Visit(Resource):
 
 
 def key(part: str) -> str:
-    """Give one of the keys of the namespace."""
+    """Return one of the keys of the namespace."""
     return f"{{emco:{NAMESPACE}}}:{part}"
 
 

@@ -44,7 +44,7 @@ def goes_on(store) -> bool:
 
 
 def names(store) -> list[str]:
-    """Give what is stored."""
+    """Return what is stored."""
     return [site.name for site in store.list(Site)]
 
 

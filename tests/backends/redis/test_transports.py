@@ -32,12 +32,12 @@ KEY = Key("Site", "a")
 
 
 def names(count: int = MANY) -> list[str]:
-    """Give so many names, in order."""
+    """Return that many names, in order."""
     return [f"n{number:03}" for number in range(count)]
 
 
 def connections(node) -> set[str]:
-    """Give the connections that are open, but for the one that asks."""
+    """Return the connections that are open, but for the one that asks."""
     with node.admin() as admin:
         mine = admin.client_id()
         return {client["id"] for client in admin.client_list() if client["id"] != str(mine)}

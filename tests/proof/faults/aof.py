@@ -100,7 +100,7 @@ class LastCommit:
 
 
 def _growing(folder: Path) -> Path:
-    """Give the file that commits are appended to; from Redis 7.0 on, one of several in a folder."""
+    """Return the file that commits are appended to; from Redis 7.0 on, one of several in a folder."""
     return next(iter((*folder.glob("appendonlydir/*.incr.aof"), *folder.glob("appendonly.aof"))))
 
 
@@ -146,7 +146,7 @@ def _is_over(budget: Budget, begun: float) -> bool:
 
 
 def _ends(last: LastCommit, random: Random) -> list[int]:
-    """Give every place to cut at: first those where all of it and nothing of it is left, then the others at random."""
+    """Return every place to cut at: first where all of it and nothing of it is left, then others at random."""
     between = list(range(last.first + 1, last.end))
     random.shuffle(between)
     return [last.end, last.first, *between]

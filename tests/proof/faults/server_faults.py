@@ -183,7 +183,7 @@ def server_faults(rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseRes
 
 
 def _combined(ground: Ground, seed: int, end_s: float | None) -> Iterator[tuple[str, str]]:
-    """Give each fault with each workload, in an order drawn by the seed; again and again while there is time."""
+    """Return each fault with each workload, in an order drawn by the seed; again and again while there is time."""
     todo = [(name, workload) for name in ground.faults for workload in WORKLOADS]
     seeded("faults", seed).shuffle(todo)
     yield todo[0]

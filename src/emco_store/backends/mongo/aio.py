@@ -354,7 +354,7 @@ class AsyncMongoPort(AsyncPortBase):
         return None if self._clock_ms is None else int(self._clock_ms + monotonic() * 1000)
 
     async def _ask(self, query: Document, limit: int, **options: Any) -> Sequence[Document]:
-        """Give the first documents that a filter finds; as a plain command, because a cursor costs the client more."""
+        """Return the first documents that a filter finds; as a plain command: a cursor costs the client more."""
         command = {"find": self._name, "filter": query, "limit": limit, "batchSize": limit, **options, **IN_ONE_MOMENT}
 
         async def send(within_s: float) -> Sequence[Document]:
@@ -370,7 +370,7 @@ class AsyncMongoPort(AsyncPortBase):
         return await self._perform(send)
 
     async def _find(self, query: Document, projection: Document) -> Sequence[Document]:
-        """Give a part of all documents that a filter finds."""
+        """Return a part of all documents that a filter finds."""
 
         async def send(within_s: float) -> Sequence[Document]:
             found: Sequence[Document] = await self._calls.ask(
@@ -381,7 +381,7 @@ class AsyncMongoPort(AsyncPortBase):
         return await self._perform(send)
 
     async def _walk(self, position: str, limit: int) -> tuple[list[Document], str | None]:
-        """Give the next documents of any kind, and the place of the last one where more may follow."""
+        """Return the next documents of any kind, and the place of the last one where more may follow."""
 
         async def walk() -> tuple[list[Document], str | None]:
             least, greatest = auditing.bounds(position)

@@ -96,7 +96,7 @@ class AsyncTransport(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give back the connections that it keeps."""
+        """Return the connections that it keeps."""
         ...
 
 

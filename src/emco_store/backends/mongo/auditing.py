@@ -58,7 +58,7 @@ class Look:
 
 
 def bounds(position: str) -> tuple[Document, Document]:
-    """Give the least and the greatest ``_id`` of a step: of every type, since a document may have been put there."""
+    """Return the least and the greatest ``_id`` of a step: of every type, since a document may have been put there."""
     least = json_util.loads(position) if position else MinKey()
     return {"_id": least}, {"_id": MaxKey()}
 
@@ -69,7 +69,7 @@ def position_of(document: Mapping[str, Any]) -> str:
 
 
 def size_of(document: Mapping[str, Any]) -> int:
-    """Give the bytes of a document's larger part."""
+    """Return the bytes of a document's larger part."""
     body = document.get("d")
     return len(body) if isinstance(body, bytes) else 0
 

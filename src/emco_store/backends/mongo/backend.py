@@ -127,7 +127,7 @@ def _not_for(kind: type, target: object) -> InvalidCall:
 
 
 def _database(client: Any) -> str:
-    """Give the database that the client's URL names; refuse a write concern below majority in it."""
+    """Return the database that the client's URL names; refuse a write concern below majority in it."""
     concern = client.write_concern.document.get("w", "majority")
     if concern != "majority":
         raise Misconfigured(

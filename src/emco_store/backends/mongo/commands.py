@@ -55,7 +55,7 @@ INDEXES: Sequence[Document] = (
 
 
 def collection(namespace: str) -> str:
-    """Give the name of the collection of a namespace."""
+    """Return the name of the collection of a namespace."""
     return f"emco.{namespace}"
 
 
@@ -251,7 +251,7 @@ def _statements(texts: Iterable[str], said: _Said, *, is_delete: bool) -> Iterat
 
 
 def _uid_and_state(text: str, said: _Said) -> tuple[str, tuple[int | None, int | None]]:
-    """Give the uid that a record must have, empty where none is known, and the version and the guard."""
+    """Return the uid that a record must have, empty where none is known, and the version and the guard."""
     stamp, seal = said.expect.get(text), said.sealed.get(text)
     whose = seal or stamp
     if whose is None or said.is_free(text) or said.is_contradictory(text):
@@ -366,7 +366,7 @@ def _behind(bounds: Document, value: str, *, descending: bool) -> Document:
 
 
 def position(scan: Scan, document: Mapping[str, Any]) -> tuple[str, str]:
-    """Give the place of a document in the order of the scan that found it."""
+    """Return the place of a document in the order of the scan that found it."""
     if scan.field is None:
         return "", document["_id"]
     return unplaced(document["i"][f"{scan.kind}:{scan.field}"]), document["_id"]

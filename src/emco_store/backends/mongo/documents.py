@@ -38,7 +38,7 @@ OURS = CodecOptions[Document](unicode_decode_error_handler="replace")
 
 
 def outcome_id(txid: str) -> str:
-    """Give the ``_id`` of the outcome of a commit."""
+    """Return the ``_id`` of the outcome of a commit."""
     return f"tx:{txid}"
 
 
@@ -140,7 +140,7 @@ def _index(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _remains(key: Key, document: Mapping[str, Any]) -> Record:
-    """Give what can be told of a spoiled record; whom it refers to holds on, since its rules are not known."""
+    """Return what is known of a spoiled record; it protects whatever it refers to, since its rules are not known."""
     edges: list[Edge] = []
     for text in listed(document.get("r")):
         with suppress(InvalidResource):
@@ -153,18 +153,18 @@ def _remains(key: Key, document: Mapping[str, Any]) -> Record:
 
 
 def listed(value: object) -> list[Any]:
-    """Give a list that stands in a document, and an empty one for anything else."""
+    """Return a list that stands in a document, and an empty one for anything else."""
     return list(cast("Iterable[Any]", value)) if isinstance(value, list) else []
 
 
 def stamp(document: Mapping[str, Any]) -> Stamp:
-    """Give the state of a record; a part that cannot be read counts as empty, see :func:`_state`."""
+    """Return the state of a record; a part that cannot be read counts as empty, see :func:`_state`."""
     uid, version = document.get("u"), document.get("v")
     return Stamp(uid if isinstance(uid, str) else "", version if isinstance(version, int) else 0)
 
 
 def seal(document: Mapping[str, Any]) -> Seal:
-    """Give the guard of a record."""
+    """Return the guard of a record."""
     return Seal(stamp(document).uid, _guard(document))
 
 

@@ -85,7 +85,7 @@ class Sending:
         return bool(self.inserts or self.outcomes)
 
     def begin(self) -> list[Command]:
-        """Give the commands that say what time it is on the server.
+        """Return the commands that say what time it is on the server.
 
         Raises:
             InvalidResource: A statement is larger than what can be sent.
@@ -94,7 +94,7 @@ class Sending:
         return [*deletes, *in_commands("update", self.updates)]
 
     def finish(self, now: datetime) -> list[Command]:
-        """Give the other commands.
+        """Return the other commands.
 
         Raises:
             InvalidResource: A document is larger than what can be sent.

@@ -35,7 +35,7 @@ def guarantees(hello: Mapping[str, Any], version: str) -> Guarantees:
 
 
 def role(database: str, namespace: str) -> dict[str, Any]:
-    """Give the command that makes the role of a user of one namespace, with the fewest privileges that a store needs.
+    """Return the command that makes the role of a user of one namespace, with the fewest privileges that a store needs.
 
     It is for ``db.runCommand`` on the database. ``createIndex`` is needed to open a store. A store ends the session of
     a lost commit, and needs no privilege for that, since it is its own.

@@ -355,7 +355,7 @@ class MongoPort(PortBase):
         return None if self._clock_ms is None else int(self._clock_ms + monotonic() * 1000)
 
     def _ask(self, query: Document, limit: int, **options: Any) -> Sequence[Document]:
-        """Give the first documents that a filter finds; as a plain command, because a cursor costs the client more."""
+        """Return the first documents that a filter finds; as a plain command: a cursor costs the client more."""
         command = {"find": self._name, "filter": query, "limit": limit, "batchSize": limit, **options, **IN_ONE_MOMENT}
 
         def send(within_s: float) -> Sequence[Document]:
@@ -369,7 +369,7 @@ class MongoPort(PortBase):
         return self._perform(send)
 
     def _find(self, query: Document, projection: Document) -> Sequence[Document]:
-        """Give a part of all documents that a filter finds."""
+        """Return a part of all documents that a filter finds."""
 
         def send(within_s: float) -> Sequence[Document]:
             found: Sequence[Document] = self._calls.ask(
@@ -380,7 +380,7 @@ class MongoPort(PortBase):
         return self._perform(send)
 
     def _walk(self, position: str, limit: int) -> tuple[list[Document], str | None]:
-        """Give the next documents of any kind, and the place of the last one where more may follow."""
+        """Return the next documents of any kind, and the place of the last one where more may follow."""
 
         def walk() -> tuple[list[Document], str | None]:
             least, greatest = auditing.bounds(position)

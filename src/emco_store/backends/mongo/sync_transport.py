@@ -97,7 +97,7 @@ class Transport(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back the connections that it keeps."""
+        """Return the connections that it keeps."""
         ...
 
 

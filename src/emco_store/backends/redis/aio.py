@@ -117,7 +117,7 @@ class AsyncRedisPort(AsyncPortBase):
         return hasattr(self._client, "get_primaries")
 
     async def _primaries(self) -> list[dict[str, Any]]:
-        """Give what a command needs to reach each primary: the node, where the client is one of a cluster."""
+        """Return what a command needs to reach each primary: the node, where the client is one of a cluster."""
         if not self._is_cluster:
             return [{}]
         await self._client.info("server")  # an asyncio client learns the nodes at its first command

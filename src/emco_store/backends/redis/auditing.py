@@ -34,12 +34,12 @@ _PARTS = ("records", "guards", "keys", "unique", "index", "referrers", "holds", 
 
 
 def audit_head(names: Names) -> Head:
-    """Give what ``audit.lua`` declares."""
+    """Return what ``audit.lua`` declares."""
     return names.head(*_PARTS)
 
 
 def mend_head(names: Names) -> Head:
-    """Give what ``mend.lua`` declares."""
+    """Return what ``mend.lua`` declares."""
     return names.head(*_PARTS[:-1])
 
 
@@ -121,7 +121,7 @@ def _inconsistent(record: Record, value: bytes) -> Iterator[Flaw]:
 
 
 def _head(value: bytes) -> bytes:
-    """Give the targets, the unique and the indexed values of a value."""
+    """Return the targets, the unique and the indexed values of a value."""
     line, _, rest = value.partition(b"\n")
     _, _, f, u, i, *_ = line.split(b" ")
     return b" ".join((f, u, i, rest[: int(f) + int(u) + int(i)]))

@@ -185,7 +185,7 @@ def _name_driver(options: dict[str, Any]) -> None:
 
 
 def _repeats(client: Any) -> int:
-    """Give the number of repeats that a client makes by itself; below 0 for no end."""
+    """Return the number of repeats that a client makes by itself; below 0 for no end."""
     pool = getattr(client, "connection_pool", None)
     if pool is None:  # a client of a cluster switches the retries of its connections off
         return int(client.retry.get_retries())

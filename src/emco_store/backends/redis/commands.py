@@ -121,11 +121,11 @@ class Names:
     namespace: str
 
     def key(self, part: str) -> str:
-        """Give the name of one of the seven, or of the outcome of a commit."""
+        """Return the name of one of the seven, or of the outcome of a commit."""
         return f"{{emco:{self.namespace}}}:{part}"
 
     def outcome(self, txid: str) -> str:
-        """Give the key under which the outcome of a commit is kept."""
+        """Return the key under which the outcome of a commit is kept."""
         return self.key(f"tx:{txid}")
 
     @cached_property
@@ -149,7 +149,7 @@ class Names:
         return self.head("holds", "records")
 
     def head(self, *parts: str, more: int = 0) -> Head:
-        """Give what a script declares: these keys, and as many ``more`` that come first among its arguments."""
+        """Return what a script declares: these keys, and as many ``more`` that come first among its arguments."""
         return (len(parts) + more, *map(self.key, parts))
 
 
@@ -279,12 +279,12 @@ def commit_reply(commit: Commit, reply: Sequence[bytes]) -> Receipt | Refusal:
 
 
 def waited(replicas: int, within_ms: int) -> Rest:
-    """Give the command behind which so many replicas have what was written before it."""
+    """Return the command that waits until that many replicas have what was written before it."""
     return ("WAIT", replicas, within_ms)
 
 
 def replicated(replies: Sequence[Any], acknowledged: Any, replicas: int) -> Sequence[Any]:
-    """Give the replies that hold when so many replicas have acknowledged: a refusal always, others only from enough."""
+    """Return the replies that hold when that many replicas have acknowledged: refusals always, others only from enough."""
     if isinstance(acknowledged, int) and acknowledged >= replicas:
         return replies
     problem = acknowledged if isinstance(acknowledged, Exception) else TimeoutError("too few replicas have it yet")
@@ -350,7 +350,7 @@ def scan_args(scan: Scan) -> list[str | int | bytes]:
 
 
 def _bounds(low: bytes, high_prefix: bytes) -> tuple[bytes, bytes]:
-    """Give the bounds of all members from ``low`` on to the last one that begins with ``high_prefix``."""
+    """Return the bounds of all members from ``low`` on to the last one that begins with ``high_prefix``."""
     return (b"[" + low if low else b"-"), (b"(" + high_prefix + b"\xff" if high_prefix else b"+")
 
 

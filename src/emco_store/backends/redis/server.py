@@ -21,7 +21,7 @@ _COMMANDS = (
 
 
 def acl_line(namespace: str) -> str:
-    """Give the rules of a user that may serve one namespace and nothing else; name and password come before them.
+    """Return the rules of a user that may serve one namespace and nothing else; name and password come before them.
 
     CONFIG GET is for the durability class alone: without it, an append-only file counts as ``everysec``.
     """

@@ -118,7 +118,7 @@ class RedisPort(PortBase):
         return hasattr(self._client, "get_primaries")
 
     def _primaries(self) -> list[dict[str, Any]]:
-        """Give what a command needs to reach each primary: the node, where the client is one of a cluster."""
+        """Return what a command needs to reach each primary: the node, where the client is one of a cluster."""
         if not self._is_cluster:
             return [{}]
         self._client.info("server")  # an time client learns the nodes at its first command

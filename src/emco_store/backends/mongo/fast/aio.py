@@ -131,7 +131,7 @@ class _AsyncPinned:
             raise
 
     async def close(self) -> None:
-        """Give the connection back to PyMongo, and tell it what has broken it."""
+        """Return the connection to PyMongo, and tell it what has broken it."""
         problem = self.problem
         if problem is None:
             await self._checkout.__aexit__(None, None, None)

@@ -53,7 +53,7 @@ def milliseconds(seconds: float) -> int:
 
 
 def size_of(head: memoryview, number: int, largest: int) -> int:
-    """Give the size of a reply, its head included.
+    """Return the size of a reply, its head included.
 
     Raises:
         ProtocolError: It is no reply to the message of this number.
@@ -66,7 +66,7 @@ def size_of(head: memoryview, number: int, largest: int) -> int:
 
 
 def document_in(body: memoryview) -> bytes:
-    """Give the document of a reply without its head, as it came.
+    """Return the document of a reply without its head, as it came.
 
     Raises:
         ProtocolError: There is something else in it, which nobody has asked for.

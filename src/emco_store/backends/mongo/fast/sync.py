@@ -132,7 +132,7 @@ class _Pinned:
             raise
 
     def close(self) -> None:
-        """Give the connection back to PyMongo, and tell it what has broken it."""
+        """Return the connection to PyMongo, and tell it what has broken it."""
         problem = self.problem
         if problem is None:
             self._checkout.__exit__(None, None, None)

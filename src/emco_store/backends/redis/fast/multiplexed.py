@@ -238,7 +238,7 @@ class Multiplexed(asyncio.Protocol):
         self._unsent.clear()
 
     def data_received(self, data: bytes) -> None:
-        """Give each reply to whoever waits for it."""
+        """Hand each reply to the call that waits for it."""
         self._heard_s = self._loop.time()
         if self._idle is not None:
             self._idle.note()

@@ -163,7 +163,7 @@ class PinnedTransport:
         self.close()
 
     def close(self) -> None:
-        """Give the connections back to the pool of the client."""
+        """Return the connections to the pool of the client."""
         self._plain.close()
         idle, self._idle = self._idle, []
         for pinned in idle:
