@@ -284,7 +284,7 @@ def waited(replicas: int, within_ms: int) -> Rest:
 
 
 def replicated(replies: Sequence[Any], acknowledged: Any, replicas: int) -> Sequence[Any]:
-    """Return the replies that hold when that many replicas have acknowledged: refusals always, others only from enough."""
+    """Return the replies that hold once that many replicas have acknowledged: refusals always, others from enough."""
     if isinstance(acknowledged, int) and acknowledged >= replicas:
         return replies
     problem = acknowledged if isinstance(acknowledged, Exception) else TimeoutError("too few replicas have it yet")
