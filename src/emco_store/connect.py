@@ -15,6 +15,7 @@ from emco_store._sync.store import Store
 from emco_store.backends.health import Inspectable, Report
 from emco_store.backends.memory import MemoryBackend
 from emco_store.core.documents import LARGEST_MAX_BYTES, MAX_BYTES
+from emco_store.core.origins import NOBODY, origin_of
 from emco_store.core.resource import Resource
 from emco_store.core.schema import Schema
 from emco_store.errors import InvalidCall, NotSupported
@@ -56,6 +57,7 @@ def connect(
     max_bytes: int = MAX_BYTES,
     max_records: int = MAX_RECORDS,
     deadline: timedelta | None = None,
+    actor: str | None = None,
     retry: RetryPolicy | None = None,
     clock: Clock | None = None,
     ids: IdSource | None = None,
@@ -81,6 +83,8 @@ def connect(
         deadline: How long a call may take, including opening the store, unless the call has its own ``deadline``. By
             default a call that loses races is repeated for 30 s, and each of its requests has 10 s. If a server
             refuses connections, the store gives up after 2 s in any case.
+        actor: Who acts through this store, 1 to 253 printable characters; stored with each resource that it writes. See
+            ``store.acting``.
         retry: How calls that lose races are repeated.
         clock: The source of the time.
         ids: The source of identifiers.
@@ -98,6 +102,7 @@ def connect(
         max_bytes=max_bytes,
         max_records=max_records,
         deadline=deadline,
+        actor=actor,
         retry=retry,
         clock=clock,
         ids=ids,
@@ -118,6 +123,7 @@ def connect_async(
     max_bytes: int = MAX_BYTES,
     max_records: int = MAX_RECORDS,
     deadline: timedelta | None = None,
+    actor: str | None = None,
     retry: RetryPolicy | None = None,
     clock: Clock | None = None,
     ids: IdSource | None = None,
@@ -129,6 +135,7 @@ def connect_async(
         max_bytes=max_bytes,
         max_records=max_records,
         deadline=deadline,
+        actor=actor,
         retry=retry,
         clock=clock,
         ids=ids,
@@ -166,6 +173,7 @@ def _options(
     max_bytes: int,
     max_records: int,
     deadline: timedelta | None,
+    actor: object,
     retry: RetryPolicy | None,
     clock: Clock | None,
     ids: IdSource | None,
@@ -179,6 +187,7 @@ def _options(
         "schema": Schema(models),
         "limits": Limits(max_bytes, max_records),
         "deadline": checked_deadline(deadline),
+        "origin": NOBODY if actor is None else origin_of(actor, None, None),
         "retry": retry or RetryPolicy(),
         "clock": clock or SystemClock(),
         "ids": ids or TimeOrderedIds(),

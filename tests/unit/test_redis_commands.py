@@ -25,6 +25,7 @@ from emco_store.backends.redis.commands import (
     words,
 )
 from emco_store.core.keys import Key
+from emco_store.core.origins import Origin
 from emco_store.core.records import Edge, Record, Stamp
 from emco_store.core.rules import Rule
 from emco_store.errors import Misconfigured
@@ -54,6 +55,7 @@ RECORDS = st.builds(
     created_us=st.integers(0, 2**60),
     updated_us=st.integers(0, 2**60),
     guard=st.integers(0, 2**53),
+    origin=st.builds(Origin, TEXTS, TEXTS, TEXTS),
 )
 PLAIN = Record(
     key=Key("Site", "a"), uid="u", version=1, document=b"{}", edges=(), unique=(), index=(), created_us=0, updated_us=0
@@ -71,6 +73,7 @@ def test_record_that_is_written_and_read_is_the_same(record):
     [
         *(b"", b"x", b"u 1 0 0 0 0 0 0 0", b"u x 0 0 0 0 0 0 0\n", b"u 1 0 0 0 0 0\n{}"),
         *(b"u 1 0 0 0 3 0 0 0\n[1]", b"u 1 0 0 0 9 0 0 0\nnull", b"u 1 0 0 0 2 4 0 0\n[]null"),
+        *(b"u 1 0 0 0 2 0 0 0 3\n[][1]", b"u 1 0 0 0 2 0 0 0 x\n[]{}", b"u 1 0 0 0 2 0 0 0 2\n[][,"),
     ],
 )
 def test_value_that_no_store_has_written_is_a_typed_error(value):

@@ -12,6 +12,7 @@ from emco_store import REMOVE, SET_DEFAULT, SET_NULL, Key, Ref, Resource, Rule, 
 from emco_store.core.codec import draft, load
 from emco_store.core.documents import MAX_BYTES, decode
 from emco_store.core.edits import without
+from emco_store.core.origins import NOBODY
 from emco_store.core.records import Record
 
 
@@ -123,7 +124,7 @@ def naively(document: dict[str, Any], gone: set[str]) -> dict[str, Any]:
 def edited(record: Record, gone: set[str]) -> Record:
     """Apply ``without`` to all references to what goes."""
     lost = [edge for edge in record.edges if edge.target.text in gone and edge.rule is not Rule.RESTRICT]
-    return without(record, lost, 2)
+    return without(record, lost, 2, NOBODY)
 
 
 A, B, C = KEYS["a"], KEYS["b"], KEYS["c"]

@@ -12,6 +12,7 @@ from emco_store.core.documents import LARGEST_MAX_BYTES, decode
 from emco_store.core.edits import without
 from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.keys import Key
+from emco_store.core.origins import Origin
 from emco_store.core.records import Edge, Record, with_matches, without_options
 from emco_store.core.reserved import states_references
 from emco_store.core.resource import Resource
@@ -115,7 +116,7 @@ def _without_open(record: Record, known: Record) -> tuple[Record, Record]:
 
 
 def amended(
-    record: Record, model: Model | None, absent: AbstractSet[Key], now_us: int, *, is_rewritten: bool
+    record: Record, model: Model | None, absent: AbstractSet[Key], now_us: int, origin: Origin, *, is_rewritten: bool
 ) -> Record:
     """Return a record as it is once it has been repaired.
 
@@ -124,6 +125,7 @@ def amended(
         model: The model of its kind; None where it is not known here.
         absent: Targets of references that go, where their rule lets them.
         now_us: The time of the change, in microseconds since 1970, UTC.
+        origin: The origin of the repair.
         is_rewritten: Whether references and values are taken from the document.
 
     Raises:
@@ -134,7 +136,7 @@ def amended(
         with suppress(InvalidResource):  # then it is written again as it is
             begun = rederived(record, model, now_us)
     lost = [edge for edge in begun.edges if edge.target in absent and _repair_of(edge, absent) is Repair.EDIT]
-    changed = without(begun, lost, now_us) if lost else begun
+    changed = without(begun, lost, now_us, origin) if lost else begun
     reasons = broken_by_edit(begun, changed, model) if lost else []
     if reasons:
         raise InvalidResource(
@@ -144,7 +146,7 @@ def amended(
             key=record.key,
             problems=tuple(reasons),
         )
-    return replace(changed, version=record.version + 1, updated_us=now_us)
+    return replace(changed, version=record.version + 1, updated_us=now_us, origin=origin)
 
 
 def _dangling(record: Record, edge: Edge, absent: AbstractSet[Key]) -> Flaw:

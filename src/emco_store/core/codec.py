@@ -13,6 +13,7 @@ from emco_store.core.documents import decode, encode, is_plain, problems_in
 from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
 from emco_store.core.meta import Lineage, Meta
+from emco_store.core.origins import NOBODY, Origin
 from emco_store.core.readback import read_back
 from emco_store.core.records import PARENT_PATH, Edge, Record, known_edge
 from emco_store.core.refs import Ref, as_ref
@@ -42,10 +43,13 @@ class Draft(Generic[R]):
     unique: tuple[tuple[str, str], ...]
     index: tuple[tuple[str, str], ...]
 
-    def record(self, *, uid: str, version: int, created_us: int, updated_us: int) -> Record:
+    def record(
+        self, *, uid: str, version: int, created_us: int, updated_us: int, origin: Origin = NOBODY
+    ) -> Record:  # fmt: skip
         """Make the record of this resource."""
         return Record(
-            self.key, uid, version, self.document, self.edges, self.unique, self.index, created_us, updated_us
+            self.key, uid, version, self.document, self.edges, self.unique, self.index, created_us, updated_us, 0,
+            origin,
         )  # fmt: skip
 
 
@@ -172,7 +176,9 @@ def _refusal(model: type[BaseModel], key: Key | None, problems: list[str]) -> In
 
 def meta_of(record: Record) -> Meta:
     """Return what a caller may know of a record."""
-    return Meta(record.uid, record.version, record.created_us, record.updated_us, record.key, record.edges)
+    return Meta(
+        record.uid, record.version, record.created_us, record.updated_us, record.key, record.edges, record.origin
+    )  # fmt: skip
 
 
 def with_meta(resource: R, record: Record) -> R:

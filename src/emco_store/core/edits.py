@@ -11,13 +11,14 @@ from typing import Any
 from emco_store.core.documents import decode, encode
 from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
+from emco_store.core.origins import Origin
 from emco_store.core.records import Edge, Record
 from emco_store.errors import InvalidResource
 
 Path = tuple[str | int, ...]
 
 
-def without(record: Record, lost: Sequence[Edge], now_us: int) -> Record:
+def without(record: Record, lost: Sequence[Edge], now_us: int, origin: Origin) -> Record:
     """Return a record as it is once the rules of the lost references have been applied to it.
 
     Works on the document alone, so it is right for kinds whose model is not known here. Selections are left open: their
@@ -27,6 +28,7 @@ def without(record: Record, lost: Sequence[Edge], now_us: int) -> Record:
         record: The record.
         lost: References of it whose rules edit.
         now_us: The time of the change, in microseconds since 1970, UTC.
+        origin: The origin of the delete that causes it.
 
     Raises:
         InvalidResource: The stored document does not hold the references.
@@ -48,6 +50,7 @@ def without(record: Record, lost: Sequence[Edge], now_us: int) -> Record:
         unique=tuple(_values(record.unique, replaced, keep_null=False)),
         index=tuple(_values(record.index, replaced, keep_null=True)),
         updated_us=now_us,
+        origin=origin,
     )
 
 

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 from emco_store.core import matching
 from emco_store.core.keys import Key
+from emco_store.core.origins import NOBODY, Origin
 from emco_store.core.records import Edge
 from emco_store.core.refs import Ref
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NOT_SHOWN = {"key", "edges"}
+_NOT_SHOWN = {"key", "edges", "origin"}
 
 
 class Meta(NamedTuple):
@@ -24,6 +25,7 @@ class Meta(NamedTuple):
         updated_us: When it last changed, in microseconds since 1970, UTC.
         key: The key under which it is stored.
         edges: Its references, including the one to its parent.
+        origin: Who made the newest change, and why.
     """
 
     uid: str
@@ -32,10 +34,27 @@ class Meta(NamedTuple):
     updated_us: int
     key: Key
     edges: tuple[Edge, ...]
+    origin: Origin = NOBODY
 
     def __repr__(self) -> str:
-        shown = ", ".join([f"{name}={getattr(self, name)!r}" for name in self._fields if name not in _NOT_SHOWN])
-        return f"Meta({shown})"
+        shown = [(name, getattr(self, name)) for name in self._fields if name not in _NOT_SHOWN]
+        shown += [(name, text) for name, text in zip(Origin._fields, self.origin, strict=True) if text]
+        return f"Meta({', '.join([f'{name}={value!r}' for name, value in shown])})"
+
+    @property
+    def actor(self) -> str:
+        """Who made the newest change; empty where nobody has said."""
+        return self.origin.actor
+
+    @property
+    def reason(self) -> str:
+        """Why the newest change was made; empty where nobody has said."""
+        return self.origin.reason
+
+    @property
+    def operation(self) -> str:
+        """The operation that the newest change belongs to; empty where nobody has said."""
+        return self.origin.operation
 
     @property
     def etag(self) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pydantic_core import from_json, to_json
 
 from emco_store.core.keys import Key
+from emco_store.core.origins import NOBODY, Origin
 from emco_store.core.rules import RESELECT, Rule
 from emco_store.core.selection import Selection, selection_of
 from emco_store.core.values import value
@@ -172,6 +173,7 @@ class Record:
         created_us: Microseconds since 1970, UTC.
         updated_us: Microseconds since 1970, UTC.
         guard: Counts the references made to it. Owned by the backend: the value in a put is ignored.
+        origin: Who made the newest change, and why.
     """
 
     key: Key
@@ -184,6 +186,7 @@ class Record:
     created_us: int
     updated_us: int
     guard: int = 0
+    origin: Origin = NOBODY
 
     @property
     def stamp(self) -> Stamp:
@@ -206,7 +209,7 @@ class Record:
             return self
         return Record(
             self.key, self.uid, self.version, self.document, self.edges, self.unique, self.index, self.created_us,
-            self.updated_us, guard,
+            self.updated_us, guard, self.origin,
         )  # fmt: skip
 
     def edges_to(self, targets: AbstractSet[Key]) -> list[Edge]:

@@ -10,6 +10,7 @@ from emco_store.core.auditing import broken_by_edit
 from emco_store.core.blockers import by_resource
 from emco_store.core.edits import without
 from emco_store.core.keys import Key
+from emco_store.core.origins import Origin
 from emco_store.core.plan import Blocker, BlockReason, Change, Deleted, Deletion
 from emco_store.core.records import Edge, Record
 from emco_store.errors import MissingReference, StoreError, UniqueViolation, shown
@@ -90,7 +91,9 @@ class Cascade:
 
     # following
 
-    def follow(self, view: View, keys: Sequence[Key], referrers: Referrers, now_us: int) -> Flow[Deleted]:
+    def follow(
+        self, view: View, keys: Sequence[Key], referrers: Referrers, now_us: int, origin: Origin
+    ) -> Flow[Deleted]:  # fmt: skip
         """Delete records, and follow the references to them, level by level, until nothing more is deleted.
 
         When this raises, the transaction is as it was before.
@@ -100,6 +103,7 @@ class Cascade:
             keys: What the caller named.
             referrers: The first page of those who refer to it.
             now_us: The time of the changes, in microseconds since 1970, UTC.
+            origin: The origin of the changes.
 
         Raises:
             InvalidCall: It would change more records than one commit may hold.
@@ -123,9 +127,11 @@ class Cascade:
             frontier = list(reached)
             if frontier:
                 referrers = yield from view.referrers_of(frontier)
-        return self._apply(view, step, list(self._edited(view, step, now_us)))
+        return self._apply(view, step, list(self._edited(view, step, now_us, origin)))
 
-    def _edited(self, view: View, step: _Step, now_us: int) -> Iterator[tuple[_Edit, Sequence[Edge]]]:
+    def _edited(
+        self, view: View, step: _Step, now_us: int, origin: Origin
+    ) -> Iterator[tuple[_Edit, Sequence[Edge]]]:  # fmt: skip
         """Yield the records that stay, as the rules of their references leave them, and the references lost now."""
         absent = (view.gone.keys() - view.puts.keys()) | step.going.keys() if step.lost else frozenset[Key]()
         for key, edges in step.lost.items():
@@ -139,7 +145,7 @@ class Cascade:
             lost = [edge for edge in edges if edge.rule.can_edit(edge.default, absent)]
             if lost:
                 known = self._edits.get(key)
-                after = without(record, lost, now_us)
+                after = without(record, lost, now_us, origin)
                 if known is not None and known.after is record:
                     yield _Edit(known.before, after, [*known.lost, *lost]), lost
                 else:

@@ -187,7 +187,7 @@ def _repair_record(context: Context, text: str, flaws: Sequence[Flaw]) -> Flow[N
         return
     is_rewritten = any(flaw.repair is Repair.REWRITE for flaw in flaws)
     model = context.schema.model_of(key.kind)
-    made = amended(record, model, lost, context.now_us(), is_rewritten=is_rewritten)
+    made = amended(record, model, lost, unit.now_us, unit.origin, is_rewritten=is_rewritten)
     selecting = Selecting(unit)
     made = yield from selecting.choose(made, record.edges)
     if selecting.unmatched:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from emco_store.core.reserved import refuse_reserved
 from emco_store.core.resource import Resource, is_model
 from emco_store.core.schema import Schema
 from emco_store.errors import InvalidCall, InvalidResource
+from emco_store.flows.acting import Actors
 from emco_store.ports import Clock
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -85,12 +86,14 @@ class Context:
         limits: The limits of the store.
         clock: The clock.
         new_id: Returns a new identifier at each call.
+        actors: Who acts through the store.
     """
 
     schema: Schema
     limits: Limits
     clock: Clock
     new_id: Callable[[], str]
+    actors: Actors = field(default_factory=Actors)
 
     def now_us(self) -> int:
         """Return the time in microseconds since 1970, UTC."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from emco_store.core.keys import Key
 from emco_store.core.matching import Match
+from emco_store.core.origins import Origin
 from emco_store.core.plan import Deleted, Plan
 from emco_store.core.query import Order, Page, check_limit, read_cursor, write_cursor
 from emco_store.core.records import Record
@@ -113,7 +114,9 @@ def plan_delete(unit: Unit, targets: Sequence[Any], *, missing_ok: bool) -> Flow
 def apply_plan(context: Context, plan: Any) -> Flow[Deleted]:
     """Apply a plan, unless something that it rests on has changed.
 
-    Rules: DEL-9.
+    What it writes has the time and the origin of this call: a plan that was made is no change yet.
+
+    Rules: DEL-9, WHO-1.
     """
     if not isinstance(plan, Plan):
         raise InvalidCall(
@@ -123,10 +126,18 @@ def apply_plan(context: Context, plan: Any) -> Flow[Deleted]:
         named = [deletion.key for deletion in plan.deletes if deletion.via is None]
         raise restricted(named, plan.blockers, len(plan.blockers), plan.blocker_count)
     try:
-        yield from submit(replace(plan.commit, txid=context.new_id()), plan.commit.expect.keys())
+        now_us, origin = context.now_us(), context.actors.origin
+        puts = tuple([_now(record, now_us, origin) for record in plan.commit.puts])
+        yield from submit(replace(plan.commit, txid=context.new_id(), puts=puts), plan.commit.expect.keys())
     except (MissingReference, UniqueViolation) as problem:  # a default was there and free when the plan was made
         raise moved([update.key for update in plan.updates]) from problem
     return plan.figures
+
+
+def _now(record: Record, now_us: int, origin: Origin) -> Record:
+    """Return a record of a plan as it is written when the plan is applied."""
+    created_us = now_us if record.version == 1 else record.created_us
+    return replace(record, created_us=created_us, updated_us=now_us, origin=origin)
 
 
 def related(

@@ -53,11 +53,13 @@ class Unit(View):
 
     Attributes:
         holding: What this attempt shares with those before and after it; None where there is only this one.
+        origin: Who acts, and why: as it was when the unit began.
     """
 
     def __init__(self, context: Context, holding: Holding | None = None) -> None:
         super().__init__(context)
         self.holding = holding
+        self.origin = context.actors.origin
         self._txid = ""
         self._now_us: int | None = None
         self._before: dict[Key, tuple[Edge, ...]] = {}
@@ -124,8 +126,7 @@ class Unit(View):
             self._before[key] = meta.edges
         if only is not None and not only.admits(meta):
             raise stale([key])
-        record = made.record(uid=meta.uid, version=meta.version + 1, created_us=meta.created_us, updated_us=self.now_us)
-        return self._put(made.resource, record)
+        return self._put(made, uid=meta.uid, version=meta.version + 1, created_us=meta.created_us)
 
     def put(self, resource: R, only: Match | None = None) -> Flow[R]:
         """Create the resource, or replace the one that has its key; one that is equal already stays as it is."""
@@ -139,8 +140,7 @@ class Unit(View):
             return self._add(made)
         if _is_same(old, made):
             return with_meta(made.resource, old)
-        record = made.record(uid=old.uid, version=old.version + 1, created_us=old.created_us, updated_us=self.now_us)
-        return self._put(made.resource, record)
+        return self._put(made, uid=old.uid, version=old.version + 1, created_us=old.created_us)
 
     def delete(
         self, targets: Sequence[Any], only: Match | None = None, *, missing_ok: bool = False
@@ -180,7 +180,7 @@ class Unit(View):
                 raise stale([key])
         self._cascade = cascade = self._cascade or Cascade()
         there = [key for key in keys if self.current(key) is not None] if absent else keys
-        return (yield from cascade.follow(self, there, referrers, self.now_us))
+        return (yield from cascade.follow(self, there, referrers, self.now_us, self.origin))
 
     def _draft(self, resource: R) -> Draft[R]:
         model = type(resource)
@@ -199,15 +199,16 @@ class Unit(View):
         if self.current(made.key) is not None:
             raise already_exists(made.key)
         self.expect.setdefault(made.key, None)
-        now = self.now_us
-        record = made.record(uid=self.context.new_id(), version=1, created_us=now, updated_us=now)
-        return self._put(made.resource, record)
+        return self._put(made, uid=self.context.new_id(), version=1, created_us=self.now_us)
 
-    def _put(self, resource: R, record: Record) -> R:
+    def _put(self, made: Draft[R], *, uid: str, version: int, created_us: int) -> R:
+        record = made.record(
+            uid=uid, version=version, created_us=created_us, updated_us=self.now_us, origin=self.origin
+        )  # fmt: skip
         self.puts[record.key] = record
         if self._selects:
-            self._given[record.key] = resource, record
-        return with_meta(resource, record)
+            self._given[record.key] = made.resource, record
+        return with_meta(made.resource, record)
 
     # committing
 

@@ -301,7 +301,7 @@ def _statement(text: str, said: _Said, *, is_delete: bool) -> Document:
         fields, gone = encode(put)
         change: Document = {"$set": fields, "$unset": gone | {"k": 1} if said.holder else gone}
     elif is_delete or must_be_free:
-        change = {"$currentDate": {"x": True}, "$unset": dict.fromkeys("uvdecmprqigk", 1)}
+        change = {"$currentDate": {"x": True}, "$unset": dict.fromkeys("uvdecmprqigkw", 1)}
     else:
         change = {}
     change["$inc"] = {"g" if is_required and not is_delete else "z": 1}

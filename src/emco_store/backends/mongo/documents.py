@@ -6,8 +6,8 @@ and outcomes (``tx:`` and a txid). Tombstones and outcomes expire by themselves,
 
 Fields: ``u`` uid, ``v`` version, ``g`` guard, ``z`` counts those who only relied on the record, ``d`` document,
 ``e`` edges as JSON text, ``r`` texts of targets, ``p`` unique values, ``q`` the same as claims, ``i`` indexed values,
-``c`` and ``m`` times, ``k`` who holds it (``h``) until when (``t``). A tombstone has ``x``, since when it is one; an
-outcome has ``o``, and ``t``, since when; a record has neither.
+``c`` and ``m`` times, ``w`` who made the newest change and why as JSON text, ``k`` who holds it (``h``) until when
+(``t``). A tombstone has ``x``, since when it is one; an outcome has ``o``, and ``t``, since when; a record has neither.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, cast
 from bson.codec_options import CodecOptions
 
 from emco_store.core.keys import Key
+from emco_store.core.origins import NOBODY, read_origin, write_origin
 from emco_store.core.records import Edge, Record, Seal, Stamp, read_edges, write_edges
 from emco_store.core.rules import Rule
 from emco_store.errors import InvalidResource
@@ -56,12 +57,13 @@ def encode(record: Record) -> tuple[Document, Document]:
         "p": [list(pair) for pair in record.unique],
     }
     gone: Document = {"x": 1}
-    lists: Document = {
+    optional: Document = {
         "r": [*targets],
         "q": record.unique and [claim_of(kind, name, text) for name, text in record.unique],
         "i": record.index and {f"{kind}:{name}": placed(text, record.key.text) for name, text in record.index},
+        "w": record.origin is not NOBODY and write_origin(record.origin),
     }
-    for name, value in lists.items():
+    for name, value in optional.items():
         if value:
             fields[name] = value
         else:
@@ -132,6 +134,7 @@ def _whole(key: Key, document: Mapping[str, Any]) -> Record:
         created_us=created_us,
         updated_us=updated_us,
         guard=_guard(document),
+        origin=read_origin(document["w"]) if "w" in document else NOBODY,
     )
 
 

@@ -14,6 +14,7 @@ from hiredis import pack_command  # pyright: ignore[reportUnknownVariableType]  
 from pydantic_core import from_json, to_json
 
 from emco_store.core.keys import Key
+from emco_store.core.origins import NOBODY, read_origin, write_origin
 from emco_store.core.records import Edge, Record, Stamp, read_edges, write_edges
 from emco_store.core.txids import begun_ms
 from emco_store.errors import Misconfigured, StoreError
@@ -196,9 +197,11 @@ def encode(record: Record) -> bytes:
     index = _entries(record.index) if record.index else b""
     edges = write_edges(record.edges)
     pairs = to_json((record.unique, record.index)) if unique or index else b""
-    return b"%b %d %d %d %d %d %d %d %d\n%b%b%b%b%b%b" % (
+    origin = b"" if record.origin is NOBODY else write_origin(record.origin)
+    return b"%b %d %d %d %d %d %d %d %d%b\n%b%b%b%b%b%b%b" % (
         record.uid.encode(), record.version, len(targets), len(unique), len(index), len(edges), len(pairs),
-        record.created_us, record.updated_us, targets, unique, index, edges, pairs, record.document,
+        record.created_us, record.updated_us, b" %d" % len(origin) if origin else b"",
+        targets, unique, index, edges, pairs, origin, record.document,
     )  # fmt: skip
 
 
@@ -220,22 +223,24 @@ def decode(key: Key, value: bytes, guard: bytes | None) -> Record:
     """
     try:
         end = value.index(b"\n")
-        uid, version, f, u, i, e, p, created_us, updated_us = value[:end].split(b" ")
+        uid, version, f, u, i, e, p, created_us, updated_us, *more = value[:end].split(b" ")
         start = end + 1 + int(f) + int(u) + int(i)
         middle = start + int(e)
         stop = middle + int(p)
+        begin = stop + int(more[0]) if more else stop
         unique, index = from_json(value[middle:stop]) if stop > middle else ((), ())
         return Record(
             key,
             uid.decode(),
             int(version),
-            value[stop:],
+            value[begin:],
             read_edges(value[start:middle]),
             tuple([(name, text) for name, text in unique]) if unique else (),
             tuple([(name, text) for name, text in index]) if index else (),
             int(created_us),
             int(updated_us),
             int(guard) if guard else 0,
+            read_origin(value[stop:begin]) if more else NOBODY,
         )
     except (ValueError, TypeError, StoreError) as problem:
         raise Misconfigured(

@@ -23,7 +23,7 @@ local function kind_of(key) return string.match(key, '^[^/]*') end
 local function holds_entry(list, entry) return string.find('\0' .. list .. '\0', '\0' .. entry .. '\0', 1, true) end
 
 local function parse(value)
-  local f, u, i, start = string.match(value, '^%S+ %d+ (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+\n()')
+  local f, u, i, start = string.match(value, '^%S+ %d+ (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+ ?%d*\n()')
   if not start then return nil end
   f, u, i = tonumber(f), tonumber(u), tonumber(i)
   return {

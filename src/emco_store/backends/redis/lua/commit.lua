@@ -9,7 +9,8 @@
 --       where that is known; whose holds do not matter; five counts; then, as many as these say:
 --       expected (key, stamp or ''), required (key), sealed (key, uid, guard), deletes (key), puts (key, value)
 -- A value: 'uid version F U I E P created updated\n', then five parts of that many bytes, then the document. F: targets.
--- U: unique entries. I: index entries; each list joined by NUL. E: edges. P: unique and index entries, unescaped.
+-- U: unique entries. I: index entries; each list joined by NUL. E: edges. P: unique and index entries, unescaped. Where
+-- somebody has said who made the change, ' W' follows in the first line, and W bytes with that before the document.
 local records, guards, names, unique, index, referrers, holds, outcome = unpack(KEYS)
 local call, match, gmatch, sub = redis.call, string.match, string.gmatch, string.sub
 
@@ -75,7 +76,7 @@ end
 
 for n = put, last, 2 do
   local key, value = ARGV[n], ARGV[n + 1]
-  local _, f, u, i, start = match(value, '^(%S+ %d+) (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+\n()')
+  local _, f, u, i, start = match(value, '^(%S+ %d+) (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+ ?%d*\n()')
   f, u, i = lists(start, value, f, u, i)
   going[key] = {f = f, u = u, i = i}
   touch(key)
@@ -88,7 +89,7 @@ for first = 1, #touched, 16 do
     local value = values[n]
     if value then
       local key = touched[first + n - 1]
-      local stamp, f, u, i, start = match(value, '^(%S+ %d+) (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+\n()')
+      local stamp, f, u, i, start = match(value, '^(%S+ %d+) (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+ ?%d*\n()')
       if not stamp then
         broken = key
       else

@@ -12,7 +12,7 @@ local function kind_of(key) return string.match(key, '^[^/]*') end
 
 local function owns(key, kind, part, entry)
   local value = key and redis.call('HGET', records, key)
-  local f, u, i, start = string.match(value or '', '^%S+ %d+ (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+\n()')
+  local f, u, i, start = string.match(value or '', '^%S+ %d+ (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+ ?%d*\n()')
   if not start or (kind and kind_of(key) ~= kind) then return false end
   f, u, i = tonumber(f), tonumber(u), tonumber(i)
   local first = start + (part == 'f' and 0 or part == 'u' and f or f + u)
