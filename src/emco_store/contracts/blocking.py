@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 
 from emco_store._aio.store import AsyncStore
 from emco_store._aio.transaction import AsyncTransaction
+from emco_store.flows.acting import Acting
 
 T = TypeVar("T")
 
@@ -63,7 +64,7 @@ class _StoreView(_View):
 
     @contextmanager
     def transaction(self, **options: Any) -> Generator[_View]:
-        block = self.inner.transaction(**options)
+        block = self._loop.call(_begun(self.inner, options))
         tx = self._loop.call(_entered(block))
         try:
             yield _View(tx, self._loop)
@@ -73,6 +74,14 @@ class _StoreView(_View):
         else:
             self._loop.call(_left(block, None))
 
+    @contextmanager
+    def acting(self, **options: Any) -> Generator[None]:
+        block = self._loop.call(_acting(self.inner, options))
+        try:
+            yield
+        finally:
+            self._loop.call(_acted(block))
+
     def run(self, fn: Callable[[Any], T], **options: Any) -> T:
         """Run the plain function ``fn`` in a thread, in which it may wait for the loop."""
 
@@ -80,6 +89,20 @@ class _StoreView(_View):
             return await asyncio.to_thread(fn, _View(tx, self._loop))
 
         return self._loop.call(self.inner.run(attempt, **options))
+
+
+async def _begun(store: AsyncStore, options: dict[str, Any]) -> AsyncTransaction:
+    return store.transaction(**options)
+
+
+async def _acting(store: AsyncStore, options: dict[str, Any]) -> Acting:
+    block = store.acting(**options)
+    block.__enter__()
+    return block
+
+
+async def _acted(block: Acting) -> None:
+    block.__exit__()
 
 
 async def _entered(block: Any) -> Any:

@@ -20,6 +20,7 @@ from emco_store.contracts.identity import IdentityRules
 from emco_store.contracts.interleavings import InterleavingRules
 from emco_store.contracts.lists import ListRules
 from emco_store.contracts.machine import MachineRules
+from emco_store.contracts.origins import OriginRules
 from emco_store.contracts.pages import PageRules
 from emco_store.contracts.phantoms import PhantomRules
 from emco_store.contracts.plans import PlanRules
@@ -62,6 +63,7 @@ class Conformance(
     UnreadableRules,
     CheckRules,
     ReservedRules,
+    OriginRules,
     InterleavingRules,
     MachineRules,
 ):

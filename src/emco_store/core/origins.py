@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json, to_json
 
+from emco_store.core.wording import count
 from emco_store.errors import InvalidCall
 
 MAX_NAME: Final = 253
@@ -90,7 +91,7 @@ def _name(what: str, given: Any, *, least: int) -> str:
         raise _refused(what, given, "it is no text")
     text = str.__str__(given)  # of an enum: its value
     if not least <= len(text) <= MAX_NAME:
-        raise _refused(what, given, f"it has {len(text)} characters")
+        raise _refused(what, given, f"it has {count(len(text), 'character')}")
     if not text.isprintable():
         raise _refused(what, given, "it holds a character that cannot be printed")
     if text and not text.strip():
@@ -103,7 +104,7 @@ def _reason(given: Any) -> str:
         raise _refused("reason", given, "it is no text")
     text = str.__str__(given)
     if len(text) > MAX_REASON:
-        raise _refused("reason", given, f"it has {len(text):,} characters")
+        raise _refused("reason", given, f"it has {count(len(text), 'character')}")
     if not text.isprintable() and any(one not in "\n\t" and unicodedata.category(one) in {"Cc", "Cs"} for one in text):
         raise _refused("reason", given, "it holds a control character, or half of a character")
     return text
