@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,24 @@ from emco_store.core.readback import ReadBack
 from emco_store.core.records import Record
 from emco_store.core.resource import Resource
 from emco_store.core.selection import Pattern
-from emco_store.flows import callbacks, cascade, checking, context, lists, refusals, resources, selecting, unit
+from emco_store.flows import (
+    acting,
+    callbacks,
+    cascade,
+    checking,
+    context,
+    lists,
+    refusals,
+    resources,
+    selecting,
+    unit,
+)
+from emco_store.flows.acting import Actors
 from emco_store.flows.asking import Flow
 from emco_store.flows.cascade import Cascade, _check_size
 from emco_store.flows.view import Referrers, View
 from emco_store.ports import deadline
-from tests.contracts import broken_selections
+from tests.contracts import broken_origins, broken_selections
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,7 @@ class Broken:
 
     module: Any
     name: str
-    part: Callable[..., Any]
+    part: Any
     rule: str
 
 
@@ -185,5 +197,8 @@ BROKEN_CORE = {
     "CountsReferences": Broken(Deleted, "of", staticmethod(count_references), "DEL-17"),
     "DeletesAtOnce": Broken(cascade, "_check_size", delete_at_once, "DEL-18"),
     "ShowsEveryReason": Broken(errors, "shown", show_all, "BAD-10"),
+    "LeaksOrigins": Broken(acting, "_blocks", broken_origins.SharedBlocks(), "WHO-3"),
+    "ActsThroughAnyStore": Broken(Actors, "origin", property(broken_origins.act_through_any_store), "WHO-3"),
+    "PlannerSigns": Broken(resources, "_now", broken_origins.write_as_planned, "WHO-1"),
     "ComparesAsPythonDoes": Broken(readback, "is_alike", compare_as_python_does, "ID-13"),
 }

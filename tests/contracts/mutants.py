@@ -38,6 +38,7 @@ from tests.contracts.broken_holds import (
     LeaksARefusal,
     TakesHoldsAway,
 )
+from tests.contracts.broken_origins import ForgetsOrigins, KeepsTheOldOrigin
 from tests.contracts.broken_outcomes import (
     GuessesOutcomes,
     GuessesWhatItForgot,
@@ -517,6 +518,8 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             (CountsOnWhatItCreates, "ATM-3"),
             (MovesGuardsByLooking, "ATM-3"),
             (NamesTheFirstFailureOnly, "ATM-3"),
+            (ForgetsOrigins, "WHO-1"),
+            (KeepsTheOldOrigin, "WHO-1"),
             (HoldsNothing, "OCC-11"),
             (HoldsForEver, "OCC-11"),
             (HoldsBackTheHolder, "OCC-11"),
