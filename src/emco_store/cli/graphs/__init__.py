@@ -4,6 +4,15 @@ from emco_store.cli.graphs.dot import draw_dot
 from emco_store.cli.graphs.graph import Arrow, Box, Graph
 from emco_store.cli.graphs.mermaid import draw_mermaid
 from emco_store.cli.graphs.sources import MAX_BOXES, graph_around, graph_of_models
+from emco_store.cli.graphs.states import (
+    StateDiagram,
+    diagram_of,
+    draw_state_dot,
+    draw_state_mermaid,
+    draw_state_tree,
+    effects_of,
+    lifecycle_of,
+)
 from emco_store.cli.graphs.tree import draw_tree
 
 __all__ = [
@@ -11,9 +20,16 @@ __all__ = [
     "Arrow",
     "Box",
     "Graph",
+    "StateDiagram",
+    "diagram_of",
     "draw_dot",
     "draw_mermaid",
+    "draw_state_dot",
+    "draw_state_mermaid",
+    "draw_state_tree",
     "draw_tree",
+    "effects_of",
     "graph_around",
     "graph_of_models",
+    "lifecycle_of",
 ]

@@ -31,7 +31,7 @@ def _lines(graph: Graph) -> Iterator[str]:
     yield _HEAD
     for box in graph.boxes:
         look = ', color="#d97706", penwidth=3' if box.is_focus else ""
-        yield f"    {_quoted(box.id)} [label={_label(box, families[box.family])}{look}];"
+        yield f"    {quoted(box.id)} [label={_label(box, families[box.family])}{look}];"
     yield from (f"    {_ends(arrow)} [{_look(arrow)}];" for arrow in graph.arrows if not arrow.is_parent)
     yield f'    edge [arrowhead=diamond, color="{LINE}", penwidth=2.2, weight=3];'
     for arrow in graph.arrows:
@@ -41,23 +41,23 @@ def _lines(graph: Graph) -> Iterator[str]:
 
 
 def _label(box: Box, colour: str) -> str:
-    title = f'<font color="{colour}"><b>{_text(box.title)}</b></font>'
-    return f'<{title}<br/><font color="{QUIET}">{_text(box.detail)}</font>>' if box.detail else f"<{title}>"
+    title = f'<font color="{colour}"><b>{text_of(box.title)}</b></font>'
+    return f'<{title}<br/><font color="{QUIET}">{text_of(box.detail)}</font>>' if box.detail else f"<{title}>"
 
 
 def _ends(arrow: Arrow) -> str:
-    return f"{_quoted(arrow.source)} -> {_quoted(arrow.target)}"
+    return f"{quoted(arrow.source)} -> {quoted(arrow.target)}"
 
 
 def _look(arrow: Arrow) -> str:
-    return f'label=<{_text(arrow.place)} {_rule(arrow)}>, color="{arrow.rule.colour}"'
+    return f'label=<{text_of(arrow.place)} {_rule(arrow)}>, color="{arrow.rule.colour}"'
 
 
 def _rule(arrow: Arrow) -> str:
     return f'<font color="{arrow.rule.colour}"><b>{arrow.rule}</b></font>'
 
 
-def _text(text: str) -> str:
+def text_of(text: str) -> str:
     r"""Write text into a label, with a word joiner after each backslash: ``\N`` would become the name of the node.
 
     Source: Graphviz documentation, "escString". In HTML-like labels no backslash escapes another one.
@@ -65,6 +65,7 @@ def _text(text: str) -> str:
     return escape(text).replace("\\", "\\\N{WORD JOINER}")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Write text as the name of a node."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
