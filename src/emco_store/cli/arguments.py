@@ -54,6 +54,12 @@ def read_arguments(argv: Sequence[str] | None) -> Options:
             why=["both keys and a bundle are given" if options.keys else "neither a key nor a bundle is given"],
             hint="give keys, or a bundle with -f; emco-store delete --help shows examples.",
         )
+    if options.verb == "graph" and options.key is not None and options.lifecycle is not None:
+        raise InvalidCall(
+            "Cannot tell what to draw.",
+            why=["KEY and --lifecycle are both given"],
+            hint="give one of them, or neither.",
+        )
     return options
 
 
@@ -124,8 +130,25 @@ def _fill_delete(parser: argparse.ArgumentParser) -> None:
 
 def _fill_graph(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", nargs="?", metavar="KEY", help="draw the data around this resource; default: the models")
+    parser.add_argument("--lifecycle", metavar="KIND", help="draw the states of this kind, and how many are in each")
     parser.add_argument("--format", choices=("tree", "mermaid", "dot"), default="tree", help="tree is the default")
     parser.add_argument("--depth", type=int, default=2, metavar="N", help="steps from KEY along references (2)")
+    _add_reading(parser)
+
+
+def _fill_lifecycle(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("key", metavar="KEY", help="a whole key, for example LogicalCloud/p1/lc1")
+    _add_output(parser)
+    _add_reading(parser)
+
+
+def _fill_transition(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("key", metavar="KEY", help="a whole key, for example LogicalCloud/p1/lc1")
+    parser.add_argument("step", metavar="STEP", help="the name of a transition, for example instantiate")
+    parser.add_argument("--digest", metavar="D", help="the digest of the content that you approve")
+    parser.add_argument("--operation", metavar="ID", help="the id of the operation whose end you report")
+    parser.add_argument("--note", default="", metavar="TEXT", help="what to store with it, for people")
+    _add_output(parser)
     _add_reading(parser)
 
 
@@ -252,9 +275,25 @@ VERBS: Mapping[str, Verb] = {
         _examples(
             ("emco-store graph", "the models as a tree"),
             ("emco-store graph --format dot | dot -Tsvg > models.svg", "the same as a picture, with Graphviz"),
+            ("emco-store graph --lifecycle LogicalCloud", "the states of a kind; mermaid and dot as for models"),
             ("emco-store graph Project/harbour --depth 1 --load examples/edge.yaml", "the data around one resource"),
         ),
         _fill_graph,
+    ),
+    "lifecycle": Verb(
+        "show in which state a resource is, and the transitions from there",
+        _examples(
+            ("emco-store lifecycle LogicalCloud/p1/lc1", "its state, what was approved, and what can be done now"),
+            ("emco-store lifecycle LogicalCloud/p1/lc1 -o json", "for programs"),
+        ),
+        _fill_lifecycle,
+    ),
+    "transition": Verb(
+        "change the state of a resource, if its state and all guards allow it",
+        _examples(
+            ("emco-store transition LogicalCloud/p1/lc1 instantiate --note CHG-7", "one commit, or nothing"),
+        ),
+        _fill_transition,
     ),
     "export": Verb(
         "write all resources of the namespace; the same data gives the same bytes on every backend",

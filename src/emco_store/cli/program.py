@@ -13,6 +13,7 @@ from emco_store.cli.checking import check
 from emco_store.cli.demo import demo
 from emco_store.cli.examining import doctor
 from emco_store.cli.exits import Exit, exit_of
+from emco_store.cli.lifecycles import draw_lifecycle, lifecycle, transition
 from emco_store.cli.reading import export, get, graph, list_
 from emco_store.cli.screen import Screen
 from emco_store.cli.writing import apply, delete
@@ -22,7 +23,9 @@ VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
     "get": get,
     "list": list_,
     "delete": delete,
-    "graph": graph,
+    "graph": lambda options, screen: (draw_lifecycle if options.lifecycle else graph)(options, screen),
+    "lifecycle": lifecycle,
+    "transition": transition,
     "export": export,
     "doctor": doctor,
     "check": check,

@@ -6,11 +6,11 @@ from emco_store.cli.graphs.mermaid import draw_mermaid
 from emco_store.cli.graphs.sources import MAX_BOXES, graph_around, graph_of_models
 from emco_store.cli.graphs.states import (
     StateDiagram,
+    Step,
     diagram_of,
     draw_state_dot,
     draw_state_mermaid,
     draw_state_tree,
-    effects_of,
     lifecycle_of,
 )
 from emco_store.cli.graphs.tree import draw_tree
@@ -21,6 +21,7 @@ __all__ = [
     "Box",
     "Graph",
     "StateDiagram",
+    "Step",
     "diagram_of",
     "draw_dot",
     "draw_mermaid",
@@ -28,7 +29,6 @@ __all__ = [
     "draw_state_mermaid",
     "draw_state_tree",
     "draw_tree",
-    "effects_of",
     "graph_around",
     "graph_of_models",
     "lifecycle_of",

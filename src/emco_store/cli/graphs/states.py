@@ -70,7 +70,8 @@ class Step:
 
     def __str__(self) -> str:
         guards = f" [{', '.join(self.guards)}]" if self.guards else ""
-        return f"{self.name}{guards}{f' / {", ".join(self.effects)}' if self.effects else ''}"
+        effects = f" / {', '.join(self.effects)}" if self.effects else ""
+        return f"{self.name}{guards}{effects}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def diagram_of(model: type[Resource], numbers: Mapping[str, int] | None = None) 
         for state in spec.states
     )
     steps = tuple(
-        Step(str(source.value), str(step.to.value), name, tuple(map(str, step.guards)), effects_of(step))
+        Step(str(source.value), str(step.to.value), name, tuple(map(str, step.guards)), _effects(step))
         for name, step in spec.transitions.items()
         for source in sorted(step.sources, key=list(spec.states).index)
     )
@@ -141,7 +142,7 @@ def _notes(spec: Any, state: Any) -> Iterator[str]:
         yield f"freezes {', '.join(spec.frozen[state])}"
 
 
-def effects_of(step: Any) -> tuple[str, ...]:
+def _effects(step: Any) -> tuple[str, ...]:
     """Return what a transition does besides changing the state, for people."""
     said = {
         "approves": step.approves,
@@ -227,5 +228,5 @@ def _dot_lines(diagram: StateDiagram) -> Iterator[str]:
 
 def _dot_label(state: State) -> str:
     number = "" if state.number is None else f" ({state.number:,})"
-    notes = "".join(f'<br/><font color="{QUIET}" point-size="10">{text_of(note)}</font>' for note in state.notes)
+    notes = "".join(f'<br/><font color="{QUIET}">{text_of(note)}</font>' for note in state.notes)
     return f"<<b>{text_of(state.name)}</b>{number}{notes}>"
