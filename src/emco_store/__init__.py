@@ -24,6 +24,7 @@ from emco_store.core.refs import Ref, on_delete, reference
 from emco_store.core.resource import Resource
 from emco_store.core.rules import CASCADE, PROTECT, REMOVE, RESTRICT, SET_DEFAULT, SET_NULL, Rule
 from emco_store.core.some_of import some_of
+from emco_store.core.status import Condition, Status, no, unknown, yes
 from emco_store.errors import (
     AlreadyExists,
     Conflict,
@@ -65,6 +66,7 @@ __all__ = [
     "Blocker",
     "Change",
     "CheckPage",
+    "Condition",
     "Conflict",
     "ContentChanged",
     "DeleteRestricted",
@@ -99,6 +101,7 @@ __all__ = [
     "RetryPolicy",
     "Rule",
     "StateForbids",
+    "Status",
     "Store",
     "StoreError",
     "Transaction",
@@ -117,6 +120,7 @@ __all__ = [
     "every",
     "hold",
     "indexed",
+    "no",
     "none",
     "on_delete",
     "reference",
@@ -126,4 +130,6 @@ __all__ = [
     "target",
     "transition",
     "unique",
+    "unknown",
+    "yes",
 ]

@@ -20,6 +20,7 @@ MODELS = {
     "some_of",
     "unique",
 }
+STATUSES = {"Condition", "Status", "no", "unknown", "yes"}
 DELETE_RULES = {"CASCADE", "PROTECT", "REMOVE", "RESTRICT", "SET_DEFAULT", "SET_NULL"}
 STORES = {"AsyncStore", "AsyncTransaction", "Store", "Transaction", "connect", "connect_async"}
 OPTIONS = {"Durability", "Guarantees", "MemoryBackend", "RetryPolicy"}
@@ -67,9 +68,9 @@ ERRORS = {
 
 def test_public_names_are_the_promised_ones():
     """``emco_store`` exports exactly these names."""
-    assert sorted(MODELS | DELETE_RULES | STORES | OPTIONS | QUERIES | PLANS | CHECKS | LIFECYCLES | ERRORS) == sorted(
-        emco_store.__all__
-    )
+    assert sorted(
+        MODELS | STATUSES | DELETE_RULES | STORES | OPTIONS | QUERIES | PLANS | CHECKS | LIFECYCLES | ERRORS
+    ) == sorted(emco_store.__all__)
 
 
 def test_version_is_that_of_the_distribution():

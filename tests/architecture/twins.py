@@ -51,6 +51,8 @@ RENAMES: Final[Mapping[str, str]] = {
     "AsyncRedisPort": "RedisPort",
     "AsyncRetrying": "Retrying",
     "AsyncReadingStore": "ReadingStore",
+    "AsyncStatusReports": "StatusReports",
+    "AsyncStatuses": "Statuses",
     "AsyncStore": "Store",
     "AsyncTransaction": "Transaction",
     "AsyncTransitions": "Transitions",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emco_store import errors
-from emco_store.core import blockers, codec, definition, kinship, matching, plan, readback
+from emco_store.core import blockers, codec, definition, kinship, matching, plan, readback, status
 from emco_store.core.keys import Key
 from emco_store.core.meta import Lineage
 from emco_store.core.plan import Blocker, Change, Deleted, Deletion
@@ -16,6 +16,7 @@ from emco_store.core.readback import ReadBack
 from emco_store.core.records import Record
 from emco_store.core.resource import Resource
 from emco_store.core.selection import Pattern
+from emco_store.core.status import Condition
 from emco_store.flows import (
     acting,
     callbacks,
@@ -26,6 +27,7 @@ from emco_store.flows import (
     refusals,
     resources,
     selecting,
+    statuses,
     unit,
 )
 from emco_store.flows.acting import Actors
@@ -33,7 +35,7 @@ from emco_store.flows.asking import Flow
 from emco_store.flows.cascade import Cascade, _check_size
 from emco_store.flows.view import Referrers, View
 from emco_store.ports import deadline
-from tests.contracts import broken_origins, broken_selections
+from tests.contracts import broken_origins, broken_selections, broken_statuses
 
 
 @dataclass(frozen=True)
@@ -200,5 +202,13 @@ BROKEN_CORE = {
     "LeaksOrigins": Broken(acting, "_blocks", broken_origins.SharedBlocks(), "WHO-3"),
     "ActsThroughAnyStore": Broken(Actors, "origin", property(broken_origins.act_through_any_store), "WHO-3"),
     "PlannerSigns": Broken(resources, "_now", broken_origins.write_as_planned, "WHO-1"),
+    "ObservedGoesBack": Broken(statuses, "backwards", broken_statuses.let_it_go_back, "GEN-3"),
+    "FirstStatusRestsOnNothing": Broken(View, "remember", broken_statuses.rest_on_nothing, "GEN-3"),
+    "StatusOfANamesake": Broken(statuses, "report", broken_statuses.forget_who_was_seen, "GEN-3"),
+    "StatusRestsOnVersions": Broken(View, "load_beside", broken_statuses.rest_on_all, "GEN-1"),
+    "StatusMovesTheVersion": Broken(unit.Unit, "write", broken_statuses.write_the_resource_too, "GEN-1"),
+    "TimeMovesWithEachReport": Broken(status, "_since", broken_statuses.always_now, "GEN-4"),
+    "TimeStaysWithANewValue": Broken(status, "_since", broken_statuses.keep_the_time, "GEN-4"),
+    "OldConditionsHold": Broken(Condition, "at", broken_statuses.trust_old_conditions, "GEN-4"),
     "ComparesAsPythonDoes": Broken(readback, "is_alike", compare_as_python_does, "ID-13"),
 }

@@ -10,6 +10,7 @@ from emco_store import (
     SET_NULL,
     AsyncStore,
     AsyncTransaction,
+    Condition,
     F,
     InvalidResource,
     Key,
@@ -18,12 +19,14 @@ from emco_store import (
     Plan,
     Ref,
     Resource,
+    Status,
     Store,
     Transaction,
     connect,
     connect_async,
     on_delete,
     unique,
+    yes,
 )
 
 
@@ -50,6 +53,32 @@ class Placement(Resource, parent=Project):
     either: Ref[App | Cluster]
     clusters: Annotated[list[Ref[Cluster]], on_delete(REMOVE)] = []
     standby: Annotated[Ref[Cluster] | None, on_delete(SET_NULL)] = None
+
+
+class PlacementStatus(Status, of=Placement, writer="scheduler"):
+    """What is observed of a placement."""
+
+    runs_on: list[Ref[Cluster]] = []
+
+
+def a_status_has_its_class(store: Store, tx: Transaction, placement: Placement) -> None:
+    status = PlacementStatus(parent=placement, conditions={"Ready": yes("Up")})
+    assert_type(store.set_status(status, observed=placement), PlacementStatus)
+    assert_type(tx.set_status(status, observed=3), PlacementStatus)
+    assert_type(store.status(placement, PlacementStatus), PlacementStatus | None)
+    assert_type(tx.status(placement.key, PlacementStatus), PlacementStatus | None)
+    assert_type(store.statuses(placement), tuple[Any, ...])
+    assert_type(store.condition(placement, "Ready", by=PlacementStatus), Condition)
+    assert_type(store.condition(placement, "Ready").is_true, bool)
+    assert_type(status.conditions["Ready"].value, bool | None)
+    assert_type(status.observed, int)
+    store.set_status(placement, observed=1)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]  # it is no status
+    store.status(placement, Placement)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]  # it is no class of statuses
+
+
+async def a_status_has_its_class_when_awaited(store: AsyncStore, placement: Placement) -> None:
+    assert_type(await store.set_status(PlacementStatus(parent=placement), observed=1), PlacementStatus)
+    assert_type(await store.status(placement, PlacementStatus), PlacementStatus | None)
 
 
 def resources_are_made_of_what_pydantic_takes(project: Project) -> None:

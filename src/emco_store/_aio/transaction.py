@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from emco_store._aio.block import Target
+from emco_store._aio.statuses import AsyncStatusReports
 from emco_store._aio.transitions import AsyncTransitions
 from emco_store.core.keys import Key
 from emco_store.core.matching import match, matches
@@ -18,7 +19,7 @@ from emco_store.flows import lists, resources
 R = TypeVar("R", bound=Resource)
 
 
-class AsyncTransaction(AsyncTransitions):
+class AsyncTransaction(AsyncTransitions, AsyncStatusReports):
     """One attempt at one transaction; made by ``store.transaction()`` and ``store.run(fn)``.
 
     It reads the store and its own writes. Nothing is written before its block ends; then everything is written or

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from emco_store._sync.block import Target
+from emco_store._sync.statuses import StatusReports
 from emco_store._sync.transitions import Transitions
 from emco_store.core.keys import Key
 from emco_store.core.matching import match, matches
@@ -19,7 +20,7 @@ from emco_store.flows import lists, resources
 R = TypeVar("R", bound=Resource)
 
 
-class Transaction(Transitions):
+class Transaction(Transitions, StatusReports):
     """One attempt at one transaction; made by ``store.transaction()`` and ``store.run(fn)``.
 
     It reads the store and its own writes. Nothing is written before its block ends; then everything is written or

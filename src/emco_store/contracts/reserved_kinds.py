@@ -24,6 +24,7 @@ from emco_store.core.reserved import LIFECYCLE, REVISION, STATUS, beside
 from emco_store.core.resource import Resource
 from emco_store.core.rules import Rule
 from emco_store.core.some_of import some_of
+from emco_store.core.status import Status
 from emco_store.errors import DeleteRestricted, InvalidCall, InvalidModel, InvalidResource
 from emco_store.ports import Commit, Receipt, ReferrerQuery, Scan
 
@@ -282,11 +283,9 @@ class ReservedRules:
 
 
 def _status_of_site() -> type[Resource]:
-    """Define a class of statuses as the library does."""
+    """Define a class of statuses."""
 
-    class SiteStatus(
-        Resource, parent=Site, kind=f"{STATUS}Site", on_parent_delete=Rule.CASCADE, _is_own=True
-    ):  # fmt: skip
+    class SiteStatus(Status, of=Site, writer="w"):
         pass
 
     return SiteStatus

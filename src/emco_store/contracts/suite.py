@@ -28,6 +28,7 @@ from emco_store.contracts.references import ReferenceRules
 from emco_store.contracts.removals import RemovalRules
 from emco_store.contracts.reserved_kinds import ReservedRules
 from emco_store.contracts.selections import SelectionRules
+from emco_store.contracts.statuses import StatusRules
 from emco_store.contracts.stored_rules import StoredRules
 from emco_store.contracts.transactions import TransactionRules
 from emco_store.contracts.uniques import UniqueRules
@@ -64,6 +65,7 @@ class Conformance(
     CheckRules,
     ReservedRules,
     OriginRules,
+    StatusRules,
     InterleavingRules,
     MachineRules,
 ):

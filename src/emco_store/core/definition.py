@@ -12,8 +12,8 @@ from emco_store.core.reserved import PREFIX, is_reserved
 from emco_store.core.rules import RESTRICT, Rule
 from emco_store.errors import InvalidModel
 
-CLASS_ARGUMENTS = {"parent", "key", "on_parent_delete", "kind", "abstract", "lifecycle", "_is_own"}
-"""The class arguments of resources; the last one is for classes of this library, which have reserved kinds."""
+CLASS_ARGUMENTS = {"parent", "key", "on_parent_delete", "kind", "abstract", "lifecycle", "_writer"}
+"""The class arguments of resources; the last one is for statuses, whose kinds are reserved."""
 _RESERVED = {"key", "ref", "meta", "kind", "is_stored"}
 
 
@@ -47,7 +47,7 @@ def class_problems(
     parent: Any,
     on_parent_delete: Any,
     lifecycle: Any = None,
-    is_own: bool = False,
+    writer: str = "",
 ) -> list[str]:
     """List why a class cannot be a kind.
 
@@ -57,9 +57,9 @@ def class_problems(
     generic = [f"it is generic: say abstract=True, and define a class of {cls.__name__}[…] for each kind"]
     return [
         *(generic if open_types else ()),
-        *_reserved_problems(kind, parent, is_own=is_own),
+        *_reserved_problems(kind, parent, is_own=bool(writer)),
         *_key_problems(cls, kind, key_fields),
-        *_parent_problems(cls, kind, parent, on_parent_delete),
+        *_parent_problems(cls, kind, parent, on_parent_delete, writer),
         *(() if lifecycle is None else _lifecycle_problems(lifecycle)),
     ]
 
@@ -93,7 +93,7 @@ def _key_problems(cls: Model, kind: str, key_fields: tuple[str, ...]) -> Iterato
         yield "a resource is a value: frozen=False is not possible"
 
 
-def _parent_problems(cls: Model, kind: str, parent: Any, on_parent_delete: Any) -> Iterator[str]:
+def _parent_problems(cls: Model, kind: str, parent: Any, on_parent_delete: Any, writer: str) -> Iterator[str]:
     if cls.model_fields["parent"].annotation != Ref[Any] | None:
         yield "the field 'parent' is declared by the class argument parent="
     try:
@@ -110,9 +110,11 @@ def _parent_problems(cls: Model, kind: str, parent: Any, on_parent_delete: Any) 
         return
     if any(kind == above for above, _ in parent.__emco__.chain):
         yield f"{kind} would be its own ancestor"
-    twin = next((child for child in parent.__emco__.children if child.__emco__.kind == kind), None)
+    specs = (child.__emco__ for child in parent.__emco__.children)
+    twin = next((spec.model for spec in specs if (spec.kind, spec.writer) == (kind, writer)), None)
     if twin is not None and twin.__name__ != cls.__name__:
-        yield f"{twin.__module__}.{twin.__name__} is the kind {kind} under {parent.__emco__.kind} already"
+        said = f"is the status by {writer!r}" if writer else f"is the kind {kind} under {parent.__emco__.kind}"
+        yield f"{twin.__module__}.{twin.__name__} {said} already"
 
 
 def _lifecycle_problems(lifecycle: Any) -> Iterator[str]:

@@ -11,6 +11,8 @@ from emco_store.errors import InvalidResource
 
 MAX_NAME_LENGTH = 253
 """Characters in one segment of a key."""
+MAX_KIND_LENGTH = 63
+"""Characters in the name of a kind."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._ -]{0,251}[A-Za-z0-9._-])?")
 _PLAIN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)+")

@@ -19,7 +19,7 @@ Model = Any
 
 
 class Newest:
-    """Models by kind, the newest definition of each; they are held weakly."""
+    """Models by kind (and writer), the newest definition of each; they are held weakly."""
 
     __slots__ = ("_models",)
 
@@ -35,8 +35,8 @@ class Newest:
             return iter(())  # as it is with most
         newest: dict[str, Model] = {}
         for model in sorted(self._models, key=lambda model: model.__emco__.number):
-            newest[model.__emco__.kind] = model
-        return iter(sorted(newest.values(), key=lambda model: model.__emco__.kind))
+            newest[model.__emco__.label] = model
+        return iter(sorted(newest.values(), key=lambda model: model.__emco__.label))
 
 
 def is_kind(value: object) -> bool:

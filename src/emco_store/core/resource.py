@@ -102,7 +102,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         kind: str | None = None,
         lifecycle: Any = None,
         abstract: bool = False,
-        _is_own: bool = False,
+        _writer: str = "",
         **kwargs: Any,
     ) -> None:
         """Compile the class; see the class arguments of :class:`Resource`."""
@@ -121,7 +121,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             parent=parent,
             on_parent_delete=on_parent_delete,
             lifecycle=lifecycle,
-            is_own=_is_own,
+            writer=_writer,
         )
         if problems:
             raise refused_class(cls, problems)
@@ -134,6 +134,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             chain=(*above, (kind, len(key_fields))),
             on_parent_delete=Rule(on_parent_delete),
             lifecycle=lifecycle,
+            writer=_writer,
             base=Resource,
             checks=frozenset[Any]({cls._place}),  # pyright: ignore[reportUnhashable]  # a function by now
         )
@@ -155,6 +156,8 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             raise ValueError(message)
         values = vars(self)
         lineage = info.context
+        if spec.writer:
+            _name_by_writer(spec.writer, values)
         own = _inherited(self, spec, values, lineage) if type(lineage) is Lineage else _key_of(spec, values)
         if not spec.is_complete:
             spec.complete()
@@ -274,6 +277,14 @@ def attach(resource: Resource, meta: Meta) -> None:
 def is_edited(resource: Resource) -> bool:
     """Return whether values may have been put into a resource that its model has not validated."""
     return _is_set(_EDITED, resource)
+
+
+def _name_by_writer(writer: str, values: dict[str, Any]) -> None:
+    """Fill in the name of a status, which is that of its writer."""
+    if values["name"] not in {"", writer}:
+        message = f"at name: the status has the name of its writer, {writer!r}"
+        raise ValueError(message)
+    values["name"] = writer
 
 
 def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:

@@ -48,7 +48,7 @@ class Schema:
             InvalidModel: Another model has its kind.
         """
         spec = getattr(model, "__emco__", None)
-        if spec is not None and self._used.get(spec.kind) is model:
+        if spec is not None and self._used.get(spec.label) is model:
             return
         if not is_model(model):
             raise InvalidCall(
@@ -56,22 +56,22 @@ class Schema:
                 why=["it is not the class of a resource, or an abstract one"],
                 hint="use a subclass of Resource.",
             )
-        kind = model.__emco__.kind
-        self._check_newer(model, self._used.get(kind))
-        if self._models.get(kind, model) is not model:
+        label = model.__emco__.label
+        self._check_newer(model, self._used.get(label))
+        if self._models.get(label, model) is not model:
             self._used.clear()  # what was used before is looked at again, beside this one
         for found in connected([model]):
             self._meet(found)
-        self._models[kind] = model
+        self._models[label] = model
         self._check_kin(model)
-        self._used[kind] = model
+        self._used[label] = model
 
     def _meet(self, model: type[Resource]) -> None:
         """Take over a model that another one leads to, unless one of its kind was used itself, or is newer."""
         spec = model.__emco__
-        known = self._models.get(spec.kind)
-        if known is None or (spec.kind not in self._used and known.__emco__.number < spec.number):
-            self._models[spec.kind] = model
+        known = self._models.get(spec.label)
+        if known is None or (spec.label not in self._used and known.__emco__.number < spec.number):
+            self._models[spec.label] = model
 
     def _check_newer(self, model: type[Resource], known: type[Resource] | None) -> None:
         """Refuse a model beside another one that is in use, unless it is the newer definition of the same class."""
@@ -97,7 +97,7 @@ class Schema:
         spec = model.__emco__
         parents = () if spec.parent is None else (spec.parent,)
         for kin in (*parents, *(target for target in spec.targets() if is_model(target))):
-            current = self._models[kin.__emco__.kind]
+            current = self._models[kin.__emco__.label]
             if current.__emco__.chain != kin.__emco__.chain:
                 raise InvalidModel(
                     f"Cannot use {model.__module__}.{model.__qualname__} in this store.",
@@ -109,6 +109,10 @@ class Schema:
     def model_of(self, kind: str) -> type[Resource] | None:
         """Return the model of a kind; None when this store does not know one."""
         return self._models.get(kind)
+
+    def model_at(self, key: Key) -> type[Resource] | None:
+        """Give the model of a record; statuses of one kind have a model for each writer."""
+        return self._models.get(key.kind) or self._models.get(f"{key.kind}/{key.name}")
 
     def models(self) -> tuple[type[Resource], ...]:
         """Return all models of resources, by the name of their kind."""

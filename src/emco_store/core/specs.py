@@ -40,6 +40,7 @@ class ModelSpec:
         lifecycle: The class of its lifecycle; None if it has none.
         freezes: Whether a state of the lifecycle freezes fields.
         checks: The functions after validation that change nothing but references.
+        writer: The name of the writer, where it is a status; statuses of one kind of resource share their kind.
         length: The number of names in a key of this kind.
         parent_kind: The kind of its parent, None for a root.
         own_in: Gives its own part of the key from the values of its fields.
@@ -60,6 +61,7 @@ class ModelSpec:
     on_parent_delete: Rule
     lifecycle: Any = None
     checks: frozenset[Any] = frozenset()
+    writer: str = ""
     base: Model = None
     children: Newest = field(default_factory=Newest)
     referrers: Newest = field(default_factory=Newest)
@@ -88,6 +90,11 @@ class ModelSpec:
         own = len(self.key_fields)
         self.own_in = itemgetter(*self.key_fields)
         self.own_of = itemgetter(-1 if own == 1 else slice(-own, None))
+
+    @property
+    def label(self) -> str:
+        """What tells it from all other models of a store: its kind, with the writer where it is a status."""
+        return f"{self.kind}/{self.writer}" if self.writer else self.kind
 
     @property
     def shape(self) -> dict[str, Node]:
@@ -133,7 +140,7 @@ class ModelSpec:
         fields = {name: field for name, field in self.model.model_fields.items() if name != "parent"}
         unique = tuple(name for name, info in fields.items() if _marked(info, Unique))
         indexed = tuple(name for name, info in fields.items() if _marked(info, Unique) or _marked(info, Index))
-        _check_markers(self.model, indexed)
+        _check_markers(self.model, indexed, is_listed=not self.writer)
         nodes = {name: compile_field(name, info, site) for name, info in fields.items()}
         shape = {name: node for name, node in nodes.items() if node is not None}
         for spec in _references(shape):
@@ -213,10 +220,17 @@ def _marked(info: FieldInfo, mark: type) -> bool:
     return any(isinstance(found, mark) for found in info.metadata)
 
 
-def _check_markers(model: Model, names: Sequence[str]) -> None:
-    """Refuse a marker for the index on a field that holds more than one value."""
+def _check_markers(model: Model, names: Sequence[str], *, is_listed: bool) -> None:
+    """Refuse a marker for the index on a field that holds more than one value, or in a model that is in no list."""
     whole = cast("Schema", model.__pydantic_core_schema__)
     schemas, definitions = fields_of(whole), whole.get("definitions", [])
+    if names and not is_listed:
+        raise InvalidModel(
+            f"Cannot define {model.__name__}: field {', '.join(map(repr, names))}.",
+            why=["unique() and indexed() would have no effect, because a status is in no list"],
+            hint="leave the marker out.",
+            model=model.__name__,
+        )
     wrong = [name for name in names if not is_scalar(schemas[name], definitions)]
     if wrong:
         raise InvalidModel(

@@ -180,7 +180,7 @@ class Cascade:
         found += self._unmatched(unmatched)
         edits = self._standing(view)
         for edit in edits:
-            reasons = broken_by_edit(edit.before, edit.after, view.context.schema.model_of(edit.after.key.kind))
+            reasons = broken_by_edit(edit.before, edit.after, view.context.schema.model_at(edit.after.key))
             if reasons:
                 detail = f"without it, the resource does not fit its model: {'; '.join(shown(reasons))}"
                 found += [_blocker(edit.after.key, edge, BlockReason.INVALID, detail) for edge in edit.lost]

@@ -77,7 +77,7 @@ def check(context: Context, *, after: Any, limit: int, unknown_kinds: bool) -> F
     flaws = [
         flaw
         for record, absent in sorted((*sound, *confirmed), key=lambda pair: pair[0].key)
-        for flaw in examine(record, context.schema.model_of(record.key.kind), absent)
+        for flaw in examine(record, context.schema.model_at(record.key), absent)
     ]
     told = _unknown(context, audited.records) if unknown_kinds else ()
     resources = sum(not is_reserved(record.key.kind) for record in audited.records)
@@ -186,7 +186,7 @@ def _repair_record(context: Context, text: str, flaws: Sequence[Flaw]) -> Flow[N
         yield from unit.commit()
         return
     is_rewritten = any(flaw.repair is Repair.REWRITE for flaw in flaws)
-    model = context.schema.model_of(key.kind)
+    model = context.schema.model_at(key)
     made = amended(record, model, lost, unit.now_us, unit.origin, is_rewritten=is_rewritten)
     selecting = Selecting(unit)
     made = yield from selecting.choose(made, record.edges)

@@ -161,7 +161,7 @@ class Context:
         Raises:
             InvalidResource: The document cannot be read.
         """
-        model = self.schema.model_of(record.key.kind)
+        model = self.schema.model_at(record.key)
         return load_untyped(record) if model is None else load(record, model)
 
     def value_or_error(self, record: Record) -> Any:

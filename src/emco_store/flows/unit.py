@@ -136,6 +136,11 @@ class Unit(View):
         old = self.current(key)
         if only is not None and not only.admits(old):
             raise stale([key])
+        return self.write(made, old)
+
+    def write(self, made: Draft[R], old: Record | None) -> R:
+        """Add a resource, or replace the one that has its key, as it was read; an equal one stays as it is."""
+        self._selects |= type(made.resource).__emco__.selects
         if old is None:
             return self._add(made)
         if _is_same(old, made):

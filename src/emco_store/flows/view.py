@@ -80,6 +80,19 @@ class View:
         if unread:
             self._learn(unread, (yield from read(Get(unread))))
 
+    def load_beside(self, keys: Sequence[Key], others: Sequence[Key]) -> Flow[Mapping[Key, Record]]:
+        """Read keys, and in the same request others on which the transaction does not rest; return the others.
+
+        The others are as the transaction sees them; one becomes part of what it rests on with :meth:`remember`.
+        """
+        own = [key for key in keys if key not in self.base]
+        unread = [key for key in others if key not in self.base and key not in self.puts and key not in self.gone]
+        answer: Mapping[Key, Record] = (yield from read(Get((*own, *unread)))) if own or unread else {}
+        if own:
+            self._learn(own, answer)
+        seen = {key: answer.get(key) if key in unread else self.current(key) for key in others}
+        return {key: record for key, record in seen.items() if record is not None}
+
     def referrers_of(
         self, targets: Sequence[Key], *, after: str = "", also: Iterable[Key] = (),
         wanted: Callable[[Record], bool] | None = None,
