@@ -25,6 +25,7 @@ from emco_store.core.resource import Resource
 from emco_store.core.rules import CASCADE, PROTECT, REMOVE, RESTRICT, SET_DEFAULT, SET_NULL, Rule
 from emco_store.core.some_of import some_of
 from emco_store.core.status import Condition, Status, no, unknown, yes
+from emco_store.core.trails import ABSENT, FieldChange, Trail, TrailEntry
 from emco_store.errors import (
     AlreadyExists,
     Conflict,
@@ -52,6 +53,7 @@ from emco_store.ports import Durability, Guarantees, Outcome
 __version__ = "0.1.0"
 
 __all__ = [
+    "ABSENT",
     "CASCADE",
     "PROTECT",
     "REMOVE",
@@ -74,6 +76,7 @@ __all__ = [
     "Deletion",
     "Durability",
     "F",
+    "FieldChange",
     "Flaw",
     "FlawKind",
     "Guarantees",
@@ -104,6 +107,8 @@ __all__ = [
     "Status",
     "Store",
     "StoreError",
+    "Trail",
+    "TrailEntry",
     "Transaction",
     "Transition",
     "TransitionRefused",

@@ -44,6 +44,7 @@ LIFECYCLES = {
     "target",
     "transition",
 }
+TRAILS = {"ABSENT", "FieldChange", "Trail", "TrailEntry"}
 ERRORS = {
     "AlreadyExists",
     "Conflict",
@@ -69,7 +70,7 @@ ERRORS = {
 def test_public_names_are_the_promised_ones():
     """``emco_store`` exports exactly these names."""
     assert sorted(
-        MODELS | STATUSES | DELETE_RULES | STORES | OPTIONS | QUERIES | PLANS | CHECKS | LIFECYCLES | ERRORS
+        MODELS | STATUSES | DELETE_RULES | STORES | OPTIONS | QUERIES | PLANS | CHECKS | LIFECYCLES | TRAILS | ERRORS
     ) == sorted(emco_store.__all__)
 
 

@@ -44,6 +44,7 @@ RENAMES: Final[Mapping[str, str]] = {
     "AsyncFastTransport": "FastTransport",
     "AsyncLifecycles": "Lifecycles",
     "AsyncMongoPort": "MongoPort",
+    "AsyncOrigins": "Origins",
     "AsyncPlainTransport": "PlainTransport",
     "AsyncPort": "Port",
     "AsyncPortBase": "PortBase",

@@ -201,7 +201,7 @@ BROKEN_CORE = {
     "ShowsEveryReason": Broken(errors, "shown", show_all, "BAD-10"),
     "LeaksOrigins": Broken(acting, "_blocks", broken_origins.SharedBlocks(), "WHO-3"),
     "ActsThroughAnyStore": Broken(Actors, "origin", property(broken_origins.act_through_any_store), "WHO-3"),
-    "PlannerSigns": Broken(resources, "_now", broken_origins.write_as_planned, "WHO-1"),
+    "PlannerSigns": Broken(resources, "signed", broken_origins.write_as_planned, "WHO-1"),
     "ObservedGoesBack": Broken(statuses, "backwards", broken_statuses.let_it_go_back, "GEN-3"),
     "FirstStatusRestsOnNothing": Broken(View, "remember", broken_statuses.rest_on_nothing, "GEN-3"),
     "StatusOfANamesake": Broken(statuses, "report", broken_statuses.forget_who_was_seen, "GEN-3"),

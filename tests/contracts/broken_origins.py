@@ -52,7 +52,7 @@ def act_through_any_store(_: Actors) -> Origin:
     return blocks[-1][1] if blocks else NOBODY
 
 
-def write_as_planned(record: Record, now_us: int, origin: Origin) -> Record:
+def write_as_planned(record: Record, txid: str, now_us: int, origin: Origin) -> Record:
     """Write a plan as whoever made it, when it was made."""
-    del now_us, origin
+    del txid, now_us, origin
     return record

@@ -19,7 +19,7 @@ from emco_store.core.resource import Resource
 from emco_store.core.schema import Schema
 from emco_store.errors import InvalidCall
 from emco_store.flows import callbacks, lists, resources
-from emco_store.flows.acting import Acting, Actors
+from emco_store.flows.acting import Actors
 from emco_store.flows.context import Context, Limits, RetryPolicy
 from emco_store.flows.holding import Holding
 from emco_store.flows.refusals import unavailable
@@ -102,25 +102,6 @@ class ReadingStore:
     def guarantees(self) -> Guarantees:
         """What the store promises with the server that it found."""
         return self._port.guarantees
-
-    def acting(self, *, actor: str | None = None, reason: str | None = None, operation: str | None = None) -> Acting:
-        """Return a ``with`` block in which all that is written through this store has this origin.
-
-        It is stored with each resource that is written: see ``meta.actor``, ``meta.reason`` and ``meta.operation``. The
-        block holds for the task or thread that enters it and for tasks that are created within it; a new thread begins
-        without. A transaction has the origin that held when it began. Blocks may be nested.
-
-        Args:
-            actor: Who acts: 1 to 253 printable characters. None: whoever acts around the block.
-            reason: Why: at most 1,000 characters. None: the reason around the block.
-            operation: The id of a request or operation: at most 253 printable characters. None: that around the block.
-
-        Raises:
-            InvalidCall: One of them is no such text, or this is the inside of a transaction.
-
-        Rules: WHO-1 to WHO-4.
-        """
-        return Acting(self._context().actors, actor=actor, reason=reason, operation=operation)
 
     # reading
 

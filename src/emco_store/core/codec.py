@@ -102,6 +102,8 @@ def draft(resource: R, *, max_bytes: int) -> Draft[R]:
     if problems:
         raise _refusal(model, own, problems)
     unique, index = _indexed(spec, checked, own) if spec.indexed else ((), ())
+    if spec.trail is not None:
+        index = (*index, spec.trail.mark)
     return Draft(checked, own, data, edges, unique, index)
 
 

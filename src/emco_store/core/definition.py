@@ -10,9 +10,10 @@ from emco_store.core.kinship import Model, is_kind
 from emco_store.core.refs import Ref
 from emco_store.core.reserved import PREFIX, is_reserved
 from emco_store.core.rules import RESTRICT, Rule
+from emco_store.core.trails import Trail
 from emco_store.errors import InvalidModel
 
-CLASS_ARGUMENTS = {"parent", "key", "on_parent_delete", "kind", "abstract", "lifecycle", "_writer"}
+CLASS_ARGUMENTS = {"parent", "key", "on_parent_delete", "kind", "abstract", "lifecycle", "trail", "_writer"}
 """The class arguments of resources; the last one is for statuses, whose kinds are reserved."""
 _RESERVED = {"key", "ref", "meta", "kind", "is_stored"}
 
@@ -47,6 +48,7 @@ def class_problems(
     parent: Any,
     on_parent_delete: Any,
     lifecycle: Any = None,
+    trail: Any = None,
     writer: str = "",
 ) -> list[str]:
     """List why a class cannot be a kind.
@@ -61,6 +63,7 @@ def class_problems(
         *_key_problems(cls, kind, key_fields),
         *_parent_problems(cls, kind, parent, on_parent_delete, writer),
         *(() if lifecycle is None else _lifecycle_problems(lifecycle)),
+        *(() if isinstance(trail, Trail | None) else [f"trail={trail!r:.80} is not a Trail"]),
     ]
 
 

@@ -17,6 +17,8 @@ REVISION: Final = "emco__Revision"
 """One entry of a resource's history: ``emco__Revision/<Kind>/<names>/<uid>/<10 digits>``."""
 REVISION_PART: Final = "emco__RevisionPart"
 """A part of the content of a revision: the key of the revision, and the number of the part."""
+TRAIL: Final = "emco__Trail"
+"""One write of a resource: ``emco__Trail/<Kind>/<names>/<uid>/<10 digits of the version>``."""
 STATUS: Final = "emco__Status_"
 """How the names of the kinds of statuses begin: ``emco__Status_<Kind>/<names>/<writer>``."""
 

@@ -23,6 +23,7 @@ from emco_store.core.refs import Ref
 from emco_store.core.rules import RESTRICT, Rule
 from emco_store.core.shapes import bind_field
 from emco_store.core.specs import ModelSpec, undefined
+from emco_store.core.trails import Trail
 from emco_store.errors import InvalidCall, InvalidModel, InvalidResource
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         on_parent_delete: ``RESTRICT`` (default), ``PROTECT`` or ``CASCADE``.
         kind: The name of the kind. Default: the name of the class.
         lifecycle: The class of its lifecycle; none where the resource has no states.
+        trail: ``Trail(keep=…, days=…)``: each write adds an entry to a trail. Default: none.
         abstract: True for a base class that only shares fields and is not a kind.
         extra: ``"forbid"`` (default) refuses unknown fields in input, ``"allow"`` keeps them.
 
@@ -101,6 +103,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         on_parent_delete: Rule = RESTRICT,
         kind: str | None = None,
         lifecycle: Any = None,
+        trail: Trail | None = None,
         abstract: bool = False,
         _writer: str = "",
         **kwargs: Any,
@@ -121,6 +124,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             parent=parent,
             on_parent_delete=on_parent_delete,
             lifecycle=lifecycle,
+            trail=trail,
             writer=_writer,
         )
         if problems:
@@ -134,6 +138,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             chain=(*above, (kind, len(key_fields))),
             on_parent_delete=Rule(on_parent_delete),
             lifecycle=lifecycle,
+            trail=trail,
             writer=_writer,
             base=Resource,
             checks=frozenset[Any]({cls._place}),  # pyright: ignore[reportUnhashable]  # a function by now

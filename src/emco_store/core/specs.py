@@ -20,6 +20,7 @@ from emco_store.core.schema_parts import Schema, fields_of
 from emco_store.core.shapes import Leaf, Node
 from emco_store.core.some_of import SelectionSpec
 from emco_store.core.storage import Storage
+from emco_store.core.trails import Trail
 from emco_store.errors import InvalidModel
 
 _numbers = count()
@@ -39,6 +40,7 @@ class ModelSpec:
         number: Greater for a class that was defined later.
         lifecycle: The class of its lifecycle; None if it has none.
         freezes: Whether a state of the lifecycle freezes fields.
+        trail: What it says about its trail; None if it has none.
         checks: The functions after validation that change nothing but references.
         writer: The name of the writer, where it is a status; statuses of one kind of resource share their kind.
         length: The number of names in a key of this kind.
@@ -60,6 +62,7 @@ class ModelSpec:
     chain: tuple[tuple[str, int], ...]
     on_parent_delete: Rule
     lifecycle: Any = None
+    trail: Trail | None = None
     checks: frozenset[Any] = frozenset()
     writer: str = ""
     base: Model = None

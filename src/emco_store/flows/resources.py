@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 from emco_store.core.keys import Key
 from emco_store.core.matching import Match
-from emco_store.core.origins import Origin
 from emco_store.core.plan import Deleted, Plan
 from emco_store.core.query import Order, Page, check_limit, read_cursor, write_cursor
 from emco_store.core.records import Record
 from emco_store.core.reserved import BEHIND, is_reserved
 from emco_store.core.resource import Resource
+from emco_store.core.trails import signed
 from emco_store.errors import InvalidCall, InvalidResource, MissingReference, UniqueViolation
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
@@ -126,18 +126,12 @@ def apply_plan(context: Context, plan: Any) -> Flow[Deleted]:
         named = [deletion.key for deletion in plan.deletes if deletion.via is None]
         raise restricted(named, plan.blockers, len(plan.blockers), plan.blocker_count)
     try:
-        now_us, origin = context.now_us(), context.actors.origin
-        puts = tuple([_now(record, now_us, origin) for record in plan.commit.puts])
-        yield from submit(replace(plan.commit, txid=context.new_id(), puts=puts), plan.commit.expect.keys())
+        txid, now_us, origin = context.new_id(), context.now_us(), context.actors.origin
+        puts = tuple([signed(record, txid, now_us, origin) for record in plan.commit.puts])
+        yield from submit(replace(plan.commit, txid=txid, puts=puts), plan.commit.expect.keys())
     except (MissingReference, UniqueViolation) as problem:  # a default was there and free when the plan was made
         raise moved([update.key for update in plan.updates]) from problem
     return plan.figures
-
-
-def _now(record: Record, now_us: int, origin: Origin) -> Record:
-    """Return a record of a plan as it is written when the plan is applied."""
-    created_us = now_us if record.version == 1 else record.created_us
-    return replace(record, created_us=created_us, updated_us=now_us, origin=origin)
 
 
 def related(

@@ -42,6 +42,7 @@ from emco_store.flows.refusals import (
     stale,
 )
 from emco_store.flows.selecting import Selecting
+from emco_store.flows.trailing import NONE, Entries, entries_of, leaves_trail
 from emco_store.flows.view import View
 from emco_store.ports import Commit, Get
 
@@ -236,7 +237,7 @@ class Unit(View):
                 raise self._restricted(cascade, [*blockers, *(yield from cascade.look(self))])
         if unmatched:
             raise missing_references([*self._places(unmatched), *(yield from self._absent_targets())])
-        commit = self._commit()
+        commit = self._commit((yield from self._entries()) if leaves_trail(self) else NONE)
         if not commit.size and self.reads < 2:  # noqa: PLR2004 - a single read is of one moment
             return
         try:
@@ -274,7 +275,8 @@ class Unit(View):
         cascade = self._cascade or Cascade()
         unmatched = yield from self._choose_matches()
         blockers = [*cascade.blockers(self, unmatched), *(yield from cascade.look(self))]
-        commit = Commit(self.txid) if blockers else self._commit()
+        entries = (yield from self._entries()) if leaves_trail(self) else NONE
+        commit = Commit(self.txid) if blockers else self._commit(entries)
         shown = first_blockers(blockers, self.context.limits.max_records)
         return Plan.of(cascade.deletions, cascade.changes_in(self), shown, commit, len(blockers))
 
@@ -312,10 +314,13 @@ class Unit(View):
         gone = {key for key in wanted if key in self.gone or key not in found}
         return self._places((key, edge) for key, edge in edges if edge.target in gone)
 
-    def _commit(self) -> Commit:
+    def _entries(self) -> Flow[Entries]:
+        return entries_of(self, txid=self.txid, now_us=self.now_us, origin=self.origin)
+
+    def _commit(self, entries: Entries) -> Commit:
         puts, gone = self.puts, self.gone
         going = [key for key in gone if key not in puts] if puts else gone
-        deletes = tuple([key for key in going if self.base.get(key) is not None])
+        deletes = [key for key in going if self.base.get(key) is not None]
         followed = self._cascade.followed_to_puts(self) if puts and self._cascade else ()
         require: set[Key] = set()
         missing: list[tuple[str, Key]] = []
@@ -334,9 +339,10 @@ class Unit(View):
                     require.add(target)
         if missing:
             raise missing_references(missing)
-        self.check_size(len(self.puts) + len(deletes), "the records of this commit")
+        written, removed = (*puts.values(), *entries.puts), (*deletes, *entries.deletes)
+        self.check_size(len(written) + len(removed), "the records of this commit")
         return Commit(
-            self.txid, dict(self.expect), frozenset(require), dict(self.sealed), tuple(self.puts.values()), deletes,
+            self.txid, dict(self.expect), frozenset(require), dict(self.sealed), written, removed,
             holder=self.holding.holder if self.holding else "",
         )  # fmt: skip
 
