@@ -28,6 +28,7 @@ from emco_store.flows import (
     resources,
     selecting,
     statuses,
+    trailing,
     unit,
 )
 from emco_store.flows.acting import Actors
@@ -210,5 +211,11 @@ BROKEN_CORE = {
     "TimeMovesWithEachReport": Broken(status, "_since", broken_statuses.always_now, "GEN-4"),
     "TimeStaysWithANewValue": Broken(status, "_since", broken_statuses.keep_the_time, "GEN-4"),
     "OldConditionsHold": Broken(Condition, "at", broken_statuses.trust_old_conditions, "GEN-4"),
+    "CommitsEntriesApart": Broken(unit, "entries_of", broken_origins.commit_entries_apart, "WHO-5"),
+    "LosesTheTrailWithItsResource": Broken(trailing, "entry_of", broken_origins.tie_entry_to_its_resource, "WHO-6"),
+    "ReadsTheOldestFirst": Broken(trailing, "Scan", broken_origins.read_the_oldest_first, "WHO-7"),
+    "LetsNoEntryExpire": Broken(trailing, "expired", broken_origins.let_nothing_expire, "WHO-8"),
+    "PrunesEverything": Broken(trailing, "_age", broken_origins.let_all_be_old, "WHO-8"),
+    "KeepsTrailsByModelOnly": Broken(unit, "leaves_trail", broken_origins.look_at_models_only, "WHO-9"),
     "ComparesAsPythonDoes": Broken(readback, "is_alike", compare_as_python_does, "ID-13"),
 }

@@ -9,6 +9,7 @@ import pytest
 
 from emco_store._aio.store import AsyncStore
 from emco_store.contracts.bad_input import refused
+from emco_store.contracts.checks import checked, take_away
 from emco_store.contracts.harness import Lab
 from emco_store.contracts.models import Crate, Parcel, Remove, SetNull, Site
 from emco_store.contracts.rules import rule
@@ -16,7 +17,7 @@ from emco_store.core.keys import Key
 from emco_store.core.origins import NOBODY, Origin
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidCall
-from emco_store.ports import Commit, Get
+from emco_store.ports import Get
 
 ALICE = {"actor": "alice", "reason": "CHG-7", "operation": "op-1"}
 """What a caller may say."""
@@ -122,10 +123,9 @@ class OriginRules:
         """A repair is a change like any other (WHO-1)."""
         site = lab.store.create(Site(name="a"))
         null = lab.store.create(SetNull(name="n", one=site))
-        record = lab.port.ask(Get((site.key,)))[site.key]
-        lab.port.ask(Commit("by-hand", {site.key: record.stamp}, deletes=(site.key,)))
+        take_away(lab, site.key)
         with lab.store.acting(actor="carol"):
-            lab.store.repair(lab.store.check().flaws)
+            lab.store.repair(checked(lab.store))
 
         assert "carol" == _stored(lab, null).actor
 

@@ -30,6 +30,7 @@ from emco_store.contracts.reserved_kinds import ReservedRules
 from emco_store.contracts.selections import SelectionRules
 from emco_store.contracts.statuses import StatusRules
 from emco_store.contracts.stored_rules import StoredRules
+from emco_store.contracts.trails import TrailRules
 from emco_store.contracts.transactions import TransactionRules
 from emco_store.contracts.uniques import UniqueRules
 from emco_store.contracts.unreadable import UnreadableRules
@@ -66,6 +67,7 @@ class Conformance(
     ReservedRules,
     OriginRules,
     StatusRules,
+    TrailRules,
     InterleavingRules,
     MachineRules,
 ):
