@@ -8,6 +8,7 @@ from typing import Any
 
 from emco_store.core.codec import Draft
 from emco_store.core.records import Record
+from emco_store.core.reserved import is_status
 from emco_store.core.status import Condition, Report, SeenCondition, Status
 from emco_store.flows.asking import Flow
 from emco_store.flows.statuses import Observation, report
@@ -64,3 +65,13 @@ def forget_who_was_seen(unit: Unit, given: Observation[Any]) -> Flow[Any]:
     """Report on whatever has the name at each attempt."""
     given.uid = ""
     return (yield from report(unit, given))
+
+
+def expect_all(unit: Unit, deletes: Any) -> Any:  # noqa: ARG001 - it does not look
+    """Rest a delete on what the statuses that go with it say."""
+    return dict(unit.expect)
+
+
+def expect_no_status(unit: Unit, deletes: Any) -> Any:  # noqa: ARG001 - it does not look
+    """Rest a delete on no status, although its transaction has read some."""
+    return {key: stamp for key, stamp in unit.expect.items() if not is_status(key.kind)}

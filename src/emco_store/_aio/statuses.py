@@ -27,7 +27,7 @@ class AsyncStatuses(AsyncReadingStore):
         its value has changed.
 
         Args:
-            status: The status; only the writer that its class names may report it.
+            status: The status. If the store acts as somebody, it must be the writer that its class names.
             observed: The resource that the writer has looked at, as the store returned it. Its version alone is
                 enough, but cannot tell the resource from one that was created under its name since.
             deadline: When the call must have ended.
@@ -36,6 +36,7 @@ class AsyncStatuses(AsyncReadingStore):
             The status as it is stored, with its ``meta``.
 
         Raises:
+            NotPermitted: The store has an actor, and it is not the writer of the status.
             NotFound: The resource does not exist, or is not the one that was observed.
             InvalidCall: The resource never had this version, or a condition is of a later one.
             Conflict: The writer has reported a later version before.

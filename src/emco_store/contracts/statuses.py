@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
 
 from emco_store.contracts.harness import Lab
 from emco_store.contracts.interleavings import check_all
 from emco_store.contracts.rules import rule
-from emco_store.contracts.scripts import Script, Step
+from emco_store.contracts.status_scripts import (
+    PUMP,
+    Pump,
+    PumpAlarm,
+    PumpFlow,
+    Tank,
+    Valve,
+    ValveFlow,
+    begin_with_status,
+    begin_without_status,
+    scripts_of_statuses,
+)
 from emco_store.core.codec import Untyped
 from emco_store.core.keys import Key
-from emco_store.core.refs import Ref, on_delete
 from emco_store.core.resource import Resource
-from emco_store.core.rules import Rule
 from emco_store.core.status import Status, no, unknown, yes
 from emco_store.errors import (
     Conflict,
@@ -26,44 +35,10 @@ from emco_store.errors import (
     InvalidResource,
     MissingReference,
     NotFound,
+    NotPermitted,
     StoreError,
 )
 from emco_store.ports import Commit
-
-
-class Tank(Resource):
-    """What statuses refer to."""
-
-
-class Pump(Resource):
-    """What is observed."""
-
-    level: int = 0
-
-
-class Valve(Resource, parent=Pump, on_parent_delete=Rule.CASCADE):
-    """A part of it, which is observed too."""
-
-
-class PumpFlow(Status, of=Pump, writer="sensor"):
-    """What one writer observes of a pump."""
-
-    litres: int = 0
-    feeds: list[Ref[Tank]] = []
-    spare: Annotated[Ref[Tank] | None, on_delete(Rule.SET_NULL)] = None
-
-
-class PumpAlarm(Status, of=Pump, writer="guard"):
-    """What another writer observes of it."""
-
-    noise: int = 0
-
-
-class ValveFlow(Status, of=Valve, writer="sensor"):
-    """What the first writer observes of a part."""
-
-
-_P: Any = Key("Pump", "p")
 
 
 class StatusRules:
@@ -86,10 +61,10 @@ class StatusRules:
         """An update commits, whatever statuses are written between its read and its commit (GEN-1)."""
         pump, other = lab.store.create(Pump(name="p")), lab.open()
         for litres in (1, 2):
-            _between(lab, _reporting(PumpFlow(parent=_P, litres=litres)))
+            _between(lab, _reporting(PumpFlow(parent=PUMP, litres=litres)))
             with lab.store.transaction() as tx:
                 seen = tx.get(pump)
-                _between(lab, _reporting(PumpAlarm(parent=_P, noise=litres)))
+                _between(lab, _reporting(PumpAlarm(parent=PUMP, noise=litres)))
                 pump = tx.update(seen.model_copy(update={"level": litres}))
 
         assert 3 == other.get(pump).meta.version == pump.meta.version
@@ -132,6 +107,22 @@ class StatusRules:
         assert [Untyped, Untyped] == [type(one) for one in lab.open().statuses(Key("Pump", "p"))]
 
     @rule("GEN-2")
+    def test_status_is_reported_by_its_writer(self, lab: Lab) -> None:
+        """A store that acts as another than the writer cannot report; one that acts as nobody may (GEN-2)."""
+        pump = lab.store.create(Pump(name="p"))
+        sensor, other = lab.open(actor="sensor"), lab.open(actor="guard")
+        for call in (other.set_status, _in_transaction(other)):
+            lab.faults.requests.clear()
+            with pytest.raises(NotPermitted) as caught:
+                call(PumpFlow(parent=pump), observed=pump)
+            assert (pump.key, "guard", ("sensor",)) == (caught.value.key, caught.value.actor, caught.value.writers)
+            assert [] == lab.faults.requests
+
+        for store in (sensor, lab.store):
+            store.set_status(PumpFlow(parent=pump, litres=1), observed=pump)
+        other.set_status(PumpAlarm(parent=pump), observed=pump)
+
+    @rule("GEN-2")
     def test_statuses_of_resources_with_like_names_are_apart(self, lab: Lab) -> None:
         """A status is that of its resource, not of a child or of one whose name begins alike (GEN-2)."""
         pumps = [lab.store.create(Pump(name=name)) for name in ("p", "p1", "p0")]
@@ -155,15 +146,51 @@ class StatusRules:
 
             assert {} == lab.state()
 
+    @rule("GEN-1", "GEN-2")
+    def test_delete_does_not_wait_for_reports_to_end(self, lab: Lab) -> None:
+        """A plan and a delete go on, although statuses that go with the resource change meanwhile (GEN-1, GEN-2)."""
+        other = lab.open()
+        for is_planned in (False, True):
+            pump = lab.store.create(Pump(name="p"))
+            other.set_status(PumpFlow(parent=pump, litres=1), observed=pump)
+            if is_planned:
+                plan = lab.store.plan_delete(pump)
+                other.set_status(PumpFlow(parent=pump, litres=2), observed=pump)
+                assert {"Pump": 1} == lab.store.apply(plan).deleted
+            else:
+                lab.faults.requests.clear()
+                _between(lab, _reporting(PumpFlow(parent=PUMP, litres=2)))
+                lab.store.delete(pump)
+                assert 2 == lab.faults.count(Commit), "the report, and the delete at its first attempt"
+            assert {} == lab.state()
+
+    @rule("GEN-2", "GEN-3")
+    def test_delete_rests_on_what_its_transaction_has_read(self, lab: Lab) -> None:
+        """A transaction that reads a status and deletes its resource rests on what it has read (GEN-2, GEN-3)."""
+        reads: list[Callable[[Any], Any]] = [
+            lambda tx: tx.status(PUMP, PumpFlow),
+            lambda tx: tx.statuses(PUMP),
+            lambda tx: tx.condition(PUMP, "Ready", by=PumpFlow),
+            lambda tx: tx.set_status(PumpFlow(parent=PUMP, litres=5), observed=1),
+        ]
+        pump = lab.store.create(Pump(name="p"))
+        lab.store.set_status(PumpFlow(parent=pump), observed=pump)
+        for litres, read in enumerate(reads, 6):
+            with pytest.raises(Conflict), lab.store.transaction() as tx:
+                read(tx)
+                tx.delete(pump)
+                lab.open().set_status(PumpFlow(parent=pump, litres=litres), observed=1)
+        assert 9 == lab.store.status(pump, PumpFlow).litres
+
     @rule("GEN-2")
     def test_status_of_what_is_gone_is_not_found(self, lab: Lab) -> None:
         """Whoever reports or reads a status of a resource that does not exist gets ``NotFound`` (GEN-2)."""
         calls: list[Callable[[Any], Any]] = [
-            lambda store: store.set_status(PumpFlow(parent=_P), observed=1),
-            lambda store: store.status(_P, PumpFlow),
-            lambda store: store.statuses(_P),
-            lambda store: store.condition(_P, "Ready").is_true,
-            lambda store: store.condition(_P, "Ready", by=PumpFlow).is_true,
+            lambda store: store.set_status(PumpFlow(parent=PUMP), observed=1),
+            lambda store: store.status(PUMP, PumpFlow),
+            lambda store: store.statuses(PUMP),
+            lambda store: store.condition(PUMP, "Ready").is_true,
+            lambda store: store.condition(PUMP, "Ready", by=PumpFlow).is_true,
         ]
         for call in calls:
             for inside in (False, True):
@@ -179,7 +206,7 @@ class StatusRules:
             pump = lab.store.create(Pump(name="p"))
             if has_status:
                 lab.store.set_status(PumpFlow(parent=pump), observed=pump)
-            _between(lab, lambda store: store.delete(_P))
+            _between(lab, lambda store: store.delete(PUMP))
             with pytest.raises(NotFound):
                 lab.store.set_status(PumpFlow(parent=pump, litres=1), observed=1)
             assert {} == lab.state()
@@ -222,7 +249,7 @@ class StatusRules:
     def test_nobody_reports_on_a_namesake(self, lab: Lab) -> None:
         """What was observed of a resource is not reported of one that was created under its name since (GEN-3)."""
         for has_status in (False, True):
-            lab.store.delete(_P, missing_ok=True)
+            lab.store.delete(PUMP, missing_ok=True)
             old = lab.store.create(Pump(name="p"))
             if has_status:
                 lab.store.set_status(PumpFlow(parent=old), observed=old)
@@ -238,7 +265,7 @@ class StatusRules:
         """In a transaction, the first status ends in ``Conflict`` if its resource is created again (GEN-3)."""
         lab.store.create(Pump(name="p"))
         with pytest.raises(Conflict), lab.store.transaction() as tx:
-            tx.set_status(PumpFlow(parent=_P), observed=1)
+            tx.set_status(PumpFlow(parent=PUMP), observed=1)
             _create_again(lab.open())
         assert ["Pump/p"] == list(lab.state())
 
@@ -308,10 +335,10 @@ class StatusRules:
         """A condition, a status or a writer that changes after a transaction has read it is a ``Conflict`` (GEN-4)."""
         other = lab.open()
         reads: list[Callable[[Any], Any]] = [
-            lambda tx: tx.condition(_P, "Ready").is_true,
-            lambda tx: tx.condition(_P, "Ready", by=PumpFlow).is_true,
-            lambda tx: tx.statuses(_P),
-            lambda tx: tx.status(_P, PumpFlow),
+            lambda tx: tx.condition(PUMP, "Ready").is_true,
+            lambda tx: tx.condition(PUMP, "Ready", by=PumpFlow).is_true,
+            lambda tx: tx.statuses(PUMP),
+            lambda tx: tx.status(PUMP, PumpFlow),
         ]
         ready = {"Ready": yes()}
         for has_status in (False, True):
@@ -333,21 +360,21 @@ class StatusRules:
             pump = tx.create(Pump(name="p"))
             made = tx.set_status(PumpFlow(parent=pump, conditions={"Ready": yes()}), observed=1)
             assert (made, (made,), True) == (
-                tx.status(_P, PumpFlow),
-                tx.statuses(_P),
-                tx.condition(_P, "Ready").is_true,
+                tx.status(PUMP, PumpFlow),
+                tx.statuses(PUMP),
+                tx.condition(PUMP, "Ready").is_true,
             )
         with lab.store.transaction() as tx:
             pump = tx.update(tx.get(pump).model_copy(update={"level": 1}))
-            assert (2, False) == (pump.meta.version, tx.condition(_P, "Ready").is_true)
+            assert (2, False) == (pump.meta.version, tx.condition(PUMP, "Ready").is_true)
             made = tx.set_status(PumpFlow(parent=pump, conditions={"Ready": yes()}), observed=pump)
-            assert tx.condition(_P, "Ready").is_true
+            assert tx.condition(PUMP, "Ready").is_true
         with lab.store.transaction() as tx:
-            tx.delete(_P)
+            tx.delete(PUMP)
             pump = tx.create(Pump(name="p"))
-            assert (None, ()) == (tx.status(_P, PumpFlow), tx.statuses(_P))
+            assert (None, ()) == (tx.status(PUMP, PumpFlow), tx.statuses(PUMP))
             again = tx.set_status(PumpFlow(parent=pump, litres=9), observed=pump)
-        assert again == lab.store.status(_P, PumpFlow)
+        assert again == lab.store.status(PUMP, PumpFlow)
         assert (1, 1) == (again.observed, again.meta.version)
         assert again.meta.uid != made.meta.uid
 
@@ -436,80 +463,9 @@ class StatusRules:
         check_all(lab.bench, begin_with_status, scripts_of_statuses())
 
 
-def begin_without_status(tx: Any) -> None:
-    """Create the data of :func:`scripts_of_statuses`, of which nothing was reported yet."""
-    for made in (Tank(name="t"), Tank(name="u"), Pump(name="p"), Valve(name="v", parent="Pump/p")):
-        tx.create(made)
-
-
-def begin_with_status(tx: Any) -> None:
-    """Create the data of :func:`scripts_of_statuses`, with a status of the first writer."""
-    begin_without_status(tx)
-    tx.set_status(PumpFlow(parent=_P, litres=1, spare="Tank/t", conditions={"Ready": yes()}), observed=1)
-
-
-def scripts_of_statuses() -> tuple[Script, ...]:
-    """Return the transactions around the statuses of one resource."""
-
-    def report(litres: int) -> Step:
-        status = PumpFlow(parent=_P, litres=litres, feeds=["Tank/u"], conditions={"Ready": yes()})
-        return lambda tx, _: tx.set_status(status, observed=1) and None
-
-    def read(tx: Any, notes: dict[str, Any]) -> int:
-        notes["pump"] = tx.get(Pump, "p")
-        return int(notes["pump"].level)
-
-    def report_it(tx: Any, notes: dict[str, Any]) -> None:
-        tx.set_status(PumpFlow(parent=_P, litres=notes["pump"].level), observed=notes["pump"])
-
-    def add(tx: Any, _: dict[str, Any]) -> None:
-        before = tx.status(_P, PumpFlow)
-        tx.set_status(PumpFlow(parent=_P, litres=10 + (before.litres if before else 0)), observed=1)
-
-    def see(tx: Any, notes: dict[str, Any]) -> tuple[Any, ...]:
-        notes["seen"] = tuple((one.meta.key.name, one.meta.version) for one in tx.statuses(_P))
-        return tuple(notes["seen"])
-
-    def judge(tx: Any, notes: dict[str, Any]) -> bool:
-        notes["seen"] = ("ready",) * tx.condition(_P, "Ready", by=PumpFlow).is_true
-        return bool(notes["seen"])
-
-    def note(tx: Any, notes: dict[str, Any]) -> None:
-        tx.create(Pump(name="note", level=len(notes["seen"])))
-
-    def change(tx: Any, notes: dict[str, Any]) -> None:
-        tx.update(notes["pump"].model_copy(update={"level": 7}))
-
-    def alarm(tx: Any, _: dict[str, Any]) -> None:
-        tx.set_status(PumpAlarm(parent=_P, conditions={"Ready": no()}), observed=1)
-
-    return (
-        Script("report", (report(5),)),
-        Script("report otherwise", (report(6),)),
-        Script("add to the report", (add,)),
-        Script("look and report", (read, report_it)),
-        Script("report as another writer", (alarm,)),
-        Script("update", (read, change)),
-        Script("update blindly", (lambda tx, _: tx.put(Pump(name="p", level=8)) and None,)),
-        Script("report and update", (read, report_it, change)),
-        Script("delete", (lambda tx, _: tx.delete(_P) and None,)),
-        Script("create again", (_create_again_in,)),
-        Script("see the statuses", (see, note)),
-        Script("judge a condition", (judge, note)),
-        Script("add a part", (lambda tx, _: tx.create(Valve(name="w", parent=_P)) and None,)),
-        Script("delete what it may refer to", (lambda tx, _: tx.delete(Key("Tank", "t")) and None,)),
-        Script("delete what it will refer to", (lambda tx, _: tx.delete(Key("Tank", "u")) and None,)),
-    )
-
-
-def _create_again_in(tx: Any, _: dict[str, Any]) -> None:
-    tx.delete(_P)
-    tx.create(Pump(name="p", level=9))
-
-
 def _create_again(store: Any) -> Any:
     """Delete the pump and create another one; awaitable where the store is for asyncio."""
-    deleted = store.delete(_P)
+    deleted = store.delete(PUMP)
     if not hasattr(deleted, "__await__"):
         return store.create(Pump(name="p", level=9))
 
@@ -520,8 +476,16 @@ def _create_again(store: Any) -> Any:
     return both()
 
 
+def _in_transaction(store: Any) -> Callable[..., Any]:
+    def report(status: Status, *, observed: Any) -> None:
+        with store.transaction() as tx:
+            tx.set_status(status, observed=observed)
+
+    return report
+
+
 def _is_true(place: Any, **options: Any) -> bool:
-    return bool(place.condition(_P, "Ready", **options).is_true)
+    return bool(place.condition(PUMP, "Ready", **options).is_true)
 
 
 def _reporting(status: Status) -> Callable[[Any], Any]:

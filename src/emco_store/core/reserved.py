@@ -76,9 +76,14 @@ def named_by_resource(key: Key) -> str:
     """Return how people name a record: the text of its key, or what it is of the resource to which it belongs."""
     if key.kind == LIFECYCLE:
         return f"the lifecycle of {resource_of(key)}"
-    if key.kind.startswith(STATUS):
+    if is_status(key.kind):
         return f"the status of {status_resource(key)} by {key.name}"
     return key.text
+
+
+def is_status(kind: str) -> bool:
+    """Return whether a kind is one of statuses."""
+    return kind.startswith(STATUS)
 
 
 def status_resource(key: Key) -> Key:

@@ -8,10 +8,10 @@ from typing import Any, Generic, TypeVar
 from emco_store.core.codec import Draft, draft
 from emco_store.core.keys import Key, key_prefix
 from emco_store.core.records import Record
-from emco_store.core.reserved import STATUS, status_resource
+from emco_store.core.reserved import STATUS, is_status, status_resource
 from emco_store.core.resource import Resource, is_model
 from emco_store.core.status import Condition, Status, agreed, ahead, backwards, read_report, settled, status_key
-from emco_store.errors import Conflict, InvalidCall
+from emco_store.errors import Conflict, InvalidCall, NotPermitted
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
 from emco_store.flows.refusals import not_found
@@ -68,6 +68,7 @@ def report(unit: Unit, given: Observation[S]) -> Flow[S]:
     same name since; a later one rests on the status before it, which went if the resource did.
 
     Raises:
+        NotPermitted: The store acts as somebody else than the writer.
         NotFound: The resource does not exist, or is another one than the one that was observed.
         InvalidCall: The version was never reached, or a condition is of a later one than the status.
         Conflict: An earlier version was observed than the last time.
@@ -75,6 +76,7 @@ def report(unit: Unit, given: Observation[S]) -> Flow[S]:
 
     Rules: GEN-1 to GEN-5.
     """
+    _check_writer(unit, type(given.status), given.resource)
     made, resource = _drafted(unit, given.status), given.resource
     found = yield from unit.load_beside([made.key], [resource])
     target = found.get(resource)
@@ -102,6 +104,19 @@ def report(unit: Unit, given: Observation[S]) -> Flow[S]:
     if before is None and resource not in unit.puts:
         unit.remember(target)
     return unit.write(_drafted(unit, status), before)
+
+
+def _check_writer(unit: Unit, model: type[Status], resource: Key) -> None:
+    writer, actor = model.__emco__.writer, unit.origin.actor
+    if actor and actor != writer:
+        raise NotPermitted(
+            f"Cannot report the {model.__name__} of {resource}.",
+            why=[f"it is that of {writer}, and this store acts as {actor}"],
+            hint="report it through the store of that program, opened with connect(…, actor=…).",
+            key=resource,
+            actor=actor,
+            writers=(writer,),
+        )
 
 
 def _drafted(unit: Unit, status: S) -> Draft[S]:
@@ -175,10 +190,22 @@ def condition_in(unit: Unit, resource: Key, name: str, by: type[Status] | None) 
         target, records = yield from _all_in(unit, resource)
         return agreed(map(read_report, records), name, target.version)
     own = _key_of(unit.context, resource, by)
+    unit.watched.add(own)
     found = yield from unit.fetch([own, resource])
     if resource not in found:
         raise not_found([resource])
     return agreed([read_report(found.get(own))], name, found[resource].version)
+
+
+def records_of(unit: Unit, resource: Key) -> Flow[Sequence[Record]]:
+    """Read the records of all statuses as the transaction sees them; none changes unnoticed until the commit."""
+    stored = yield from _scanned(resource)
+    unit.reads += 1
+    unit.watched.update(record.key for record in stored)
+    seen = {record.key: unit.remember(record) for record in stored if record.key not in unit.puts}
+    own = {key: record for key, record in unit.puts.items() if _is_of(resource, key)}
+    both = {key: record for key, record in (seen | own).items() if unit.current(key) is record}
+    return [both[key] for key in sorted(both)]
 
 
 def _all_in(unit: Unit, resource: Key) -> Flow[tuple[Record, Sequence[Record]]]:
@@ -187,16 +214,11 @@ def _all_in(unit: Unit, resource: Key) -> Flow[tuple[Record, Sequence[Record]]]:
     if resource not in found:
         raise not_found([resource])
     unit.seal(resource)
-    stored = yield from _scanned(resource)
-    unit.reads += 1
-    seen = {record.key: unit.remember(record) for record in stored if record.key not in unit.puts}
-    own = {key: record for key, record in unit.puts.items() if _is_of(resource, key)}
-    both = {key: record for key, record in (seen | own).items() if unit.current(key) is record}
-    return found[resource], [both[key] for key in sorted(both)]
+    return found[resource], (yield from records_of(unit, resource))
 
 
 def _is_of(resource: Key, key: Key) -> bool:
-    return key.kind.startswith(STATUS) and status_resource(key) == resource
+    return is_status(key.kind) and status_resource(key) == resource
 
 
 def _scanned(resource: Key) -> Flow[Sequence[Record]]:

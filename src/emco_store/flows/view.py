@@ -36,6 +36,7 @@ class View:
         sealed: The guards that the commit rests on.
         puts: What would be written.
         gone: What would be deleted; True where it was named, False where a cascade reached it.
+        watched: Statuses that the caller has read or reported; another one may change until it goes with its resource.
         reads: How many requests were answered; one is consistent by itself.
     """
 
@@ -46,6 +47,7 @@ class View:
         self.sealed: dict[Key, Seal] = {}
         self.puts: dict[Key, Record] = {}
         self.gone: dict[Key, bool] = {}
+        self.watched: set[Key] = set()
         self.reads = 0
         self._dropped: dict[Key, Record] = {}
 
@@ -85,6 +87,7 @@ class View:
 
         The others are as the transaction sees them; one becomes part of what it rests on with :meth:`remember`.
         """
+        self.watched.update(keys)
         own = [key for key in keys if key not in self.base]
         unread = [key for key in others if key not in self.base and key not in self.puts and key not in self.gone]
         answer: Mapping[Key, Record] = (yield from read(Get((*own, *unread)))) if own or unread else {}
