@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 from emco_store.connect import connect
 from emco_store.contracts.harness import AT_ONCE, CountedIds, SetClock
 from emco_store.contracts.interleavings import Ending, Result
+from emco_store.contracts.lifecycle_scripts import begin_with_lifecycles, scripts_of_lifecycles
 from emco_store.contracts.scripts import (
     Script,
     begin_with,
@@ -30,6 +31,7 @@ from emco_store.contracts.scripts import (
 )
 from emco_store.contracts.status_scripts import begin_with_status, begin_without_status, scripts_of_statuses
 from emco_store.core.documents import decode
+from emco_store.core.reserved import REVISION
 from emco_store.core.rules import Rule
 from emco_store.errors import Conflict, StoreError
 from emco_store.ports import AsyncPort, Commit, Port, PortWrapper, Receipt, ReferrerQuery, Request
@@ -62,12 +64,13 @@ class Family:
 
 
 def families() -> tuple[Family, ...]:
-    """Return all families: one for each delete rule, one for keys and values, cascades, and statuses."""
+    """Return all families: one for each delete rule, keys and values, cascades, lifecycles, statuses."""
     ruled = (Family(str(rule), begin_with(rule), scripts_for(rule) + renames_for(rule)) for rule in Rule)
     return (
         *ruled,
         Family("keys and values", begin_with_values, scripts_of_values()),
         Family("hierarchies", begin_with_hierarchies, scripts_of_hierarchies()),
+        Family("lifecycles", begin_with_lifecycles, scripts_of_lifecycles()),
         Family("first statuses", begin_without_status, scripts_of_statuses()),
         Family("later statuses", begin_with_status, scripts_of_statuses()),
     )
@@ -255,7 +258,11 @@ class Stage:
             wanted = sorted(text for text, record in records.items() if record.edges)
             if wanted != [record.key.text for record in found]:
                 problems.append("the look-up of referrers is not what the records say")
-        state = {text: (record.version, decode(record.document)) for text, record in sorted(records.items())}
+        state = {
+            text: (record.version, decode(record.document))
+            for text, record in sorted(records.items())
+            if not record.key.kind.startswith(REVISION)
+        }
         return problems, repr(list(state.items()))
 
 

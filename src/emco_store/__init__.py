@@ -11,10 +11,10 @@ from emco_store.backends.memory import MemoryBackend
 from emco_store.connect import connect, connect_async
 from emco_store.core.codec import Untyped
 from emco_store.core.flaws import Flaw, FlawKind, Repair
-from emco_store.core.guards import ancestor, approved, check, every, none, referrers, some, target
+from emco_store.core.guards import ancestor, approved, check, every, none, observed, referrers, some, target
 from emco_store.core.indexing import indexed, unique
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import Lifecycle, LifecycleRecord, Transition, content, hold, transition
+from emco_store.core.lifecycle import Lifecycle, LifecycleRecord, Transition, TransitionPlan, content, hold, transition
 from emco_store.core.lifecycle_records import Approval
 from emco_store.core.meta import Meta
 from emco_store.core.opaque import Opaque
@@ -111,6 +111,7 @@ __all__ = [
     "TrailEntry",
     "Transaction",
     "Transition",
+    "TransitionPlan",
     "TransitionRefused",
     "Unavailable",
     "UniqueViolation",
@@ -127,6 +128,7 @@ __all__ = [
     "indexed",
     "no",
     "none",
+    "observed",
     "on_delete",
     "reference",
     "referrers",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emco_store import errors
-from emco_store.core import blockers, codec, definition, kinship, matching, plan, readback, status
+from emco_store.core import blockers, codec, definition, guards, kinship, lifecycle, matching, plan, readback, status
 from emco_store.core.keys import Key
 from emco_store.core.meta import Lineage
 from emco_store.core.plan import Blocker, Change, Deleted, Deletion
@@ -22,6 +22,7 @@ from emco_store.flows import (
     callbacks,
     cascade,
     checking,
+    content,
     context,
     lists,
     refusals,
@@ -29,14 +30,17 @@ from emco_store.flows import (
     selecting,
     statuses,
     trailing,
+    transition_calls,
+    transitions,
     unit,
 )
 from emco_store.flows.acting import Actors
 from emco_store.flows.asking import Flow
 from emco_store.flows.cascade import Cascade, _check_size
+from emco_store.flows.freezing import Freezing
 from emco_store.flows.view import Referrers, View
 from emco_store.ports import deadline
-from tests.contracts import broken_origins, broken_selections, broken_statuses
+from tests.contracts import broken_lifecycles, broken_origins, broken_selections, broken_statuses
 
 
 @dataclass(frozen=True)
@@ -220,4 +224,23 @@ BROKEN_CORE = {
     "PrunesEverything": Broken(trailing, "_age", broken_origins.let_all_be_old, "WHO-8"),
     "KeepsTrailsByModelOnly": Broken(unit, "leaves_trail", broken_origins.look_at_models_only, "WHO-9"),
     "ComparesAsPythonDoes": Broken(readback, "is_alike", compare_as_python_does, "ID-13"),
+    "FindsEveryState": Broken(transitions, "index_text", broken_lifecycles.same_text, "LIF-1"),
+    "BeginsInAnyState": Broken(transitions, "_refusals", broken_lifecycles.begin_in_any_state, "LIF-2"),
+    "RefusesForOneReason": Broken(transitions, "_refusals", broken_lifecycles.refuse_for_one_reason, "LIF-2"),
+    "RestsOnNoGuard": Broken(transitions, "begin", broken_lifecycles.rest_on_no_guard, "LIF-3"),
+    "KnowsNoUid": Broken(transition_calls, "uid_of", broken_lifecycles.know_no_uid, "LIF-4"),
+    "ProtectsNothing": Broken(transitions, "_edges", broken_lifecycles.protect_nothing, "LIF-5"),
+    "HoldsWithoutEdges": Broken(transitions, "_edges", broken_lifecycles.hold_without_edges, "LIF-6"),
+    "LetsTheTargetGo": Broken(transitions, "begin", broken_lifecycles.let_the_target_go, "LIF-6"),
+    "LeavesUnsealed": Broken(transitions, "begin", broken_lifecycles.leave_unsealed, "LIF-6"),
+    "FreezesWithoutExpect": Broken(Freezing, "check", broken_lifecycles.freeze_without_expect, "LIF-7"),
+    "AcceptsAnyReport": Broken(transitions, "_wrong_report", broken_lifecycles.accept_any_report, "LIF-8"),
+    "AllowsTraps": Broken(lifecycle, "_path_problems", broken_lifecycles.refuse_nothing, "LIF-9"),
+    "AllowsAnyHold": Broken(lifecycle, "_misplaced_holds", broken_lifecycles.refuse_nothing, "LIF-9"),
+    "ApprovesWhatNobodySaw": Broken(transitions, "_check_digest", broken_lifecycles.look_away, "LIF-10"),
+    "ReadsMembersUnsealed": Broken(content, "read", broken_lifecycles.read_unsealed, "LIF-10"),
+    "ReadsMembersWithoutExpect": Broken(content, "read", broken_lifecycles.read_without_expect, "LIF-10"),
+    "TrustsTheState": Broken(guards.Approved, "refusals", broken_lifecycles.refuse_nothing, "LIF-11"),
+    "ApprovesAndChanges": Broken(content, "check_still", broken_lifecycles.let_anybody, "LIF-11"),
+    "LetsAnybody": Broken(transitions, "_check_writer", broken_lifecycles.let_anybody, "LIF-12"),
 }

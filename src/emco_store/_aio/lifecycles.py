@@ -10,8 +10,8 @@ from emco_store._aio.attempts import late
 from emco_store._aio.block import Target
 from emco_store._aio.reading import AsyncReadingStore
 from emco_store._aio.transaction import AsyncTransaction
-from emco_store.core.lifecycle import LifecycleRecord, Transition
-from emco_store.flows import transitions
+from emco_store.core.lifecycle import LifecycleRecord, Transition, TransitionPlan
+from emco_store.flows import transition_calls, transitions
 from emco_store.flows.holding import Holding
 from emco_store.queueing.waiters import AsyncWaiter
 
@@ -60,14 +60,48 @@ class AsyncLifecycles(AsyncReadingStore):
 
         Rules: LIF-1 to LIF-6, LIF-8, LIF-10 to LIF-12.
         """
+        context = self._context()
+        call = transition_calls.called(context, target, step, digest=digest, operation=operation, note=note)
+        return await self._make(call, deadline)
 
+    async def _make(self, call: transition_calls.Call[S], deadline: timedelta | None) -> LifecycleRecord[S]:
         async def attempt(holding: Holding, waiter: AsyncWaiter, end_s: float | None) -> LifecycleRecord[S]:
             unit = self._unit(holding)
             async with AsyncTransaction(unit, self._port, waiter, owner=self, end_s=late(end_s)) as tx:
-                return await tx.transition(target, step, digest=digest, operation=operation, note=note)
+                return await tx.make(call)
 
-        self._context()
         return await self._attempts.run(attempt, deadline)
+
+    async def plan_transition(
+        self,
+        target: Target,
+        step: Transition[S],
+        *,
+        operation: str | None = None,
+        note: str = "",
+        deadline: timedelta | None = None,
+    ) -> TransitionPlan[S]:
+        """Return what a transition would do, or why it is refused, and the digest of the content; nothing is written.
+
+        Functions of ``check(…)`` are not asked.
+
+        Args:
+            target: The resource.
+            step: The transition.
+            operation: For one that ends an operation: its id.
+            note: What is stored with the transition when the plan is applied.
+            deadline: When the call must have ended.
+
+        Raises:
+            NotFound: The resource does not exist.
+            NotPermitted: Only other writers may make this transition.
+            InvalidCall: It is no transition of this lifecycle.
+
+        Rules: LIF-10.
+        """
+        unit = self._unit()
+        call = transition_calls.called(unit.context, target, step, operation=operation, note=note, is_plan=True)
+        return await self._attempts.once(transitions.planning(unit, call), deadline)
 
     async def lifecycle(self, target: Target, *, deadline: timedelta | None = None) -> LifecycleRecord[Any]:
         """Read where a resource is in its lifecycle: its state, and what was approved and carried out.
@@ -86,4 +120,4 @@ class AsyncLifecycles(AsyncReadingStore):
         """
         unit = self._unit()
         key = unit.context.address(target)
-        return await self._attempts.once(transitions.look(unit, key, transitions.uid_of(target)), deadline)
+        return await self._attempts.once(transitions.look(unit, key, transition_calls.uid_of(target)), deadline)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from enum import Enum
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
@@ -17,7 +18,7 @@ from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
 from emco_store.core.schema import Schema
 from emco_store.errors import InvalidCall
-from emco_store.flows import callbacks, lists, resources
+from emco_store.flows import callbacks, lists, resources, standings
 from emco_store.flows.acting import Actors
 from emco_store.flows.context import Context, Limits, RetryPolicy
 from emco_store.flows.holding import Holding
@@ -203,14 +204,14 @@ class AsyncReadingStore:
     @overload
     async def list(
         self, model: type[R], *, parent: Target | None = None, under: Target | None = None,
-        where: Sequence[Condition] | Condition = (), order_by: str | None = None, limit: int = 100,
-        after: str | None = None, deadline: timedelta | None = None,
+        where: Sequence[Condition] | Condition = (), order_by: str | None = None, state: Enum | None = None,
+        limit: int = 100, after: str | None = None, deadline: timedelta | None = None,
     ) -> Page[R]: ...  # fmt: skip
     @overload
     async def list(
         self, model: str, *, parent: Target | None = None, under: Target | None = None,
-        where: Sequence[Condition] | Condition = (), order_by: str | None = None, limit: int = 100,
-        after: str | None = None, deadline: timedelta | None = None,
+        where: Sequence[Condition] | Condition = (), order_by: str | None = None, state: Enum | None = None,
+        limit: int = 100, after: str | None = None, deadline: timedelta | None = None,
     ) -> Page[Any]: ...  # fmt: skip
     async def list(
         self,
@@ -220,6 +221,7 @@ class AsyncReadingStore:
         under: Target | None = None,
         where: Sequence[Condition] | Condition = (),
         order_by: str | None = None,
+        state: Enum | None = None,
         limit: int = 100,
         after: str | None = None,
         deadline: timedelta | None = None,
@@ -232,6 +234,7 @@ class AsyncReadingStore:
             under: Only resources under this one, at any depth.
             where: Conditions on fields, all of which must hold: ``F.region == "eu"``.
             order_by: An indexed field, or ``"key"`` (default); a leading ``-`` reverses the order.
+            state: Only resources in this state of their lifecycle; such a list is ordered by key.
             limit: The size of the page, 1 to 1000.
             after: ``page.next`` of the page before.
             deadline: When the call must have ended.
@@ -243,13 +246,14 @@ class AsyncReadingStore:
         Raises:
             InvalidCall: An argument cannot be right.
 
-        Rules: ID-7 to ID-9, BAD-7, BAD-8.
+        Rules: ID-7 to ID-9, BAD-7, BAD-8, LIF-1.
         """
         context = self._context()
         listing = lists.ask(
             context, model, parent=parent, under=under, where=where, order_by=order_by, limit=limit, after=after
         )
-        return await self._attempts.once(lists.read_page(context, listing), deadline)
+        flow = lists.read_page(context, listing) if state is None else standings.read_page(context, listing, state)
+        return await self._attempts.once(flow, deadline)
 
     async def children(
         self, target: Target, *, limit: int = 1000, after: str | None = None, deadline: timedelta | None = None

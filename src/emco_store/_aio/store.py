@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
-from typing import TypeVar
+from enum import Enum
+from typing import TypeVar, overload
 
 from emco_store._aio.attempts import late
 from emco_store._aio.block import Target
@@ -13,10 +14,11 @@ from emco_store._aio.origins import AsyncOrigins
 from emco_store._aio.statuses import AsyncStatuses
 from emco_store._aio.transaction import AsyncTransaction
 from emco_store.core.flaws import Flaw
+from emco_store.core.lifecycle import LifecycleRecord, TransitionPlan
 from emco_store.core.matching import match
 from emco_store.core.plan import Deleted, Plan
 from emco_store.core.resource import Resource
-from emco_store.flows import callbacks, checking, outcomes, resources
+from emco_store.flows import callbacks, checking, outcomes, resources, transition_calls
 from emco_store.flows.checking import CheckPage, Repaired
 from emco_store.flows.holding import Holding
 from emco_store.flows.unit import Unit
@@ -24,6 +26,7 @@ from emco_store.ports import Outcome
 from emco_store.queueing.waiters import AsyncWaiter
 
 R = TypeVar("R", bound=Resource)
+S = TypeVar("S", bound=Enum)
 T = TypeVar("T")
 
 
@@ -178,18 +181,29 @@ class AsyncStore(AsyncLifecycles, AsyncStatuses, AsyncOrigins):
         flow = resources.plan_delete(self._unit(), targets, missing_ok=missing_ok)
         return await self._attempts.once(flow, deadline)
 
-    async def apply(self, plan: Plan, *, deadline: timedelta | None = None) -> Deleted:
+    @overload
+    async def apply(self, plan: Plan, *, deadline: timedelta | None = None) -> Deleted: ...
+    @overload
+    async def apply(self, plan: TransitionPlan[S], *, deadline: timedelta | None = None) -> LifecycleRecord[S]: ...
+    async def apply(
+        self, plan: Plan | TransitionPlan[S], *, deadline: timedelta | None = None
+    ) -> Deleted | LifecycleRecord[S]:
         """Carry out the plan, all of it.
 
         Returns:
-            The numbers of deleted and changed resources, by kind.
+            For a delete, the numbers of deleted and changed resources, by kind. For a transition, the lifecycle record
+            after it.
 
         Raises:
             Conflict: Something that the plan depends on has changed; plan again.
             DeleteRestricted: The plan has blockers.
+            TransitionRefused: Something speaks against the transition.
+            ContentChanged: The content is not the one that the plan shows.
 
-        Rules: DEL-9.
+        Rules: DEL-9, LIF-10.
         """
+        if isinstance(plan, TransitionPlan):
+            return await self._make(transition_calls.planned(self._context(), plan), deadline)
         return await self._attempts.once(resources.apply_plan(self._context(), plan), deadline)
 
     # checking

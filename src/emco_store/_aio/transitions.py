@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from emco_store._aio.block import AsyncBlock, Target
 from emco_store.core.lifecycle import LifecycleRecord, Transition
-from emco_store.flows import callbacks, transitions
+from emco_store.flows import callbacks, transition_calls, transitions
 
 S = TypeVar("S", bound=Enum)
 
@@ -29,9 +29,13 @@ class AsyncTransitions(AsyncBlock):
         Guards are judged by what the transaction sees, its own writes included. If the call raises, it leaves the
         transaction as it was.
         """
-        call = transitions.called(
+        call = transition_calls.called(
             self._unit.context, target, step, digest=digest, operation=operation, note=note
         )  # fmt: skip
+        return await self.make(call)
+
+    async def make(self, call: transition_calls.Call[S]) -> LifecycleRecord[S]:
+        """Make a transition whose call was checked before."""
         begun = await self._perform(transitions.begin(self._unit, call))
         reasons = await self._asked(begun)
         return await self._perform(transitions.finish(self._unit, begun, reasons))
@@ -39,14 +43,14 @@ class AsyncTransitions(AsyncBlock):
     async def lifecycle(self, target: Target) -> LifecycleRecord[Any]:
         """Read where a resource is in its lifecycle; see :meth:`AsyncStore.lifecycle`."""
         key = self._unit.context.address(target)
-        return await self._perform(transitions.look(self._unit, key, transitions.uid_of(target)))
+        return await self._perform(transitions.look(self._unit, key, transition_calls.uid_of(target)))
 
     async def _asked(self, begun: transitions.Begun[Any]) -> list[str]:
         """Call the functions of ``check(…)``, and return what they say against the transition."""
         reasons: list[str] = []
         for guard in begun.checks:
-            before = transitions.written(self._unit)
+            before = transition_calls.written(self._unit)
             answer = await callbacks.awaited_answer(guard.function(self, begun.resource))
-            transitions.refuse_writes(guard, before, self._unit, has_ended=self.has_ended)
-            reasons += transitions.refused_by(guard, answer)
+            transition_calls.refuse_writes(guard, before, self._unit, has_ended=self.has_ended)
+            reasons += transition_calls.refused_by(guard, answer)
         return reasons

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any, TypeVar, overload
 
 from emco_store._sync.block import Target
@@ -15,7 +16,7 @@ from emco_store.core.plan import Deleted
 from emco_store.core.query import Condition, Page
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
-from emco_store.flows import lists, resources
+from emco_store.flows import lists, resources, standings
 
 R = TypeVar("R", bound=Resource)
 
@@ -91,14 +92,14 @@ class Transaction(Transitions, StatusReports):
     @overload
     def list(
         self, model: type[R], *, parent: Target | None = None, under: Target | None = None,
-        where: Sequence[Condition] | Condition = (), order_by: str | None = None, limit: int = 100,
-        after: str | None = None, stable: bool = True,
+        where: Sequence[Condition] | Condition = (), order_by: str | None = None, state: Enum | None = None,
+        limit: int = 100, after: str | None = None, stable: bool = True,
     ) -> Page[R]: ...  # fmt: skip
     @overload
     def list(
         self, model: str, *, parent: Target | None = None, under: Target | None = None,
-        where: Sequence[Condition] | Condition = (), order_by: str | None = None, limit: int = 100,
-        after: str | None = None, stable: bool = True,
+        where: Sequence[Condition] | Condition = (), order_by: str | None = None, state: Enum | None = None,
+        limit: int = 100, after: str | None = None, stable: bool = True,
     ) -> Page[Any]: ...  # fmt: skip
     def list(
         self,
@@ -108,6 +109,7 @@ class Transaction(Transitions, StatusReports):
         under: Target | None = None,
         where: Sequence[Condition] | Condition = (),
         order_by: str | None = None,
+        state: Enum | None = None,
         limit: int = 100,
         after: str | None = None,
         stable: bool = True,
@@ -124,6 +126,8 @@ class Transaction(Transitions, StatusReports):
             self._unit.context, model, parent=parent, under=under, where=where, order_by=order_by, limit=limit,
             after=after,
         )  # fmt: skip
+        if state is not None:
+            return self._perform(standings.read_page_in(self._unit, listing, state, stable=stable))
         return self._perform(lists.read_page_in(self._unit, listing, stable=stable))
 
     def children(self, target: Target, *, limit: int = 1000, after: str | None = None) -> Page[Any]:

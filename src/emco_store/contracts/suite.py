@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from emco_store.contracts.approvals import ApprovalRules
 from emco_store.contracts.atomicity import AtomicityRules
 from emco_store.contracts.bad_input import BadInputRules
 from emco_store.contracts.checks import CheckRules
@@ -14,10 +15,13 @@ from emco_store.contracts.deadlines import DeadlineRules
 from emco_store.contracts.deletes import DeleteRules
 from emco_store.contracts.durability import DurabilityRules
 from emco_store.contracts.edits import EditRules
+from emco_store.contracts.guards_of_states import GuardRules
 from emco_store.contracts.harness import Gap, Harness, Mode
 from emco_store.contracts.holds import HoldRules
+from emco_store.contracts.holds_between import HoldBetweenRules
 from emco_store.contracts.identity import IdentityRules
 from emco_store.contracts.interleavings import InterleavingRules
+from emco_store.contracts.lifecycles import LifecycleRules
 from emco_store.contracts.lists import ListRules
 from emco_store.contracts.machine import MachineRules
 from emco_store.contracts.origins import OriginRules
@@ -68,6 +72,10 @@ class Conformance(
     OriginRules,
     StatusRules,
     TrailRules,
+    LifecycleRules,
+    GuardRules,
+    HoldBetweenRules,
+    ApprovalRules,
     InterleavingRules,
     MachineRules,
 ):

@@ -18,6 +18,8 @@ from emco_store.core.lifecycle_records import Standing, read_standing, standing_
 from emco_store.core.query import Condition, conditions_of, path_of
 from emco_store.core.records import Record
 from emco_store.core.refs import RefSpec
+from emco_store.core.status import read_report, status_key
+from emco_store.errors import shown
 
 Model = Any
 
@@ -34,6 +36,7 @@ class Sight:
         found: The other records that guards have asked for, as far as they exist.
         model_of: Returns the model of a kind, if one is known.
         value: Returns the resource of a record, or the error that says why it cannot be read.
+        changes: The keys of what differs from the approved content, as far as that can be told.
     """
 
     record: Record
@@ -43,6 +46,7 @@ class Sight:
     found: Mapping[Key, Record]
     model_of: Callable[[str], Model | None]
     value: Callable[[Record], Any]
+    changes: Sequence[Key] = ()
 
     def members(self, kind: str) -> list[Record]:
         """Return the members of a kind below the resource."""
@@ -113,7 +117,8 @@ class Approved(Guard):
             yield "nothing was approved yet"
         elif sight.content is not None and approval.digest != sight.content.digest:
             by = f", approved by {approval.actor}," if approval.actor else ", which was approved,"
-            yield f"revision {approval.revision}{by} is not the content now"
+            changed = f"; {len(sight.changes)} changed: {', '.join(shown([*map(str, sight.changes)]))}"
+            yield f"revision {approval.revision}{by} is not the content now{changed if sight.changes else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +272,28 @@ class Referrers(Guard):
 
 
 @dataclass(frozen=True, slots=True)
+class Observed(Guard):
+    """A writer reports that a condition is true of the version that the resource has."""
+
+    writer: str
+    condition: str
+
+    def __str__(self) -> str:
+        return f"observed({self.writer}, {self.condition})"
+
+    def needs(self, sight: Sight) -> Iterator[Key]:
+        """Yield the status of the writer."""
+        yield status_key(sight.record.key, self.writer)
+
+    def refusals(self, sight: Sight) -> Iterator[str]:
+        """Look at the condition; one that is older than the version counts as unknown."""
+        report = read_report(sight.found.get(status_key(sight.record.key, self.writer)))
+        said = report.condition(self.condition, sight.record.version)
+        if said is None or not said.is_true:
+            yield f"{self.condition} is not known to be true of version {sight.record.version}"
+
+
+@dataclass(frozen=True, slots=True)
 class Check(Guard):
     """A function that may read more through the transaction; who performs the transition calls it."""
 
@@ -330,6 +357,19 @@ def ancestor(kind: type | str, *, state: Any) -> Guard:
 def referrers(kind: type | str, *, none_in: Any) -> Guard:
     """Require that no referrer of a kind is in the state, or in one of several."""
     return Referrers(_kind(kind), states_of(none_in))
+
+
+def observed(status: type | str, condition: str) -> Guard:
+    """Require that a condition is true of the version that the resource has.
+
+    Args:
+        status: The class of the status, or the name of its writer where the class is defined later.
+        condition: The name of the condition, such as ``"Ready"``.
+
+    Rules: GEN-4.
+    """
+    writer = cast("Any", status).__emco__.writer if is_kind(status) else status
+    return Observed(str(writer), condition)
 
 
 def check(function: Callable[..., Any]) -> Guard:

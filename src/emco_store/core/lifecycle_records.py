@@ -58,6 +58,7 @@ class Standing(BaseModel, frozen=True, extra="allow"):
         frozen: The paths of the fields that may not change in this state.
         holds: The resources that must stay in certain states meanwhile.
         operation: The id of the operation that is on its way; None where none is.
+        under_way: The number of the revision that this operation carries out; None where it recorded none.
         revisions: How many revisions the resource has had, which is the number of the newest.
         digest: The digest of the content of the newest revision; empty where there is none.
         approved: What was approved last; None where nothing was.
@@ -73,6 +74,7 @@ class Standing(BaseModel, frozen=True, extra="allow"):
     frozen: tuple[str, ...] = ()
     holds: tuple[HeldTarget, ...] = ()
     operation: str | None = None
+    under_way: int | None = None
     revisions: int = 0
     digest: str = ""
     approved: Approval | None = None

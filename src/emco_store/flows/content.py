@@ -20,7 +20,7 @@ MAX_MEMBERS: Final = 10_000
 """Resources in one subtree that can be approved, recorded or rolled back."""
 
 
-def read(unit: Unit, key: Key, targets: Collection[str] = (), *, also: Iterable[Key] = ()) -> Flow[Content]:
+def read(unit: Unit, key: Key, targets: Collection[str] = (), *, beside: Collection[Key] = ()) -> Flow[Content]:
     """Read the content of a resource, as the transaction sees it.
 
     The commit rests on the state of each member and of each target, and on nobody joining the members: all of them are
@@ -32,7 +32,7 @@ def read(unit: Unit, key: Key, targets: Collection[str] = (), *, also: Iterable[
         unit: The transaction.
         key: The root of the subtree.
         targets: The kinds of the targets that belong to the content, one step outside the subtree.
-        also: Records to load with the first request.
+        beside: Records of the store's own to load and seal with the first request, and those that refer to them.
 
     Raises:
         NotFound: There is no such resource.
@@ -41,13 +41,20 @@ def read(unit: Unit, key: Key, targets: Collection[str] = (), *, also: Iterable[
     Rules: LIF-3, LIF-11.
     """
     members: dict[Key, Record] = {}
-    level, along = [key], [*also]
+    level, along, own = [key], list[Key](), list(beside)
     while level:
+        is_member = _is_member_of(level)
         found: dict[Key, Record] = {}
         following: str | None = ""
         while following is not None:
-            page = yield from unit.referrers_of(level, after=following, also=along, wanted=_is_member_of(level))
-            found |= {record.key: record for record in page.records if unit.current(record.key) is record}
+            page = yield from unit.referrers_of(
+                [*level, *own], after=following, also=along, wanted=_or_refers_to(own, is_member)
+            )
+            found |= {
+                record.key: record
+                for record in page.records
+                if unit.current(record.key) is record and is_member(record)
+            }
             following, along = page.next or None, []
         root = unit.current(key)
         if root is None:
@@ -55,7 +62,7 @@ def read(unit: Unit, key: Key, targets: Collection[str] = (), *, also: Iterable[
         members |= {key: root} | found
         if len(members) > MAX_MEMBERS:
             raise _too_many(key)
-        level = list(found)
+        level, own = list(found), []
         along = list(_targets_of(members.values(), targets)) if level else []
     outside = yield from unit.fetch(_targets_of(members.values(), targets))
     return Content.of(members[key], members.values(), outside.values())
@@ -125,6 +132,11 @@ def _is_member_of(level: Collection[Key]) -> Callable[[Record], bool]:
         )
 
     return is_member
+
+
+def _or_refers_to(own: Collection[Key], is_member: Callable[[Record], bool]) -> Callable[[Record], bool]:
+    wanted = frozenset(own)
+    return lambda record: is_member(record) or (bool(wanted) and bool(record.edges_to(wanted)))
 
 
 def _targets_of(records: Iterable[Record], kinds: Collection[str]) -> Iterator[Key]:

@@ -6,7 +6,7 @@ carries everything that the unit rests on, so a crash at any moment leaves all o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from emco_store.core.codec import Draft, Untyped, draft, with_meta
@@ -29,6 +29,7 @@ from emco_store.errors import (
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.cascade import Cascade
 from emco_store.flows.context import Context
+from emco_store.flows.freezing import Freezing
 from emco_store.flows.holding import Holding
 from emco_store.flows.outcomes import is_lost_race, submit
 from emco_store.flows.refusals import (
@@ -55,6 +56,7 @@ class Unit(View):
     Attributes:
         holding: What this attempt shares with those before and after it; None where there is only this one.
         origin: Who acts, and why: as it was when the unit began.
+        before_commit: What is called before the commit, and may refuse it.
     """
 
     def __init__(self, context: Context, holding: Holding | None = None) -> None:
@@ -66,6 +68,8 @@ class Unit(View):
         self._before: dict[Key, tuple[Edge, ...]] = {}
         self._cascade: Cascade | None = None
         self._selects = False
+        self._freezing = Freezing()
+        self.before_commit: list[Callable[[], None]] = []
         self._given: dict[Key, tuple[Resource, Record]] = {}
 
     @property
@@ -199,6 +203,7 @@ class Unit(View):
         self.context.schema.learn(model)
         refuse_reserved(model.__emco__.kind)
         self._selects |= model.__emco__.selects
+        self._freezing.is_needed |= model.__emco__.freezes
         return draft(resource, max_bytes=self.context.limits.max_bytes)
 
     def _add(self, made: Draft[R]) -> R:
@@ -211,6 +216,8 @@ class Unit(View):
         record = made.record(
             uid=uid, version=version, created_us=created_us, updated_us=self.now_us, origin=self.origin
         )  # fmt: skip
+        if self._freezing.is_needed:
+            self._freezing.note(self, record)
         self.puts[record.key] = record
         if self._selects:
             self._given[record.key] = made.resource, record
@@ -224,6 +231,7 @@ class Unit(View):
         Raises:
             Conflict: Something that the unit rests on has moved.
             DeleteRestricted: A resource that stays refers to one that goes.
+            StateForbids: A field that the state of its resource freezes would change.
             MissingReference: A parent or target is not there.
             AlreadyExists: A new resource's key is not free.
             UniqueViolation: Another resource holds a unique value.
@@ -237,6 +245,7 @@ class Unit(View):
                 raise self._restricted(cascade, [*blockers, *(yield from cascade.look(self))])
         if unmatched:
             raise missing_references([*self._places(unmatched), *(yield from self._absent_targets())])
+        yield from self._ask_states()
         commit = self._commit((yield from self._entries()) if leaves_trail(self) else NONE)
         if not commit.size and self.reads < 2:  # noqa: PLR2004 - a single read is of one moment
             return
@@ -270,11 +279,20 @@ class Unit(View):
             return moved([change.key for change in cascade.changes])
         return self._restricted(cascade, found)
 
+    def _ask_states(self) -> Flow[None]:
+        """Ask what else may refuse the commit: frozen fields, and what transitions rest on."""
+        for judge in self.before_commit:
+            judge()
+        if self._freezing.is_needed or (self._cascade is not None and self._cascade.changes):
+            yield from self._freezing.check(self)
+
     def plan(self) -> Flow[Plan]:
         """Return what the deletes of this unit would do."""
         cascade = self._cascade or Cascade()
         unmatched = yield from self._choose_matches()
         blockers = [*cascade.blockers(self, unmatched), *(yield from cascade.look(self))]
+        if not blockers:
+            yield from self._ask_states()
         entries = (yield from self._entries()) if leaves_trail(self) else NONE
         commit = Commit(self.txid) if blockers else self._commit(entries)
         shown = first_blockers(blockers, self.context.limits.max_records)

@@ -1,0 +1,104 @@
+"""Frozen fields: a write that changes one is refused at the commit, which rests on the lifecycle record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from emco_store.core.documents import decode
+from emco_store.core.keys import Key
+from emco_store.core.lifecycle_records import Standing, read_standing, standing_key
+from emco_store.core.records import Record
+from emco_store.errors import StateForbids
+from emco_store.flows.asking import Flow
+from emco_store.flows.view import View
+
+
+class Freezing:
+    """What a transaction writes to resources whose lifecycle freezes fields, with the state in which it does so.
+
+    Attributes:
+        is_needed: Whether it writes any.
+    """
+
+    def __init__(self) -> None:
+        self.is_needed = False
+        self._writes: dict[Key, list[tuple[Record, Record | None]]] = {}
+
+    def note(self, view: View, written: Record) -> None:
+        """Take note of a write, and of the lifecycle record that the transaction itself has written before it."""
+        own = view.puts.get(standing_key(written.key))
+        self._writes.setdefault(written.key, []).append((written, own))
+
+    def check(self, view: View) -> Flow[None]:
+        """Refuse what changes frozen fields, edits by delete rules included.
+
+        Takes one request, and only if something is written that may have frozen fields. The commit then rests on the
+        lifecycle record or its absence.
+
+        Raises:
+            StateForbids: A frozen field would change.
+            InvalidResource: A lifecycle record cannot be read.
+
+        Rules: LIF-7.
+        """
+        written = [key for key, record in view.puts.items() if record.version > 1 and _may_freeze(view, key)]
+        stored = [key for key in written if view.expect.get(key) is not None]
+        yield from view.load([one for key in stored for one in (key, standing_key(key))])
+        for key in written:
+            self._check(view, key)
+
+    def _check(self, view: View, key: Key) -> None:
+        own = standing_key(key)
+        steps = [*self._writes.get(key, ())]
+        if not steps or steps[-1][0] is not view.puts[key]:
+            steps.append((view.puts[key], view.puts.get(own)))
+        before = view.base.get(key)
+        for after, begun in steps:
+            record = begun or view.base.get(own)
+            if after.version > 1 and before is not None and record is not None:
+                standing = read_standing(record)
+                changed = tuple(path for path in standing.frozen if _differs(view, before, after, path.split(".")))
+                if changed:
+                    raise _forbidden(key, standing, changed)
+            before = after
+
+
+def _may_freeze(view: View, key: Key) -> bool:
+    model = view.context.schema.model_of(key.kind)
+    return model is not None and model.__emco__.freezes
+
+
+def _differs(view: View, before: Record, after: Record, path: Sequence[str]) -> bool:
+    """Return whether two documents differ at a path, and not only in a default that one of them does not state."""
+    try:
+        if list(_at(decode(before.document), path)) == list(_at(decode(after.document), path)):
+            return False
+    except ValueError:
+        pass  # the document before is no JSON: the model says below that it cannot be read
+    old, new = view.context.value_or_error(before), view.context.value_or_error(after)
+    return isinstance(old, Exception) or isinstance(new, Exception) or list(_at(old, path)) != list(_at(new, path))
+
+
+def _at(value: Any, path: Sequence[str]) -> Iterator[Any]:
+    """Yield what stands at a path; it may lead through lists."""
+    if not path:
+        yield value
+    elif isinstance(value, list | tuple):
+        for entry in cast("Sequence[Any]", value):
+            yield from _at(entry, path)
+    elif isinstance(value, Mapping):
+        yield from _at(cast("Mapping[str, Any]", value).get(path[0]), path[1:])
+    else:
+        yield from _at(getattr(value, path[0], None), path[1:])
+
+
+def _forbidden(key: Key, standing: Standing, changed: tuple[str, ...]) -> StateForbids:
+    return StateForbids(
+        f"Cannot change {key}, which is {standing.state}.",
+        why=[f"{path} may not change in this state" for path in changed],
+        hint="leave these fields as they are, or make a transition to a state that allows the change.",
+        key=key,
+        state=standing.state,
+        frozen=changed,
+    )

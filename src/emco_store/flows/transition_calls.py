@@ -1,0 +1,181 @@
+"""The calls of transitions: what is checked before anything is read, and what functions of guards may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+from emco_store.core.codec import Untyped
+from emco_store.core.guards import Guard
+from emco_store.core.keys import Key
+from emco_store.core.lifecycle import LifecycleSpec, Transition, TransitionPlan
+from emco_store.core.records import Record
+from emco_store.core.resource import Resource
+from emco_store.core.wording import count
+from emco_store.errors import InvalidCall, TransitionRefused
+from emco_store.flows.context import Context
+from emco_store.flows.unit import Unit
+
+S = TypeVar("S", bound=Enum)
+MAX_NOTE = 1_000
+"""Characters of a note."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[S]):
+    """A transition that was asked for, as far as it can be checked without reading.
+
+    Attributes:
+        key: The key of the resource.
+        uid: The uid that it must have; None where the caller gave no resource.
+        step: The transition.
+        spec: The lifecycle.
+        digest: The digest of the content that the caller has looked at; None if none was given.
+        operation: The id of the operation that has ended; None if none was given.
+        note: What the caller says about it.
+        version: The version that the lifecycle record must have, 0 for none; None where any will do.
+    """
+
+    key: Key
+    uid: str | None
+    step: Transition[S]
+    spec: LifecycleSpec[S]
+    digest: str | None = None
+    operation: str | None = None
+    note: str = ""
+    version: int | None = None
+
+
+def lifecycle_of(context: Context, key: Key) -> Any:
+    """Return the lifecycle of the resources of a kind.
+
+    Raises:
+        InvalidCall: They have none, or their model is not known here.
+    """
+    model = context.schema.model_of(key.kind)
+    if model is None or model.__emco__.lifecycle is None:
+        reason = f"{key.kind} has no lifecycle" if model else f"this store does not know the model of {key.kind}"
+        raise InvalidCall(
+            f"Cannot tell the state of {key}.",
+            why=[reason],
+            hint="declare it with Resource(…, lifecycle=…), or open the store with models=[…].",
+        )
+    return model.__emco__.lifecycle
+
+
+def uid_of(target: Any) -> str | None:
+    """Return the uid that a target has where it is the value of a resource; None for a key or a reference."""
+    is_value = isinstance(target, Untyped) or (isinstance(target, Resource) and target.is_stored)
+    return target.meta.uid if is_value else None
+
+
+def called(
+    context: Context,
+    target: Any,
+    step: Transition[S],
+    *,
+    digest: Any = None,
+    operation: Any = None,
+    note: Any = "",
+    is_plan: bool = False,
+) -> Call[S]:
+    """Check a call for a transition.
+
+    Raises:
+        InvalidCall: It is no transition of the lifecycle of the resource, or what it needs is missing or malformed.
+    """
+    key = context.address(target)
+    lifecycle = lifecycle_of(context, key)
+    reasons: list[str] = []
+    if not isinstance(step, Transition):  # pyright: ignore[reportUnnecessaryIsInstance]  # what a caller may pass all the same
+        reasons.append(f"{step!r:.80} is no transition; give {lifecycle.__name__}.… itself")
+    elif step.lifecycle is not lifecycle:
+        reasons.append(f"it is no transition of {lifecycle.__name__}, the lifecycle of {key.kind}")
+    else:
+        if not is_plan:
+            reasons += _wanted("digest", digest, needed=step.approves, what="approve")
+        reasons += _wanted("operation", operation, needed=step.ends, what="end an operation")
+    if not isinstance(note, str) or len(note) > MAX_NOTE:
+        reasons.append(f"note= is a text of at most {MAX_NOTE:,} characters")
+    if reasons:
+        raise InvalidCall(
+            f"Cannot make the transition {step!s:.80} of {key}.",
+            why=reasons,
+            hint="plan_transition() shows what it would do, and the digest to give.",
+        )
+    return Call(key, uid_of(target), step, lifecycle.spec, digest, operation, note)
+
+
+def _wanted(name: str, value: Any, *, needed: bool, what: str) -> Iterator[str]:
+    if value is None and needed:
+        yield f"{name}= is missing, and only with it can the transition {what}"
+    elif value is not None and not needed:
+        yield f"{name}= has no meaning: the transition does not {what}"
+    elif value is not None and (not isinstance(value, str) or not value):
+        yield f"{name}={value!r:.40} is not a text that the store gave"
+
+
+def planned(context: Context, plan: TransitionPlan[S]) -> Call[S]:
+    """Return the call that applies a plan; it is refused if the resource, its state or its content has changed.
+
+    Raises:
+        TransitionRefused: The plan is refused already.
+    """
+    lifecycle = lifecycle_of(context, plan.key)
+    uid, version = plan.basis
+    if plan.refusals:
+        raise refusal(plan.key, plan.step, plan.state, plan.refusals)
+    return Call(plan.key, uid, plan.step, lifecycle.spec, plan.digest, plan.operation, plan.note, version)
+
+
+def refusal(key: Key, step: Transition[Any], state: Any, reasons: Sequence[str]) -> TransitionRefused:
+    """Build the error for a transition that something speaks against."""
+    allowed = step.lifecycle.spec.leaving(state)
+    return TransitionRefused(
+        f"Cannot {step.name} {key}, which is {state.value}: {count(len(reasons), 'reason')}.",
+        why=reasons,
+        hint=f"transitions from {state.value}: {', '.join(allowed) or 'none'}.",
+        key=key,
+        transition=step.name,
+        state=str(state.value),
+        reasons=tuple(reasons),
+        allowed=allowed,
+    )
+
+
+def refused_by(guard: Guard, answer: Any) -> list[str]:
+    """Return what a function has said against a transition.
+
+    Raises:
+        InvalidCall: It returned something else than a text or None.
+    """
+    if answer is None:
+        return []
+    if isinstance(answer, str) and answer:
+        return [f"{guard}: {answer}"]
+    raise InvalidCall(
+        f"Cannot go on with what {guard} returned.",
+        why=[f"{answer!r:.80} is neither None nor a text"],
+        hint="return None where nothing speaks against the transition, or the reason as text.",
+    )
+
+
+def written(unit: Unit) -> tuple[dict[Key, Record], dict[Key, bool]]:
+    """Return what a transaction would write, to compare it later."""
+    return dict(unit.puts), dict(unit.gone)
+
+
+def refuse_writes(guard: Guard, before: object, unit: Unit, *, has_ended: bool) -> None:
+    """Refuse a function of a guard that has written something, or has ended the transaction.
+
+    Raises:
+        InvalidCall: It has.
+    """
+    if has_ended or before != written(unit):
+        raise InvalidCall(
+            f"Cannot go on after {guard}.",
+            why=["it has ended the transaction" if has_ended else "it has written something through tx"],
+            hint="a guard may read only; write before the transition or after it.",
+        )
