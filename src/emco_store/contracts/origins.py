@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from emco_store.contracts.harness import Lab
 from emco_store.contracts.models import Crate, Parcel, Remove, SetNull, Site
 from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
+from emco_store.core.lifecycle import Lifecycle, transition
 from emco_store.core.origins import NOBODY, Origin
 from emco_store.core.resource import Resource
+from emco_store.core.status import Status
 from emco_store.errors import InvalidCall
 from emco_store.ports import Get
 
@@ -31,6 +34,30 @@ _UNUSABLE: Sequence[dict[str, Any]] = (
     *({"reason": text} for text in _REASONS),
     *({"operation": text} for text in _OPERATIONS),
 )
+
+
+class GateState(StrEnum):
+    """In which states a gate can be."""
+
+    SHUT = "Shut"
+    OPEN = "Open"
+
+
+class GateLifecycle(Lifecycle[GateState]):
+    """A gate opens, which is recorded, and shuts."""
+
+    initial = GateState.SHUT
+    open = transition(GateState.SHUT, to=GateState.OPEN, records=True)
+    shut = transition(GateState.OPEN, to=GateState.SHUT)
+    deletable = {GateState.SHUT}
+
+
+class Gate(Resource, lifecycle=GateLifecycle):
+    """A resource with a lifecycle and a status."""
+
+
+class GateStatus(Status, of=Gate, writer="porter"):
+    """What a porter observes of a gate."""
 
 
 class OriginRules:
@@ -79,6 +106,18 @@ class OriginRules:
         again = lab.store.create(Site(name="b"))
 
         assert [NOBODY] * 2 == [_stored(lab, one) for one in (made, again)]
+
+    @rule("WHO-1")
+    def test_records_beside_a_resource_carry_the_origin(self, lab: Lab) -> None:
+        """The store's own records, of lifecycles, revisions and statuses, are written by whoever acts (WHO-1)."""
+        with lab.store.acting(**ALICE):
+            gate = lab.store.create(Gate(name="g"))
+            lab.store.transition(gate, GateLifecycle.open)
+            lab.store.set_status(GateStatus(parent=gate), observed=gate)
+
+        records = lab.records()
+        assert {"Gate", "emco__Lifecycle", "emco__Status_Gate"} <= {one.key.kind for one in records.values()}
+        assert {Origin(**ALICE)} == {one.origin for one in records.values()}
 
     @rule("WHO-1", "ID-5")
     def test_put_of_an_equal_resource_keeps_the_origin(self, lab: Lab) -> None:

@@ -7,6 +7,7 @@ carries everything that the unit rests on, so a crash at any moment leaves all o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from emco_store.core.codec import Draft, Untyped, draft, with_meta
@@ -357,7 +358,9 @@ class Unit(View):
                     require.add(target)
         if missing:
             raise missing_references(missing)
-        written, removed = (*puts.values(), *entries.puts), (*deletes, *entries.deletes)
+        origin = self.origin  # of all that it writes, whoever has built the record
+        signed = [one if one.origin is origin else replace(one, origin=origin) for one in puts.values()]
+        written, removed = (*signed, *entries.puts), (*deletes, *entries.deletes)
         self.check_size(len(written) + len(removed), "the records of this commit")
         return Commit(
             self.txid, self._expected(deletes), frozenset(require), dict(self.sealed), written, removed,
