@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from emco_store.contracts.deletes import sites
 from emco_store.contracts.harness import Lab
 from emco_store.contracts.lifecycle_models import (
     WRITER,
@@ -152,6 +153,23 @@ class HoldBetweenRules:
         free = lab.store.update(cloud.model_copy(update={"note": "y", "size": Size(height=9)}))
         lab.store.transition(cloud, CloudLifecycle.land)
         assert 5 == lab.store.update(free.model_copy(update={"level": 5})).level
+
+    @rule("LIF-7")
+    def test_delete_rule_does_not_change_a_frozen_field(self, lab: Lab) -> None:
+        """A delete whose rule would set a frozen reference to null is refused, and so is its plan (LIF-7)."""
+        (site,) = sites(lab, "a")
+        cloud = lab.store.create(Cloud(name="c", site=site.ref))
+        lab.store.transition(cloud, CloudLifecycle.launch)
+        before = lab.records()
+
+        for attempt in (lab.store.delete, lab.store.plan_delete):
+            with pytest.raises(StateForbids):
+                attempt(site)
+        assert before == lab.records()
+
+        lab.store.transition(cloud, CloudLifecycle.land)
+        lab.store.delete(site)
+        assert None is lab.store.get(cloud).site
 
     @rule("LIF-7")
     def test_what_the_stored_record_lists_counts(self, lab: Lab) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel
 
+from emco_store.contracts.models import Site
 from emco_store.core.guards import ancestor, approved, check, every, none, observed, referrers, some, target
 from emco_store.core.lifecycle import Lifecycle, content, hold, transition
 from emco_store.core.query import F
-from emco_store.core.refs import Ref
+from emco_store.core.refs import Ref, on_delete
 from emco_store.core.resource import Resource
 from emco_store.core.rules import Rule
 from emco_store.core.status import Status
@@ -34,7 +35,7 @@ class CloudLifecycle(Lifecycle[CloudState]):
     launch = transition({CloudState.CREATED, CloudState.DOWN}, to=CloudState.UP)
     land = transition(CloudState.UP, to=CloudState.DOWN)
     deletable = {CloudState.CREATED, CloudState.DOWN}
-    frozen = {CloudState.UP: (F.level, F.size.width)}
+    frozen = {CloudState.UP: (F.level, F.size.width, F.site)}
 
 
 class Size(BaseModel, extra="forbid"):
@@ -49,6 +50,7 @@ class Cloud(Resource, lifecycle=CloudLifecycle):
 
     level: int = 0
     size: Size = Size()
+    site: Annotated[Ref[Site] | None, on_delete(Rule.SET_NULL)] = None
     note: str = ""
 
 

@@ -256,7 +256,7 @@ class LifecycleRules:
 
         assert [] == lab.faults.requests
 
-    @rule("LIF-3")
+    @rule("LIF-3", "LIF-5")
     def test_lifecycle_record_that_cannot_be_read_fails_closed(self, lab: Lab) -> None:
         """Transitions that rest on it are refused, and deletes obey its edge (LIF-3, LIF-5)."""
         cloud = a_cloud(lab)
