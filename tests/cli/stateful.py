@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from emco_store import CASCADE, F, Lifecycle, Ref, Resource, check, hold, some, transition
+from emco_store import CASCADE, F, Lifecycle, Ref, Resource, approved, check, hold, some, transition
 
 
 class CloudState(StrEnum):
@@ -62,3 +62,33 @@ class Group(Resource, lifecycle=GroupLifecycle):
 
 class Part(Resource, parent=Group, on_parent_delete=CASCADE):
     """A member of a group; it has no lifecycle."""
+
+
+class ReleaseState(StrEnum):
+    """The states of a release."""
+
+    DRAFT = "Draft"
+    APPROVED = "Approved"
+    LIVE = "Live"
+
+
+class ReleaseLifecycle(Lifecycle[ReleaseState]):
+    """A release is approved before it goes live."""
+
+    initial = ReleaseState.DRAFT
+    approve = transition({ReleaseState.DRAFT, ReleaseState.APPROVED}, to=ReleaseState.APPROVED, approves=True)
+    publish = transition(ReleaseState.APPROVED, to=ReleaseState.LIVE, records=True, guards=[approved()])
+    withdraw = transition(ReleaseState.LIVE, to=ReleaseState.DRAFT)
+    deletable = {ReleaseState.DRAFT, ReleaseState.APPROVED}
+
+
+class Release(Resource, lifecycle=ReleaseLifecycle):
+    """What has revisions."""
+
+    title: str = ""
+
+
+class Page(Resource, parent=Release, on_parent_delete=CASCADE):
+    """A member of the content of a release."""
+
+    text: str = ""

@@ -13,7 +13,7 @@ from emco_store import Key, connect
 from emco_store.cli.exits import Exit
 from emco_store.cli.graphs import diagram_of, draw_state_dot, draw_state_mermaid
 from emco_store.core.lifecycle_records import standing_key
-from tests.cli.stateful import Cloud, CloudLifecycle, Group, GroupLifecycle, Part
+from tests.cli.stateful import Cloud, CloudLifecycle, Group, GroupLifecycle, Page, Part, Release
 
 MODELS = "tests.cli.stateful"
 MERMAID = """\
@@ -104,6 +104,8 @@ def test_graph_of_a_lifecycle_needs_no_store(run):
         ("transition", "Cloud/c", "instantiat"),
         ("transition", "Cloud/c", "__init__"),
         ("transition", "Cloud/c", "instantiate", "--digest", "sha256:0"),
+        ("transition", "Release/r", "approve"),
+        ("transition", "Release/r", "approve", "--plan", "--digest", "x"),
     ],
 )
 def test_mistake_is_one_message(run, arguments):
@@ -149,6 +151,35 @@ def test_transition_changes_the_state_or_says_why_not(run, place):
     assert (Exit.OK, "Cloud/other  → Up\n") == (made.code, made.out)
     assert "Draft" == json.loads(reset.out)["state"]
     assert (Exit.OK, True) == (again.code, "is under way" in again.err)
+
+
+@pytest.mark.redis
+def test_plan_gives_the_digest_that_an_approval_needs(run, place):
+    """What is approved is what the plan has shown; another digest is refused, and so is a guard that does not hold."""
+    with connect(place[1], namespace=place[3]) as store:
+        store.create(Page(parent=store.create(Release(name="r")), name="p"))
+    plan = json.loads(run("transition", "Release/r", "approve", "--plan", "-o", "json", *place).out)
+    shown = run("transition", "Release/r", "approve", "--plan", *place)
+    refused = run("transition", "Release/r", "publish", "--plan", *place)
+    other = run("transition", "Release/r", "approve", "--digest", "sha256:0", *place)
+    made = run("transition", "Release/r", "approve", "--digest", plan["digest"], "--actor", "bob", *place)
+
+    assert ["Page/r/p", "Release/r"] == sorted(plan["members"])
+    assert (Exit.OK, True) == (shown.code, plan["digest"] in shown.out)
+    assert (Exit.REFUSED, True) == (refused.code, "! approved()" in refused.out)
+    assert (Exit.REFUSED, Exit.OK) == (other.code, made.code)
+    assert "revision 1 by bob" in run("lifecycle", "Release/r", *place).out
+
+
+@pytest.mark.redis
+def test_report_of_an_operation_needs_its_writer(run, place):
+    """Only the actor whom the lifecycle names ends an operation, and only the one that is under way."""
+    operation = json.loads(run("lifecycle", "Group/g", "-o", "json", *place).out)["operation"]
+    nobody = run("transition", "Group/g", "started", "--operation", operation, *place)
+    other = run("transition", "Group/g", "started", "--operation", "another", "--actor", "worker", *place)
+    worker = run("transition", "Group/g", "started", "--operation", operation, "--actor", "worker", *place)
+
+    assert [Exit.REFUSED, Exit.REFUSED, Exit.OK] == [nobody.code, other.code, worker.code]
 
 
 @pytest.mark.redis

@@ -74,7 +74,7 @@ def test_get_for_programs_gives_key_meta_and_document(run, bundle, output, read)
     (item,) = read(ended.out)["items"]
     assert Exit.OK == ended.code
     assert ("Project/p1", 1, "first") == (item["key"], item["meta"]["version"], item["document"]["description"])
-    assert ["created_at", "uid", "updated_at", "version"] == sorted(item["meta"])
+    assert ["actor", "created_at", "operation", "reason", "uid", "updated_at", "version"] == sorted(item["meta"])
 
 
 def test_get_of_a_missing_resource_ends_with_not_found(run, bundle):

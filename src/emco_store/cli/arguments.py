@@ -54,6 +54,10 @@ def read_arguments(argv: Sequence[str] | None) -> Options:
             why=["both keys and a bundle are given" if options.keys else "neither a key nor a bundle is given"],
             hint="give keys, or a bundle with -f; emco-store delete --help shows examples.",
         )
+    if options.verb == "transition" and options.plan and options.digest is not None:
+        raise InvalidCall(
+            "Cannot plan with a digest.", why=["the plan gives it"], hint="give --plan first, then --digest."
+        )
     if options.verb == "graph" and options.key is not None and options.lifecycle is not None:
         raise InvalidCall(
             "Cannot tell what to draw.",
@@ -145,6 +149,7 @@ def _fill_lifecycle(parser: argparse.ArgumentParser) -> None:
 def _fill_transition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", metavar="KEY", help="a whole key, for example LogicalCloud/p1/lc1")
     parser.add_argument("step", metavar="STEP", help="the name of a transition, for example instantiate")
+    parser.add_argument("--plan", action="store_true", help="show what it would do and the digest; write nothing")
     parser.add_argument("--digest", metavar="D", help="the digest of the content that you approve")
     parser.add_argument("--operation", metavar="ID", help="the id of the operation whose end you report")
     parser.add_argument("--note", default="", metavar="TEXT", help="what to store with it, for people")
@@ -223,6 +228,12 @@ def _add_store(parser: argparse.ArgumentParser, *, needs_models: bool = True) ->
     )
     if needs_models:
         group.add_argument("--models", metavar="MODULE", help="a Python module with your models, instead of EMCO's")
+        group.add_argument(
+            "--actor",
+            default=os.environ.get("EMCO_STORE_ACTOR") or None,
+            metavar="NAME",
+            help="who acts, stored with all that is written (EMCO_STORE_ACTOR)",
+        )
 
 
 def _examples(*pairs: tuple[str, str]) -> Sequence[tuple[str, str]]:
@@ -292,6 +303,7 @@ VERBS: Mapping[str, Verb] = {
         "change the state of a resource, if its state and all guards allow it",
         _examples(
             ("emco-store transition LogicalCloud/p1/lc1 instantiate --note CHG-7", "one commit, or nothing"),
+            ("emco-store transition LogicalCloud/p1/lc1 approve --plan", "what it would do, and the digest to give"),
         ),
         _fill_transition,
     ),

@@ -41,6 +41,9 @@ def plain(item: Any) -> dict[str, Any]:
             "version": meta.version,
             "created_at": meta.created_at.isoformat(),
             "updated_at": meta.updated_at.isoformat(),
+            "actor": meta.actor,
+            "reason": meta.reason,
+            "operation": meta.operation,
         },
         "document": document_of(item),
     }
@@ -98,7 +101,10 @@ def card_of(item: Resource | Untyped) -> RenderableType:
     meta = item.meta
     head = Text.assemble((item.key.text, "bold"), (f"  version {meta.version}", ""))
     times = f"uid {meta.uid}  created {_time(meta.created_at)}  updated {_time(meta.updated_at)}"
-    lines: list[RenderableType] = [head, Padding(Text(times, style="dim"), (0, 0, 0, 2), expand=False)]
+    by = f"written by {meta.actor}" if meta.actor else ""
+    why = " ".join(part for part in (by, meta.reason and f"because: {meta.reason}") if part)
+    lines: list[RenderableType] = [head]
+    lines += [Padding(Text(visible(line), style="dim"), (0, 0, 0, 2), expand=False) for line in (times, why) if line]
     lines.append(Padding(Text(write_yaml(_filled(document_of(item))).rstrip()), (0, 0, 0, 2), expand=False))
     for edge in meta.edges:
         rule = (str(edge.rule), edge.rule.style)

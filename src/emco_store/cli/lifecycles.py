@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,13 +12,14 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from emco_store import InvalidCall, Key, LifecycleRecord, Resource, Store, Transition
+from emco_store import InvalidCall, Key, LifecycleRecord, Resource, Store, Transition, TransitionPlan
 from emco_store.cli.arguments import FORGETFUL, Options
 from emco_store.cli.conditions import suggestion
 from emco_store.cli.exits import Exit
 from emco_store.cli.formats import write_json, write_yaml
 from emco_store.cli.graphs import Step, diagram_of, draw_state_dot, draw_state_mermaid, draw_state_tree, lifecycle_of
 from emco_store.cli.opening import models, opened
+from emco_store.cli.plans import coloured
 from emco_store.cli.reading import read_key
 from emco_store.cli.screen import Screen, visible
 
@@ -50,6 +50,9 @@ def transition(options: Options, screen: Screen) -> Exit:
     key = read_key(options.key)
     with opened(options, screen) as store:
         step = _step_of(store, key, options.step)
+        if options.plan:
+            plan = store.plan_transition(key, step, operation=options.operation, note=options.note)
+            return _show_plan(options, screen, plan)
         record = store.transition(
             key, step, digest=options.digest, operation=options.operation, note=options.note
         )  # fmt: skip
@@ -87,15 +90,32 @@ def draw_lifecycle(options: Options, screen: Screen) -> Exit:
 
 def _numbers(store: Store, model: type[Resource]) -> Mapping[str, int]:
     """Count the resources in each state, page by page."""
-    numbers: Counter[str] = Counter()
-    after: str | None = None
-    while True:
-        page = store.list(model, limit=_PAGE, after=after)
-        for item in page:
-            numbers[str(store.lifecycle(item.key).state.value)] += 1
-        after = page.next
-        if after is None:
-            return numbers
+    numbers: dict[str, int] = {}
+    for state in lifecycle_of(model).states:
+        number = 0
+        after: str | None = None
+        while True:
+            page = store.list(model, state=state, limit=_PAGE, after=after)
+            number += len(page)
+            after = page.next
+            if after is None:
+                break
+        numbers[str(state.value)] = number
+    return numbers
+
+
+def _show_plan(options: Options, screen: Screen, plan: TransitionPlan[Any]) -> Exit:
+    """Show what a transition would do; exit code 1 if it would be refused."""
+    if options.output == "table":
+        screen.show(*coloured(str(plan)))
+    else:
+        value = {
+            "key": plan.key.text, "transition": plan.step.name, "state": str(plan.state.value),
+            "to": str(plan.step.to.value), "digest": plan.digest, "members": [key.text for key in plan.members],
+            "changes": [key.text for key in plan.changes], "refusals": list(plan.refusals),
+        }  # fmt: skip
+        screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
+    return Exit.REFUSED if plan.refusals else Exit.OK
 
 
 def _model_of(store: Store, key: Key) -> type[Resource]:

@@ -32,7 +32,8 @@ def opened(options: Options, screen: Screen) -> Generator[Store, None, None]:
             why=[f"--load is for {DEFAULT_STORE}, which starts empty; {masked(options.store)} keeps its data"],
             hint="leave out --load; use emco-store apply to write bundles into the store.",
         )
-    with connect(options.store, namespace=options.namespace, models=models(options.models)) as store:
+    known = models(options.models)
+    with connect(options.store, namespace=options.namespace, models=known, actor=options.actor) as store:
         if load:
             bundle = read_bundle(read_files(load))
             with screen.progress("Loading …"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 from rich.text import Text
 from rich.tree import Tree
@@ -10,6 +11,9 @@ from rich.tree import Tree
 from emco_store import Blocker, BlockReason, Deletion, Key, Plan
 from emco_store.cli.screen import visible
 from emco_store.core.wording import count
+
+_MARKS = {"+": "green", "-": "red", "~": "yellow", "!": "bold red", "?": "cyan", "=": "dim"}
+"""The colour of a line of a plan, by its first character."""
 
 
 def plan_tree(plan: Plan) -> Tree:
@@ -50,3 +54,9 @@ def _add_deletions(tree: Tree, plan: Plan) -> None:
             line.append(str(deletion.via.rule), style=deletion.via.rule.style)
         branch = above.add(line)
         stack.extend((inner, branch) for inner in reversed(below[deletion.key]))
+
+
+def coloured(text: str) -> Iterator[Text]:
+    """Yield the lines of a plan that is given as text, each in the colour of its first character."""
+    for number, line in enumerate(visible(text).split("\n")):
+        yield Text(line, style="bold" if not number else _MARKS.get(line.lstrip()[:1], ""))
