@@ -25,6 +25,7 @@ from emco_store.core.resource import Resource
 from emco_store.core.rules import CASCADE, PROTECT, REMOVE, RESTRICT, SET_DEFAULT, SET_NULL, Rule
 from emco_store.core.some_of import some_of
 from emco_store.core.status import Condition, Status, no, unknown, yes
+from emco_store.core.sync_states import SyncState
 from emco_store.core.trails import ABSENT, FieldChange, Trail, TrailEntry
 from emco_store.errors import (
     AlreadyExists,
@@ -107,6 +108,7 @@ __all__ = [
     "Status",
     "Store",
     "StoreError",
+    "SyncState",
     "Trail",
     "TrailEntry",
     "Transaction",

@@ -20,7 +20,7 @@ MODELS = {
     "some_of",
     "unique",
 }
-STATUSES = {"Condition", "Status", "no", "unknown", "yes"}
+STATUSES = {"Condition", "Status", "SyncState", "no", "unknown", "yes"}
 DELETE_RULES = {"CASCADE", "PROTECT", "REMOVE", "RESTRICT", "SET_DEFAULT", "SET_NULL"}
 STORES = {"AsyncStore", "AsyncTransaction", "Store", "Transaction", "connect", "connect_async"}
 OPTIONS = {"Durability", "Guarantees", "MemoryBackend", "RetryPolicy"}

@@ -17,6 +17,7 @@ from emco_store.core.records import Record
 from emco_store.core.resource import Resource
 from emco_store.core.selection import Pattern
 from emco_store.core.status import Condition
+from emco_store.core.sync_states import SyncState
 from emco_store.flows import (
     acting,
     callbacks,
@@ -29,6 +30,7 @@ from emco_store.flows import (
     resources,
     selecting,
     statuses,
+    syncing,
     trailing,
     transition_calls,
     transitions,
@@ -214,6 +216,8 @@ BROKEN_CORE = {
     "StatusMovesTheVersion": Broken(unit.Unit, "write", broken_statuses.write_the_resource_too, "GEN-1"),
     "TimeMovesWithEachReport": Broken(status, "_since", broken_statuses.always_now, "GEN-4"),
     "TimeStaysWithANewValue": Broken(status, "_since", broken_statuses.keep_the_time, "GEN-4"),
+    "OneWriterObserves": Broken(SyncState, "is_unobserved", property(broken_statuses.trust_the_fastest), "GEN-6"),
+    "NewestIsApplied": Broken(syncing, "_applied", broken_statuses.apply_the_newest, "GEN-6"),
     "DeleteRestsOnReports": Broken(unit.Unit, "_expected", broken_statuses.expect_all, "GEN-1"),
     "DeleteForgetsWhatItRead": Broken(unit.Unit, "_expected", broken_statuses.expect_no_status, "GEN-3"),
     "OldConditionsHold": Broken(Condition, "at", broken_statuses.trust_old_conditions, "GEN-4"),

@@ -9,7 +9,8 @@ from emco_store._aio.block import AsyncBlock, Target
 from emco_store._aio.reading import AsyncReadingStore
 from emco_store.core.resource import Resource
 from emco_store.core.status import Condition, Status
-from emco_store.flows import statuses
+from emco_store.core.sync_states import SyncState
+from emco_store.flows import statuses, syncing
 from emco_store.flows.asking import Flow
 from emco_store.flows.unit import Unit
 
@@ -111,6 +112,19 @@ class AsyncStatuses(AsyncReadingStore):
         flow = statuses.condition(context, context.address(target), name, by)
         return await self._attempts.once(flow, deadline)
 
+    async def sync_state(self, target: Target, *, deadline: timedelta | None = None) -> SyncState:
+        """Compare what is written of a resource with what was approved, carried out and observed of it.
+
+        Raises:
+            NotFound: The resource does not exist.
+            InvalidCall: The store does not know the model of its kind.
+            InvalidResource: Its lifecycle record, or the revision that was carried out, cannot be read.
+
+        Rules: GEN-6.
+        """
+        context = self._context()
+        return await self._attempts.once(syncing.sync_state(self._unit(), context.address(target)), deadline)
+
 
 class AsyncStatusReports(AsyncBlock):
     """The part of a transaction that is about statuses; :class:`AsyncTransaction` is the whole."""
@@ -133,6 +147,11 @@ class AsyncStatusReports(AsyncBlock):
         """Read a condition of a resource; neither changes unnoticed until the commit."""
         key = self._unit.context.address(target)
         return await self._perform(statuses.condition_in(self._unit, key, name, by))
+
+    async def sync_state(self, target: Target) -> SyncState:
+        """Compare what is written of a resource with what was approved, carried out and observed of it."""
+        key = self._unit.context.address(target)
+        return await self._perform(syncing.sync_state_in(self._unit, key))
 
 
 def _reported(unit: Unit, given: statuses.Observation[S]) -> Flow[S]:

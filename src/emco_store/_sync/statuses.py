@@ -10,7 +10,8 @@ from emco_store._sync.block import Block, Target
 from emco_store._sync.reading import ReadingStore
 from emco_store.core.resource import Resource
 from emco_store.core.status import Condition, Status
-from emco_store.flows import statuses
+from emco_store.core.sync_states import SyncState
+from emco_store.flows import statuses, syncing
 from emco_store.flows.asking import Flow
 from emco_store.flows.unit import Unit
 
@@ -112,6 +113,19 @@ class Statuses(ReadingStore):
         flow = statuses.condition(context, context.address(target), name, by)
         return self._attempts.once(flow, deadline)
 
+    def sync_state(self, target: Target, *, deadline: timedelta | None = None) -> SyncState:
+        """Compare what is written of a resource with what was approved, carried out and observed of it.
+
+        Raises:
+            NotFound: The resource does not exist.
+            InvalidCall: The store does not know the model of its kind.
+            InvalidResource: Its lifecycle record, or the revision that was carried out, cannot be read.
+
+        Rules: GEN-6.
+        """
+        context = self._context()
+        return self._attempts.once(syncing.sync_state(self._unit(), context.address(target)), deadline)
+
 
 class StatusReports(Block):
     """The part of a transaction that is about statuses; :class:`Transaction` is the whole."""
@@ -134,6 +148,11 @@ class StatusReports(Block):
         """Read a condition of a resource; neither changes unnoticed until the commit."""
         key = self._unit.context.address(target)
         return self._perform(statuses.condition_in(self._unit, key, name, by))
+
+    def sync_state(self, target: Target) -> SyncState:
+        """Compare what is written of a resource with what was approved, carried out and observed of it."""
+        key = self._unit.context.address(target)
+        return self._perform(syncing.sync_state_in(self._unit, key))
 
 
 def _reported(unit: Unit, given: statuses.Observation[S]) -> Flow[S]:

@@ -106,9 +106,9 @@ class StatusRules:
         assert (second, first) == lab.store.statuses(pump)
         assert [Untyped, Untyped] == [type(one) for one in lab.open().statuses(Key("Pump", "p"))]
 
-    @rule("GEN-2")
+    @rule("GEN-2", "LIF-12")
     def test_status_is_reported_by_its_writer(self, lab: Lab) -> None:
-        """A store that acts as another than the writer cannot report; one that acts as nobody may (GEN-2)."""
+        """A store that acts as another than the writer cannot report; one that acts as nobody may (GEN-2, LIF-12)."""
         pump = lab.store.create(Pump(name="p"))
         sensor, other = lab.open(actor="sensor"), lab.open(actor="guard")
         for call in (other.set_status, _in_transaction(other)):

@@ -34,6 +34,7 @@ from emco_store.contracts.reserved_kinds import ReservedRules
 from emco_store.contracts.selections import SelectionRules
 from emco_store.contracts.statuses import StatusRules
 from emco_store.contracts.stored_rules import StoredRules
+from emco_store.contracts.sync_states import SyncStateRules
 from emco_store.contracts.trails import TrailRules
 from emco_store.contracts.transactions import TransactionRules
 from emco_store.contracts.uniques import UniqueRules
@@ -71,6 +72,7 @@ class Conformance(
     ReservedRules,
     OriginRules,
     StatusRules,
+    SyncStateRules,
     TrailRules,
     LifecycleRules,
     GuardRules,

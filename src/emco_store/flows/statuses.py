@@ -74,7 +74,7 @@ def report(unit: Unit, given: Observation[S]) -> Flow[S]:
         Conflict: An earlier version was observed than the last time.
         InvalidResource: The data is not acceptable.
 
-    Rules: GEN-1 to GEN-5.
+    Rules: GEN-1 to GEN-5, LIF-12.
     """
     _check_writer(unit, type(given.status), given.resource)
     made, resource = _drafted(unit, given.status), given.resource
