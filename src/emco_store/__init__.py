@@ -10,6 +10,7 @@ from emco_store._sync.transaction import Transaction
 from emco_store.backends.memory import MemoryBackend
 from emco_store.connect import connect, connect_async
 from emco_store.core.codec import Untyped
+from emco_store.core.diffs import Diff, DocumentChange
 from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.guards import ancestor, approved, check, every, none, observed, referrers, some, target
 from emco_store.core.indexing import indexed, unique
@@ -22,6 +23,8 @@ from emco_store.core.plan import Blocker, BlockReason, Change, Deleted, Deletion
 from emco_store.core.query import F, Page
 from emco_store.core.refs import Ref, on_delete, reference
 from emco_store.core.resource import Resource
+from emco_store.core.revisions import Revision
+from emco_store.core.rollbacks import RollbackPlan, RolledBack
 from emco_store.core.rules import CASCADE, PROTECT, REMOVE, RESTRICT, SET_DEFAULT, SET_NULL, Rule
 from emco_store.core.some_of import some_of
 from emco_store.core.status import Condition, Status, no, unknown, yes
@@ -49,6 +52,8 @@ from emco_store.errors import (
 )
 from emco_store.flows.checking import CheckPage, Repaired
 from emco_store.flows.context import RetryPolicy
+from emco_store.flows.history import RevisionContent
+from emco_store.flows.pruning import Pruned
 from emco_store.ports import Durability, Guarantees, Outcome
 
 __version__ = "0.1.0"
@@ -75,6 +80,8 @@ __all__ = [
     "DeleteRestricted",
     "Deleted",
     "Deletion",
+    "Diff",
+    "DocumentChange",
     "Durability",
     "F",
     "FieldChange",
@@ -98,11 +105,16 @@ __all__ = [
     "Outcome",
     "Page",
     "Plan",
+    "Pruned",
     "Ref",
     "Repair",
     "Repaired",
     "Resource",
     "RetryPolicy",
+    "Revision",
+    "RevisionContent",
+    "RollbackPlan",
+    "RolledBack",
     "Rule",
     "StateForbids",
     "Status",

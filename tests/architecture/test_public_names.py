@@ -27,6 +27,15 @@ OPTIONS = {"Durability", "Guarantees", "MemoryBackend", "RetryPolicy"}
 QUERIES = {"F", "Page"}
 CHECKS = {"CheckPage", "Flaw", "FlawKind", "Repair", "Repaired"}
 PLANS = {"BlockReason", "Blocker", "Change", "Deleted", "Deletion", "Outcome", "Plan"}
+HISTORY = {
+    "Diff",
+    "DocumentChange",
+    "Pruned",
+    "Revision",
+    "RevisionContent",
+    "RollbackPlan",
+    "RolledBack",
+}
 LIFECYCLES = {
     "Approval",
     "Lifecycle",
@@ -72,7 +81,18 @@ ERRORS = {
 def test_public_names_are_the_promised_ones():
     """``emco_store`` exports exactly these names."""
     assert sorted(
-        MODELS | STATUSES | DELETE_RULES | STORES | OPTIONS | QUERIES | PLANS | CHECKS | LIFECYCLES | TRAILS | ERRORS
+        MODELS
+        | STATUSES
+        | DELETE_RULES
+        | STORES
+        | OPTIONS
+        | QUERIES
+        | PLANS
+        | CHECKS
+        | LIFECYCLES
+        | HISTORY
+        | TRAILS
+        | ERRORS
     ) == sorted(emco_store.__all__)
 
 

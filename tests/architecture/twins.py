@@ -42,6 +42,7 @@ RENAMES: Final[Mapping[str, str]] = {
     "AsyncCalls": "Calls",
     "AsyncChannel": "Channel",
     "AsyncFastTransport": "FastTransport",
+    "AsyncHistories": "Histories",
     "AsyncLifecycles": "Lifecycles",
     "AsyncMongoPort": "MongoPort",
     "AsyncOrigins": "Origins",

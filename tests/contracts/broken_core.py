@@ -8,7 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from emco_store import errors
-from emco_store.core import blockers, codec, definition, guards, kinship, lifecycle, matching, plan, readback, status
+from emco_store.core import (
+    blockers,
+    codec,
+    definition,
+    digests,
+    guards,
+    kinship,
+    lifecycle,
+    matching,
+    plan,
+    readback,
+    revisions,
+    status,
+)
 from emco_store.core.keys import Key
 from emco_store.core.meta import Lineage
 from emco_store.core.plan import Blocker, Change, Deleted, Deletion
@@ -25,9 +38,12 @@ from emco_store.flows import (
     checking,
     content,
     context,
+    histories,
+    history,
     lists,
     refusals,
     resources,
+    rollbacks,
     selecting,
     statuses,
     syncing,
@@ -40,9 +56,11 @@ from emco_store.flows.acting import Actors
 from emco_store.flows.asking import Flow
 from emco_store.flows.cascade import Cascade, _check_size
 from emco_store.flows.freezing import Freezing
+from emco_store.flows.pruning import _Judge
+from emco_store.flows.rollbacks import _Rewriting
 from emco_store.flows.view import Referrers, View
 from emco_store.ports import deadline
-from tests.contracts import broken_lifecycles, broken_origins, broken_selections, broken_statuses
+from tests.contracts import broken_history, broken_lifecycles, broken_origins, broken_selections, broken_statuses
 
 
 @dataclass(frozen=True)
@@ -227,6 +245,23 @@ BROKEN_CORE = {
     "LetsNoEntryExpire": Broken(trailing, "expired", broken_origins.let_nothing_expire, "WHO-8"),
     "PrunesEverything": Broken(trailing, "_age", broken_origins.let_all_be_old, "WHO-8"),
     "KeepsTrailsByModelOnly": Broken(unit, "leaves_trail", broken_origins.look_at_models_only, "WHO-9"),
+    "SealsNoMembers": Broken(View, "seal", broken_history.seal_nothing, "HIS-7"),
+    "ExpectsNoMembers": Broken(View, "_rest_on", broken_history.rest_on_nothing, "HIS-7"),
+    "ApprovesOtherContent": Broken(transitions, "_check_digest", broken_history.look_for_nothing, "LIF-10"),
+    "CountsKnownKinds": Broken(content, "_is_member_of", broken_history.count_known_kinds, "LIF-11"),
+    "PrintsBytes": Broken(digests, "fingerprint", broken_history.print_bytes, "LIF-11"),
+    "WritesIntoRevisions": Broken(history, "tagged", broken_history.write_into_the_revision, "HIS-1"),
+    "NumbersByKey": Broken(revisions, "beside", broken_history.number_by_key, "HIS-2"),
+    "RecordsAlways": Broken(content, "record", broken_history.record_always, "HIS-3"),
+    "RecordsBeforeTheEnd": Broken(content, "check_still", broken_history.write_on, "HIS-3"),
+    "RevisionsRefer": Broken(content, "records_of", broken_history.refer_to_the_resource, "HIS-4"),
+    "OldestFirst": Broken(history, "Scan", broken_history.skip_forward, "HIS-5"),
+    "BlindToNewChildren": Broken(_Rewriting, "write", broken_history.delete_nothing, "HIS-6"),
+    "ShowsNoMissingTargets": Broken(_Rewriting, "look", broken_history.look_for_nothing, "HIS-8"),
+    "DropsReferences": Broken(_Rewriting, "_made", broken_history.drop_references, "HIS-9"),
+    "CarriesApprovals": Broken(rollbacks, "_carried", broken_history.carry_always, "HIS-10"),
+    "PrunesTags": Broken(_Judge, "keeps", broken_history.keep_the_newest, "HIS-11"),
+    "ChecksNoHistory": Broken(histories, "_contents", broken_history.find_nothing, "HIS-12"),
     "ComparesAsPythonDoes": Broken(readback, "is_alike", compare_as_python_does, "ID-13"),
     "FindsEveryState": Broken(transitions, "index_text", broken_lifecycles.same_text, "LIF-1"),
     "BeginsInAnyState": Broken(transitions, "_refusals", broken_lifecycles.begin_in_any_state, "LIF-2"),

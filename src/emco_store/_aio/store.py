@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from enum import Enum
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from emco_store._aio.attempts import late
 from emco_store._aio.block import Target
+from emco_store._aio.history import AsyncHistories
 from emco_store._aio.lifecycles import AsyncLifecycles
 from emco_store._aio.origins import AsyncOrigins
 from emco_store._aio.statuses import AsyncStatuses
 from emco_store._aio.transaction import AsyncTransaction
+from emco_store.core.applicable import Applicable
 from emco_store.core.flaws import Flaw
 from emco_store.core.lifecycle import LifecycleRecord, TransitionPlan
 from emco_store.core.matching import match
@@ -30,7 +32,7 @@ S = TypeVar("S", bound=Enum)
 T = TypeVar("T")
 
 
-class AsyncStore(AsyncLifecycles, AsyncStatuses, AsyncOrigins):
+class AsyncStore(AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncOrigins):
     """The resources of one namespace on one backend; made by ``connect_async``.
 
     A target is a resource, its ``Key`` or a ``Ref`` to it. The store returns values: changing one does not change the
@@ -182,25 +184,23 @@ class AsyncStore(AsyncLifecycles, AsyncStatuses, AsyncOrigins):
         return await self._attempts.once(flow, deadline)
 
     @overload
-    async def apply(self, plan: Plan, *, deadline: timedelta | None = None) -> Deleted: ...
-    @overload
     async def apply(self, plan: TransitionPlan[S], *, deadline: timedelta | None = None) -> LifecycleRecord[S]: ...
-    async def apply(
-        self, plan: Plan | TransitionPlan[S], *, deadline: timedelta | None = None
-    ) -> Deleted | LifecycleRecord[S]:
-        """Carry out the plan, all of it.
+    @overload
+    async def apply(self, plan: Applicable[T], *, deadline: timedelta | None = None) -> T: ...
+    async def apply(self, plan: Applicable[T] | TransitionPlan[S], *, deadline: timedelta | None = None) -> Any:
+        """Carry out a plan, all of it: a delete, a transition, a rollback or a restore.
 
         Returns:
-            For a delete, the numbers of deleted and changed resources, by kind. For a transition, the lifecycle record
-            after it.
+            For a transition, the lifecycle record after it. For the others, ``plan.figures``: the numbers of resources
+            that were written and deleted, by kind.
 
         Raises:
             Conflict: Something that the plan depends on has changed; plan again.
-            DeleteRestricted: The plan has blockers.
+            StoreError: ``plan.refusal``: the plan cannot be applied; ``DeleteRestricted`` if it has blockers.
             TransitionRefused: Something speaks against the transition.
             ContentChanged: The content is not the one that the plan shows.
 
-        Rules: DEL-9, LIF-10.
+        Rules: DEL-9, LIF-10, HIS-7.
         """
         if isinstance(plan, TransitionPlan):
             return await self._make(transition_calls.planned(self._context(), plan), deadline)

@@ -6,14 +6,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from enum import Enum
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from emco_store._sync.attempts import late
 from emco_store._sync.block import Target
+from emco_store._sync.history import Histories
 from emco_store._sync.lifecycles import Lifecycles
 from emco_store._sync.origins import Origins
 from emco_store._sync.statuses import Statuses
 from emco_store._sync.transaction import Transaction
+from emco_store.core.applicable import Applicable
 from emco_store.core.flaws import Flaw
 from emco_store.core.lifecycle import LifecycleRecord, TransitionPlan
 from emco_store.core.matching import match
@@ -31,7 +33,7 @@ S = TypeVar("S", bound=Enum)
 T = TypeVar("T")
 
 
-class Store(Lifecycles, Statuses, Origins):
+class Store(Lifecycles, Histories, Statuses, Origins):
     """The resources of one namespace on one backend; made by ``connect``.
 
     A target is a resource, its ``Key`` or a ``Ref`` to it. The store returns values: changing one does not change the
@@ -183,25 +185,23 @@ class Store(Lifecycles, Statuses, Origins):
         return self._attempts.once(flow, deadline)
 
     @overload
-    def apply(self, plan: Plan, *, deadline: timedelta | None = None) -> Deleted: ...
-    @overload
     def apply(self, plan: TransitionPlan[S], *, deadline: timedelta | None = None) -> LifecycleRecord[S]: ...
-    def apply(
-        self, plan: Plan | TransitionPlan[S], *, deadline: timedelta | None = None
-    ) -> Deleted | LifecycleRecord[S]:
-        """Carry out the plan, all of it.
+    @overload
+    def apply(self, plan: Applicable[T], *, deadline: timedelta | None = None) -> T: ...
+    def apply(self, plan: Applicable[T] | TransitionPlan[S], *, deadline: timedelta | None = None) -> Any:
+        """Carry out a plan, all of it: a delete, a transition, a rollback or a restore.
 
         Returns:
-            For a delete, the numbers of deleted and changed resources, by kind. For a transition, the lifecycle record
-            after it.
+            For a transition, the lifecycle record after it. For the others, ``plan.figures``: the numbers of resources
+            that were written and deleted, by kind.
 
         Raises:
             Conflict: Something that the plan depends on has changed; plan again.
-            DeleteRestricted: The plan has blockers.
+            StoreError: ``plan.refusal``: the plan cannot be applied; ``DeleteRestricted`` if it has blockers.
             TransitionRefused: Something speaks against the transition.
             ContentChanged: The content is not the one that the plan shows.
 
-        Rules: DEL-9, LIF-10.
+        Rules: DEL-9, LIF-10, HIS-7.
         """
         if isinstance(plan, TransitionPlan):
             return self._make(transition_calls.planned(self._context(), plan), deadline)

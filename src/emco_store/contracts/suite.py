@@ -10,9 +10,11 @@ from emco_store.contracts.bad_input import BadInputRules
 from emco_store.contracts.checks import CheckRules
 from emco_store.contracts.commits import CommitRules
 from emco_store.contracts.concurrency import ConcurrencyRules
+from emco_store.contracts.content_races import ContentRaces
 from emco_store.contracts.crowds import CrowdRules
 from emco_store.contracts.deadlines import DeadlineRules
 from emco_store.contracts.deletes import DeleteRules
+from emco_store.contracts.digests import DigestRules
 from emco_store.contracts.durability import DurabilityRules
 from emco_store.contracts.edits import EditRules
 from emco_store.contracts.guards_of_states import GuardRules
@@ -31,6 +33,8 @@ from emco_store.contracts.plans import PlanRules
 from emco_store.contracts.references import ReferenceRules
 from emco_store.contracts.removals import RemovalRules
 from emco_store.contracts.reserved_kinds import ReservedRules
+from emco_store.contracts.revisions import RevisionRules
+from emco_store.contracts.rollbacks import RollbackRules
 from emco_store.contracts.selections import SelectionRules
 from emco_store.contracts.statuses import StatusRules
 from emco_store.contracts.stored_rules import StoredRules
@@ -52,6 +56,10 @@ class Conformance(
     PageRules,
     ReferenceRules,
     SelectionRules,
+    DigestRules,
+    RevisionRules,
+    RollbackRules,
+    ContentRaces,
     DeleteRules,
     RemovalRules,
     PlanRules,

@@ -6,13 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
+from emco_store.core.applicable import Applicable
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge
 from emco_store.core.reserved import is_reserved
 from emco_store.core.rules import Rule
 from emco_store.core.wording import count
+from emco_store.errors import MissingReference, StoreError, UniqueViolation
 
 
 class BlockReason(StrEnum):
@@ -136,7 +138,7 @@ def _figures(numbers: Mapping[str, int], verb: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Applicable[Deleted]):
     """What a delete would do, as of the moment of planning; ``store.apply(plan)`` carries it out, all or nothing.
 
     Attributes:
@@ -146,13 +148,16 @@ class Plan:
             may hold records. A plan with blockers cannot be applied.
         commit: The commit that the backend would get.
         blocker_count: The number of all references that forbid the delete.
+        refusal: The error with which ``store.apply(plan)`` refuses it; None where nothing speaks against it.
     """
 
+    foresees: ClassVar[tuple[type[StoreError], ...]] = (MissingReference, UniqueViolation)
     deletes: tuple[Deletion, ...]
     updates: tuple[Change, ...]
     blockers: tuple[Blocker, ...]
     commit: Any = field(repr=False, compare=False)
     blocker_count: int = 0
+    refusal: StoreError | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -161,15 +166,18 @@ class Plan:
         changes: Iterable[Change],
         blockers: Sequence[Blocker],
         commit: Any,
+        *,
         blocker_count: int,
+        refusal: StoreError | None = None,
     ) -> Plan:
         """Build the plan of a commit; it shows resources, and leaves out the store's own records.
 
         Rules: RES-2.
         """
         return cls(
-            tuple(_of_resources(deletions)), tuple(_of_resources(changes)), tuple(blockers), commit, blocker_count
-        )
+            tuple(_of_resources(deletions)), tuple(_of_resources(changes)), tuple(blockers), commit, blocker_count,
+            refusal,
+        )  # fmt: skip
 
     @property
     def figures(self) -> Deleted:

@@ -30,8 +30,9 @@ PART_BYTES: Final = 512 * 1024
 """Bytes of packed content in one part."""
 DIGITS: Final = 10
 """Digits of a number in a key, so that the order of keys is that of numbers."""
+AFTER_RESOURCE: Final = 2
+"""Names in the key of a revision after those of its resource: the uid and the number."""
 _TAGS = "tags"
-_AFTER_RESOURCE = 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -240,7 +241,7 @@ def read_revision(record: Record) -> Revision:
     document = read_document(record)
     *_, uid, number = record.key.segments
     return Revision(
-        resource_of(record.key, _AFTER_RESOURCE), uid, int(number), document.digest, document.state,
+        resource_of(record.key, AFTER_RESOURCE), uid, int(number), document.digest, document.state,
         document.transition, document.actor, document.note, _EPOCH + timedelta(microseconds=document.at_us),
         document.approval, document.restores, tags_of(record), document.members,
     )  # fmt: skip

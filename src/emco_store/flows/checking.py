@@ -17,6 +17,7 @@ from emco_store.core.wording import count
 from emco_store.errors import InvalidCall, StoreError, Unavailable, UnknownOutcome
 from emco_store.flows.asking import Flow, ask, read
 from emco_store.flows.context import Context
+from emco_store.flows.histories import check_history
 from emco_store.flows.outcomes import submit
 from emco_store.flows.refusals import missing_references, stale, unavailable
 from emco_store.flows.selecting import Selecting
@@ -64,7 +65,7 @@ def check(context: Context, *, after: Any, limit: int, unknown_kinds: bool) -> F
     A reference that seems to dangle is read again together with its target, as of one moment, so that concurrent
     writers cause no false flaws.
 
-    Rules: CHK-1 to CHK-6, RES-4.
+    Rules: CHK-1 to CHK-6, RES-4, HIS-12.
     """
     check_limit(limit)
     audited = yield from read(Audit(_cursor(after), limit))
@@ -79,6 +80,7 @@ def check(context: Context, *, after: Any, limit: int, unknown_kinds: bool) -> F
         for record, absent in sorted((*sound, *confirmed), key=lambda pair: pair[0].key)
         for flaw in examine(record, context.schema.model_at(record.key), absent)
     ]
+    flaws += yield from check_history(context, audited.records)
     told = _unknown(context, audited.records) if unknown_kinds else ()
     resources = sum(not is_reserved(record.key.kind) for record in audited.records)
     return CheckPage(resources, audited.entries, (*audited.flaws, *flaws, *told), audited.next)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from emco_store.core.digests import Content
@@ -20,7 +21,9 @@ MAX_MEMBERS: Final = 10_000
 """Resources in one subtree that can be approved, recorded or rolled back."""
 
 
-def read(unit: Unit, key: Key, targets: Collection[str] = (), *, beside: Collection[Key] = ()) -> Flow[Content]:
+def read(
+    unit: Unit, key: Key, targets: Collection[str] = (), *, beside: Collection[Key] = (), also: Iterable[Key] = ()
+) -> Flow[Content]:
     """Read the content of a resource, as the transaction sees it.
 
     The commit rests on the state of each member and of each target, and on nobody joining the members: all of them are
@@ -33,6 +36,7 @@ def read(unit: Unit, key: Key, targets: Collection[str] = (), *, beside: Collect
         key: The root of the subtree.
         targets: The kinds of the targets that belong to the content, one step outside the subtree.
         beside: Records of the store's own to load and seal with the first request, and those that refer to them.
+        also: Other records to load with the first request.
 
     Raises:
         NotFound: There is no such resource.
@@ -41,7 +45,7 @@ def read(unit: Unit, key: Key, targets: Collection[str] = (), *, beside: Collect
     Rules: LIF-3, LIF-11.
     """
     members: dict[Key, Record] = {}
-    level, along, own = [key], list[Key](), list(beside)
+    level, along, own = [key], list(also), list(beside)
     while level:
         is_member = _is_member_of(level)
         found: dict[Key, Record] = {}
@@ -92,8 +96,7 @@ def record(unit: Unit, content: Content, standing: Standing, about: RevisionDocu
         about = about.model_copy(update={"approval": approval})
         known["approved"] = approval
     for made in records_of(content, number, about, unit.context.new_id()):
-        unit.expect.setdefault(made.key, None)
-        unit.puts[made.key] = made
+        unit.write_record(replace(made, origin=unit.origin))
     return standing.model_copy(update=known)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from emco_store.core.applicable import Applicable
 from emco_store.core.keys import Key
 from emco_store.core.matching import Match
 from emco_store.core.plan import Deleted, Plan
@@ -16,15 +18,16 @@ from emco_store.core.records import Record
 from emco_store.core.reserved import BEHIND, is_reserved
 from emco_store.core.resource import Resource
 from emco_store.core.trails import signed
-from emco_store.errors import InvalidCall, InvalidResource, MissingReference, UniqueViolation
+from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
 from emco_store.flows.outcomes import submit
-from emco_store.flows.refusals import moved, not_found, restricted, stale, too_large
+from emco_store.flows.refusals import moved, not_found, stale, too_large
 from emco_store.flows.unit import Unit
 from emco_store.ports import Get, ReferrerQuery
 
 R = TypeVar("R", bound=Resource)
+T = TypeVar("T")
 NOTHING: Mapping[Key, Match] = MappingProxyType({})
 """What a read of several resources demands of none of them."""
 
@@ -111,26 +114,25 @@ def plan_delete(unit: Unit, targets: Sequence[Any], *, missing_ok: bool) -> Flow
     return (yield from unit.plan())
 
 
-def apply_plan(context: Context, plan: Any) -> Flow[Deleted]:
+def apply_plan(context: Context, plan: Applicable[T]) -> Flow[T]:
     """Apply a plan, unless something that it rests on has changed.
 
     What it writes has the time and the origin of this call: a plan that was made is no change yet.
 
-    Rules: DEL-9, WHO-1.
+    Rules: DEL-9, HIS-7, WHO-1.
     """
-    if not isinstance(plan, Plan):
+    if not isinstance(plan, Applicable):  # pyright: ignore[reportUnnecessaryIsInstance]  # see Key.parse
         raise InvalidCall(
-            f"Cannot apply {plan!r:.80}.", why=["it is not a plan"], hint="pass what plan_delete() returned."
+            f"Cannot apply {plan!r:.80}.", why=["it is not a plan"], hint="pass what a plan_… call returned."
         )
-    if plan.blockers:
-        named = [deletion.key for deletion in plan.deletes if deletion.via is None]
-        raise restricted(named, plan.blockers, len(plan.blockers), plan.blocker_count)
+    if plan.refusal is not None:
+        raise copy(plan.refusal)
     try:
         txid, now_us, origin = context.new_id(), context.now_us(), context.actors.origin
         puts = tuple([signed(record, txid, now_us, origin) for record in plan.commit.puts])
         yield from submit(replace(plan.commit, txid=txid, puts=puts), plan.commit.expect.keys())
-    except (MissingReference, UniqueViolation) as problem:  # a default was there and free when the plan was made
-        raise moved([update.key for update in plan.updates]) from problem
+    except plan.foresees as problem:
+        raise moved([record.key for record in plan.commit.puts]) from problem
     return plan.figures
 
 

@@ -193,6 +193,14 @@ class Unit(View):
         there = [key for key in keys if self.current(key) is not None] if absent else keys
         return (yield from cascade.follow(self, there, referrers, self.now_us, self.origin))
 
+    def write_record(self, record: Record) -> None:
+        """Write a record as it is; one that is new must still be new at the commit."""
+        if self.current(record.key) is None:
+            self.expect.setdefault(record.key, None)
+        self._selects |= any(edge.selection is not None for edge in record.edges)
+        self._freezing.is_needed |= record.version > 1
+        self.puts[record.key] = record
+
     def _draft(self, resource: R) -> Draft[R]:
         model = type(resource)
         if not hasattr(model, "__emco__") and not isinstance(resource, Resource):  # pyright: ignore[reportUnnecessaryIsInstance]  # see Key.parse
@@ -246,8 +254,8 @@ class Unit(View):
                 raise self._restricted(cascade, [*blockers, *(yield from cascade.look(self))])
         if unmatched:
             raise missing_references([*self._places(unmatched), *(yield from self._absent_targets())])
-        yield from self._ask_states()
-        commit = self._commit((yield from self._entries()) if leaves_trail(self) else NONE)
+        yield from self.ask_states()
+        commit = yield from self.proposed()
         if not commit.size and self.reads < 2:  # noqa: PLR2004 - a single read is of one moment
             return
         try:
@@ -280,7 +288,7 @@ class Unit(View):
             return moved([change.key for change in cascade.changes])
         return self._restricted(cascade, found)
 
-    def _ask_states(self) -> Flow[None]:
+    def ask_states(self) -> Flow[None]:
         """Ask what else may refuse the commit: frozen fields, and what transitions rest on."""
         for judge in self.before_commit:
             judge()
@@ -289,15 +297,21 @@ class Unit(View):
 
     def plan(self) -> Flow[Plan]:
         """Return what the deletes of this unit would do."""
+        cascade, blockers, _ = yield from self.judge()
+        if not blockers:
+            yield from self.ask_states()
+        commit = Commit(self.txid) if blockers else (yield from self.proposed())
+        shown = first_blockers(blockers, self.context.limits.max_records)
+        refusal = restricted(cascade.named, shown, len(shown), len(blockers)) if blockers else None
+        return Plan.of(
+            cascade.deletions, cascade.changes_in(self), shown, commit, blocker_count=len(blockers), refusal=refusal
+        )
+
+    def judge(self) -> Flow[tuple[Cascade, list[Blocker], list[tuple[Key, Edge]]]]:
+        """Return what its deletes reach, what forbids them, and the selections without a match."""
         cascade = self._cascade or Cascade()
         unmatched = yield from self._choose_matches()
-        blockers = [*cascade.blockers(self, unmatched), *(yield from cascade.look(self))]
-        if not blockers:
-            yield from self._ask_states()
-        entries = (yield from self._entries()) if leaves_trail(self) else NONE
-        commit = Commit(self.txid) if blockers else self._commit(entries)
-        shown = first_blockers(blockers, self.context.limits.max_records)
-        return Plan.of(cascade.deletions, cascade.changes_in(self), shown, commit, len(blockers))
+        return cascade, [*cascade.blockers(self, unmatched), *(yield from cascade.look(self))], unmatched
 
     def _restricted(self, cascade: Cascade, blockers: Sequence[Blocker]) -> DeleteRestricted:
         return restricted(cascade.named, blockers, self.context.limits.max_records)
@@ -332,6 +346,10 @@ class Unit(View):
         found: Mapping[Key, Record] = (yield from read(Get(tuple(sorted(wanted))))) if wanted else {}
         gone = {key for key in wanted if key in self.gone or key not in found}
         return self._places((key, edge) for key, edge in edges if edge.target in gone)
+
+    def proposed(self) -> Flow[Commit]:
+        """Return the commit of all that it writes and rests on."""
+        return self._commit((yield from self._entries()) if leaves_trail(self) else NONE)
 
     def _entries(self) -> Flow[Entries]:
         return entries_of(self, txid=self.txid, now_us=self.now_us, origin=self.origin)

@@ -1,0 +1,160 @@
+"""LIF-3, LIF-10, LIF-11, HIS-7: another client acts before each request of a transition or a rollback in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from emco_store.contracts.harness import Lab
+from emco_store.contracts.interleavings import check_integrity
+from emco_store.contracts.recorded import (
+    CHART,
+    DESK,
+    HALL,
+    PLANT,
+    Chart,
+    Desk,
+    Hall,
+    Plant,
+    PlantLife,
+    PlantState,
+    begin,
+    write,
+)
+from emco_store.contracts.rules import rule
+from emco_store.core.keys import Key
+from emco_store.errors import ContentChanged, StoreError, TransitionRefused
+from emco_store.ports import Request
+
+MODELS = {"Plant": Plant, "Hall": Hall, "Desk": Desk, "Chart": Chart}
+MOST = 20
+"""More requests than any of these calls makes."""
+
+
+def changes(store: Any) -> dict[str, Callable[[Any], Any]]:
+    """Return changes of content, prepared so that each is a single call."""
+    found: dict[str, Callable[[Any], Any]] = {}
+    for key in (PLANT, HALL, DESK, CHART):
+        found[f"update {key}"] = _updating(store.get(MODELS[key.kind], *key.segments))
+    found["create a child"] = lambda one: one.create(Hall(parent=PLANT, name="late"))
+    found["create a grandchild"] = lambda one: one.create(Desk(parent=HALL, name="late"))
+    found["delete a grandchild"] = lambda one: one.delete(DESK)
+    found["delete a child with all under it"] = lambda one: one.delete(HALL)
+    return found
+
+
+def _updating(resource: Any) -> Callable[[Any], Any]:
+    changed = resource.model_copy(update={"text": "second"})
+    return lambda store: store.update(changed)
+
+
+class ContentRaces:
+    """Every schedule of a call, request by request, and one commit of somebody else."""
+
+    @rule("LIF-3", "LIF-10")
+    def test_approval_against_every_change(self, lab: Lab) -> None:
+        """A change before any request of an approval makes it ContentChanged, and nothing is approved (LIF-10)."""
+        assert self._all(lab, lambda: None, _approve, ContentChanged) > MOST
+
+    @rule("LIF-3", "LIF-11")
+    def test_guarded_transition_against_every_change(self, lab: Lab) -> None:
+        """A change before any request of a transition that needs approval refuses it (LIF-11)."""
+        self._all(
+            lab,
+            lambda: _approve(lab.store, lab.store.digest(PLANT)),
+            lambda store, _: store.transition(PLANT, PlantLife.run),
+            TransitionRefused,
+        )
+
+    def _all(
+        self, lab: Lab, prepare: Callable[[], Any], call: Callable[[Any, str], Any], refusal: type[StoreError]
+    ) -> int:
+        """Assert that the call is refused wherever a change comes before its commit; return the number of schedules."""
+        number = 0
+        other = lab.open()
+        begin(lab.store)
+        names = list(changes(other))
+        for name in names:
+            for at in range(MOST):
+                _anew(lab)
+                prepare()
+                digest, state = lab.store.digest(PLANT), lab.store.lifecycle(PLANT).state
+                change = changes(other)[name]
+                came = _before_request(lab, at, partial(change, lab.inside(other)))
+                problem = _problem(partial(call, lab.store, digest))
+                lab.faults.clear()
+                check_integrity(lab, lab.records())
+                number += 1
+                if not came:
+                    assert problem is None
+                    if lab.store.lifecycle(PLANT).state is PlantState.RUNNING:
+                        lab.store.transition(PLANT, PlantLife.stop)
+                    break
+                assert (refusal, state) == (type(problem), lab.store.lifecycle(PLANT).state), (name, at, problem)
+            else:
+                raise AssertionError(name)
+        return number
+
+    @rule("HIS-7")
+    def test_rollback_against_every_change(self, lab: Lab) -> None:
+        """Whatever comes before any request of a rollback, it brings the content back whole, or refuses (HIS-7)."""
+        other = lab.open()
+        begin(lab.store)
+        number = 0
+        for name in [*changes(other), "delete the target"]:
+            for at in range(MOST):
+                _anew(lab)
+                lab.store.transition(PLANT, PlantLife.save)
+                write(lab.store, PLANT, text="second")
+                write(lab.store, HALL, chart=None)
+                change = {**changes(other), "delete the target": lambda one: one.delete(CHART)}[name]
+                came = _before_request(lab, at, partial(change, lab.inside(other)))
+                problem = _problem(lambda: lab.store.apply(lab.store.plan_rollback(PLANT, 1)))
+                lab.faults.clear()
+                check_integrity(lab, lab.records())
+                number += 1
+                if problem is None:
+                    newest = lab.store.revision(PLANT, 2)
+                    assert lab.store.digest(PLANT) == newest.revision.digest, (name, at)
+                    assert newest.documents == lab.store.revision(PLANT, 1).documents, (name, at)
+                if not came:
+                    assert problem is None
+                    break
+            else:
+                raise AssertionError(name)
+        assert number > MOST
+
+
+def _approve(store: Any, digest: str) -> Any:
+    return store.transition(PLANT, PlantLife.approve, digest=digest)
+
+
+def _anew(lab: Lab) -> None:
+    lab.store.delete(Key("Ground", "g"), missing_ok=True)
+    lab.store.delete(CHART, missing_ok=True)
+    begin(lab.store)
+
+
+def _before_request(lab: Lab, at: int, move: Callable[[], Any]) -> list[int]:
+    """Plan a move before a request; the list that is returned is empty until it came."""
+    came: list[int] = []
+    seen = iter(range(MOST * MOST))
+
+    def act() -> Any:
+        if next(seen) != at or came:
+            return None
+        came.append(at)
+        return move()
+
+    lab.faults.clear()
+    lab.faults.do(Request, act, times=MOST * MOST)
+    return came
+
+
+def _problem(call: Callable[[], Any]) -> StoreError | None:
+    try:
+        call()
+    except StoreError as problem:
+        return problem
+    return None

@@ -1,0 +1,29 @@
+"""What all plans have in common: a commit that was prepared and shown; it is carried out as it is, or not at all."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Generic, TypeVar
+
+from emco_store.errors import StoreError
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Applicable(Generic[T_co]):
+    """A plan: what a call would do, as of the moment of planning; ``store.apply(plan)`` carries it out.
+
+    Attributes:
+        commit: The commit that the backend would get.
+        refusal: The error with which ``store.apply(plan)`` refuses it; None where nothing speaks against it.
+        foresees: The errors that planning rules out: if the commit meets one, something has changed since.
+    """
+
+    __slots__ = ()
+    foresees: ClassVar[tuple[type[StoreError], ...]] = ()
+    commit: Any
+    refusal: StoreError | None
+
+    @property
+    def figures(self) -> T_co:
+        """What ``store.apply(plan)`` returns."""
+        raise NotImplementedError

@@ -1,0 +1,76 @@
+"""Checks of histories: revisions whose content is not what it should be, and lifecycle records in no declared state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from emco_store.core.flaws import Flaw, FlawKind
+from emco_store.core.keys import Key
+from emco_store.core.lifecycle_records import read_standing
+from emco_store.core.records import Record
+from emco_store.core.reserved import LIFECYCLE, REVISION, resource_of
+from emco_store.core.revisions import content_of, part_keys, read_document
+from emco_store.errors import InvalidResource, shown
+from emco_store.flows.asking import Flow, read
+from emco_store.flows.context import Context
+from emco_store.ports import Get
+
+STEP: Final = 20
+"""Revisions whose content is read at once."""
+
+
+def check_history(context: Context, records: Iterable[Record]) -> Flow[list[Flaw]]:
+    """Return what is wrong with the revisions and the lifecycle records among some records.
+
+    A revision whose content seems to be missing is read again, because a prune may have come between.
+
+    Rules: HIS-12.
+    """
+    given = list(records)
+    flaws = [flaw for record in given if record.key.kind == LIFECYCLE for flaw in _states(context, record)]
+    revisions = [record for record in given if record.key.kind == REVISION]
+    for first in range(0, len(revisions), STEP):
+        flaws += yield from _contents(revisions[first : first + STEP])
+    return flaws
+
+
+def _contents(revisions: Sequence[Record]) -> Flow[list[Flaw]]:
+    parts = yield from read(Get(tuple(key for record in revisions for key in _parts(record))))
+    suspects = [record for record in revisions if any(_content(record, parts))]
+    if not suspects:
+        return []
+    keys = [key for record in suspects for key in (record.key, *_parts(record))]
+    again: Mapping[Key, Record] = yield from read(Get(tuple(keys)))
+    return [flaw for record in suspects if record.key in again for flaw in _content(again[record.key], again)]
+
+
+def _content(record: Record, parts: Mapping[Key, Record]) -> Iterator[Flaw]:
+    try:
+        content_of(record, parts)
+    except InvalidResource as problem:
+        yield _flaw(record, problem, "prune it, or forget the history of a resource that is gone")
+
+
+def _parts(record: Record) -> list[Key]:
+    try:
+        return part_keys(record.key, read_document(record).parts)
+    except InvalidResource:
+        return []
+
+
+def _states(context: Context, record: Record) -> Iterator[Flaw]:
+    model = context.schema.model_of(resource_of(record.key).kind)
+    lifecycle = None if model is None else model.__emco__.lifecycle
+    try:
+        standing = read_standing(record)
+        if lifecycle is not None:
+            lifecycle.spec.state_at(resource_of(record.key), standing)
+    except InvalidResource as problem:
+        yield _flaw(
+            record, problem, "check with the model that wrote it, or delete the resource if its rules allow that"
+        )
+
+
+def _flaw(record: Record, problem: InvalidResource, hint: str) -> Flaw:
+    return Flaw(FlawKind.INVALID, record.key.text, "", "; ".join(shown(problem.problems)), hint, stamp=record.stamp)
