@@ -1,6 +1,7 @@
 """The EMCO profile: the 52 types of its resources as models, and the bundles of documents that its tool applies."""
 
 from emco_store.core.resource import Resource
+from emco_store.emco.actions import Done
 from emco_store.emco.applying import (
     BundlePlan,
     DeleteReport,
@@ -36,6 +37,8 @@ from emco_store.emco.catalogue.certificates import (
     CaCertCp,
     CaCertLc,
     CaCertLogicalCloud,
+    CaCertPhaseCp,
+    CaCertPhaseLc,
 )
 from emco_store.emco.catalogue.clusters import (
     Cluster,
@@ -51,6 +54,17 @@ from emco_store.emco.catalogue.deployments import (
     GenericAppPlacementIntent,
     GenericPlacementIntent,
     GroupIntent,
+)
+from emco_store.emco.catalogue.lifecycles import (
+    RSYNC,
+    CertificateLifecycle,
+    CertificateState,
+    CloudLifecycle,
+    CloudState,
+    DigLifecycle,
+    DigState,
+    NetworksLifecycle,
+    NetworksState,
 )
 from emco_store.emco.catalogue.logical_clouds import (
     ClusterQuota,
@@ -83,6 +97,7 @@ from emco_store.emco.catalogue.workflows import (
     WorkflowHookIntent,
     WorkflowIntent,
 )
+from emco_store.emco.running import RunReport, run_bundle, run_bundle_async, terminate_bundle, terminate_bundle_async
 
 CATALOGUE: tuple[type[Resource], ...] = (
     Project,
@@ -142,6 +157,7 @@ CATALOGUE: tuple[type[Resource], ...] = (
 
 __all__ = [
     "CATALOGUE",
+    "RSYNC",
     "Action",
     "Agent",
     "App",
@@ -154,6 +170,12 @@ __all__ = [
     "CaCertCp",
     "CaCertLc",
     "CaCertLogicalCloud",
+    "CaCertPhaseCp",
+    "CaCertPhaseLc",
+    "CertificateLifecycle",
+    "CertificateState",
+    "CloudLifecycle",
+    "CloudState",
     "Cluster",
     "ClusterKv",
     "ClusterLabel",
@@ -167,6 +189,9 @@ __all__ = [
     "Customization",
     "DeleteReport",
     "DeploymentIntentGroup",
+    "DigLifecycle",
+    "DigState",
+    "Done",
     "Fault",
     "GenericAppPlacementIntent",
     "GenericK8sIntent",
@@ -184,12 +209,15 @@ __all__ = [
     "LogicalCloudKv",
     "NetControllerIntent",
     "Network",
+    "NetworksLifecycle",
+    "NetworksState",
     "PolicyIntent",
     "PolicyModule",
     "Position",
     "Project",
     "ProviderNetwork",
     "Report",
+    "RunReport",
     "SfcClientIntent",
     "SfcClientSelector",
     "SfcIntent",
@@ -209,5 +237,9 @@ __all__ = [
     "plan_bundle_delete",
     "plan_bundle_delete_async",
     "read_bundle",
+    "run_bundle",
+    "run_bundle_async",
+    "terminate_bundle",
+    "terminate_bundle_async",
     "write_bundle",
 ]

@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import methodcaller
-from typing import Any, TypeVar
 
 from emco_store._aio.store import AsyncStore
 from emco_store._aio.transaction import AsyncTransaction
@@ -17,12 +16,9 @@ from emco_store.core.plan import Plan
 from emco_store.core.wording import count
 from emco_store.emco.bundles import Action, Bundle, Fault, unreadable
 from emco_store.emco.documents import ANCHOR_FIELD
-from emco_store.errors import InvalidResource, MissingReference, NotFound, StoreError
+from emco_store.emco.steps import Steps, perform, perform_async
+from emco_store.errors import InvalidResource, MissingReference, NotFound
 from emco_store.ports import Commit
-
-T = TypeVar("T")
-Steps = Generator[methodcaller, Any, T]
-"""Calls of a store or a transaction, one after the other: written once, performed by a blocking or an async loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +30,7 @@ class Report:
         updated: What was there and has changed.
         unchanged: What was there as it is stated.
         restated: What the bundle states more than once; its last statement counted.
-        actions: What the bundle asks to be done; not carried out yet.
+        actions: What the bundle asks to be done; ``run_bundle`` does it.
     """
 
     created: tuple[Key, ...]
@@ -49,7 +45,7 @@ class Report:
         lines += _listed("created", self.created)
         lines += _listed("updated", self.updated)
         lines += _listed("stated more than once, the last statement counted", self.restated)
-        lines += _listed("asked for, not carried out yet", self.actions)
+        lines += _listed("asked for, not carried out", self.actions)
         return "\n".join(lines)
 
 
@@ -104,9 +100,9 @@ def apply_bundle(store: Store, bundle: Bundle) -> Report:
     """
 
     def attempt(tx: Transaction) -> Report:
-        return _perform(_apply(bundle), tx)
+        return perform(stated(bundle), tx)
 
-    with _by_document(bundle):
+    with by_document(bundle):
         return store.run(attempt)
 
 
@@ -114,9 +110,9 @@ async def apply_bundle_async(store: AsyncStore, bundle: Bundle) -> Report:
     """Do the same as :func:`apply_bundle`, for asyncio."""
 
     async def attempt(tx: AsyncTransaction) -> Report:
-        return await _perform_async(_apply(bundle), tx)
+        return await perform_async(stated(bundle), tx)
 
-    with _by_document(bundle):
+    with by_document(bundle):
         return await store.run(attempt)
 
 
@@ -131,7 +127,7 @@ def delete_bundle(store: Store, bundle: Bundle) -> DeleteReport:
     """
 
     def attempt(tx: Transaction) -> DeleteReport:
-        return _perform(_delete(bundle), tx)
+        return perform(_delete(bundle), tx)
 
     return store.run(attempt)
 
@@ -140,22 +136,23 @@ async def delete_bundle_async(store: AsyncStore, bundle: Bundle) -> DeleteReport
     """Do the same as :func:`delete_bundle`, for asyncio."""
 
     async def attempt(tx: AsyncTransaction) -> DeleteReport:
-        return await _perform_async(_delete(bundle), tx)
+        return await perform_async(_delete(bundle), tx)
 
     return await store.run(attempt)
 
 
 def plan_bundle_delete(store: Store, bundle: Bundle) -> BundlePlan:
     """Say what :func:`delete_bundle` would take, change, and be blocked by; nothing is written."""
-    return _perform(_plan(bundle), store)
+    return perform(_plan(bundle), store)
 
 
 async def plan_bundle_delete_async(store: AsyncStore, bundle: Bundle) -> BundlePlan:
     """Do the same as :func:`plan_bundle_delete`, for asyncio."""
-    return await _perform_async(_plan(bundle), store)
+    return await perform_async(_plan(bundle), store)
 
 
-def _apply(bundle: Bundle) -> Steps[Report]:
+def stated(bundle: Bundle) -> Steps[Report]:
+    """Write all that a bundle states, in a transaction, and return what became of each resource."""
     final = bundle.final
     before = yield from _versions(final)
     after: dict[Key, int] = {}
@@ -179,21 +176,21 @@ def _apply(bundle: Bundle) -> Steps[Report]:
 
 
 def _delete(bundle: Bundle) -> Steps[DeleteReport]:
-    present, absent = yield from _stated(bundle)
+    present, absent = yield from _present(bundle)
     if present:
         yield methodcaller("delete", *present)
     return DeleteReport(present, absent, bundle.actions)
 
 
 def _plan(bundle: Bundle) -> Steps[BundlePlan]:
-    present, absent = yield from _stated(bundle)
+    present, absent = yield from _present(bundle)
     plan = Plan((), (), (), commit=Commit(txid=""))
     if present:
         plan = yield methodcaller("plan_delete", *present)
     return BundlePlan(plan, absent, bundle.actions)
 
 
-def _stated(bundle: Bundle) -> Steps[tuple[tuple[Key, ...], tuple[Key, ...]]]:
+def _present(bundle: Bundle) -> Steps[tuple[tuple[Key, ...], tuple[Key, ...]]]:
     keys = [key for key, statement in bundle.final.items() if not statement.is_implied]
     versions = yield from _versions(keys)
     return tuple(key for key in keys if key in versions), tuple(key for key in keys if key not in versions)
@@ -223,36 +220,8 @@ def _versions_one_by_one(keys: Iterable[Key]) -> Steps[dict[Key, int]]:
     return versions
 
 
-def _perform(steps: Steps[T], on: Any) -> T:
-    try:
-        step = next(steps)
-        while True:
-            try:
-                result = step(on)
-            except StoreError as problem:
-                step = steps.throw(problem)
-            else:
-                step = steps.send(result)
-    except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]  # what the steps return
-
-
-async def _perform_async(steps: Steps[T], on: Any) -> T:
-    try:
-        step = next(steps)
-        while True:
-            try:
-                result = await step(on)
-            except StoreError as problem:
-                step = steps.throw(problem)
-            else:
-                step = steps.send(result)
-    except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]  # what the steps return
-
-
 @contextmanager
-def _by_document(bundle: Bundle) -> Generator[None]:
+def by_document(bundle: Bundle) -> Generator[None]:
     """Tell a missing reference by the document and the field that hold it."""
     try:
         yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -71,22 +71,37 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A step in the life of a resource that a document asks for. It is listed, and not carried out yet.
+    """A step in the life of a resource that a document asks for; ``run_bundle`` carries it out.
 
     Attributes:
         position: The document.
         verb: ``instantiate``, ``approve``, ``apply``, …
         target: The resource.
         body: What the document says beyond its anchor.
+        after: How many statements of the bundle come before it.
     """
 
     position: Position
     verb: str
     target: Key
     body: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    after: int = 0
 
     def __str__(self) -> str:
         return f"{self.verb} {self.target}  ({self.position})"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What belongs into one transaction where a bundle is carried out in its order.
+
+    Attributes:
+        statements: What is stated before the action, after the one before it.
+        action: The action; None after the last one.
+    """
+
+    statements: tuple[Statement, ...]
+    action: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +110,21 @@ class Bundle:
 
     Attributes:
         statements: Every statement, also those that a later one replaces.
-        actions: Every step that is asked for; none is carried out yet.
+        actions: Every step that is asked for.
     """
 
     statements: tuple[Statement, ...]
     actions: tuple[Action, ...] = ()
+
+    @property
+    def stages(self) -> Iterator[Stage]:
+        """The bundle in its order: statements up to an action, with it; at last the statements after all actions."""
+        begin = 0
+        for action in self.actions:
+            yield Stage(self.statements[begin : action.after], action)
+            begin = action.after
+        if begin < len(self.statements):
+            yield Stage(self.statements[begin:])
 
     @property
     def final(self) -> dict[Key, Statement]:
@@ -149,7 +174,7 @@ def read_bundle(texts: Iterable[tuple[str, str]]) -> Bundle:
                 statements += _implied(found.resource, position, statements)
                 statements.append(Statement(position, found.resource, found.edges))
             else:
-                actions.append(Action(position, found.step.verb, found.step.target, found.body))
+                actions.append(Action(position, found.step.verb, found.step.target, found.body, len(statements)))
     if faults:
         raise unreadable(faults)
     return Bundle(tuple(statements), tuple(actions))

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, StrictBool, StrictInt, model_validator
+from pydantic import AfterValidator, StrictBool, StrictInt, StringConstraints, model_validator
 
 from emco_store.core.refs import Ref, reference
+from emco_store.core.resource import Resource
+from emco_store.core.rules import CASCADE
 from emco_store.core.some_of import some_of
 from emco_store.emco.catalogue.applications import Project
 from emco_store.emco.catalogue.base import EmcoResource, Name, Spec, Text, check_name, parts
 from emco_store.emco.catalogue.clusters import Cluster, ClusterLabel, ClusterProvider
+from emco_store.emco.catalogue.lifecycles import CertificateLifecycle
 from emco_store.emco.catalogue.logical_clouds import LogicalCloud
 
 
@@ -172,3 +175,23 @@ class CaCertClusterGroupLc(EmcoResource, parent=CaCertLogicalCloud):
     """Clusters of a logical cloud that a project's authority is for."""
 
     spec: ClusterGroupSpec | None = None
+
+
+PhaseName = Annotated[str, StringConstraints(pattern=r"^(enrollment|distribution)$")]
+"""The two phases of a certificate, of which each has states of its own."""
+
+
+class CaCertPhaseCp(Resource, parent=CaCertCp, on_parent_delete=CASCADE, lifecycle=CertificateLifecycle):
+    """One phase of a provider's authority. No document states it: the first action on it makes it."""
+
+    name: PhaseName
+
+
+class CaCertPhaseLc(Resource, parent=CaCertLc, on_parent_delete=CASCADE, lifecycle=CertificateLifecycle):
+    """One phase of a project's authority. No document states it: the first action on it makes it."""
+
+    name: PhaseName
+
+
+PHASES: dict[type[Resource], type[Resource]] = {CaCertCp: CaCertPhaseCp, CaCertLc: CaCertPhaseLc}
+"""The model of the phases of each authority."""

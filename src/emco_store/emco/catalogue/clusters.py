@@ -11,6 +11,7 @@ from emco_store.core.indexing import indexed
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
 from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Name, Spec, Text, Texts, parts
+from emco_store.emco.catalogue.lifecycles import NetworksLifecycle
 
 
 class ClusterProvider(EmcoResource):
@@ -45,8 +46,8 @@ class ClusterSpec(Spec):
     gitOps: GitOps
 
 
-class Cluster(EmcoResource, parent=ClusterProvider):
-    """A Kubernetes cluster; ``file`` names its kubeconfig."""
+class Cluster(EmcoResource, parent=ClusterProvider, lifecycle=NetworksLifecycle):
+    """A Kubernetes cluster; ``file`` names its kubeconfig. Its lifecycle is that of its networks."""
 
     spec: ClusterSpec | None = None
 

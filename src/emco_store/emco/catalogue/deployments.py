@@ -12,6 +12,7 @@ from emco_store.core.some_of import some_of
 from emco_store.emco.catalogue.applications import App, CompositeApp, CompositeProfile, Controller
 from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Name, Spec, Text, Texts, parts
 from emco_store.emco.catalogue.clusters import Cluster, ClusterLabel
+from emco_store.emco.catalogue.lifecycles import DigLifecycle
 from emco_store.emco.catalogue.logical_clouds import ClusterReference, LogicalCloud
 
 
@@ -35,7 +36,7 @@ class DeploymentIntentGroupSpec(Spec):
     overrideValues: list[OverrideValues] | None = None
 
 
-class DeploymentIntentGroup(EmcoResource, parent=CompositeApp):
+class DeploymentIntentGroup(EmcoResource, parent=CompositeApp, lifecycle=DigLifecycle):
     """One deployment of a composite application, with all intents for it."""
 
     spec: DeploymentIntentGroupSpec

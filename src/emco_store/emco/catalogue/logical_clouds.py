@@ -12,6 +12,7 @@ from emco_store.core.refs import Ref
 from emco_store.emco.catalogue.applications import Project
 from emco_store.emco.catalogue.base import EmcoResource, Spec, Text, Texts, parts, shaped
 from emco_store.emco.catalogue.clusters import Cluster, KvSpec
+from emco_store.emco.catalogue.lifecycles import CloudLifecycle
 
 
 class LogicalCloudUser(Spec):
@@ -30,7 +31,7 @@ class LogicalCloudSpec(Spec):
     user: LogicalCloudUser | None = None
 
 
-class LogicalCloud(EmcoResource, parent=Project):
+class LogicalCloud(EmcoResource, parent=Project, lifecycle=CloudLifecycle):
     """A namespace on several clusters."""
 
     spec: LogicalCloudSpec | None = None
