@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from emco_store import Store, connect
+from emco_store import Key, LifecycleRecord, Store, connect
 from emco_store.contracts.harness import Bench, Mode
-from emco_store.emco import Bundle, read_bundle
+from emco_store.emco import Bundle, DeploymentIntentGroup, read_bundle
 from tests.backends.shared import ON_EACH, bench_on, url_of
 
 FACTS = Path(os.environ.get("EMCO_STORE_TEST_EMCO", Path(__file__).parents[2] / ".." / "shared" / "emco"))
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +58,45 @@ def each_store(bench: Bench) -> Iterator[Store]:
 def bundle_of(text: str, source: str = "bundle.yaml") -> Bundle:
     """Read one text."""
     return read_bundle([(source, text)])
+
+
+def rsync_worker() -> Any:
+    """Return the worker that is an example of the documentation."""
+    spec = importlib.util.spec_from_file_location("rsync_worker", EXAMPLES / "rsync_worker.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Rsync:
+    """The worker at work on a store, and what it has done to the clusters."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        self.deployed: list[Key] = []
+        self.removed: list[Key] = []
+        self.is_broken = False
+        self._work = rsync_worker().work
+
+    def __call__(self, record: LifecycleRecord[Any]) -> None:
+        """Work until the operation of a resource has ended."""
+        assert record.operation is not None
+        assert self._work(self.store, self._deploy, self._remove) > 0
+
+    def catch_up(self) -> None:
+        """End all operations that are under way."""
+        self._work(self.store, self._deploy, self._remove)
+
+    def _deploy(self, group: DeploymentIntentGroup, operation: str) -> None:
+        assert operation
+        if self.is_broken:
+            raise OSError
+        self.deployed.append(group.key)
+
+    def _remove(self, group: DeploymentIntentGroup, operation: str) -> None:
+        assert operation
+        if self.is_broken:
+            raise OSError
+        self.removed.append(group.key)

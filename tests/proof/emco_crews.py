@@ -17,19 +17,27 @@ from emco_store import StoreError, connect, connect_async
 from emco_store.contracts.histories.clients import play, play_async
 from emco_store.core.records import Record
 from emco_store.core.resource import is_model
+from emco_store.emco import RSYNC
 from emco_store.ports import Get, Port, Scan
 from proof.operations import put
 from proof.phase import Budget, Phase, PhaseResult
 from proof.rig import Rig, at_url
 from tests.breakages import models
-from tests.proof.emco_races import RACES, Actor, End, Race, Told, broken, judge
+from tests.proof.emco_lifecycle_races import RACES
+from tests.proof.emco_races import Actor, End, Race, Told, broken, judge
 
 MODELS = [each for each in vars(models).values() if is_model(each)]
+STORES = {"actor": RSYNC}
+"""How each store is opened: as the only one that may report the ends of operations."""
 BATCH = 20
 """Rounds that are prepared, run and judged together."""
 MAX_ACTORS = max(len(race.actors) for race in RACES)
 WAIT_S = 300.0
 """How long anybody waits for the others before the run is given up."""
+
+
+def _models(race: Race) -> Sequence[Any]:
+    return race.models or MODELS
 
 
 class Crew(Protocol):
@@ -50,7 +58,7 @@ class Threads:
         """See :class:`Crew`."""
         start = threading.Barrier(len(race.actors))
         with (
-            connect(self.rig.backend, namespace=namespace, models=MODELS) as store,
+            connect(self.rig.backend, namespace=namespace, models=_models(race), **STORES) as store,
             ThreadPoolExecutor(len(race.actors)) as threads,
         ):
             return list(threads.map(lambda actor: _rounds(actor, store, start, rounds), race.actors))
@@ -67,7 +75,7 @@ class Tasks:
 
         async def work() -> list[list[Told]]:
             backend = self.rig.fresh()
-            async with connect_async(backend, namespace=namespace, models=MODELS) as store:
+            async with connect_async(backend, namespace=namespace, models=_models(race), **STORES) as store:
                 told = [await asyncio.gather(*(_tell(actor, store, name) for actor in race.actors)) for name in rounds]
             return [list(each) for each in zip(*told, strict=True)]
 
@@ -119,9 +127,9 @@ def _work(pipe: Any, url: str, barriers: dict[int, Any]) -> None:
             number, at, namespace, rounds = pipe.recv()
         except EOFError:
             return
-        actors = races[number].actors
-        with connect(at_url(url), namespace=namespace, models=MODELS) as store:
-            pipe.send(_rounds(actors[at], store, barriers[len(actors)], rounds))
+        race = races[number]
+        with connect(at_url(url), namespace=namespace, models=_models(race), **STORES) as store:
+            pipe.send(_rounds(race.actors[at], store, barriers[len(race.actors)], rounds))
 
 
 def _rounds(actor: Actor, store: Any, start: Any, rounds: Sequence[str]) -> list[Told]:
@@ -174,7 +182,7 @@ def run_race(rig: Rig, race: Race, crew: Crew, rounds: Sequence[str]) -> tuple[i
     ends = [End(name, [one[at] for one in told], _own(records, name)) for at, name in enumerate(rounds)]
     found = {end.name: judge(race, end) for end in ends}
     bad = [f"{race.number} {name}: {text}" for name, texts in found.items() for text in texts]
-    with connect(rig.backend, namespace=namespace, models=MODELS) as store:
+    with connect(rig.backend, namespace=namespace, models=_models(race), **STORES) as store:
         flaws = [flaw for flaw in _flaws(store) if race.plant is None or flaw.kind != "invalid"]
         bad += [f"{race.number}: the store finds {flaw}" for flaw in flaws]
     port.close()
@@ -192,11 +200,14 @@ def _own(records: dict[str, Record], name: str) -> dict[str, Record]:
 
 
 def _prepare(rig: Rig, port: Port, race: Race, namespace: str, rounds: Sequence[str]) -> None:
-    with connect(rig.backend, namespace=namespace, models=MODELS) as store:
+    with connect(rig.backend, namespace=namespace, models=_models(race), **STORES) as store:
         with store.transaction() as tx:
             for name in rounds:
                 for made in race.prepare(name):
-                    tx.create(made)
+                    if callable(made):
+                        made(tx)
+                    else:
+                        tx.create(made)
         for name in rounds if race.plant else ():
             key, document = race.plant(name) if race.plant else (None, b"")
             assert key is not None

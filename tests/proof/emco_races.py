@@ -75,10 +75,12 @@ class Race:
         what: What breaks, in a few words.
         emco: What happens there.
         rules: The rules of the contract that hold it here.
-        prepare: Gives what a round begins with, in an order in which it can be created.
+        prepare: Gives what a round begins with, in an order in which it can be created; or functions that are given
+            the transaction.
         actors: Who acts at once.
         judge: Names what must not be; that nothing dangles is looked at in each.
         plant: Puts something into a record by hand, as nothing of ours would.
+        models: What the stores know; none for the models of ``tests.breakages.models``.
     """
 
     number: str
@@ -89,6 +91,7 @@ class Race:
     actors: tuple[Actor, ...]
     judge: Callable[[End], Iterator[str]] = lambda _: iter(())
     plant: Callable[[str], tuple[Key, bytes]] | None = None
+    models: Sequence[Any] = ()
 
 
 # who and what there is in a round: all of it under names of its own

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from emco_store._aio.block import AsyncBlock, Target
 from emco_store.core.lifecycle import LifecycleRecord, Transition
-from emco_store.flows import callbacks, transition_calls, transitions
+from emco_store.flows import callbacks, content, transition_calls, transitions
 
 S = TypeVar("S", bound=Enum)
 
@@ -44,6 +44,25 @@ class AsyncTransitions(AsyncBlock):
         """Read where a resource is in its lifecycle; see :meth:`AsyncStore.lifecycle`."""
         key = self._unit.context.address(target)
         return await self._perform(transitions.look(self._unit, key, transition_calls.uid_of(target)))
+
+    async def digest(self, target: Target) -> str:
+        """Return the digest of the content of a resource as the transaction sees it, its own writes included.
+
+        The commit rests on all that was read, so a transition that approves with this digest approves this content.
+
+        Args:
+            target: The resource.
+
+        Raises:
+            NotFound: The resource does not exist.
+            InvalidCall: Resources of this kind have no lifecycle, or its content has more than 10,000 resources.
+
+        Rules: LIF-10, LIF-11.
+        """
+        context = self._unit.context
+        key = context.address(target)
+        targets = transition_calls.lifecycle_of(context, key).spec.targets
+        return (await self._perform(content.read(self._unit, key, targets))).digest
 
     async def _asked(self, begun: transitions.Begun[Any]) -> list[str]:
         """Call the functions of ``check(…)``, and return what they say against the transition."""

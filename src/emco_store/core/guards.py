@@ -403,8 +403,9 @@ def is_at(edge_path: Sequence[str | int], path: Sequence[str]) -> bool:
 
 
 def targets_at(record: Record, path: Sequence[str]) -> list[Key]:
-    """Return what a record refers to at a declared path."""
-    return list(dict.fromkeys(edge.target for edge in record.edges if is_at(edge.path, path) and not edge.is_open))
+    """Return what a record refers to by name at a declared path; what a selection there has found is no part of it."""
+    named = [edge.target for edge in record.edges if edge.selection is None and is_at(edge.path, path)]
+    return list(dict.fromkeys(named))
 
 
 def references_at(model: Model, path: Sequence[str]) -> list[RefSpec]:

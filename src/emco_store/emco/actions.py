@@ -10,7 +10,9 @@ from typing import Any
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle import LifecycleRecord, Transition
 from emco_store.emco.bundles import Action
-from emco_store.emco.catalogue.certificates import PHASES
+from emco_store.emco.catalogue.certificates import PHASES, CaCertPhaseCp, CaCertPhaseLc
+from emco_store.emco.catalogue.clusters import Cluster
+from emco_store.emco.catalogue.deployments import DeploymentIntentGroup
 from emco_store.emco.catalogue.lifecycles import (
     CertificateLifecycle,
     CloudLifecycle,
@@ -18,6 +20,7 @@ from emco_store.emco.catalogue.lifecycles import (
     DigState,
     NetworksLifecycle,
 )
+from emco_store.emco.catalogue.logical_clouds import LogicalCloud
 from emco_store.emco.steps import Steps
 from emco_store.errors import InvalidCall, NotFound
 
@@ -47,6 +50,9 @@ VERBS: Mapping[str, Mapping[str, _Ways]] = {
     "CaCertPhaseLc": _CERTIFICATE,
 }
 """The transitions that a verb stands for, by kind; of several, the one that the state allows."""
+_MODELS = {
+    model.__emco__.kind: model for model in (DeploymentIntentGroup, LogicalCloud, Cluster, CaCertPhaseCp, CaCertPhaseLc)
+}
 _REACHED = {"instantiate": {"Instantiating", "Instantiated"}, "terminate": {"Terminating", "Terminated"}}
 """The states in which nothing is left to do."""
 
@@ -97,6 +103,17 @@ def check_action(action: Action) -> tuple[Key, str]:
     return target, verb
 
 
+def looked_up(target: Key) -> Steps[LifecycleRecord[Any]]:
+    """Read where a resource is in its lifecycle; the store may not have met its model yet.
+
+    Raises:
+        NotFound: It does not exist.
+    """
+    yield methodcaller("get", _MODELS[target.kind], *target.segments)
+    record: LifecycleRecord[Any] = yield methodcaller("lifecycle", target)
+    return record
+
+
 def rolled_back(action: Action) -> Steps[None]:
     """Bring back the content of the revision that an action names, on a store. ``update`` follows in a transaction.
 
@@ -114,7 +131,7 @@ def rolled_back(action: Action) -> Steps[None]:
             why=[f"spec.revision: {revision!r:.80} is no number"],
             hint="store.history() lists the revisions.",
         )
-    record = yield methodcaller("lifecycle", target)
+    record = yield from looked_up(target)
     if record.state in DigLifecycle.update.sources:
         plan = yield methodcaller("plan_rollback", target, int(revision))
         yield methodcaller("apply", plan)
@@ -130,7 +147,7 @@ def carried_out(action: Action) -> Steps[tuple[Done, ...]]:
     """
     target, verb = check_action(action)
     yield from _make_phase(target)
-    record = yield methodcaller("lifecycle", target)
+    record = yield from looked_up(target)
     if verb == "status" or _is_reached(verb, record):
         return (Done(action, record, is_new=False),)
     if verb == "migrate":
@@ -206,11 +223,9 @@ def ended(target: Key) -> Steps[LifecycleRecord[Any] | None]:
     Raises:
         TransitionRefused: Something holds it.
     """
-    ways = VERBS.get(target.kind, {}).get("terminate")
-    if ways is None:
-        return None
+    ways = VERBS[target.kind]["terminate"]
     try:
-        record = yield methodcaller("lifecycle", target)
+        record = yield from looked_up(target)
     except NotFound:
         return None
     if record.state not in ways[0].sources:

@@ -15,7 +15,7 @@ from emco_store._sync.transaction import Transaction
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle import LifecycleRecord
 from emco_store.core.wording import count
-from emco_store.emco.actions import VERBS, Done, carried_out, check_action, ended, rolled_back
+from emco_store.emco.actions import VERBS, Done, carried_out, check_action, ended, looked_up, rolled_back
 from emco_store.emco.applying import Report, by_document, stated
 from emco_store.emco.bundles import Bundle, Stage
 from emco_store.emco.catalogue.certificates import PHASES
@@ -162,7 +162,7 @@ def _carry_out(stage: Stage, wait: Callable[..., Any] | None, in_one: _InOne, re
 
 def _waited(target: Key, wait: Callable[..., Any]) -> Steps[None]:
     try:
-        record = yield methodcaller("lifecycle", target)
+        record = yield from looked_up(target)
     except NotFound:
         return  # it is only stated now
     if record.operation is not None:

@@ -16,7 +16,7 @@ from emco_store.core.guards import approved, check, some
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle import Lifecycle, content, hold, transition
 from emco_store.core.query import F
-from emco_store.emco.catalogue.applications import AppDependency
+from emco_store.emco.catalogue.applications import App, AppDependency
 from emco_store.emco.steps import Steps, perform, perform_async
 
 RSYNC = "rsync"
@@ -101,19 +101,25 @@ def dependencies_are_acyclic(tx: Any, group: Any) -> str | Awaitable[str | None]
 
 def _judged(composite: Key) -> Steps[str | None]:
     waits: dict[str, set[str]] = {}
-    after: str | None = None
-    while True:
-        page = yield methodcaller("list", AppDependency, under=composite, limit=_PAGE, after=after)
-        for found in page:
-            if isinstance(found, Exception):
-                return "a dependency of an app cannot be read"
-            if found.spec is not None:
-                waits.setdefault(found.parent.key.name, set()).add(found.spec.app.key.name)
-        after = page.next
-        if after is None:
-            break
+    apps = yield from _children(App, composite)
+    for app in (found for found in apps if isinstance(found, App)):
+        dependencies = yield from _children(AppDependency, app.key)
+        if any(isinstance(found, Exception) for found in dependencies):
+            return f"a dependency of {app.key} cannot be read"
+        waits[app.name] = {found.spec.app.key.name for found in dependencies if found.spec is not None}
     circle = next(_circles(waits), None)
     return None if circle is None else f"apps wait for each other: {', '.join(circle)}"
+
+
+def _children(model: type[Any], parent: Key) -> Steps[list[Any]]:
+    found: list[Any] = []
+    after: str | None = None
+    while True:
+        page = yield methodcaller("list", model, parent=parent, limit=_PAGE, after=after)
+        found += page
+        after = page.next
+        if after is None:
+            return found
 
 
 def _circles(waits: Mapping[str, set[str]]) -> Iterator[list[str]]:
