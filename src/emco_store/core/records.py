@@ -93,7 +93,9 @@ def known_edge(target: str, path: tuple[str | int, ...], rule: str, at_key: bool
     """
     of = Rule(rule)
     if of.selects:
-        return Edge(Key.parse(target), path, of, at_key, None, selection_of(default or ""))
+        selection = selection_of(default or "")
+        is_open = target == selection.open_target.text  # as in a revision of what was written in the same commit
+        return Edge(selection.open_target if is_open else Key.parse(target), path, of, at_key, None, selection)
     return Edge(Key.parse(target), path, of, at_key, None if default is None else Key.parse(default))
 
 
