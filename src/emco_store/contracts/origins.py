@@ -56,8 +56,8 @@ class Gate(Resource, lifecycle=GateLifecycle):
     """A resource with a lifecycle and a status."""
 
 
-class GateStatus(Status, of=Gate, writer="porter"):
-    """What a porter observes of a gate."""
+class GateStatus(Status, of=Gate, writer=ALICE["actor"]):
+    """What Alice observes of a gate."""
 
 
 class OriginRules:
