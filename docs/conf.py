@@ -28,7 +28,8 @@ nitpick_ignore_regex = [
     ("py:.*", r"(?!emco_store\b).*"),
     ("py:.*", r"emco_store\..*\.([A-Z]|_\w+)"),  # type variables and private names in signatures
     # Signatures name these; a caller passes them on and does not look into them.
-    ("py:class", r"emco_store\.(core\.(indexing|refs|rules|schema|selection|some_of)|backends)\..*"),
+    ("py:class", r"emco_store\.(core\.(guards|indexing|refs|rules|schema|selection|some_of)|backends)\..*"),
+    ("py:class", r"emco_store\.(core\.lifecycle\.(ContentScope|HoldSpec)|flows\.acting\.Acting)"),
 ]
 
 autodoc_default_options = {"members": True}
