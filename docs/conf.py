@@ -77,7 +77,7 @@ def _amend_docstring(_: Sphinx, kind: str, name: str, what: object, __: object, 
         lines[:] = ModuleAnalyzer.for_module(_HOMES[name]).find_attr_docs()["", name.rpartition(".")[2]]
     if kind in {"attribute", "data", "property"}:
         lines[:0] = ["..", ""]  # an empty comment: else napoleon takes words before a colon for a type
-    if kind == "class" and isinstance(what, type) and issubclass(what, Resource) and what is not Resource:
+    if kind == "class" and isinstance(what, type) and issubclass(what, Resource) and hasattr(what, "__emco__"):
         spec = what.__emco__
         parent = f"Child of :class:`{spec.parent.__name__}`. " if spec.parent else ""
         lines += ["", f"{parent}Key: {', '.join(f'``{field}``' for field in spec.key_fields)}."]
