@@ -54,6 +54,12 @@ def read_arguments(argv: Sequence[str] | None) -> Options:
             why=["both keys and a bundle are given" if options.keys else "neither a key nor a bundle is given"],
             hint="give keys, or a bundle with -f; emco-store delete --help shows examples.",
         )
+    if options.verb == "tag" and options.remove == (options.name is not None):
+        raise InvalidCall(
+            "Cannot tell which tag is meant.",
+            why=["--remove takes one tag" if options.remove else "NAME is missing"],
+            hint="emco-store tag --help shows examples.",
+        )
     if options.verb == "transition" and options.plan and options.digest is not None:
         raise InvalidCall(
             "Cannot plan with a digest.", why=["the plan gives it"], hint="give --plan first, then --digest."
@@ -154,6 +160,58 @@ def _fill_transition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--operation", metavar="ID", help="the id of the operation whose end you report")
     parser.add_argument("--note", default="", metavar="TEXT", help="what to store with it, for people")
     _add_output(parser)
+    _add_reading(parser)
+
+
+def _fill_history(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("key", metavar="KEY", help="a whole key; the resource may be gone")
+    parser.add_argument("--limit", type=int, default=100, metavar="N", help="revisions on the page, 1 to 1000 (100)")
+    parser.add_argument("--after", metavar="CURSOR", help="continue after the page that ended with this cursor")
+    _add_output(parser)
+    _add_reading(parser)
+
+
+def _fill_diff(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("key", metavar="KEY", help="a whole key; the resource may be gone")
+    parser.add_argument("before", metavar="BEFORE", help="the number of a revision, a tag, or now")
+    parser.add_argument("after", metavar="AFTER", nargs="?", default="now", help="the same; now is the default")
+    _add_output(parser)
+    _add_reading(parser)
+
+
+def _fill_rollback(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("key", metavar="KEY", help="a whole key")
+    parser.add_argument("revision", metavar="REVISION", help="the number of a revision, or a tag")
+    parser.add_argument("--note", default="", metavar="TEXT", help="what the new revision says, for people")
+    _add_plan(parser)
+
+
+def _fill_restore(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("key", metavar="KEY", help="the whole key of a resource that is gone")
+    parser.add_argument("revision", metavar="REVISION", nargs="?", help="a number or a tag; the newest is the default")
+    _add_plan(parser)
+
+
+def _fill_tag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("key", metavar="KEY", help="a whole key")
+    parser.add_argument("revision", metavar="REVISION", help="the number of a revision, or a tag")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="the tag that it is given; another revision loses it")
+    parser.add_argument("--remove", action="store_true", help="take the tag REVISION away instead")
+    _add_reading(parser)
+
+
+def _fill_prune(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("key", metavar="KEY", help="a whole key; the resource may be gone")
+    parser.add_argument("--keep", type=int, default=50, metavar="N", help="how many of the newest to keep (50)")
+    parser.add_argument("--forget", action="store_true", help="remove everything of a resource that is gone")
+    _add_reading(parser)
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--apply", action="store_true", help="carry it out; without it, the plan is shown")
+    parser.add_argument(
+        "--leave-out", action="extend", nargs="+", default=[], metavar="KEY", help="resources that stay as they are"
+    )
     _add_reading(parser)
 
 
@@ -306,6 +364,54 @@ VERBS: Mapping[str, Verb] = {
             ("emco-store transition LogicalCloud/p1/lc1 approve --plan", "what it would do, and the digest to give"),
         ),
         _fill_transition,
+    ),
+    "history": Verb(
+        "show the revisions of a resource, also of one that is gone",
+        _examples(
+            ("emco-store history Group/p1/g1", "numbers, tags, what was approved (✓) and what was carried out (▶)"),
+            ("emco-store history Group/p1/g1 --limit 10 -o json", "for programs"),
+        ),
+        _fill_history,
+    ),
+    "diff": Verb(
+        "show what differs between two revisions, or between one and the content now",
+        _examples(
+            ("emco-store diff Group/p1/g1 3", "revision 3 and the content now"),
+            ("emco-store diff Group/p1/g1 stable 5", "a tag and a number"),
+        ),
+        _fill_diff,
+    ),
+    "rollback": Verb(
+        "bring the content of a revision back; without --apply, show the plan",
+        _examples(
+            ("emco-store rollback Group/p1/g1 3", "what would be created, updated and deleted; writes nothing"),
+            ("emco-store rollback Group/p1/g1 stable --apply --note CHG-9", "all of it, or nothing"),
+        ),
+        _fill_rollback,
+    ),
+    "restore": Verb(
+        "create a resource again that is gone; without --apply, show the plan",
+        _examples(
+            ("emco-store restore Group/p1/g1", "from the newest revision"),
+            ("emco-store restore Group/p1/g1 3 --apply", "from another one"),
+        ),
+        _fill_restore,
+    ),
+    "tag": Verb(
+        "give a revision a name, or take it away",
+        _examples(
+            ("emco-store tag Group/p1/g1 3 stable", "prune keeps what has a name"),
+            ("emco-store tag Group/p1/g1 stable --remove", "the revision stays"),
+        ),
+        _fill_tag,
+    ),
+    "prune": Verb(
+        "remove old revisions; the newest, tagged, approved and applied ones stay",
+        _examples(
+            ("emco-store prune Group/p1/g1 --keep 20", "may be repeated at any time"),
+            ("emco-store prune Group/p1/g1 --forget", "everything of a resource that is gone"),
+        ),
+        _fill_prune,
     ),
     "export": Verb(
         "write all resources of the namespace; the same data gives the same bytes on every backend",

@@ -13,6 +13,7 @@ from emco_store.cli.checking import check
 from emco_store.cli.demo import demo
 from emco_store.cli.examining import doctor
 from emco_store.cli.exits import Exit, exit_of
+from emco_store.cli.histories import diff, history, prune, restore, rollback, tag
 from emco_store.cli.lifecycles import draw_lifecycle, lifecycle, transition
 from emco_store.cli.reading import export, get, graph, list_
 from emco_store.cli.screen import Screen
@@ -26,6 +27,12 @@ VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
     "graph": lambda options, screen: (draw_lifecycle if options.lifecycle else graph)(options, screen),
     "lifecycle": lifecycle,
     "transition": transition,
+    "history": history,
+    "diff": diff,
+    "rollback": rollback,
+    "restore": restore,
+    "tag": tag,
+    "prune": prune,
     "export": export,
     "doctor": doctor,
     "check": check,
