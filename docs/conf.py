@@ -29,7 +29,8 @@ nitpick_ignore_regex = [
     ("py:.*", r"emco_store\..*\.([A-Z]|_\w+)"),  # type variables and private names in signatures
     # Signatures name these; a caller passes them on and does not look into them.
     ("py:class", r"emco_store\.(core\.(guards|indexing|refs|rules|schema|selection|some_of)|backends)\..*"),
-    ("py:class", r"emco_store\.(core\.lifecycle\.(ContentScope|HoldSpec)|flows\.acting\.Acting)"),
+    ("py:class", r"emco_store\.core\.(applicable\.Applicable|lifecycle\.(ContentScope|HoldSpec))"),
+    ("py:class", r"emco_store\.(emco\.bundles\.Stage|flows\.acting\.Acting)"),
 ]
 
 autodoc_default_options = {"members": True}

@@ -67,8 +67,8 @@ def class_problems(
     ]
 
 
-def _reserved_problems(kind: str, parent: Any, *, is_own: bool) -> Iterator[str]:
-    if isinstance(kind, str) and is_reserved(kind) and not is_own:  # pyright: ignore[reportUnnecessaryIsInstance]  # see Key.parse
+def _reserved_problems(kind: object, parent: Any, *, is_own: bool) -> Iterator[str]:
+    if isinstance(kind, str) and is_reserved(kind) and not is_own:
         yield f"kinds whose names begin with {PREFIX!r} are the store's own; choose another name, or another kind="
     if is_kind(parent) and is_reserved(parent.__emco__.kind):
         yield f"{parent.__emco__.kind} is the store's own, and nothing lies under it"
