@@ -272,17 +272,6 @@ LIFECYCLES = (
 )  # fmt: skip
 RACES = (*emco_races.RACES, *LIFECYCLES)
 """All races."""
-WITHOUT = emco_races.WITHOUT | {
-    "B30": "no guard",
-    "B31": "no guard",
-    "B39": "forgets versions",
-    "B40": "forgets versions",
-    "B41": "forgets versions",
-    "B42": "no guard",
-    "B44": "forgets versions",
-    "B45": "forgets versions",
-}
-"""See :data:`emco_races.WITHOUT`."""
 ELSEWHERE = emco_races.ELSEWHERE | {
     "B32": (
         "A new instantiation deletes what the one before has left, and then fails",
