@@ -137,13 +137,18 @@ def _without(race: Race, numbers: dict[str, Any]) -> str:
 
 def _elsewhere() -> Iterator[str]:
     for number, (what, emco, why) in ELSEWHERE.items():
-        yield f"**{number}**, {what.lower()}, is no race. In EMCO: {emco[0].lower()}{emco[1:]}. Here: {why[0].lower()}{why[1:]}\n"
+        yield f"**{number}**, {_small(what)}, is no race. In EMCO: {_small(emco)}. Here: {_small(why)}\n"
 
 
 def _of_lifecycles() -> Iterator[str]:
     yield "These are races of lifecycles. They run in the tests, but not yet for 300 rounds on each backend:\n"
     for race in LIFECYCLES:
-        yield f"**{race.number}**, {race.what.lower()}. In EMCO: {race.emco[0].lower()}{race.emco[1:]}. Here: {', '.join(race.rules)}.\n"
+        rules = ", ".join(race.rules)
+        yield f"**{race.number}**, {_small(race.what)}. In EMCO: {_small(race.emco)}. Here: {rules}.\n"
+
+
+def _small(text: str) -> str:
+    return text[0].lower() + text[1:]
 
 
 if __name__ == "__main__":
