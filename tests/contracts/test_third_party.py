@@ -19,6 +19,7 @@ from emco_store.contracts.suite import Conformance
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/third_party_backend"
+pytestmark = pytest.mark.timeout(360)  # the whole suite, in a process of its own
 SLOW = ("test_every_schedule", "test_random_programs")
 PASSES = "test_create_of_a_free_key_adds_the_resource"
 PLAIN = """
@@ -36,7 +37,7 @@ class Run:
     def __init__(self, folder: Path, *arguments: str) -> None:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--contracts-report=report.json"]
         done = subprocess.run(  # noqa: S603 - the example's own tests
-            [*command, *arguments], check=False, cwd=folder, capture_output=True, text=True, timeout=100,
+            [*command, *arguments], check=False, cwd=folder, capture_output=True, text=True, timeout=300,
             env={"PYTHONPATH": str(ROOT / "src"), "PATH": ""},
         )  # fmt: skip
         self.code = done.returncode

@@ -36,7 +36,7 @@ class Get(Request[Mapping[Key, Record]]):
     """Read records by key.
 
     Attributes:
-        keys: The keys.
+        keys: The keys; there may be none.
     """
 
     verb: ClassVar[str] = "get"

@@ -138,6 +138,8 @@ class AsyncRedisPort(AsyncPortBase):
 
     async def get(self, request: Get) -> Mapping[Key, Record]:
         """See :meth:`emco_store.ports.PortBase.get`."""
+        if not request.keys:  # Redis has no command for nothing
+            return {}
         found = await self._ask(self._scripts.get, self._names.get, commands.get_args(request.keys))
         return commands.get_reply(request.keys, found)
 

@@ -139,6 +139,8 @@ class RedisPort(PortBase):
 
     def get(self, request: Get) -> Mapping[Key, Record]:
         """See :meth:`emco_store.ports.PortBase.get`."""
+        if not request.keys:  # Redis has no command for nothing
+            return {}
         found = self._ask(self._scripts.get, self._names.get, commands.get_args(request.keys))
         return commands.get_reply(request.keys, found)
 
