@@ -140,13 +140,8 @@ def transition(
 
     Rules: LIF-2, LIF-8, LIF-10, LIF-12.
     """
-    several = tuple(sorted(sources, key=_order)) if isinstance(sources, AbstractSet) else (sources,)
+    several = tuple(sources) if isinstance(sources, AbstractSet) else (sources,)
     return Transition(several, to, tuple(guards), approves, records, begins, ends, frozenset(writers))
-
-
-def _order(state: Any) -> int:
-    """Return the position of a state in its enum; 0 for anything else, which the class refuses."""
-    return list(type(state)).index(state) if isinstance(state, Enum) else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,8 @@ def _referrers(unit: Unit, key: Key, kinds: frozenset[str], *, also: Sequence[Ke
 def _refusals(call: Call[S], state: S, sight: Sight) -> Iterator[str]:
     step, standing = call.step, sight.standing
     if state not in step.sources:
-        yield f"it is {state.value}, {' or '.join(str(source.value) for source in step.sources)} is needed"
+        needed = " or ".join([str(one.value) for one in call.spec.states if one in step.sources])
+        yield f"it is {state.value}, {needed} is needed"
     yield from _wrong_report(call, standing)
     for guard in step.guards:
         for reason in guard.refusals(sight):
