@@ -12,6 +12,7 @@ from emco_store._aio.reading import AsyncReadingStore
 from emco_store._aio.transaction import AsyncTransaction
 from emco_store.core.lifecycle import LifecycleRecord, Transition, TransitionPlan
 from emco_store.flows import transition_calls, transitions
+from emco_store.flows.context import uid_of
 from emco_store.flows.holding import Holding
 from emco_store.queueing.waiters import AsyncWaiter
 
@@ -120,4 +121,4 @@ class AsyncLifecycles(AsyncReadingStore):
         """
         unit = self._unit()
         key = unit.context.address(target)
-        return await self._attempts.once(transitions.look(unit, key, transition_calls.uid_of(target)), deadline)
+        return await self._attempts.once(transitions.look(unit, key, uid_of(target)), deadline)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from emco_store._aio.block import AsyncBlock, Target
 from emco_store.core.lifecycle import LifecycleRecord, Transition
 from emco_store.flows import callbacks, content, transition_calls, transitions
+from emco_store.flows.context import uid_of
 
 S = TypeVar("S", bound=Enum)
 
@@ -43,7 +44,7 @@ class AsyncTransitions(AsyncBlock):
     async def lifecycle(self, target: Target) -> LifecycleRecord[Any]:
         """Read where a resource is in its lifecycle; see :meth:`AsyncStore.lifecycle`."""
         key = self._unit.context.address(target)
-        return await self._perform(transitions.look(self._unit, key, transition_calls.uid_of(target)))
+        return await self._perform(transitions.look(self._unit, key, uid_of(target)))
 
     async def digest(self, target: Target) -> str:
         """Return the digest of the content of a resource as the transaction sees it, its own writes included.

@@ -13,6 +13,7 @@ from emco_store._sync.reading import ReadingStore
 from emco_store._sync.transaction import Transaction
 from emco_store.core.lifecycle import LifecycleRecord, Transition, TransitionPlan
 from emco_store.flows import transition_calls, transitions
+from emco_store.flows.context import uid_of
 from emco_store.flows.holding import Holding
 from emco_store.queueing.waiters import Waiter
 
@@ -121,4 +122,4 @@ class Lifecycles(ReadingStore):
         """
         unit = self._unit()
         key = unit.context.address(target)
-        return self._attempts.once(transitions.look(unit, key, transition_calls.uid_of(target)), deadline)
+        return self._attempts.once(transitions.look(unit, key, uid_of(target)), deadline)

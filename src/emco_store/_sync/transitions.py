@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from emco_store._sync.block import Block, Target
 from emco_store.core.lifecycle import LifecycleRecord, Transition
 from emco_store.flows import callbacks, content, transition_calls, transitions
+from emco_store.flows.context import uid_of
 
 S = TypeVar("S", bound=Enum)
 
@@ -44,7 +45,7 @@ class Transitions(Block):
     def lifecycle(self, target: Target) -> LifecycleRecord[Any]:
         """Read where a resource is in its lifecycle; see :meth:`Store.lifecycle`."""
         key = self._unit.context.address(target)
-        return self._perform(transitions.look(self._unit, key, transition_calls.uid_of(target)))
+        return self._perform(transitions.look(self._unit, key, uid_of(target)))
 
     def digest(self, target: Target) -> str:
         """Return the digest of the content of a resource as the transaction sees it, its own writes included.

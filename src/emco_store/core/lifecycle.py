@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import Enum
 from typing import Any, ClassVar, Generic, TypeVar, cast, get_args, get_origin
 
@@ -14,11 +14,11 @@ from emco_store.core.keys import Key, name_problem
 from emco_store.core.kinship import find_nearby, is_kind
 from emco_store.core.lifecycle_records import Approval, Standing
 from emco_store.core.query import path_of
+from emco_store.core.times import moment
 from emco_store.core.wording import count
 from emco_store.errors import InvalidModel, InvalidResource, shown
 
 S = TypeVar("S", bound=Enum)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Model = Any
 
 
@@ -295,7 +295,7 @@ class LifecycleRecord(Generic[S]):
         """
         if standing is None:
             return LifecycleRecord(key, state)
-        since = _EPOCH + timedelta(microseconds=standing.since_us)
+        since = moment(standing.since_us)
         return LifecycleRecord(
             key, state, version, since, standing.actor, standing.note, standing.revisions, standing.approved,
             standing.applied, standing.operation, dict(standing.tags),

@@ -96,7 +96,7 @@ def read_standing(record: Record) -> Standing:
     try:
         return Standing.model_validate_json(record.document)
     except ValidationError as problem:
-        reasons = [f"at {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problem.errors(include_input=False)]
+        reasons = reasons_of(problem)
         raise InvalidResource(
             f"Cannot read the lifecycle record {record.key}.",
             why=reasons,
@@ -104,3 +104,8 @@ def read_standing(record: Record) -> Standing:
             key=record.key,
             problems=tuple(reasons),
         ) from problem
+
+
+def reasons_of(problem: ValidationError) -> list[str]:
+    """Say what does not fit in a document of the store's own, without its values."""
+    return [f"at {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problem.errors(include_input=False)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from emco_store.core import matching
@@ -10,8 +10,8 @@ from emco_store.core.keys import Key
 from emco_store.core.origins import NOBODY, Origin
 from emco_store.core.records import Edge
 from emco_store.core.refs import Ref
+from emco_store.core.times import moment
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOT_SHOWN = {"key", "edges", "origin"}
 
 
@@ -64,12 +64,12 @@ class Meta(NamedTuple):
     @property
     def created_at(self) -> datetime:
         """When it was created, in UTC, by the clock of the client that created it."""
-        return _EPOCH + timedelta(microseconds=self.created_us)
+        return moment(self.created_us)
 
     @property
     def updated_at(self) -> datetime:
         """When it last changed, in UTC, by the clock of the client that changed it."""
-        return _EPOCH + timedelta(microseconds=self.updated_us)
+        return moment(self.updated_us)
 
 
 class Lineage(NamedTuple):

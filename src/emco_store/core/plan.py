@@ -114,7 +114,7 @@ class Deleted:
     def of(cls, deletions: Iterable[Deletion], changes: Iterable[Change]) -> Deleted:
         """Count deletions and changes of resources; the store's own records do not count."""
         gone, kept = {one.key for one in _of_resources(deletions)}, {one.key for one in _of_resources(changes)}
-        return cls(_by_kind(gone), _by_kind(kept))
+        return cls(by_kind(gone), by_kind(kept))
 
     def __str__(self) -> str:
         return f"{_figures(self.deleted, 'deleted')}, {_figures(self.changed, 'changed')}"
@@ -128,7 +128,8 @@ def _of_resources(entries: Iterable[E]) -> Iterator[E]:
     return (entry for entry in entries if not is_reserved(entry.key.kind))
 
 
-def _by_kind(keys: Iterable[Key]) -> Mapping[str, int]:
+def by_kind(keys: Iterable[Key]) -> Mapping[str, int]:
+    """Count keys by kind."""
     return dict(sorted(Counter(key.kind for key in keys).items()))
 
 

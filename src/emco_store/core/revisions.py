@@ -11,7 +11,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
@@ -21,9 +21,10 @@ from pydantic_core import from_json
 from emco_store.core.digests import Content, digest_of, fingerprint
 from emco_store.core.documents import encode
 from emco_store.core.keys import Key, key_prefix
-from emco_store.core.lifecycle_records import Approval
+from emco_store.core.lifecycle_records import Approval, reasons_of
 from emco_store.core.records import Edge, Record, read_edges, write_edges
 from emco_store.core.reserved import REVISION, REVISION_PART, beside, resource_of
+from emco_store.core.times import moment
 from emco_store.errors import InvalidResource
 
 PART_BYTES: Final = 512 * 1024
@@ -33,7 +34,6 @@ DIGITS: Final = 10
 AFTER_RESOURCE: Final = 2
 """Names in the key of a revision after those of its resource: the uid and the number."""
 _TAGS = "tags"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RevisionDocument(BaseModel, frozen=True, extra="allow"):
@@ -228,8 +228,7 @@ def read_document(record: Record) -> RevisionDocument:
     try:
         return RevisionDocument.model_validate_json(record.document)
     except ValidationError as problem:
-        reasons = [f"at {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problem.errors(include_input=False)]
-        raise _unreadable(record.key, reasons) from problem
+        raise _unreadable(record.key, reasons_of(problem)) from problem
 
 
 def read_revision(record: Record) -> Revision:
@@ -242,7 +241,7 @@ def read_revision(record: Record) -> Revision:
     *_, uid, number = record.key.segments
     return Revision(
         resource_of(record.key, AFTER_RESOURCE), uid, int(number), document.digest, document.state,
-        document.transition, document.actor, document.note, _EPOCH + timedelta(microseconds=document.at_us),
+        document.transition, document.actor, document.note, moment(document.at_us),
         document.approval, document.restores, tags_of(record), document.members,
     )  # fmt: skip
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -11,7 +10,7 @@ from emco_store.core.applicable import Applicable
 from emco_store.core.diffs import DocumentChange
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import Approval
-from emco_store.core.plan import Blocker, Change, Deletion
+from emco_store.core.plan import Blocker, Change, Deletion, by_kind
 from emco_store.core.wording import count
 from emco_store.errors import MissingReference, StoreError
 
@@ -83,17 +82,13 @@ class RollbackPlan(Applicable[RolledBack]):
     def figures(self) -> RolledBack:
         """What ``store.apply(plan)`` returns: how many resources of each kind it would write and delete."""
         return RolledBack(
-            _by_kind(self.creates), _by_kind(change.key for change in self.updates),
-            _by_kind(deletion.key for deletion in self.deletes), _by_kind({change.key for change in self.changes}),
+            by_kind(self.creates), by_kind(change.key for change in self.updates),
+            by_kind(deletion.key for deletion in self.deletes), by_kind({change.key for change in self.changes}),
             self.revision,
         )  # fmt: skip
 
     def __str__(self) -> str:
         return "\n".join(_describe(self))
-
-
-def _by_kind(keys: Iterable[Key]) -> Mapping[str, int]:
-    return dict(sorted(Counter(key.kind for key in keys).items()))
 
 
 def _describe(plan: RollbackPlan) -> Iterator[str]:

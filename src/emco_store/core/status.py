@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
@@ -15,9 +15,9 @@ from emco_store.core.records import Record
 from emco_store.core.reserved import STATUS, is_reserved
 from emco_store.core.resource import Resource, invalid_resource
 from emco_store.core.rules import CASCADE
+from emco_store.core.times import moment
 from emco_store.core.wording import count
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SAID_BY_OF: Final = ("parent", "key", "kind", "on_parent_delete")
 """Class arguments of resources that follow from ``of=`` and ``writer=``."""
 ConditionName = Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH)]
@@ -231,7 +231,7 @@ def settled(status: S, before: Report, observed: int, now_us: int) -> S:
 
     Rules: GEN-3, GEN-4.
     """
-    now = _EPOCH + timedelta(microseconds=now_us)
+    now = moment(now_us)
     conditions = {
         name: condition.model_copy(
             update={

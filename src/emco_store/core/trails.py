@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, cast
 
@@ -19,6 +19,7 @@ from emco_store.core.keys import Key
 from emco_store.core.origins import Origin
 from emco_store.core.records import Record
 from emco_store.core.reserved import TRAIL, beside, resource_of
+from emco_store.core.times import moment
 from emco_store.errors import InvalidModel, InvalidResource
 
 FIELD: Final = "emco__trail"
@@ -26,7 +27,6 @@ FIELD: Final = "emco__trail"
 MAX_KEEP: Final = 10_000
 MAX_DAYS: Final = 36_525
 _KEEP: Final = 100
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OWN = 2
 """How many names of an entry's key follow those of its resource: its uid and its version."""
 
@@ -222,7 +222,7 @@ def trail_prefix(key: Key) -> str:
 
 def time_text(now_us: int) -> str:
     """Write a time as it stands in the index of entries."""
-    return index_text(_EPOCH + timedelta(microseconds=now_us))
+    return index_text(moment(now_us))
 
 
 def read_entry(record: Record) -> TrailEntry:
@@ -240,7 +240,7 @@ def read_entry(record: Record) -> TrailEntry:
         *_, uid, number = record.key.segments
         return TrailEntry(
             resource_of(record.key, _OWN), uid, int(number), Action(document["action"]), changes,
-            bool(document.get("shortened")), *record.origin, _EPOCH + timedelta(microseconds=record.created_us),
+            bool(document.get("shortened")), *record.origin, moment(record.created_us),
             record.uid,
         )  # fmt: skip
     except (ValueError, LookupError, TypeError, AttributeError) as problem:

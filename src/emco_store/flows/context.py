@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 from emco_store.core.codec import Untyped, load, load_untyped
@@ -15,11 +15,11 @@ from emco_store.core.refs import Ref
 from emco_store.core.reserved import refuse_reserved
 from emco_store.core.resource import Resource, is_model
 from emco_store.core.schema import Schema
+from emco_store.core.times import EPOCH
 from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.flows.acting import Actors
 from emco_store.ports import Clock
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_S = 86_400
 MAX_RECORDS = 10_000
 """Default maximum number of records in one commit."""
@@ -97,7 +97,7 @@ class Context:
 
     def now_us(self) -> int:
         """Return the time in microseconds since 1970, UTC."""
-        since = self.clock.now() - _EPOCH
+        since = self.clock.now() - EPOCH
         return (since.days * _DAY_S + since.seconds) * 1_000_000 + since.microseconds
 
     def address(self, target: Any, segments: tuple[str, ...] = ()) -> Key:
@@ -173,3 +173,9 @@ class Context:
             return self.value(record)
         except InvalidResource as problem:
             return problem
+
+
+def uid_of(target: Any) -> str | None:
+    """Return the uid that a target has where it is the value of a resource; None for a key or a reference."""
+    is_value = isinstance(target, Untyped) or (isinstance(target, Resource) and target.is_stored)
+    return target.meta.uid if is_value else None

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
-from emco_store.core.codec import Untyped
 from emco_store.core.guards import Guard
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle import LifecycleSpec, Transition, TransitionPlan
 from emco_store.core.records import Record
-from emco_store.core.resource import Resource
 from emco_store.core.wording import count
 from emco_store.errors import InvalidCall, TransitionRefused
-from emco_store.flows.context import Context
+from emco_store.flows.context import Context, uid_of
 from emco_store.flows.unit import Unit
 
 S = TypeVar("S", bound=Enum)
@@ -63,12 +61,6 @@ def lifecycle_of(context: Context, key: Key) -> Any:
             hint="declare it with Resource(…, lifecycle=…), or open the store with models=[…].",
         )
     return model.__emco__.lifecycle
-
-
-def uid_of(target: Any) -> str | None:
-    """Return the uid that a target has where it is the value of a resource; None for a key or a reference."""
-    is_value = isinstance(target, Untyped) or (isinstance(target, Resource) and target.is_stored)
-    return target.meta.uid if is_value else None
 
 
 def called(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from emco_store.core.codec import Draft, Untyped, draft, with_meta
+from emco_store.core.codec import Draft, draft, with_meta
 from emco_store.core.documents import decode
 from emco_store.core.keys import Key
 from emco_store.core.matching import Match
@@ -29,7 +29,7 @@ from emco_store.errors import (
 )
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.cascade import Cascade
-from emco_store.flows.context import Context
+from emco_store.flows.context import Context, uid_of
 from emco_store.flows.freezing import Freezing
 from emco_store.flows.holding import Holding
 from emco_store.flows.outcomes import is_lost_race, submit
@@ -185,8 +185,7 @@ class Unit(View):
         values: Sequence[Any] = given or keys
         for key, target in zip(keys, values, strict=True):
             record = self.current(key)
-            is_value = isinstance(target, Untyped) or (isinstance(target, Resource) and target.is_stored)
-            other = record is not None and is_value and record.uid != target.meta.uid
+            other = record is not None and uid_of(target) not in {None, record.uid}
             if other or (record is not None and only is not None and not only.admits(record)):
                 raise stale([key])
         self._cascade = cascade = self._cascade or Cascade()
