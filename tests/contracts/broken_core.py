@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextvars import Token
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,17 +106,9 @@ def begin_at_any_time(_: float) -> None:
     """Begin a request, however late it is."""
 
 
-class EndsNowhere:
+def end_nowhere(_: float) -> Token[float | None]:
     """Keep the deadline of a call from the backend."""
-
-    def __init__(self, _: float | None) -> None:
-        pass
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        pass
+    return deadline._end_s.set(None)
 
 
 def name_the_version_only(uid: str, version: int) -> str:  # noqa: ARG001 - that is what is broken
@@ -215,7 +208,7 @@ BROKEN_CORE = {
     "GivesUpAtOnce": Broken(refusals, "_absent", broken_selections.give_up_at_once, "OCC-12"),
     "LooksNearbyOnly": Broken(kinship, "find_anywhere", look_nowhere, "REF-17"),
     "BeginsAfterTheDeadline": Broken(deadline, "refuse_late", begin_at_any_time, "END-1"),
-    "KeepsTheDeadlineToItself": Broken(deadline, "ends_at", EndsNowhere, "END-2"),
+    "KeepsTheDeadlineToItself": Broken(deadline, "begin", end_nowhere, "END-2"),
     "ReadBackThatTrustsItself": Broken(codec, "read_back", trust_what_was_read, "ID-15"),
     "PlanIgnoresValidators": Broken(cascade, "broken_by_edit", judge_nothing, "DEL-14"),
     "PlanIgnoresDefaults": Broken(Cascade, "look", look_at_no_defaults, "DEL-5"),

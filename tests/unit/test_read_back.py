@@ -12,7 +12,15 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from emco_store import InvalidResource, Ref, Resource, StoreError
 from emco_store.core.codec import draft, load
@@ -270,9 +278,11 @@ class Deep(BaseModel, extra="forbid"):
     share: float = 0.5
 
 
-class Deeper(Deep, extra="forbid"):
-    """One with a field more."""
+class Deeper(BaseModel, extra="forbid"):
+    """One with a field more; if it were a subclass, every value of the other would be compared."""
 
+    size: int = 1
+    share: float = 0.5
     more: int = 1
 
 
@@ -302,11 +312,18 @@ class Flat(Resource):
     deeps: list[Deep] = []
 
 
+class Converting(Resource):
+    """Fields that strict validation may give back as something else."""
+
+    trimmed: Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True)] = ""
+    trims: list[Annotated[str, StringConstraints(strip_whitespace=True)]] = []
+    by_ref: dict[Ref[Target], int] = {}
+
+
 class Spread(Resource):
     """References and sets at any depth."""
 
     refs: list[Ref[Target]] = []
-    by_ref: dict[Ref[Target], int] = {}
     holder: Holder = Holder()
     holders: dict[str, list[Holder]] = {}
     numbers: set[int] = set()
@@ -320,6 +337,7 @@ JUNK: list[Callable[[Random], Any]] = [
     lambda r: r.choice([Ref("t"), Ref("Target/t"), Target(name="t"), date(2026, 1, 1), UUID(int=3), b"a", object()]),
     lambda r: r.choice([*MOMENTS.values(), datetime(9999, 1, 1)]),  # noqa: DTZ001 - one without a zone
     lambda r: r.choice([str(UUID(int=3)), "2026-01-01T00:00:00Z", Deep(), Deeper(), Holder(), (), (1, 2), {1}]),
+    lambda r: r.choice([(1 << 60) + 1, {"a": (1 << 60) + 1}, {Ref("t"): 1, Ref("Target/t"): 2}, " A", [" a"]]),
     lambda r: Deep.model_construct(size=junk(r), share=junk(r)),
     lambda r: Holder.model_construct(to=junk(r), deep=junk(r), title=junk(r)),
     lambda r: without_a_field(Deep(share=r.random())),
@@ -361,6 +379,8 @@ def right(r: Random, name: str) -> Any:
         "holders": lambda: {"a": [Holder(to=r.choice([None, "Target/t"])) for _ in range(r.randrange(3))]},
         "numbers": lambda: {r.randrange(9) for _ in range(r.randrange(4))},
         "words": lambda: frozenset(r.choice("abc") for _ in range(r.randrange(4))),
+        "trimmed": lambda: r.choice(["", " a", "B"]),
+        "trims": lambda: [r.choice(["a", "b "])],
         "groups": lambda: [frozenset({r.randrange(3)})],
     }[name]()
 
@@ -368,7 +388,7 @@ def right(r: Random, name: str) -> Any:
 def anything(r: Random, model: type[Resource]) -> Resource:
     """Make a resource, valid or broken in some fields and in one of the ways in which values come into one."""
     names = [name for name in model.model_fields if name not in {"name", "parent"}]
-    some = r.sample(names, r.randrange(1, 5))
+    some = r.sample(names, r.randrange(1, min(5, len(names) + 1)))
     good = model(name="a", **{name: right(r, name) for name in some})
     how = r.randrange(4)
     if how == 0:
@@ -391,7 +411,7 @@ def verdict(resource: Resource) -> Any:
     return made.document, repr(made.resource).replace("datetime.timezone.utc", "TzInfo(0)"), made.edges
 
 
-@pytest.mark.parametrize("model", [Flat, Spread])
+@pytest.mark.parametrize("model", [Flat, Spread, Converting])
 def test_look_at_a_value_and_its_document_agree(model: type[Resource], monkeypatch: pytest.MonkeyPatch):
     """ID-15: Where the strict validator accepts a value, reading its document back accepts the same one."""
     r = Random(model.__name__)
@@ -406,3 +426,44 @@ def test_look_at_a_value_and_its_document_agree(model: type[Resource], monkeypat
     assert [] == [(r, q, w) for r, q, w in zip(resources, quick, whole, strict=True) if q != w]
     assert EXAMPLES // 5 < taken < EXAMPLES
     assert EXAMPLES // 5 < sum(found is None for found in whole) < EXAMPLES
+
+
+CONVERTED: dict[str, tuple[type[Resource], dict[str, Any]]] = {
+    "int-as-float": (Flat, {"part": (1 << 60) + 1}),
+    "int-in-a-map-of-floats": (Flat, {"shares": {"a": (1 << 60) + 1}}),
+    "field-that-is-not-there": (Flat, {"deep": without_a_field(Deep())}),
+    "text-that-a-field-strips": (Converting, {"trims": [" a"]}),
+    "text-that-a-class-strips": (Spread, {"holder": Holder.model_construct(to=None, deep=Deep(), title=" a")}),
+}
+
+
+@pytest.mark.parametrize("name", CONVERTED)
+def test_nothing_is_converted_in_silence(name: str, monkeypatch: pytest.MonkeyPatch):
+    """ID-15: What was put into a resource around its class is refused where it would come back as another value."""
+    model, values = CONVERTED[name]
+    resource = model(name="a")
+    resource.__dict__.update(deepcopy(values))
+    quick = verdict(resource)
+    monkeypatch.setattr(model.__emco__.storage, "_strict", None)
+
+    assert [quick, verdict(resource)] == [None, None]
+
+
+def test_instance_of_a_subclass_is_refused_however_late_the_class_is_defined():
+    """ID-15: It would come back as one of the class of the field."""
+
+    class Lone(BaseModel, extra="forbid"):
+        size: int = 0
+
+    class Keeper(Resource):
+        lone: Lone
+        lones: list[Lone] = []
+
+    kept = stored(Keeper(name="a", lone=Lone(), lones=[Lone(size=1)]))
+
+    class Later(Lone):
+        """Adds no field."""
+
+    for change in ({"lone": Later()}, {"lones": [Lone(), Later()]}):
+        with pytest.raises(InvalidResource, match=next(iter(change))):
+            draft(kept.model_copy(update=change), max_bytes=MAX_BYTES)

@@ -12,7 +12,7 @@ from emco_store._aio.retry import retrying
 from emco_store.flows.asking import Flow
 from emco_store.flows.context import RetryPolicy, checked_deadline
 from emco_store.flows.holding import Holding
-from emco_store.ports import AsyncPort
+from emco_store.ports import AsyncPort, deadline as deadlines
 from emco_store.queueing.queues import Queues
 from emco_store.queueing.waiters import AsyncWaiter
 
@@ -42,6 +42,16 @@ class AsyncAttempts:
         """Return when a call must have ended; None where neither it nor the store has a deadline."""
         given = self._deadline if deadline is None else checked_deadline(deadline)
         return None if given is None else monotonic() + given.total_seconds()
+
+    async def by_deadline(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Do what is no request, within the deadline of the store."""
+        end_s = self.end_s(None)
+        token = None if end_s is None else deadlines.begin(end_s)
+        try:
+            return await call()
+        finally:
+            if token is not None:
+                deadlines.end(token)
 
     async def once(self, flow: Flow[T], deadline: timedelta | None) -> T:
         """Drive a flow."""

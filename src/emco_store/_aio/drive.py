@@ -20,13 +20,7 @@ async def drive(flow: Flow[T], port: AsyncPort, waiter: AsyncWaiter | None = Non
         waiter: The call in the queues of the store, if it keeps to them.
         end_s: When every request must have ended; see :mod:`emco_store.ports.deadline`.
     """
-    if end_s is None:
-        return await _run(flow, port, waiter)
-    with deadline.ends_at(end_s):
-        return await _run(flow, port, waiter, end_s)
-
-
-async def _run(flow: Flow[T], port: AsyncPort, waiter: AsyncWaiter | None, end_s: float | None = None) -> T:
+    token = None if end_s is None else deadline.begin(end_s)
     try:
         request = next(flow)
         while True:
@@ -40,6 +34,9 @@ async def _run(flow: Flow[T], port: AsyncPort, waiter: AsyncWaiter | None, end_s
                 request = flow.send(reply)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]  # what the generator returned
+    finally:
+        if token is not None:
+            deadline.end(token)
 
 
 async def _answer(request: Request[Any], port: AsyncPort, waiter: AsyncWaiter) -> Any:

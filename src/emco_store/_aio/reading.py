@@ -25,7 +25,6 @@ from emco_store.flows.holding import Holding
 from emco_store.flows.refusals import unavailable
 from emco_store.flows.unit import Unit
 from emco_store.ports import AsyncPort, Clock, Durability, Guarantees, IdSource, Unreachable
-from emco_store.ports.deadline import ends_at
 
 R = TypeVar("R", bound=Resource)
 
@@ -74,8 +73,7 @@ class AsyncReadingStore:
         Rules: DUR-1, DUR-2.
         """
         try:
-            with ends_at(self._attempts.end_s(None)):
-                await self._port.open()
+            await self._attempts.by_deadline(self._port.open)
             self._port.guarantees.refuse_below(self._require)
         except BaseException as problem:
             await self.aclose()

@@ -13,7 +13,7 @@ from emco_store._sync.retry import retrying
 from emco_store.flows.asking import Flow
 from emco_store.flows.context import RetryPolicy, checked_deadline
 from emco_store.flows.holding import Holding
-from emco_store.ports import Port
+from emco_store.ports import Port, deadline as deadlines
 from emco_store.queueing.queues import Queues
 from emco_store.queueing.waiters import Waiter
 
@@ -43,6 +43,16 @@ class Attempts:
         """Return when a call must have ended; None where neither it nor the store has a deadline."""
         given = self._deadline if deadline is None else checked_deadline(deadline)
         return None if given is None else monotonic() + given.total_seconds()
+
+    def by_deadline(self, call: Callable[[], T]) -> T:
+        """Do what is no request, within the deadline of the store."""
+        end_s = self.end_s(None)
+        token = None if end_s is None else deadlines.begin(end_s)
+        try:
+            return call()
+        finally:
+            if token is not None:
+                deadlines.end(token)
 
     def once(self, flow: Flow[T], deadline: timedelta | None) -> T:
         """Drive a flow."""

@@ -21,13 +21,7 @@ def drive(flow: Flow[T], port: Port, waiter: Waiter | None = None, *, end_s: flo
         waiter: The call in the queues of the store, if it keeps to them.
         end_s: When every request must have ended; see :mod:`emco_store.ports.deadline`.
     """
-    if end_s is None:
-        return _run(flow, port, waiter)
-    with deadline.ends_at(end_s):
-        return _run(flow, port, waiter, end_s)
-
-
-def _run(flow: Flow[T], port: Port, waiter: Waiter | None, end_s: float | None = None) -> T:
+    token = None if end_s is None else deadline.begin(end_s)
     try:
         request = next(flow)
         while True:
@@ -41,6 +35,9 @@ def _run(flow: Flow[T], port: Port, waiter: Waiter | None, end_s: float | None =
                 request = flow.send(reply)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]  # what the generator returned
+    finally:
+        if token is not None:
+            deadline.end(token)
 
 
 def _answer(request: Request[Any], port: Port, waiter: Waiter) -> Any:

@@ -26,7 +26,6 @@ from emco_store.flows.holding import Holding
 from emco_store.flows.refusals import unavailable
 from emco_store.flows.unit import Unit
 from emco_store.ports import Clock, Durability, Guarantees, IdSource, Port, Unreachable
-from emco_store.ports.deadline import ends_at
 
 R = TypeVar("R", bound=Resource)
 
@@ -75,8 +74,7 @@ class ReadingStore:
         Rules: DUR-1, DUR-2.
         """
         try:
-            with ends_at(self._attempts.end_s(None)):
-                self._port.open()
+            self._attempts.by_deadline(self._port.open)
             self._port.guarantees.refuse_below(self._require)
         except BaseException as problem:
             self.close()

@@ -13,6 +13,7 @@ from emco_store.core.likeness import is_alike
 from emco_store.core.meta import Lineage
 from emco_store.core.resource import Resource, invalid_resource, is_edited
 from emco_store.core.shapes import bind_field
+from emco_store.core.strict import is_equal
 
 _NO_FORM = "it would come back from the store as another value; JSON has no form for it"
 _UNSTABLE = "a validator changes it each time that it is read; make the validator leave alone what it has made"
@@ -46,12 +47,12 @@ def read_back(resource: Resource, lineage: Lineage) -> ReadBack:
     """
     storage = type(resource).__emco__.storage
     proved = storage.proved(resource, lineage)
-    if proved is not None and _is_equal(resource, proved):
+    if proved is not None:
         return ReadBack(proved, None, [])
     exact = storage.exact_text(resource)
     data = storage.text(resource) if exact is None else exact
     first = storage.read(data, lineage)
-    is_unchanged = _is_equal(resource, first)
+    is_unchanged = is_equal(resource, first)
     if is_unchanged and exact is not None and not storage.compares_itself:
         return ReadBack(first, data, [])
     stored = storage.text(first)
@@ -62,11 +63,6 @@ def read_back(resource: Resource, lineage: Lineage) -> ReadBack:
         if not problems and storage.text(second) != stored:
             problems = [_UNSTABLE]
     return ReadBack(first, stored, problems)
-
-
-def _is_equal(given: Resource, read: Resource) -> bool:
-    """Return whether two values of one model are equal; False means that one has to look closer."""
-    return given.__dict__ == read.__dict__ and given.__pydantic_extra__ == read.__pydantic_extra__
 
 
 def _values(resource: Resource) -> dict[str, Any]:

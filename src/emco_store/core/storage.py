@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any, cast
 
 from pydantic import BaseModel
-from pydantic_core import PydanticSerializationError, SchemaSerializer, SchemaValidator, ValidationError
+from pydantic_core import PydanticSerializationError, SchemaSerializer, SchemaValidator
 
 from emco_store.core.schema_parts import Schema, all_parts_of
 from emco_store.core.storable import storage_problems
 from emco_store.core.stored_form import StoredForm, settings_of
-from emco_store.core.strict import strict_validator
+from emco_store.core.strict import Strict, Unproven
 
 _WITHOUT_PARENT = {"parent"}
 """What a document leaves out, because its key says it."""
@@ -42,7 +42,10 @@ class Storage:
         settings: Any = settings_of(dict(model.model_config))
         self._write = SchemaSerializer(compiled, settings, _use_prebuilt=False)
         self._read = SchemaValidator(compiled, settings, _use_prebuilt=False)
-        self._strict = strict_validator(schema, checks)
+        try:
+            self._strict: Strict | None = Strict(schema, checks)
+        except Unproven:
+            self._strict = None
         self.problems = storage_problems(schema)
         self.compares_itself = any(_compares_itself(part) for part in all_parts_of(schema))
 
@@ -85,12 +88,7 @@ class Storage:
 
     def proved(self, resource: BaseModel, context: Any) -> Any:
         """Return a copy of a resource that is what its document would give back; None if only reading can tell."""
-        if self._strict is None:
-            return None
-        try:
-            return self._strict.validate_python(resource, context=context, by_alias=False, by_name=True)
-        except ValidationError:
-            return None
+        return None if self._strict is None else self._strict.proved(resource, context)
 
 
 def _compares_itself(schema: Schema) -> bool:

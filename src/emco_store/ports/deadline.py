@@ -29,25 +29,17 @@ def refuse_late(end_s: float) -> None:
         raise Unreachable(LATE)
 
 
-class ends_at:  # noqa: N801 - used like a function; a generator would cost each call a microsecond more
-    """Let every request of a block end at a moment; None changes nothing.
+def begin(end_s: float) -> Token[float | None]:
+    """Let every request from now on, in this context, end at a moment; return what :func:`end` takes.
 
     Args:
         end_s: The moment, as ``time.monotonic`` counts.
 
     Rules: END-2.
     """
+    return _end_s.set(end_s)
 
-    __slots__ = ("_end_s", "_token")
 
-    def __init__(self, end_s: float | None) -> None:
-        self._end_s = end_s
-
-    def __enter__(self) -> None:
-        """Begin."""
-        self._token: Token[float | None] | None = None if self._end_s is None else _end_s.set(self._end_s)
-
-    def __exit__(self, *_: object) -> None:
-        """End."""
-        if self._token is not None:
-            _end_s.reset(self._token)
+def end(token: Token[float | None]) -> None:
+    """End what :func:`begin` began."""
+    _end_s.reset(token)
