@@ -103,7 +103,7 @@ class _Space:
                 self.outcomes[old] = self.outcomes.pop(old)
             break  # one for each request: as many go as come
         if outcome is not None:
-            self.outcomes.setdefault(txid, (outcome, now + ahead_ms(txid, _now_ms()) / 1000))
+            self.outcomes.setdefault(txid, (outcome, now + ahead_ms(txid, time.time_ns() // 1_000_000) / 1000))
         found = self.outcomes.get(txid)
         return None if found is None else found[0]
 

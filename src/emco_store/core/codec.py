@@ -201,9 +201,9 @@ def load(record: Record, model: type[R]) -> R:
         above = spec.parent
         parent = None if above is None else parent_of(above.__emco__.kind, key.segments[: -len(spec.key_fields)])
         edges = record.edges
-        held = edges[0].target.kind if edges and edges[0].path == PARENT_PATH else None
-        if len(key.segments) != spec.length or (held is not None and held != spec.parent_kind):
-            raise _misfit(model, key, [_contradiction(key, held, spec)])
+        is_misplaced = edges and edges[0].target.kind != spec.parent_kind and edges[0].path == PARENT_PATH
+        if is_misplaced or len(key.segments) != spec.length:
+            raise _misfit(model, key, [_contradiction(key, edges[0].target.kind if is_misplaced else None, spec)])
         resource: R = spec.storage.read(record.document, Lineage(parent, key))
     except ValidationError as problem:
         raise _misfit(model, key, list(invalid_resource(spec.kind, problem).problems)) from problem

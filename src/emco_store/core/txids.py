@@ -40,4 +40,4 @@ def may_be_forgotten(txid: str, now_ms: int, kept: timedelta) -> bool:
 def ahead_ms(txid: str, now_ms: int) -> int:
     """Return for how much longer an outcome must be remembered, because the client's clock is ahead of the server's."""
     begun = begun_ms(txid)
-    return 0 if begun is None else max(0, begun - now_ms)
+    return begun - now_ms if begun is not None and begun > now_ms else 0

@@ -15,14 +15,9 @@ from emco_store.flows.view import View
 
 
 class Freezing:
-    """What a transaction writes to resources whose lifecycle freezes fields, with the state in which it does so.
-
-    Attributes:
-        is_needed: Whether it writes any.
-    """
+    """What a transaction writes to resources whose lifecycle freezes fields, with the state in which it does so."""
 
     def __init__(self) -> None:
-        self.is_needed = False
         self._writes: dict[Key, list[tuple[Record, Record | None]]] = {}
 
     def note(self, view: View, written: Record) -> None:

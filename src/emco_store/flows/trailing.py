@@ -45,7 +45,10 @@ NONE = Entries()
 
 def leaves_trail(view: View) -> bool:
     """Return whether something that a transaction writes has a trail."""
-    return any(record.index and kept(record) for record in view.puts.values()) or any(_going(view))
+    for record in view.puts.values():
+        if record.index and kept(record):
+            return True
+    return any(_going(view)) if view.gone else False
 
 
 def entries_of(view: View, *, txid: str, now_us: int, origin: Origin) -> Flow[Entries]:
