@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -130,7 +130,8 @@ def _of_resources(entries: Iterable[E]) -> Iterator[E]:
 
 def by_kind(keys: Iterable[Key]) -> Mapping[str, int]:
     """Count keys by kind."""
-    return dict(sorted(Counter(key.kind for key in keys).items()))
+    kinds = [key.kind for key in keys]  # a Counter takes longer than a small delete in memory
+    return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
 
 
 def _figures(numbers: Mapping[str, int], verb: str) -> str:

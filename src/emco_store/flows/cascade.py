@@ -70,7 +70,8 @@ class Cascade:
     @property
     def reselects(self) -> bool:
         """Whether selections have lost the matches that they held."""
-        return any(edge.selection is not None for edit in self._edits.values() for edge in edit.lost)
+        edits = self._edits
+        return bool(edits) and any(edge.selection is not None for edit in edits.values() for edge in edit.lost)
 
     def changes_in(self, view: View) -> Iterator[Change]:
         """Yield what stays and loses a reference; a selection with the match that it holds by now."""
@@ -127,13 +128,13 @@ class Cascade:
             frontier = list(reached)
             if frontier:
                 referrers = yield from view.referrers_of(frontier)
-        return self._apply(view, step, list(self._edited(view, step, now_us, origin)))
+        return self._apply(view, step, list(self._edited(view, step, now_us, origin)) if step.lost else ())
 
     def _edited(
         self, view: View, step: _Step, now_us: int, origin: Origin
     ) -> Iterator[tuple[_Edit, Sequence[Edge]]]:  # fmt: skip
         """Yield the records that stay, as the rules of their references leave them, and the references lost now."""
-        absent = (view.gone.keys() - view.puts.keys()) | step.going.keys() if step.lost else frozenset[Key]()
+        absent = (view.gone.keys() - view.puts.keys()) | step.going.keys()
         for key, edges in step.lost.items():
             record = None if key in step.going else view.current(key)
             if record is None:
@@ -176,6 +177,8 @@ class Cascade:
             view: What the transaction sees.
             unmatched: The selections that nothing matches, with the records that hold them.
         """
+        if not (self._suspects or self._edits or unmatched):
+            return []
         found = list(_judged(view, self._suspects, {}))
         found += self._unmatched(unmatched)
         edits = self._standing(view)
@@ -257,6 +260,9 @@ def _reach(
 def _check_size(view: View, step: _Step, reached: Mapping[Key, Deletion]) -> None:
     """Refuse a delete that is too large for one commit, or that too many references forbid to go on counting them."""
     limit = view.context.limits.max_records
+    most = len(view.gone) + len(step.going) + len(reached) + len(step.lost)
+    if most <= limit and len(step.suspects) < MAX_COUNTED:
+        return
     going = {**step.going, **reached}
     size = len(view.gone.keys() | going.keys() | step.lost.keys())
     if size <= limit and len(step.suspects) < MAX_COUNTED:

@@ -78,14 +78,14 @@ class Unit(Writing):
             UnknownOutcome: No answer came.
         """
         cascade = self._cascade
-        unmatched = (yield from self._choose_matches()) if self._selects or cascade is not None else []
+        unmatched = (yield from self._choose_matches()) if self._chooses else []
         if cascade is not None:
             blockers = cascade.blockers(self, unmatched)
             if blockers:
                 raise self._restricted(cascade, [*blockers, *(yield from cascade.look(self))])
         if unmatched:
             raise missing_references([*self._places(unmatched), *(yield from self._absent_targets())])
-        if self.before_commit or self._freezing is not None or cascade is not None:
+        if self.before_commit or self._freezing is not None or (cascade is not None and cascade.changes):
             yield from self.ask_states()
         commit = (yield from self.proposed()) if leaves_trail(self) else self._commit(NONE)
         if not commit.size and self.reads < 2:  # noqa: PLR2004 - a single read is of one moment
@@ -142,16 +142,19 @@ class Unit(Writing):
     def judge(self) -> Flow[tuple[Cascade, list[Blocker], list[tuple[Key, Edge]]]]:
         """Return what its deletes reach, what forbids them, and the selections without a match."""
         cascade = self._cascade or Cascade()
-        unmatched = yield from self._choose_matches()
+        unmatched = (yield from self._choose_matches()) if self._chooses else []
         return cascade, [*cascade.blockers(self, unmatched), *(yield from cascade.look(self))], unmatched
 
     def _restricted(self, cascade: Cascade, blockers: Sequence[Blocker]) -> DeleteRestricted:
         return restricted(cascade.named, blockers, self.context.limits.max_records)
 
+    @property
+    def _chooses(self) -> bool:
+        """Whether there may be selections that need a match."""
+        return self._selects or (self._cascade is not None and self._cascade.reselects)
+
     def _choose_matches(self) -> Flow[list[tuple[Key, Edge]]]:
         """Choose the matches of selections that are new, or that lose theirs; return those without any."""
-        if not self._selects and (self._cascade is None or not self._cascade.reselects):
-            return []
         selecting = Selecting(self)
         for key, record in list(self.puts.items()):
             if any(edge.selection is not None for edge in record.edges):
