@@ -112,6 +112,14 @@ class ForgetsVersions(Mutant):
         return self._inner.ask(replace(commit, expect={}))
 
 
+class ChecksNothing(Mutant):
+    """Has neither guards nor versions: of two that rest on the same state, both succeed."""
+
+    def commit(self, commit: Commit) -> Reply:
+        """Commit without any precondition."""
+        return self._inner.ask(replace(commit, require=frozenset(), sealed={}, expect={}))
+
+
 class RepeatsUnderANewName(Mutant):
     """Sends a commit again under another txid after a lost reply, as drivers do on their own."""
 
@@ -183,6 +191,7 @@ DEFECTS: Final[dict[str, type[Mutant]]] = {
     "validates by reading": ValidatesByReading,
     "watches only what it writes": WatchesOnlyWrites,
     "forgets versions": ForgetsVersions,
+    "checks nothing": ChecksNothing,
     "repeats under a new name": RepeatsUnderANewName,
     "acknowledges too soon": AcknowledgesTooSoon,
     "commits in halves": CommitsInHalves,

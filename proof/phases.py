@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from emco_store.contracts.histories import linearizability, serializability
 from emco_store.contracts.histories.history import History, Result
-from proof import pairs, races
+from proof import pairs, races, versions
 from proof.mutants import DEFECTS
 from proof.nemesis import Calm, Lossy, seeded
 from proof.phase import Budget, Phase, PhaseResult, Round, loads, rounds
 from proof.rig import Rig
-from proof.running import Load, check_store, read_finally, run
-from proof.stepping import run_lists, run_registers
+from proof.running import Load, check_store, look_finally, read_finally, run
+from proof.stepping import run_deployments, run_lists, run_registers
 
 EVERYWHERE: Final = ("memory", "redis", "mongo")
 _SERIES: Final = 500
@@ -48,6 +48,25 @@ def transactions(
         result.add(transactions=verdict.transactions, reads=verdict.reads, appends=verdict.appends, edges=verdict.edges)
         result.add(anomalies=verdict.counts.total())
         result.violated([f"round {one.number}, {each.kind}: {each.text}" for each in verdict.anomalies])
+        rig.forget(namespace)
+    return result
+
+
+def lifecycles(
+    rig: Rig, budget: Budget, *, seed: int, out: Path, by: tuple[Load, ...] = loads("deployments")
+) -> PhaseResult:
+    """Judge transitions, approvals, rollbacks, restores, statuses and deletes for strict serializability."""
+    result = PhaseResult("lifecycles", rig.name, seed)
+    for one in rounds(by, (Calm, Lossy), budget, seed, out):
+        namespace, known = _played(rig, one, result)
+        found = look_finally(rig, namespace, known, one.out)
+        verdict = versions.check(found.operations)
+        result.add(transactions=verdict.transactions, reads=verdict.reads, appends=verdict.appends, edges=verdict.edges)
+        result.add(**versions.counted(found.operations), anomalies=verdict.counts.total())
+        checked, flaws = check_store(rig, namespace)
+        result.add(records_checked=checked)
+        result.violated([f"round {one.number}, {each.kind}: {each.text}" for each in verdict.anomalies])
+        result.violated([f"round {one.number}: {flaw}" for flaw in flaws])
         rig.forget(namespace)
     return result
 
@@ -155,6 +174,10 @@ def _by_registers(rig: Rig, seed: int, operations: int, out: Path) -> list[str]:
     return linearizability.check(run_registers(rig, seed, 3 * operations, out).operations).violations
 
 
+def _by_lifecycles(rig: Rig, seed: int, operations: int, out: Path) -> list[str]:
+    return sorted(versions.check(run_deployments(rig, seed, 2 * operations, out).operations).counts)
+
+
 def _by_interleavings(rig: Rig, seed: int, operations: int, out: Path) -> list[str]:  # noqa: ARG001 - one of three
     family = next(each for each in pairs.families() if each.name == "SET_NULL")
     scripts = {script.name: script for script in family.scripts}
@@ -171,6 +194,7 @@ CATCHERS: Final[dict[str, tuple[str, Catcher]]] = {
     "validates by reading": ("transactions", _by_transactions),
     "watches only what it writes": ("transactions", _by_transactions),
     "forgets versions": ("transactions", _by_transactions),
+    "checks nothing": ("lifecycles", _by_lifecycles),
     "repeats under a new name": ("transactions", _by_transactions),
     "acknowledges too soon": ("transactions", _by_transactions),
     "commits in halves": ("transactions", _by_transactions),
@@ -221,6 +245,8 @@ def phases() -> tuple[Phase, ...]:
               guards_taken_out, 0.5),
         phase("transactions", "Transactions on lists are strictly serializable, with lost replies too.",
               transactions, 3.0),
+        phase("lifecycles", "Transitions, rollbacks, statuses and deletes of what is held are strictly serializable.",
+              lifecycles, 2.0),
         phase("registers", "Calls on single resources are linearizable.", registers, 1.5),
         phase("reference races", "Nothing dangles around hot targets, and deletes make progress.", reference_races,
               2.5),

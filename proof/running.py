@@ -23,13 +23,29 @@ from emco_store.contracts.histories.workloads import Shift, final_reads, lists, 
 from emco_store.core.resource import Resource
 from emco_store.flows.context import RetryPolicy
 from emco_store.ports import Backend
+from proof import deployments
 from proof.models import Follower, Hub, Pin, Rim, Spoke, Watcher
 from proof.nemesis import ClientFaults, Nemesis, during, seeded
 from proof.races import races
 from proof.rig import Rig, at_url
 
-MODELS: Final[tuple[type[Resource], ...]] = (Journal, Register, Hub, Pin, Spoke, Rim, Follower, Watcher)
-WORKLOADS: Final[dict[str, Callable[[Shift], Client]]] = {"lists": lists, "registers": registers, "races": races}
+MODELS: Final[tuple[type[Resource], ...]] = (
+    Journal,
+    Register,
+    Hub,
+    Pin,
+    Spoke,
+    Rim,
+    Follower,
+    Watcher,
+    *deployments.MODELS,
+)
+WORKLOADS: Final[dict[str, Callable[[Shift], Client]]] = {
+    "lists": lists,
+    "registers": registers,
+    "races": races,
+    "deployments": deployments.deployments,
+}
 _SWITCH_S: Final = 1e-4
 """The switch interval of threads: with memory as the backend, nothing else makes threads interleave."""
 
@@ -104,10 +120,20 @@ def run(rig: Rig, load: Load, nemesis: Nemesis, *, seed: int, out: Path, namespa
 
 def read_finally(rig: Rig, namespace: str, known: History, out: Path) -> History:
     """Read every list of a history once more, and return the history with these reads."""
-    path = out / "final.jsonl"
     names = {step[1] for operation in known.operations for step in operation.steps}
+    return _finally(rig, namespace, known, out, lambda shift: final_reads(shift, names))
+
+
+def look_finally(rig: Rig, namespace: str, known: History, out: Path) -> History:
+    """Look at every deployment of a history and its revisions, and return the history with what was seen."""
+    names = deployments.works_in(known)
+    return _finally(rig, namespace, known, out, lambda shift: deployments.last_looks(shift, names))
+
+
+def _finally(rig: Rig, namespace: str, known: History, out: Path, make: Callable[[Shift], Client]) -> History:
+    path = out / "final.jsonl"
     with Recorder(path) as recorder, connect(rig.fresh(), namespace=namespace, models=MODELS) as store:
-        play(final_reads(Shift("final", 0, seeded("final"), recorder, lambda _: True), names), store)
+        play(make(Shift("final", 0, seeded("final"), recorder, lambda _: True)), store)
     return History([*known.operations, *history.read(path).operations], known.counts)
 
 

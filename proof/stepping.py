@@ -5,9 +5,9 @@ For mutants: between any two requests of a broken backend, some step of another 
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Generator
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -15,12 +15,14 @@ from typing import Any
 
 from emco_store.connect import connect
 from emco_store.contracts.histories import history
-from emco_store.contracts.histories.clients import Client, play
-from emco_store.contracts.histories.history import Call, History, Recorder, Result
+from emco_store.contracts.histories.clients import Client, Script, Transact, ask_and_record, play
+from emco_store.contracts.histories.history import History, Recorder
 from emco_store.contracts.histories.models import Journal, Register
 from emco_store.contracts.histories.workloads import Attempt, Shift, final_reads, list_steps, registers
-from emco_store.errors import StoreError, UnknownOutcome
+from emco_store.core.resource import Resource
+from emco_store.errors import StoreError
 from emco_store.flows.context import RetryPolicy
+from proof.deployments import MODELS, deployments, last_looks, works_in
 from proof.mutants import MutantBackend, Pause
 from proof.nemesis import seeded
 from proof.rig import Rig
@@ -32,18 +34,15 @@ _ONE_TRY = RetryPolicy(deadline_s=0.0, first_pause_s=0.0, longest_pause_s=0.0)
 
 
 class _Turn:
-    """A client during a transaction on lists, or before the next one."""
+    """A client during a request or a transaction, or before the next one."""
 
-    def __init__(self, store: Any, shift: Shift) -> None:
-        self._store = store
-        self._shift = shift
-        self._steps = self._live()
-        self.begun = 0
+    def __init__(self, store: Any, client: Client) -> None:
+        self._steps = _taken(store, client)
         self.is_acting = False
         self.has_ended = False
 
     def advance(self) -> bool:
-        """Take one step; return whether that ended a transaction."""
+        """Take one step; return whether that ended a request or a transaction."""
         self.is_acting = True
         try:
             return next(self._steps)
@@ -53,38 +52,106 @@ class _Turn:
         finally:
             self.is_acting = False
 
-    def _live(self) -> Generator[bool]:
-        while self._shift.goes_on(self.begun):
-            at = self.begun
-            self.begun += 1
-            value = partial(self._value, at)
-            steps = list_steps(self._shift.random, at // _SPAN, value, cold=_COLD)
-            attempt = Attempt(steps)
-            recorded = self._shift.recorder.call(self._shift.name, steps)
-            yield from _transacted(self._store.transaction(), attempt, recorded)
 
-    def _value(self, at: int, number: int) -> int:
-        return self._shift.value(4 * at + number)
+def _taken(store: Any, client: Client) -> Generator[bool]:
+    """Answer the requests of a client, and stop after each, and after each step of a transaction."""
+    answer: Any = None
+    problem: StoreError | None = None
+    while True:
+        try:
+            request = client.send(answer) if problem is None else client.throw(problem)
+        except StopIteration:
+            return
+        answer = problem = None
+        try:
+            if isinstance(request, Transact):
+                answer = yield from _transacted(store.transaction(), request.script())
+            else:
+                answer = request.on(store)
+        except StoreError as raised:
+            problem = raised
+        yield True
 
 
-def _transacted(block: AbstractContextManager[Any], attempt: Attempt, recorded: Call) -> Generator[bool]:
+def _transacted(block: AbstractContextManager[Any], asking: Script) -> Generator[bool, None, Any]:
     """Take the steps of one transaction, one at a time, and its commit as the last."""
-    try:
-        with ExitStack() as stack:
-            tx = stack.enter_context(block)
-            asking = attempt.script()
-            answer: Any = None
-            with suppress(StopIteration):
-                while True:
-                    answer = asking.send(answer).on(tx)
-                    yield False
-    except UnknownOutcome:
-        recorded.ends(Result.UNKNOWN, attempt.made(None))
-    except StoreError as problem:
-        recorded.ends(Result.FAILED, attempt.made(None), type(problem).__name__)
-    else:
-        recorded.ends(Result.OK, attempt.made(None))
-    yield True
+    with block as tx:
+        answer: Any = None
+        while True:
+            try:
+                answer = asking.send(answer).on(tx)
+            except StopIteration as end:
+                result = end.value
+                break
+            yield False
+    return result
+
+
+def _short_lists(shift: Shift) -> Client:
+    """Read and append to a few lists, which are soon replaced, in transactions that are not repeated."""
+    at = 0
+    while shift.goes_on(at):
+        value = partial(_value, shift, at)
+        attempt = Attempt(list_steps(shift.random, at // _SPAN, value, cold=_COLD))
+        recorded = shift.recorder.call(shift.name, [])
+        yield from ask_and_record(recorded, Transact(attempt.script), settles=False, answered=attempt.made)
+        at += 1
+
+
+def _value(shift: Shift, at: int, number: int) -> int:
+    return shift.value(4 * at + number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Workload:
+    """What clients do in turns.
+
+    Attributes:
+        name: The name of its history.
+        models: The models.
+        client: Makes a client.
+        last: Makes the client that looks at everything in the end.
+    """
+
+    name: str
+    models: Sequence[type[Resource]]
+    client: Callable[[Shift], Client]
+    last: Callable[[Shift, History], Client]
+
+
+def _run(rig: Rig, workload: _Workload, *, seed: int, operations: int, out: Path) -> History:
+    path = out / f"{workload.name}-{seed}.jsonl"
+    namespace = rig.namespace()
+    random = seeded("turns", seed)
+    with ExitStack() as stack:
+        recorder = stack.enter_context(Recorder(path))
+        stores = [
+            stack.enter_context(connect(rig.backend, namespace=namespace, models=workload.models, retry=_ONE_TRY))
+            for _ in range(CLIENTS)
+        ]
+        shifts = [
+            Shift(f"c{number}", number + 1, seeded(seed, number), recorder, lambda at: at < operations)
+            for number in range(CLIENTS)
+        ]
+        turns = [_Turn(store, workload.client(shift)) for store, shift in zip(stores, shifts, strict=True)]
+        _pause_of(rig).action = lambda: _let_others(turns, random)
+        while waiting := [turn for turn in turns if not turn.has_ended]:
+            random.choice(waiting).advance()
+        _pause_of(rig).action = None
+        last = stack.enter_context(connect(rig.backend, namespace=namespace, models=workload.models))
+        play(workload.last(Shift("final", 0, seeded("final"), recorder, always), history.read(path)), last)
+    rig.forget(namespace)
+    return history.read(path)
+
+
+def _nothing(shift: Shift, known: History) -> Client:  # noqa: ARG001 - there is nothing to look at
+    """Ask for nothing."""
+    yield from ()
+
+
+_LISTS = _Workload("stepping", [Journal], _short_lists, lambda shift, known: final_reads(shift, lists_in(known)))
+_REGISTERS = _Workload("registers", [Register], registers, _nothing)
+_DEPLOYMENTS = _Workload("deployments", MODELS, deployments, lambda shift, known: last_looks(shift, works_in(known)))
 
 
 def run_lists(rig: Rig, seed: int, operations: int, out: Path) -> History:
@@ -96,61 +163,17 @@ def run_lists(rig: Rig, seed: int, operations: int, out: Path) -> History:
         operations: Number of transactions of each client.
         out: A folder for the history.
     """
-    path = out / f"stepping-{seed}.jsonl"
-    namespace = rig.namespace()
-    random = seeded("turns", seed)
-    with ExitStack() as stack:
-        recorder = stack.enter_context(Recorder(path))
-        turns = [
-            _Turn(
-                stack.enter_context(connect(rig.backend, namespace=namespace, models=[Journal], retry=_ONE_TRY)),
-                Shift(f"c{number}", number + 1, seeded(seed, number), recorder, lambda at: at < operations),
-            )
-            for number in range(CLIENTS)
-        ]
-        _pause_of(rig).action = lambda: _let_others(turns, random)
-        while waiting := [turn for turn in turns if not turn.has_ended]:
-            random.choice(waiting).advance()
-        _pause_of(rig).action = None
-        _read_all(stack, rig, namespace, recorder, path)
-    rig.forget(namespace)
-    return history.read(path)
+    return _run(rig, _LISTS, seed=seed, operations=operations, out=out)
 
 
 def run_registers(rig: Rig, seed: int, operations: int, out: Path) -> History:
     """Let clients take turns with calls on registers; arguments as for :func:`run_lists`."""
-    path = out / f"registers-{seed}.jsonl"
-    namespace = rig.namespace()
-    random = seeded("turns", seed)
-    with ExitStack() as stack:
-        recorder = stack.enter_context(Recorder(path))
-        clients: list[tuple[Any, Client]] = []
-        for number in range(CLIENTS):
-            store = connect(rig.backend, namespace=namespace, models=[Register], retry=_ONE_TRY)
-            stack.enter_context(store)
-            shift = Shift(f"c{number}", number + 1, seeded(seed, number), recorder, lambda at: at < operations)
-            clients.append((store, registers(shift)))
-        answers: dict[int, tuple[Any, Exception | None]] = {}
-        while clients:
-            at = random.randrange(len(clients))
-            if not _asked(*clients[at], answers):
-                del clients[at]
-    rig.forget(namespace)
-    return history.read(path)
+    return _run(rig, _REGISTERS, seed=seed, operations=operations, out=out)
 
 
-def _asked(store: Any, client: Client, answers: dict[int, tuple[Any, Exception | None]]) -> bool:
-    """Send a client its last answer, and answer its next request."""
-    answer, problem = answers.pop(id(client), (None, None))
-    try:
-        request = client.send(answer) if problem is None else client.throw(problem)
-    except StopIteration:
-        return False
-    try:
-        answers[id(client)] = request.on(store), None
-    except StoreError:
-        answers[id(client)] = None, sys.exc_info()[1]  # type: ignore[assignment]  # it was just caught
-    return True
+def run_deployments(rig: Rig, seed: int, operations: int, out: Path) -> History:
+    """Let clients take turns with deployments, and look at all of them; arguments as for :func:`run_lists`."""
+    return _run(rig, _DEPLOYMENTS, seed=seed, operations=operations, out=out)
 
 
 def _pause_of(rig: Rig) -> Pause:
@@ -163,12 +186,6 @@ def _let_others(turns: list[_Turn], random: Random) -> None:
     for turn in random.sample(free, len(free)):
         while not turn.is_acting and not turn.has_ended and not turn.advance():
             pass
-
-
-def _read_all(stack: ExitStack, rig: Rig, namespace: str, recorder: Recorder, path: Path) -> None:
-    names = lists_in(history.read(path))
-    store = stack.enter_context(connect(rig.backend, namespace=namespace, models=[Journal]))
-    play(final_reads(Shift("final", 0, seeded("final"), recorder, always), names), store)
 
 
 def lists_in(known: History) -> set[str]:

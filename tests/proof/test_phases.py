@@ -9,6 +9,7 @@ from proof.phase import Budget
 from proof.phases import (
     guards_taken_out,
     interleavings,
+    lifecycles,
     mutants,
     reference_races,
     registers,
@@ -26,7 +27,7 @@ def test_broken_backends_are_caught(rig, tmp_path):
     result = mutants(rig, Budget(operations=15), seed=1, out=tmp_path)
 
     assert [] == result.violations
-    assert result.numbers["mutants"] == result.numbers["caught"] == 9
+    assert result.numbers["mutants"] == result.numbers["caught"] == 10
 
 
 def test_interleaved_pairs_end_as_in_a_serial_order(rig, tmp_path):
@@ -57,6 +58,25 @@ def test_transactions_are_strictly_serializable(rig, tmp_path, load):
 
     assert [] == result.violations
     assert result.numbers["transactions"] > 40
+    assert result.faults
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        Load("deployments", threads=6),
+        Load("deployments", tasks=8),
+        Load("deployments", processes=2, threads=2, tasks=2),
+    ],
+    ids=["threads", "tasks", "processes"],
+)
+def test_lifecycles_are_strictly_serializable(rig, tmp_path, load):
+    """Transitions, rollbacks, statuses and deletes of threads, tasks and processes have an order, with lost replies."""
+    result = lifecycles(rig, Budget(operations=20), seed=1, out=tmp_path, by=(load,))
+
+    assert [] == result.violations
+    assert min(result.numbers[name] for name in ("lifecycle_changes", "revisions", "statuses")) > 0
+    assert result.numbers["transactions"] > 100
     assert result.faults
 
 
