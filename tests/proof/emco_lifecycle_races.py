@@ -130,8 +130,8 @@ def _approve(name: str) -> Generator[Ask, Any, Any]:
 
 
 def _migrate(name: str) -> Generator[Ask, Any, Any]:
-    yield Ask("transition", (group_of(name, "v2"), DigLifecycle.instantiate))
     yield Ask("transition", (group_of(name), DigLifecycle.terminate))
+    yield Ask("transition", (group_of(name, "v2"), DigLifecycle.instantiate))
 
 
 def _launch(name: str) -> Generator[Ask, Any, Any]:
@@ -272,6 +272,17 @@ LIFECYCLES = (
 )  # fmt: skip
 RACES = (*emco_races.RACES, *LIFECYCLES)
 """All races."""
+WITHOUT = emco_races.WITHOUT | {
+    "B30": "no guard",
+    "B31": "no guard",
+    "B39": "checks nothing",
+    "B40": "forgets versions",
+    "B41": "forgets versions",
+    "B42": "checks nothing",
+    "B44": "forgets versions",
+    "B45": "forgets versions",
+}
+"""See :data:`emco_races.WITHOUT`."""
 ELSEWHERE = emco_races.ELSEWHERE | {
     "B32": (
         "A new instantiation deletes what the one before has left, and then fails",

@@ -10,11 +10,10 @@ from emco_store import Key, MemoryBackend, connect
 from emco_store.ports import Commit, Scan
 from proof.phase import Budget
 from tests.breakages.models import CompositeApp, Project
-from tests.proof import emco_races
 from tests.proof.emco_crews import breakages
-from tests.proof.emco_lifecycle_races import ELSEWHERE, RACES
+from tests.proof.emco_lifecycle_races import ELSEWHERE, RACES, WITHOUT
 from tests.proof.emco_page import NUMBERS, PAGE, page
-from tests.proof.emco_races import WITHOUT, End, Race, Told, judge
+from tests.proof.emco_races import End, Race, Told, judge
 from tests.proof.prove import BACKENDS
 
 ROOT = Path(__file__).parents[2]
@@ -82,7 +81,7 @@ def test_every_breakage_is_a_race_or_has_its_reason():
     assert [f"B{number}" for number in (*range(1, 25), *range(30, 46))] == sorted(
         numbers, key=lambda number: int(number[1:])
     )
-    assert WITHOUT.keys() <= {race.number for race in emco_races.RACES}
+    assert WITHOUT.keys() <= {race.number for race in RACES}
 
 
 def test_rules_that_hold_a_breakage_are_in_the_contract():
@@ -105,7 +104,7 @@ def test_page_tells_how_the_races_ended():
     numbers = json.loads(NUMBERS.read_text("utf-8"))
 
     assert page(numbers) == PAGE.read_text("utf-8")
-    assert {race.number for race in emco_races.RACES} == numbers["found"].keys()
+    assert {race.number for race in RACES} == numbers["found"].keys()
     for number, found in numbers["found"].items():
         assert set(BACKENDS) == found.keys(), number
         assert all(bad == 0 and rounds >= LEAST for bad, rounds in found.values()), number
