@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from emco_store.backends.adapters import ThreadedPort
+from emco_store.backends.pulses import PulseTable, lease_without_pulse, pulse_without_lease
 from emco_store.core.flaws import read_place, write_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
@@ -19,6 +20,8 @@ from emco_store.core.txids import may_be_forgotten
 from emco_store.ports import (
     Audit,
     Audited,
+    Beat,
+    Beaten,
     Commit,
     Durability,
     Failure,
@@ -32,6 +35,8 @@ from emco_store.ports import (
     Moved,
     Outcome,
     PortBase,
+    PulsePage,
+    Pulses,
     Receipt,
     ReferrerPage,
     ReferrerQuery,
@@ -50,7 +55,7 @@ class SqliteBackend:
     def __init__(self, path: str = ":memory:") -> None:
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        for table in ("records", "outcomes"):
+        for table in ("records", "outcomes", "pulses"):
             self._connection.execute(f"CREATE TABLE IF NOT EXISTS {table} (ns, id, value, PRIMARY KEY (ns, id))")
         self._connection.execute("CREATE TABLE IF NOT EXISTS holds (ns, id, holder, until, PRIMARY KEY (ns, id))")
 
@@ -73,7 +78,7 @@ class SqliteBackend:
 class SqlitePort(PortBase):
     """One namespace, for blocking use."""
 
-    guarantees = Guarantees("sqlite", "strict serializable", Durability.VOLATILE)
+    guarantees = Guarantees("sqlite", "strict serializable", Durability.VOLATILE, leases=True)
 
     def __init__(self, backend: SqliteBackend, namespace: str) -> None:
         self._backend, self._ns = backend, namespace
@@ -111,9 +116,13 @@ class SqlitePort(PortBase):
             if past is not None:
                 return Receipt(commit.txid) if past[0] == Outcome.COMMITTED else Refusal((Fenced(commit.txid),))
             old = self._read(sql)
-            failures = (*_stale(commit, old), *_taken(commit, old), *self._held(sql, commit))
+            pulses, by_text = self._pulses(sql), {key.text: record for key, record in old.items()}
+            lapsed = pulses.failures(commit, by_text)
+            failures = (*_stale(commit, old), *_taken(commit, old), *self._held(sql, commit), *lapsed)
             if failures:
                 return Refusal(failures)
+            pulses.end(commit, by_text)
+            self._keep(sql, pulses)
             if not commit.size:
                 return Receipt(commit.txid)
             new = {put.key: replace(put, guard=old[put.key].guard if put.key in old else 0) for put in commit.puts}
@@ -151,17 +160,39 @@ class SqlitePort(PortBase):
             for key in release.keys:
                 sql("DELETE FROM holds WHERE ns = ? AND id = ? AND holder = ?", (self._ns, key.text, release.holder))
 
+    def beat(self, beat: Beat) -> Beaten:
+        with self._backend.transaction() as sql:
+            pulses = self._pulses(sql)
+            reply = pulses.beat(beat.beats, _now_us())
+            self._keep(sql, pulses)
+            return reply
+
+    def pulses(self, pulses: Pulses) -> PulsePage:
+        with self._backend.transaction() as sql:
+            return self._pulses(sql).page(pulses, _now_us())
+
     def audit(self, audit: Audit) -> Audited:
-        every = self._all()  # beside the records nothing is kept, so only they can be wrong
+        with self._backend.transaction() as sql:
+            every, pulses = self._read(sql), self._pulses(sql)  # beside the records nothing else is kept
         _, after = read_place(audit.after, ("records",))
         records = sorted((one for one in every.values() if one.key.text > after), key=lambda record: record.key)
         page = tuple(records[: audit.limit])
         absent = frozenset(target for record in page for target in record.targets if target not in every)
         place = write_place("records", page[-1].key.text) if len(records) > audit.limit else None
-        return Audited(page, absent, entries=len(page), next=place)
+        flaws = [lease_without_pulse(record.key.text, record.uid) for record in page if pulses.is_lost(record)]
+        if place is None:
+            by_text = {key.text: record for key, record in every.items()}
+            left = [uid for uid in pulses if pulses.is_left(uid, by_text, _now_us())]
+            flaws += [pulse_without_lease(pulses[uid].key.text, uid) for uid in left]
+        return Audited(page, absent, tuple(flaws), len(page), place)
 
     def mend(self, mend: Mend) -> None:
-        """Do nothing: an audit finds nothing of the backend's own."""
+        with self._backend.transaction() as sql:
+            pulses, by_text = self._pulses(sql), {key.text: record for key, record in self._read(sql).items()}
+            for flaw in mend.flaws:
+                _, uid, text = flaw.entry
+                pulses.mend(uid, text, by_text, _now_us())
+            self._keep(sql, pulses)
 
     def close(self) -> None:
         """Do nothing: the connection belongs to the backend."""
@@ -171,6 +202,13 @@ class SqlitePort(PortBase):
         held = {text for (text,) in sql("SELECT id FROM holds WHERE ns = ? AND holder <> ?", (self._ns, commit.holder))}
         yield from (Held(key) for key in sorted(commit.keys) if commit.size and key.text in held)
 
+    def _pulses(self, sql: Any) -> PulseTable:
+        row = sql("SELECT value FROM pulses WHERE ns = ?", (self._ns,)).fetchone()
+        return PulseTable() if row is None else pickle.loads(row[0])  # noqa: S301 - the row is our own
+
+    def _keep(self, sql: Any, pulses: PulseTable) -> None:
+        sql("INSERT OR REPLACE INTO pulses VALUES (?, '', ?)", (self._ns, pickle.dumps(pulses)))
+
     def _all(self) -> dict[Key, Record]:
         with self._backend.transaction() as sql:
             return self._read(sql)
@@ -179,6 +217,10 @@ class SqlitePort(PortBase):
         rows = sql("SELECT value FROM records WHERE ns = ?", (self._ns,))
         records = (pickle.loads(value) for (value,) in rows)  # noqa: S301 - the rows are our own
         return {record.key: record for record in records}
+
+
+def _now_us() -> int:
+    return time.monotonic_ns() // 1_000
 
 
 def _stale(commit: Commit, old: Mapping[Key, Record]) -> Iterator[Failure]:

@@ -7,7 +7,8 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 
-from emco_store.backends.memory import MemoryPort, _apply, _failures, _Space
+from emco_store.backends.memory import MemoryPort, _apply, _failures
+from emco_store.backends.spaces import Space
 from emco_store.core.records import Record
 from emco_store.ports import Commit, Hold, Receipt, Refusal, Release
 
@@ -84,7 +85,7 @@ class LeaksARefusal(MemoryPort):
 class JudgesByTheStateBefore(MemoryPort):
     """Judges a commit by what was there before the one that goes with it."""
 
-    before: _Space | None = None
+    before: Space | None = None
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         with self._backend.request(self._namespace, "commit", commit) as space:

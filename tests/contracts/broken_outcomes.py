@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import time
 
-from emco_store.backends.memory import MemoryPort, _Space
+from emco_store.backends.memory import MemoryPort
+from emco_store.backends.spaces import Space
 from emco_store.core.txids import may_be_forgotten
 from emco_store.ports import Outcome, Settle
 
@@ -39,5 +40,5 @@ class TrustsTheClockOfTheClient(MemoryPort):
         return None if is_old else super().settle(request)
 
 
-def _space(port: MemoryPort) -> _Space:
+def _space(port: MemoryPort) -> Space:
     return port._backend.space(port._namespace)  # type: ignore[attr-defined]  # a Mutant's

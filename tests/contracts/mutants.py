@@ -9,7 +9,8 @@ from dataclasses import replace
 from itertools import accumulate
 
 from emco_store.backends.adapters import ImmediatePort
-from emco_store.backends.memory import MemoryBackend, MemoryPort, _apply, _Space
+from emco_store.backends.memory import MemoryBackend, MemoryPort, _apply
+from emco_store.backends.spaces import Space
 from emco_store.core.documents import decode, encode
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
@@ -38,6 +39,7 @@ from tests.contracts.broken_holds import (
     LeaksARefusal,
     TakesHoldsAway,
 )
+from tests.contracts.broken_leases import BROKEN_LEASES
 from tests.contracts.broken_origins import ForgetsOrigins, KeepsTheOldOrigin
 from tests.contracts.broken_outcomes import (
     GuessesOutcomes,
@@ -52,7 +54,7 @@ class Mutant(MemoryBackend):
     """A memory backend with another port, or other indexes."""
 
     port_type: type[MemoryPort] = MemoryPort
-    space_type: type[_Space] = _Space
+    space_type: type[Space] = Space
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,11 +66,11 @@ class Mutant(MemoryBackend):
     def async_port(self, namespace: str) -> ImmediatePort:
         return ImmediatePort(self.port(namespace))
 
-    def space(self, namespace: str) -> _Space:
+    def space(self, namespace: str) -> Space:
         return self._spaces[namespace]
 
 
-def mutant(*, port: type[MemoryPort] = MemoryPort, space: type[_Space] = _Space) -> type[Mutant]:
+def mutant(*, port: type[MemoryPort] = MemoryPort, space: type[Space] = Space) -> type[Mutant]:
     """Make a backend of a broken part."""
     return type("Broken", (Mutant,), {"port_type": port, "space_type": space})
 
@@ -184,7 +186,7 @@ class ChecksAfterWriting(MemoryPort):
             _apply(self._space(), replace(commit, require=frozenset()))
         return reply
 
-    def _space(self) -> _Space:
+    def _space(self) -> Space:
         return self._backend.space(self._namespace)  # type: ignore[attr-defined]
 
 
@@ -429,7 +431,7 @@ def _rounded(value: object) -> object:
 # indexes that are not kept
 
 
-class KeepsOldReferrers(_Space):
+class KeepsOldReferrers(Space):
     """Does not take a record out of the look-up of referrers."""
 
     def drop(self, key: Key) -> None:
@@ -449,7 +451,7 @@ class ReferrersOfRecords(MemoryPort):
         return super().referrers(query)
 
 
-class FindsFirstReferenceOnly(_Space):
+class FindsFirstReferenceOnly(Space):
     """Finds a record by its first reference only."""
 
     def add(self, record: Record) -> None:
@@ -459,7 +461,7 @@ class FindsFirstReferenceOnly(_Space):
                 self.referrers[edge.target.text].discard(record.key.text)
 
 
-class KeepsOldUniques(_Space):
+class KeepsOldUniques(Space):
     """Does not free a unique value when its owner changes or goes."""
 
     def drop(self, key: Key) -> None:
@@ -468,14 +470,14 @@ class KeepsOldUniques(_Space):
         self.unique = kept | self.unique
 
 
-class ChecksNoUniques(_Space):
+class ChecksNoUniques(Space):
     """Lets every resource have every value."""
 
     def add(self, record: Record) -> None:
         super().add(replace(record, unique=()))
 
 
-class LeavesTheIndex(_Space):
+class LeavesTheIndex(Space):
     """Does not move a record in the order when its values change."""
 
     def drop(self, key: Key) -> None:
@@ -563,6 +565,7 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             (ChecksSelectionsBeforeTheCommitOnly, "OCC-12"),
             (TakesMatchesForTargets, "DEL-13"),
             *BROKEN_AUDITS,
+            *BROKEN_LEASES,
         )
     },
     **{

@@ -6,13 +6,17 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from emco_store.backends.memory import MemoryPort
-from emco_store.ports import AsyncPortBase, PortBase, Request, requests
+from emco_store.backends.memory import MemoryBackend, MemoryPort
+from emco_store.errors import NotSupported
+from emco_store.ports import AsyncPortBase, Beat, Durability, Guarantees, PortBase, Pulses, Request, requests
 
 KINDS: tuple[type[Request[Any]], ...] = tuple(
     kind for kind in vars(requests).values()
     if isinstance(kind, type) and issubclass(kind, Request) and kind is not Request
 )  # fmt: skip
+
+
+OF_LEASES = (Beat, Pulses)
 
 
 def reply_of(kind: type[Request[Any]]) -> Any:
@@ -25,10 +29,13 @@ def reply_of(kind: type[Request[Any]]) -> Any:
 @pytest.mark.parametrize("base", [PortBase, AsyncPortBase])
 @pytest.mark.parametrize("kind", KINDS)
 def test_request_is_answered_by_the_method_of_its_verb(kind, base):
-    """The method is abstract, takes this request and returns its reply, which no type checker can see through ask."""
+    """The method takes this request and returns its reply, which no type checker can see through ask.
+
+    It is abstract, apart from those of leases, which a backend may leave out.
+    """
     hints = get_type_hints(getattr(base, kind.verb))
 
-    assert kind.verb in base.__abstractmethods__
+    assert (kind.verb in base.__abstractmethods__) == (kind not in OF_LEASES)
     assert [kind, reply_of(kind)] == list(hints.values())
 
 
@@ -38,7 +45,18 @@ def test_every_abstract_method_answers_a_request(base):
     assert base.__abstractmethods__ - {kind.verb for kind in KINDS} == {"guarantees", "open", "close"}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def test_backend_without_leases_says_so():
+    """A port that leaves out beats and pulses refuses them, and promises no leases."""
+    left_out = {kind.verb: getattr(PortBase, kind.verb) for kind in OF_LEASES}
+    port = type("Without", (MemoryPort,), left_out)(MemoryBackend(), "n")
+
+    for request in (Beat({}), Pulses()):
+        with pytest.raises(NotSupported):
+            port.ask(request)
+    assert not Guarantees("new", "strict serializable", Durability.VOLATILE).leases
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in OF_LEASES])
 def test_backend_that_lacks_a_method_cannot_be_made(kind):
     """Python refuses it when it is made, and not when the request comes."""
     names = {kind.verb: PortBase.__dict__[kind.verb]}

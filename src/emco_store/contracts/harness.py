@@ -11,7 +11,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, TypeVar
 
 from emco_store.connect import connect, connect_async
 from emco_store.contracts.blocking import Loop, blocking, raw
@@ -21,8 +22,9 @@ from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.errors import StoreError
 from emco_store.flows.context import RetryPolicy
-from emco_store.ports import Backend, Commit, Get, Port, Receipt, Scan
+from emco_store.ports import AsyncPort, Backend, Commit, Get, Port, Receipt, Request, Scan
 
+T = TypeVar("T")
 START = datetime(2030, 1, 1, tzinfo=UTC)
 """The start of the clock of each test."""
 AT_ONCE = RetryPolicy(deadline_s=5.0, first_pause_s=0.0, longest_pause_s=0.0)
@@ -208,6 +210,22 @@ class Lab:
         if self.bench.mode is Mode.BLOCKING:
             return self._opened.enter_context(connect(backend, **settings))
         return self._opened.enter_context(blocking(connect_async(backend, **settings), self.bench.loop))
+
+    @cached_property
+    def port_of_mode(self) -> Port | AsyncPort:
+        """The port of the namespace in the mode of the test, without faults; for :meth:`together`."""
+        if self.bench.mode is Mode.BLOCKING:
+            return self.port
+        port = self.bench.backend.async_port(self.namespace)
+        self.bench.loop.call(port.open())
+        self._opened.callback(lambda: self.bench.loop.call(port.close()))
+        return port
+
+    def ask(self, request: Request[T]) -> T:
+        """Ask the port of the namespace in the mode of the test."""
+        reply: Any = self.port_of_mode.ask(request)
+        answer: T = reply if self.bench.mode is Mode.BLOCKING else self.bench.loop.call(reply)
+        return answer
 
     def close(self) -> None:
         """Close all stores."""

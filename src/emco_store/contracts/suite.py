@@ -7,6 +7,7 @@ from typing import ClassVar
 from emco_store.contracts.approvals import ApprovalRules
 from emco_store.contracts.atomicity import AtomicityRules
 from emco_store.contracts.bad_input import BadInputRules
+from emco_store.contracts.beats import BeatRules
 from emco_store.contracts.checks import CheckRules
 from emco_store.contracts.commits import CommitRules
 from emco_store.contracts.concurrency import ConcurrencyRules
@@ -17,6 +18,7 @@ from emco_store.contracts.deletes import DeleteRules
 from emco_store.contracts.digests import DigestRules
 from emco_store.contracts.durability import DurabilityRules
 from emco_store.contracts.edits import EditRules
+from emco_store.contracts.fences import FenceRules
 from emco_store.contracts.guards_of_states import GuardRules
 from emco_store.contracts.harness import Gap, Harness, Mode
 from emco_store.contracts.holds import HoldRules
@@ -72,6 +74,8 @@ class Conformance(
     AtomicityRules,
     CommitRules,
     CrowdRules,
+    FenceRules,
+    BeatRules,
     DurabilityRules,
     DeadlineRules,
     BadInputRules,

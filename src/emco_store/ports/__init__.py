@@ -1,7 +1,8 @@
 """The narrow waist: what a store asks of a backend, and what a backend promises while it answers.
 
 A backend decides nothing. It answers three reads and performs one write, :class:`Commit`; it can keep others off some
-records for a moment, and can be examined for flaws. Rules, cascades, retries and validation live above it.
+records for a moment, keeps the heartbeats of leases, and can be examined for flaws. Rules, cascades, retries and
+validation live above it.
 
 A store has one door into it, ``port.ask(request)``. The requests stand in :mod:`.requests`, the replies in
 :mod:`.replies`; a backend subclasses :class:`PortBase` or :class:`AsyncPortBase`.
@@ -14,33 +15,54 @@ from typing import Protocol, runtime_checkable
 from emco_store.ports.aio import AsyncPort, AsyncPortBase, AsyncPortWrapper
 from emco_store.ports.guarantees import Durability, Guarantees
 from emco_store.ports.replies import (
+    Alive,
     Audited,
+    Beaten,
     Failure,
     Fenced,
     Held,
+    Lapsed,
     Missing,
     Moved,
     Outcome,
     OutcomeLost,
+    PulsePage,
     Receipt,
     ReferrerPage,
     Refusal,
     Stale,
     Taken,
     Unreachable,
+    no_leases,
     not_open,
 )
-from emco_store.ports.requests import Audit, Commit, Get, Hold, Mend, ReferrerQuery, Release, Request, Scan, Settle
+from emco_store.ports.requests import (
+    Audit,
+    Beat,
+    Commit,
+    Get,
+    Hold,
+    Mend,
+    Pulses,
+    ReferrerQuery,
+    Release,
+    Request,
+    Scan,
+    Settle,
+)
 from emco_store.ports.sources import Clock, IdSource
 from emco_store.ports.sync import Port, PortBase, PortWrapper
 
 __all__ = [
+    "Alive",
     "AsyncPort",
     "AsyncPortBase",
     "AsyncPortWrapper",
     "Audit",
     "Audited",
     "Backend",
+    "Beat",
+    "Beaten",
     "Clock",
     "Commit",
     "Durability",
@@ -51,6 +73,7 @@ __all__ = [
     "Held",
     "Hold",
     "IdSource",
+    "Lapsed",
     "Mend",
     "Missing",
     "Moved",
@@ -59,6 +82,8 @@ __all__ = [
     "Port",
     "PortBase",
     "PortWrapper",
+    "PulsePage",
+    "Pulses",
     "Receipt",
     "ReferrerPage",
     "ReferrerQuery",
@@ -70,6 +95,7 @@ __all__ = [
     "Stale",
     "Taken",
     "Unreachable",
+    "no_leases",
     "not_open",
 ]
 

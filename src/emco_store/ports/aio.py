@@ -9,8 +9,21 @@ from typing import Protocol, TypeVar
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.ports.guarantees import Guarantees
-from emco_store.ports.replies import Audited, Outcome, Receipt, ReferrerPage, Refusal
-from emco_store.ports.requests import Audit, Commit, Get, Hold, Mend, ReferrerQuery, Release, Request, Scan, Settle
+from emco_store.ports.replies import Audited, Beaten, Outcome, PulsePage, Receipt, ReferrerPage, Refusal, no_leases
+from emco_store.ports.requests import (
+    Audit,
+    Beat,
+    Commit,
+    Get,
+    Hold,
+    Mend,
+    Pulses,
+    ReferrerQuery,
+    Release,
+    Request,
+    Scan,
+    Settle,
+)
 
 T = TypeVar("T")
 
@@ -148,13 +161,21 @@ class AsyncPortBase(ABC):
         5. The unique values of ``puts``: each belongs to no other record of the kind that remains, and to no other of
            the puts; else :class:`Taken`. A record that is deleted or replaced gives its values up in the same commit.
         6. If the commit writes: no record that any part of it names is held by another than ``holder``; else
-           :class:`Held`.
+           :class:`Held`. Records that are only fenced do not count.
+        7. ``fenced``: each record exists with this uid, in whatever version; else :class:`Lapsed`. A record that the
+           commit itself creates does not count. The check may move nothing that another commit rests on.
+        8. ``silent``: no beat with a greater number than this has arrived for this lease; else :class:`Alive`. A lease
+           without a pulse is silent.
 
         If anything failed, it returns all of it, in any order, in one :class:`Refusal`, and leaves no trace, not even
         of the txid. Otherwise it removes ``deletes``, writes ``puts`` over whatever has their key, with the guard of
         the record that was there or else 0, adds 1 to the guard of each record in ``require``, ends the holds of what
         it removed or wrote, and notes the txid as committed for at least ``guarantees.outcome_retention``. A commit
-        that has neither puts nor deletes is checked and changes nothing: no guard moves, and no txid is noted.
+        that has neither puts nor deletes is checked and changes no record: no guard moves, and no txid is noted.
+
+        In the same step it ends pulses: those that ``silent`` names, even if it writes nothing else, and the pulse of
+        each lease (a record of the kind ``emco__Lease``) that it deletes or replaces by one of another uid. No beat
+        that arrives later brings one back, apart from a first beat.
 
         One key may stand in several parts: each check is made by itself, even where no state can pass all of them. No
         key stands in ``deletes`` and also in ``puts`` or ``require``, and none twice in ``puts``; a port need not look
@@ -169,7 +190,7 @@ class AsyncPortBase(ABC):
                 still. The caller then sends it again under its txid, or settles it.
             StoreError: The server refuses it whole, for example because it is full; nothing was written.
 
-        Rules: ATM-1 to ATM-6, OCC-1, ID-6.
+        Rules: ATM-1 to ATM-6, OCC-1, ID-6, PUL-1, PUL-2, PUL-5.
         """
 
     @abstractmethod
@@ -214,6 +235,46 @@ class AsyncPortBase(ABC):
 
         Rules: OCC-11.
         """
+
+    async def beat(self, beat: Beat) -> Beaten:  # noqa: ARG002 - a backend that knows leases overrides it
+        """Note that the holders of leases are alive, each lease by itself.
+
+        A beat of the number 1 makes the pulse of its lease, whether the lease is there or not: a taker beats before it
+        commits. A beat of a greater number replaces the pulse; if there is none, the lease is over and the reply says
+        that it has lapsed. A beat whose number is not greater than that of the pulse is late or doubled: it changes
+        nothing, not even the time, and has not lapsed.
+
+        The backend dates a beat by the clock of the server when it arrives. It writes to no record and moves no
+        version and no guard, so no commit fails or waits because of a beat, apart from one that ends this very lease.
+
+        A beat may be forgotten by a failover; then the pulse is as old as the beat before it. The first beat of a lease
+        is as durable as a commit, so that no lease can be without a pulse.
+
+        A backend that leaves out this method and :meth:`pulses` knows no leases, as ``guarantees.leases`` says, and
+        then refuses a commit with ``fenced`` or ``silent`` by :func:`emco_store.ports.no_leases`.
+
+        Raises:
+            NotSupported: The backend knows no leases.
+            Unreachable: No answer came; some of the beats may count.
+
+        Rules: PUL-3 to PUL-6.
+        """
+        raise no_leases()
+
+    async def pulses(self, pulses: Pulses) -> PulsePage:  # noqa: ARG002 - so it does this
+        """Return the next pulses and the time of the server, as of the same moment.
+
+        The page holds ``pulses.limit`` of them, or all that are left, by their uids as code points; see :meth:`scan`
+        for what a shorter page means. With ``pulses.due`` it holds those whose TTL has passed since their last beat, by
+        the clock of the server alone. It may ask for many, but must not stop the server for long.
+
+        Raises:
+            NotSupported: The backend knows no leases.
+            Unreachable: No answer came.
+
+        Rules: PUL-4, PUL-6.
+        """
+        raise no_leases()
 
     @abstractmethod
     async def audit(self, audit: Audit) -> Audited:

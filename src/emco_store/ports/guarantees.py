@@ -44,6 +44,7 @@ class Guarantees:
         transport: How requests reach the server: ``fast`` or ``plain`` (public calls of the driver only); empty where
             there is no server.
         transport_reason: Why it is that one.
+        leases: Whether the backend keeps the pulses of leases, and checks ``fenced`` and ``silent`` in commits.
     """
 
     backend: str
@@ -52,6 +53,7 @@ class Guarantees:
     outcome_retention: timedelta = timedelta(hours=24)
     transport: str = ""
     transport_reason: str = ""
+    leases: bool = False
 
     def refuse_below(self, wanted: Durability | None) -> None:
         """Refuse a server that promises less than the caller demands.

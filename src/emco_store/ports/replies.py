@@ -8,9 +8,10 @@ from enum import StrEnum
 
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
+from emco_store.core.pulses import Pulse
 from emco_store.core.records import Record, Stamp
 from emco_store.core.values import value
-from emco_store.errors import InvalidCall
+from emco_store.errors import InvalidCall, NotSupported
 
 
 @value(frozen=True, slots=True)
@@ -95,13 +96,27 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Lapsed:
+    """A record that the commit requires is not there, or is another one by now: a lease is over."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The holder of a lease has beaten again since it was judged."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
 class Fenced:
     """The txid was settled as aborted before this commit arrived."""
 
     txid: str
 
 
-Failure = Stale | Missing | Moved | Taken | Held | Fenced
+Failure = Stale | Missing | Moved | Taken | Held | Lapsed | Alive | Fenced
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +124,33 @@ class Refusal:
     """Nothing was written, because these preconditions failed: all that failed are named."""
 
     failures: tuple[Failure, ...]
+
+
+@value(frozen=True, slots=True)
+class Beaten:
+    """The reply to a :class:`Beat`.
+
+    Attributes:
+        at_us: The time of the server at which the beats arrived, in microseconds since a fixed moment.
+        lapsed: The uids of the leases that are over: their pulses have been removed.
+    """
+
+    at_us: int
+    lapsed: frozenset[str] = frozenset()
+
+
+@value(frozen=True, slots=True)
+class PulsePage:
+    """The reply to :class:`Pulses`.
+
+    Attributes:
+        at_us: The time of the server as of which this holds, in microseconds since the moment from which
+            ``pulse.at_us`` counts too.
+        pulses: The pulses, by uid.
+    """
+
+    at_us: int
+    pulses: tuple[Pulse, ...] = ()
 
 
 class Outcome(StrEnum):
@@ -137,3 +179,12 @@ class Unreachable(Exception):
 def not_open() -> InvalidCall:
     """Build the error for a store that is used before it was opened."""
     return InvalidCall("This store is not open yet.", hint="use it inside `async with connect_async(…) as store`.")
+
+
+def no_leases() -> NotSupported:
+    """Build the error for a lease on a backend that keeps no pulses."""
+    return NotSupported(
+        "This backend knows no leases.",
+        why=["its port answers neither beats nor pulses, as store.guarantees.leases says"],
+        hint="use the memory, Redis or MongoDB backend; or write both methods: see the how-to about backends.",
+    )

@@ -7,17 +7,27 @@ backend. Wrappers, adapters and the drivers of flows pass on requests that they 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import timedelta
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
+from emco_store.core.pulses import Heartbeat, Seen
 from emco_store.core.records import Record, Seal, Stamp
 from emco_store.core.values import value
-from emco_store.ports.replies import Audited, Outcome, Receipt, ReferrerPage, Refusal
+from emco_store.ports.replies import Audited, Beaten, Outcome, PulsePage, Receipt, ReferrerPage, Refusal
 
 Reply_co = TypeVar("Reply_co", covariant=True)
+
+
+class _Nothing(dict[Key, Any]):
+    """An empty mapping that all requests share, so that a part which is not there costs nothing."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__  # type: ignore[assignment]  # a dataclass takes no default that is not hashable
+
+
+_NOTHING: Final = _Nothing()
 
 
 class Request(Generic[Reply_co]):
@@ -96,6 +106,8 @@ class Commit(Request[Receipt | Refusal]):
         expect: Each record must be in this state, or absent where None stands.
         require: Each record must exist; its guard moves.
         sealed: Each record must exist with this guard: nobody has referred to it since.
+        fenced: Each record must exist with this uid, in whatever version: the leases that the commit requires.
+        silent: For the lease of each key, nothing may have beaten beyond what was seen; the commit ends its pulse.
         puts: Whole records, written over whatever has their key. The guard of the record that is replaced is kept.
         deletes: Records to delete.
         holder: Whose holds do not refuse it. A record that another holder holds refuses a commit that writes.
@@ -105,16 +117,18 @@ class Commit(Request[Receipt | Refusal]):
 
     verb: ClassVar[str] = "commit"
     txid: str
-    expect: Mapping[Key, Stamp | None] = field(default_factory=dict[Key, Stamp | None])
+    expect: Mapping[Key, Stamp | None] = _NOTHING
     require: frozenset[Key] = frozenset()
-    sealed: Mapping[Key, Seal] = field(default_factory=dict[Key, Seal])
+    sealed: Mapping[Key, Seal] = _NOTHING
     puts: tuple[Record, ...] = ()
     deletes: tuple[Key, ...] = ()
     holder: str = ""
+    fenced: Mapping[Key, str] = _NOTHING
+    silent: Mapping[Key, Seen] = _NOTHING
 
     @property
     def keys(self) -> frozenset[Key]:
-        """The keys of all records that it rests on or writes."""
+        """The keys of all records that it rests on or writes, apart from those that are fenced."""
         return self.touched | self.require
 
     @property
@@ -171,6 +185,36 @@ class Release(Request[None]):
     verb: ClassVar[str] = "release"
     holder: str
     keys: tuple[Key, ...]
+
+
+@value(frozen=True, slots=True)
+class Beat(Request[Beaten]):
+    """Say that the holders of leases are alive.
+
+    Attributes:
+        beats: The newest beat of each lease, by the uid of the lease.
+    """
+
+    verb: ClassVar[str] = "beat"
+    beats: Mapping[str, Heartbeat]
+
+
+@value(frozen=True, slots=True)
+class Pulses(Request[PulsePage]):
+    """Read the next pulses, by the uids of their leases.
+
+    Attributes:
+        due: Only those after which no beat came for their TTL, by the clock of the server.
+        uids: Only those of these leases; None for all.
+        after: Only those whose uid is greater than this.
+        limit: Maximum number of pulses (>= 1).
+    """
+
+    verb: ClassVar[str] = "pulses"
+    due: bool = False
+    uids: tuple[str, ...] | None = None
+    after: str = ""
+    limit: int = 1000
 
 
 @value(frozen=True, slots=True)

@@ -61,6 +61,7 @@ from emco_store.ports import (
     Scan,
     Settle,
     Unreachable,
+    no_leases,
     not_open,
 )
 from emco_store.ports.deadline import LATE
@@ -162,6 +163,8 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.PortBase.commit`."""
+        if commit.fenced or commit.silent:
+            raise no_leases()
         if not commit.size:
             return await self._perform(lambda within_s: self._examine(commit, within_s))
         patience = Patience(self._deadline_s)

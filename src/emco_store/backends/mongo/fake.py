@@ -43,6 +43,7 @@ from emco_store.ports import (
     Release,
     Scan,
     Settle,
+    no_leases,
 )
 
 GUARANTEES = Guarantees("mongomock", "strict serializable", Durability.VOLATILE, commands.OUTCOMES_KEPT)
@@ -128,6 +129,8 @@ class MongomockPort(PortBase):
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.PortBase.commit`."""
+        if commit.fenced or commit.silent:
+            raise no_leases()
         with self._server.lock:
             answer = self._answer(commit)
             if answer is not None:

@@ -41,6 +41,7 @@ from emco_store.ports import (
     Scan,
     Settle,
     Unreachable,
+    no_leases,
     not_open,
 )
 from emco_store.ports.deadline import LATE, time_left_s
@@ -153,6 +154,8 @@ class AsyncRedisPort(AsyncPortBase):
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.PortBase.commit`."""
+        if commit.fenced or commit.silent:
+            raise no_leases()
         rest = commands.commit_args(self._names.outcome(commit.txid), commit)
         script = self._scripts.commit(commit)
         reply = await self._perform(

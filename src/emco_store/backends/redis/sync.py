@@ -42,6 +42,7 @@ from emco_store.ports import (
     Scan,
     Settle,
     Unreachable,
+    no_leases,
     not_open,
 )
 from emco_store.ports.deadline import LATE, time_left_s
@@ -154,6 +155,8 @@ class RedisPort(PortBase):
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.PortBase.commit`."""
+        if commit.fenced or commit.silent:
+            raise no_leases()
         rest = commands.commit_args(self._names.outcome(commit.txid), commit)
         script = self._scripts.commit(commit)
         reply = self._perform(

@@ -1,0 +1,111 @@
+"""Pulses in memory: what the memory backend keeps of heartbeats, and what audits of all backends say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from heapq import nsmallest
+
+from emco_store.core.flaws import Flaw, missing_entry, stray_entry
+from emco_store.core.keys import Key
+from emco_store.core.pulses import LEASE, Heartbeat, Pulse
+from emco_store.core.records import Record
+from emco_store.ports import Alive, Beaten, Commit, Lapsed, PulsePage, Pulses
+
+STAGE = "pulses"
+"""What an audit calls them."""
+LEFT_US = 3600 * 1_000_000
+"""A pulse without a lease that has been due for longer was left by a taker that died, and no reaper has removed it."""
+MENDED_TTL = timedelta(seconds=15)
+"""The TTL of the pulse that a repair gives a lease: its holder beats on until then, or a reaper ends it."""
+
+
+class PulseTable(dict[str, Pulse]):
+    """The pulses of one namespace, by the uids of their leases."""
+
+    __slots__ = ()
+
+    def beat(self, beats: Mapping[str, Heartbeat], now_us: int) -> Beaten:
+        """See :meth:`emco_store.ports.PortBase.beat`."""
+        lapsed: list[str] = []
+        for uid, beat in beats.items():
+            found = self.get(uid)
+            if found is None and beat.number > 1:
+                lapsed.append(uid)
+            elif found is None or beat.number > found.number:
+                self[uid] = Pulse(uid, beat.key, beat.number, beat.ttl, now_us, beat.progress)
+        return Beaten(now_us, frozenset(lapsed))
+
+    def page(self, query: Pulses, now_us: int) -> PulsePage:
+        """See :meth:`emco_store.ports.PortBase.pulses`."""
+        among = self if query.uids is None else set(query.uids) & self.keys()
+        behind = nsmallest(
+            query.limit, (uid for uid in among if uid > query.after and self._is_due(uid, query, now_us))
+        )
+        return PulsePage(now_us, tuple(self[uid] for uid in behind))
+
+    def failures(self, commit: Commit, records: Mapping[str, Record]) -> Iterator[Lapsed | Alive]:
+        """Yield the fences of a commit that have lapsed and the leases that are not silent.
+
+        Args:
+            commit: The commit.
+            records: The records before it, by the texts of their keys.
+        """
+        for key, uid in commit.fenced.items():
+            if not _has_uid(records, key.text, uid):
+                yield Lapsed(key)
+        for key, seen in commit.silent.items():
+            pulse = self.get(seen.uid)
+            if pulse is not None and pulse.number > seen.number:
+                yield Alive(key)
+
+    def end(self, commit: Commit, records: Mapping[str, Record]) -> None:
+        """End the pulses that a commit finds silent, and those of the leases that it deletes or replaces.
+
+        Args:
+            commit: The commit, which has passed.
+            records: The records before it, by the texts of their keys.
+        """
+        ended = [seen.uid for seen in commit.silent.values()]
+        replaced = {record.key: record.uid for record in commit.puts}
+        for key in (*commit.deletes, *replaced):
+            record = records.get(key.text)
+            if key.kind == LEASE and record is not None and record.uid != replaced.get(key):
+                ended.append(record.uid)
+        for uid in ended:
+            self.pop(uid, None)
+
+    def is_lost(self, record: Record) -> bool:
+        """Tell whether a record is a lease without a pulse."""
+        return record.key.kind == LEASE and record.uid not in self
+
+    def is_left(self, uid: str, records: Mapping[str, Record], now_us: int) -> bool:
+        """Tell whether a pulse belongs to no lease, and to no taker of one."""
+        pulse = self.get(uid)
+        is_old = pulse is not None and now_us - pulse.due_us > LEFT_US
+        return is_old and pulse is not None and not _has_uid(records, pulse.key.text, uid)
+
+    def mend(self, uid: str, text: str, records: Mapping[str, Record], now_us: int) -> None:
+        """Give a lease its pulse, or remove one that is left behind."""
+        if self.is_left(uid, records, now_us):
+            del self[uid]
+        elif _has_uid(records, text, uid):
+            self.beat({uid: Heartbeat(Key.parse(text), 1, MENDED_TTL)}, now_us)
+
+    def _is_due(self, uid: str, query: Pulses, now_us: int) -> bool:
+        return not query.due or self[uid].due_us <= now_us
+
+
+def _has_uid(records: Mapping[str, Record], text: str, uid: str) -> bool:
+    record = records.get(text)
+    return record is not None and record.uid == uid
+
+
+def lease_without_pulse(key: str, uid: str) -> Flaw:
+    """Build the flaw of a lease that nobody would ever find silent."""
+    return missing_entry(key, "pulse", (STAGE, uid, key))
+
+
+def pulse_without_lease(key: str, uid: str) -> Flaw:
+    """Build the flaw of a pulse that has long been due, and whose lease is gone or has never been."""
+    return stray_entry(key, "pulse", (STAGE, uid, key))
