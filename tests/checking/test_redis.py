@@ -55,6 +55,7 @@ def at(namespace):
 
 BOX = "Box/a/x1"
 INDEX = f"Box\0colour=3red\0{BOX}"
+LEASE = "emco__Lease/Site/a"
 UNIQUE = "Box\0code=3c1"
 
 
@@ -158,6 +159,45 @@ PLANTS = {
     "value that says two things": (
         lambda raw, at: _replaced(raw, at, BOX, b"colour=3red", b"colour=3rex"),
         {(FlawKind.VALUES, BOX), (FlawKind.MISSING_ENTRY, BOX), (FlawKind.STRAY_ENTRY, BOX)},
+    ),
+    "lease without a pulse": (
+        lambda raw, at: (
+            raw.hset(at("records"), LEASE, b"u 1 0 0 0 2 0 1 1\n[]{}"),
+            raw.zadd(at("keys"), {LEASE: 0}),
+        ),
+        {(FlawKind.MISSING_ENTRY, LEASE)},
+    ),
+    "pulse that was left behind": (
+        lambda raw, at: (
+            raw.hset(at("pulses"), "u", f"1 9 1000\n{LEASE}\n"),
+            raw.zadd(at("due"), {"u": 1009}),
+            raw.zadd(at("beating"), {"u": 0}),
+        ),
+        {(FlawKind.STRAY_ENTRY, LEASE)},
+    ),
+    "pulse without its entries": (
+        lambda raw, at: raw.hset(at("pulses"), "u", f"1 {1000 * FAR_FUTURE_MS} 1000\n{LEASE}\n"),
+        {(FlawKind.MISSING_ENTRY, LEASE)},
+    ),
+    "pulse that is due at another time": (
+        lambda raw, at: (
+            raw.hset(at("pulses"), "u", f"1 {1000 * FAR_FUTURE_MS} 1000\n{LEASE}\n"),
+            raw.zadd(at("due"), {"u": 1}),
+            raw.zadd(at("beating"), {"u": 0}),
+        ),
+        {(FlawKind.MISSING_ENTRY, LEASE)},
+    ),
+    "pulse of no form": (
+        lambda raw, at: raw.hset(at("pulses"), "u", "garbage"),
+        {(FlawKind.UNREADABLE, "u")},
+    ),
+    "lease that is due without a pulse": (
+        lambda raw, at: raw.zadd(at("due"), {"u": 5}),
+        {(FlawKind.STRAY_ENTRY, "")},
+    ),
+    "lease that beats without a pulse": (
+        lambda raw, at: raw.zadd(at("beating"), {"u": 0}),
+        {(FlawKind.STRAY_ENTRY, "")},
     ),
     "target that is gone": (
         lambda raw, at: _delete(raw, at, "Site/b"),

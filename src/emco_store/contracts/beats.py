@@ -150,6 +150,10 @@ class BeatRules:
         page = lab.ask(Pulses(due=True))
         assert page.pulses[0].due_us <= page.at_us
 
+
+class PulseCheckRules:
+    """The port itself: what an audit finds of pulses, and what a repair does."""
+
     @rule("PUL-7")
     def test_lease_without_a_pulse_is_found_and_gets_one(self, lab: Lab) -> None:
         """A lease that could never be found silent is a flaw; a repair gives it a pulse that can be due (PUL-7)."""

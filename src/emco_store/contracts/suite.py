@@ -7,7 +7,7 @@ from typing import ClassVar
 from emco_store.contracts.approvals import ApprovalRules
 from emco_store.contracts.atomicity import AtomicityRules
 from emco_store.contracts.bad_input import BadInputRules
-from emco_store.contracts.beats import BeatRules
+from emco_store.contracts.beats import BeatRules, PulseCheckRules
 from emco_store.contracts.checks import CheckRules
 from emco_store.contracts.commits import CommitRules
 from emco_store.contracts.concurrency import ConcurrencyRules
@@ -76,6 +76,7 @@ class Conformance(
     CrowdRules,
     FenceRules,
     BeatRules,
+    PulseCheckRules,
     DurabilityRules,
     DeadlineRules,
     BadInputRules,

@@ -13,9 +13,11 @@ from emco_store.backends.redis.backend import RedisBackend
 from emco_store.backends.redis.server import acl_line
 from emco_store.contracts.atomicity import AtomicityRules
 from emco_store.contracts.bad_input import BadInputRules
+from emco_store.contracts.beats import BeatRules
 from emco_store.contracts.concurrency import ConcurrencyRules
 from emco_store.contracts.deletes import DeleteRules
 from emco_store.contracts.durability import DurabilityRules
+from emco_store.contracts.fences import FenceRules
 from emco_store.contracts.harness import Harness
 from emco_store.contracts.identity import IdentityRules
 from emco_store.contracts.lists import ListRules
@@ -122,6 +124,8 @@ class TestLeastPrivilege(
     AtomicityRules,
     DurabilityRules,
     BadInputRules,
+    FenceRules,
+    BeatRules,
 ):
     """The rules that the suite can show in a few seconds hold for a user with no other right."""
 

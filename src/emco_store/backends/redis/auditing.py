@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
-from emco_store.backends.redis.commands import OUTCOME_TTL_S, Head, Names, decode, encode
+from emco_store.backends.pulses import LEFT_US, MENDED_TTL
+from emco_store.backends.redis.commands import OUTCOME_TTL_S, PULSE_PARTS, Head, Names, decode, encode
 from emco_store.core.flaws import (
     HOLD_LONGEST_S,
     Flaw,
@@ -26,11 +28,11 @@ from emco_store.core.records import Record
 from emco_store.errors import StoreError
 from emco_store.ports import Audit, Audited
 
-STAGES = ("keys", "records", "referrers", "index", "unique", "guards", "holds", "outcomes")
-"""What is looked at, one after the other: the six keys of a namespace, its holds, and its outcomes."""
+STAGES = ("keys", "records", "referrers", "index", "unique", "guards", "holds", *PULSE_PARTS, "outcomes")
+"""What is looked at, one after the other: the keys of a namespace, and its outcomes."""
 MAX_BYTES = 4 << 20
 """How many bytes of records one step reads before it ends early."""
-_PARTS = ("records", "guards", "keys", "unique", "index", "referrers", "holds", "nothing")
+_PARTS = ("records", "guards", "keys", "unique", "index", "referrers", "holds", *PULSE_PARTS, "nothing")
 
 
 def audit_head(names: Names) -> Head:
@@ -46,12 +48,13 @@ def mend_head(names: Names) -> Head:
 def audit_args(names: Names, audit: Audit) -> list[str | bytes | int]:
     """Write a step as the arguments of ``audit.lua``."""
     stage, position = read_place(audit.after, STAGES)
-    return [stage, _bytes(position), audit.limit, MAX_BYTES, names.outcome("")]
+    return [stage, _bytes(position), audit.limit, MAX_BYTES, names.outcome(""), LEFT_US]
 
 
 def mend_args(names: Names, flaws: Sequence[Flaw]) -> list[str | bytes | int]:
     """Write what is to be mended as the arguments of ``mend.lua``."""
     args: list[str | bytes | int] = [OUTCOME_TTL_S, HOLD_LONGEST_S * 1000, names.outcome("")]
+    args += (LEFT_US, MENDED_TTL // timedelta(microseconds=1))
     for flaw in flaws:
         args += map(_bytes, flaw.entry)
     return args
@@ -93,6 +96,11 @@ def _flaws(what: bytes, key: bytes, detail: bytes, member: bytes) -> Iterator[Fl
         yield _unreadable(key, detail.decode())
     elif what == b"outcome":
         yield forgotten_outcome(text.partition(":tx:")[2], entry)
+    elif what == b"pulse":
+        yield Flaw(
+            FlawKind.UNREADABLE, text, "pulse", "it is no pulse that a store has written",
+            "makes one that can be read, or removes it", Repair.MEND, entry=("pulses", _exact(member), ""),
+        )  # fmt: skip
     elif what == b"guard":
         yield Flaw(
             FlawKind.UNREADABLE, text, "guard", f"its count of references is no number: {_text(detail)[:40]!r}",

@@ -15,15 +15,18 @@ from pydantic_core import from_json, to_json
 
 from emco_store.core.keys import Key
 from emco_store.core.origins import NOBODY, read_origin, write_origin
+from emco_store.core.pulses import LEASE
 from emco_store.core.records import Edge, Record, Stamp, read_edges, write_edges
 from emco_store.core.txids import begun_ms
 from emco_store.errors import Misconfigured, StoreError
 from emco_store.ports import (
+    Alive,
     Commit,
     Failure,
     Fenced,
     Held,
     Hold,
+    Lapsed,
     Missing,
     Moved,
     Outcome,
@@ -40,6 +43,8 @@ from emco_store.ports import (
 OUTCOMES_KEPT = timedelta(hours=1)
 """For how long the outcome of a commit is remembered, at about 150 bytes each."""
 OUTCOME_TTL_S = int(OUTCOMES_KEPT.total_seconds())
+COMMIT_PARTS = ("records", "guards", "keys", "unique", "index", "referrers", "holds")
+PULSE_PARTS = ("pulses", "due", "beating")
 _NUL = "\0"
 
 
@@ -68,6 +73,8 @@ class Scripts:
         read: Any other read.
         settle: The end of a commit whose outcome is unknown.
         hold: The beginning and the end of a hold.
+        beat: The beats of leases.
+        pulses: A read of pulses.
         audit: One step of a check.
         mend: The repair of entries.
     """
@@ -78,6 +85,8 @@ class Scripts:
     read: Script
     settle: Script
     hold: Script
+    beat: Script
+    pulses: Script
     audit: Script
     mend: Script
 
@@ -91,6 +100,8 @@ class Scripts:
             read=Script.named("read", even_if_full),
             settle=Script.named("settle", even_if_full),
             hold=Script.named("hold", even_if_full),
+            beat=Script.named("beat", even_if_full),
+            pulses=Script.named("pulses", even_if_full),
             audit=Script.named("audit", even_if_full),
             mend=Script.named("mend", plain),
         )
@@ -122,7 +133,7 @@ class Names:
     namespace: str
 
     def key(self, part: str) -> str:
-        """Return the name of one of the seven, or of the outcome of a commit."""
+        """Return the name of one of its parts, or of the outcome of a commit."""
         return f"{{emco:{self.namespace}}}:{part}"
 
     def outcome(self, txid: str) -> str:
@@ -142,7 +153,27 @@ class Names:
     @cached_property
     def commit(self) -> Head:
         """What ``commit.lua`` declares; the key of the outcome comes after it."""
-        return self.head("records", "guards", "keys", "unique", "index", "referrers", "holds", more=1)
+        return self.head(*COMMIT_PARTS, more=1)
+
+    @cached_property
+    def commit_of_leases(self) -> Head:
+        """What ``commit.lua`` declares where it may end pulses; those stand after the key of the outcome."""
+        return self.head(*COMMIT_PARTS, more=1 + len(PULSE_PARTS))
+
+    @cached_property
+    def pulse_keys(self) -> tuple[str, ...]:
+        """The keys that hold pulses: their values, their uids by when they are due, and their uids in order."""
+        return tuple(map(self.key, PULSE_PARTS))
+
+    @cached_property
+    def beat(self) -> Head:
+        """What ``beat.lua`` declares."""
+        return self.head(*PULSE_PARTS)
+
+    @cached_property
+    def pulses(self) -> Head:
+        """What ``pulses.lua`` declares."""
+        return self.head(*PULSE_PARTS, "nothing")
 
     @cached_property
     def hold(self) -> Head:
@@ -257,8 +288,28 @@ def begun_s(txid: str) -> int:
     return 0 if begun is None else -(-begun // 1000)
 
 
+def commit_call(names: Names, commit: Commit) -> tuple[Head, Rest]:
+    """Write a commit as what ``commit.lua`` declares, its last key and its arguments."""
+    args = commit_args(names.outcome(commit.txid), commit)
+    if commit.silent or _names_leases(commit):
+        args[1:1] = names.pulse_keys
+        return names.commit_of_leases, args
+    return names.commit, args
+
+
+def _names_leases(commit: Commit) -> bool:
+    """Tell whether a commit writes or deletes leases."""
+    for key in commit.deletes:
+        if key.kind == LEASE:
+            return True
+    for record in commit.puts:  # noqa: SIM110 - a generator would take five times as long, for every commit
+        if record.key.kind == LEASE:
+            return True
+    return False
+
+
 def commit_args(outcome: str, commit: Commit) -> list[str | bytes | int]:
-    """Write a commit as the last key and the arguments of ``commit.lua``."""
+    """Write a commit as the key of its outcome and the arguments of ``commit.lua``."""
     counts = map(len, (commit.expect, commit.require, commit.sealed, commit.deletes, commit.puts))
     begun = begun_s(commit.txid)
     kept = f"{OUTCOME_TTL_S} {begun}" if begun else OUTCOME_TTL_S
@@ -271,6 +322,12 @@ def commit_args(outcome: str, commit: Commit) -> list[str | bytes | int]:
     args += [key.text for key in commit.deletes]
     for record in commit.puts:
         args += (record.key.text, encode(record))
+    if commit.fenced or commit.silent:
+        args.append(len(commit.fenced))
+        for key, uid in commit.fenced.items():
+            args += (key.text, uid)
+        for key, seen in commit.silent.items():
+            args += (key.text, seen.uid, seen.number)
     return args
 
 
@@ -299,6 +356,16 @@ def replicated(replies: Sequence[Any], acknowledged: Any, replicas: int) -> Sequ
     ]
 
 
+_PLAIN: dict[str, type[Missing | Moved | Held | Lapsed | Alive]] = {
+    "missing": Missing,
+    "moved": Moved,
+    "held": Held,
+    "lapsed": Lapsed,
+    "alive": Alive,
+}
+"""What names a record and nothing else."""
+
+
 def _failure(commit: Commit, kind: str, text: str, detail: str) -> Failure:
     if kind == "fenced":
         return Fenced(commit.txid)
@@ -306,12 +373,8 @@ def _failure(commit: Commit, kind: str, text: str, detail: str) -> Failure:
     if kind == "stale":
         uid, _, version = detail.partition(" ")
         return Stale(key, commit.expect[key], Stamp(uid, int(version)) if detail else None)
-    if kind == "missing":
-        return Missing(key)
-    if kind == "moved":
-        return Moved(key)
-    if kind == "held":
-        return Held(key)
+    if kind in _PLAIN:
+        return _PLAIN[kind](key)
     entry, _, owner = detail.partition(_NUL)
     return Taken(key, entry.partition("=")[0], Key.parse(owner))
 

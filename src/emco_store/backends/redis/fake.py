@@ -17,7 +17,7 @@ import_module("lupa")  # fakeredis runs scripts with it; without it the first on
 
 VERSION = (7,)
 _MOST = 1_000_000
-GUARANTEES = Guarantees("fakeredis", "strict serializable", Durability.VOLATILE, OUTCOMES_KEPT)
+GUARANTEES = Guarantees("fakeredis", "strict serializable", Durability.VOLATILE, OUTCOMES_KEPT, leases=True)
 """fakeredis runs one command at a time, for all threads of the process; nothing survives it."""
 _HEADER = "local redis = setmetatable({acl_check_cmd = function() return true end}, {__index = redis})\n"
 """There are no users whose rights a script could ask for; the other way to ask, pcall, gives what Lua cannot read."""

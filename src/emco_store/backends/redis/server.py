@@ -15,7 +15,7 @@ MODERN = (7, 0)
 _COMMANDS = (
     *("evalsha", "eval", "script|load", "info", "config|get"),
     *("type", "get", "set", "del", "hget", "hmget", "hset", "hdel", "hlen", "hexists", "time", "expire", "wait"),
-    *("zadd", "zrem", "zrangebylex", "zrevrangebylex"),
+    *("zadd", "zrem", "zrangebylex", "zrevrangebylex", "zrangebyscore", "zcount"),
 )
 """What the port and its scripts call. What redis-py sends on its own account is left out: it goes on without."""
 
@@ -92,7 +92,7 @@ def guarantees(info: Mapping[str, Any], appendfsync: str | None, replicas: int =
             setting="replicas",
         )
     durability = Durability.REPLICATED if replicas else _durability(info, appendfsync)
-    return Guarantees("redis", "strict serializable", durability, OUTCOMES_KEPT)
+    return Guarantees("redis", "strict serializable", durability, OUTCOMES_KEPT, leases=True)
 
 
 def _version(info: Mapping[str, Any]) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from emco_store.backends.redis import auditing, commands
 from emco_store.backends.redis.calls import addresses
 from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Head, Names, Rest, Script, words
 from emco_store.backends.redis.errors import Outright, Passing, lost, translated
+from emco_store.backends.redis.pulses import beat_args, beat_reply, pulses_args, pulses_reply
 from emco_store.backends.redis.server import judge
 from emco_store.backends.redis.sync_transport import PlainTransport, Transport
 from emco_store.core.keys import Key
@@ -26,6 +27,8 @@ from emco_store.core.records import Record
 from emco_store.ports import (
     Audit,
     Audited,
+    Beat,
+    Beaten,
     Commit,
     Get,
     Guarantees,
@@ -34,6 +37,8 @@ from emco_store.ports import (
     Outcome,
     OutcomeLost,
     PortBase,
+    PulsePage,
+    Pulses,
     Receipt,
     ReferrerPage,
     ReferrerQuery,
@@ -42,7 +47,6 @@ from emco_store.ports import (
     Scan,
     Settle,
     Unreachable,
-    no_leases,
     not_open,
 )
 from emco_store.ports.deadline import LATE, time_left_s
@@ -155,13 +159,9 @@ class RedisPort(PortBase):
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.PortBase.commit`."""
-        if commit.fenced or commit.silent:
-            raise no_leases()
-        rest = commands.commit_args(self._names.outcome(commit.txid), commit)
+        head, rest = commands.commit_call(self._names, commit)
         script = self._scripts.commit(commit)
-        reply = self._perform(
-            lost, lambda within_s: self._call(script, self._names.commit, rest, within_s, self._together)
-        )
+        reply = self._perform(lost, lambda within_s: self._call(script, head, rest, within_s, self._together))
         return commands.commit_reply(commit, reply)
 
     def settle(self, request: Settle) -> Outcome | None:
@@ -177,6 +177,17 @@ class RedisPort(PortBase):
     def release(self, release: Release) -> None:
         """See :meth:`emco_store.ports.PortBase.release`."""
         self._ask(self._scripts.hold, self._names.hold, commands.release_args(release))
+
+    def beat(self, beat: Beat) -> Beaten:
+        """See :meth:`emco_store.ports.PortBase.beat`."""
+        is_first = any(one.number == 1 for one in beat.beats.values())
+        send = self._replicated if is_first else None
+        return beat_reply(self._ask(self._scripts.beat, self._names.beat, beat_args(beat), send))
+
+    def pulses(self, pulses: Pulses) -> PulsePage:
+        """See :meth:`emco_store.ports.PortBase.pulses`."""
+        args = pulses_args(pulses)
+        return pulses_reply(self._ask(self._scripts.pulses, self._names.pulses, args))
 
     def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.PortBase.audit`."""

@@ -1,16 +1,15 @@
 -- Look at the next few entries of one kind, and compare them with the records, as of one moment; writes nothing.
 --
--- KEYS: 1 records, 2 guards, 3 keys, 4 unique, 5 index, 6 referrers, 7 holds, 8 nothing
+-- KEYS: 1 records, 2 guards, 3 keys, 4 unique, 5 index, 6 referrers, 7 holds, 8 pulses, 9 due, 10 beating, 11 nothing
 -- ARGV: stage, position ('' for its beginning), entries to look at, bytes of records to look at,
---       what the keys of outcomes begin with
+--       what the keys of outcomes begin with, microseconds after which a pulse that is due has been left behind
 -- Reply: position behind the last entry ('' at the end of the stage); entries looked at; records (key, value, guard);
 --        targets that are not there; flaws (what, key, stage or detail, member)
 -- Outcomes are found with SCAN, so they alone are read without having been declared; they are in the same slot.
-local records, guards, names, unique, index, referrers, holds =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local records, guards, names, unique, index, referrers, holds, pulses, due, beating = unpack(KEYS)
 local stage, position, limit, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
-if not redis.acl_check_cmd then redis.call('DEL', KEYS[8]) end -- see get.lua
+if not redis.acl_check_cmd then redis.call('DEL', KEYS[11]) end -- see get.lua
 local entries, bytes = 0, 0
 local given, absent, seen, flaws = {}, {}, {}, {}
 
@@ -71,6 +70,8 @@ local function examine(key, value)
     local member = kind_of(key) .. '\0' .. entry .. '\0' .. key
     if not redis.call('ZSCORE', index, member) then flaw('missing', key, 'index', member) end
   end
+  local uid = string.match(key, '^emco__Lease/') and string.match(value, '^%S+')
+  if uid and redis.call('HEXISTS', pulses, uid) == 0 then flaw('missing', key, 'pulses', uid) end
   local guard = redis.call('HGET', guards, key) or '0'
   given[#given + 1] = key
   given[#given + 1] = value
@@ -122,6 +123,24 @@ function look.holds(key, hold)
   flaw('hold', key, until_ms and string.format('%.0f', tonumber(until_ms) - now) or '', key)
 end
 
+function look.pulses(uid, value)
+  local ttl, at, key = string.match(value, '^%d+ (-?%d+) (%d+)\n([^\n]*)\n')
+  if not key then return flaw('pulse', uid, '', uid) end
+  local time = redis.call('TIME')
+  local lease = redis.call('HGET', records, key)
+  local is_left = time[1] * 1000000 + time[2] > at + ttl + ARGV[6]
+  if is_left and not (lease and string.match(lease, '^%S+') == uid) then flaw('stray', key, 'pulses', uid) end
+  local score = redis.call('ZSCORE', due, uid)
+  if not score or tonumber(score) ~= at + ttl then flaw('missing', key, 'due', uid) end
+  if not redis.call('ZSCORE', beating, uid) then flaw('missing', key, 'beating', uid) end
+end
+
+function look.due(uid)
+  if redis.call('HEXISTS', pulses, uid) == 0 then flaw('stray', '', stage, uid) end
+end
+
+look.beating = look.due
+
 function look.outcomes(key)
   if redis.call('TTL', key) == -1 then flaw('outcome', key, 'outcomes', key) end
 end
@@ -139,10 +158,10 @@ local function walk(set)
 end
 
 -- Few at a time, because a step gives the values too; a small hash comes whole.
-local function scan(hash)
+local function scan(hash, command)
   local cursor = position == '' and '0' or position
   repeat
-    local reply = redis.call('HSCAN', hash, cursor, 'COUNT', math.min(limit, 10))
+    local reply = redis.call(command or 'HSCAN', hash, cursor, 'COUNT', math.min(limit, 10))
     cursor = reply[1]
     for n = 1, #reply[2], 2 do
       look[stage](reply[2][n], reply[2][n + 1])
@@ -165,7 +184,9 @@ local ends = ''
 if stage == 'keys' then ends = walk(names)
 elseif stage == 'index' then ends = walk(index)
 elseif stage == 'referrers' then ends = walk(referrers)
+elseif stage == 'beating' then ends = walk(beating)
+elseif stage == 'due' then ends = scan(due, 'ZSCAN')
 elseif stage == 'outcomes' then ends = scan_outcomes()
-else ends = scan(({records = records, unique = unique, guards = guards, holds = holds})[stage]) end
+else ends = scan(({records = records, unique = unique, guards = guards, holds = holds, pulses = pulses})[stage]) end
 
 return {ends, entries, given, absent, flaws}

@@ -4,14 +4,16 @@
 -- fail, because all keys have their types, all records could be read, and the user may run each of its commands. From
 -- Redis 7.0 on, a full memory refuses the script before it begins; before, it refuses what `may` tries out first.
 --
--- KEYS: 1 records, 2 guards, 3 keys, 4 unique, 5 index, 6 referrers, 7 holds (see hold.lua), 8 outcome of this txid
+-- KEYS: 1 records, 2 guards, 3 keys, 4 unique, 5 index, 6 referrers, 7 holds (see hold.lua), 8 outcome of this txid; where
+--       it may end pulses (see beat.lua): 9 pulses, 10 due, 11 beating
 -- ARGV: seconds for which outcomes are kept, and when the commit began by the clock of its client, in seconds since 1970,
 --       where that is known; whose holds do not matter; five counts; then, as many as these say:
---       expected (key, stamp or ''), required (key), sealed (key, uid, guard), deletes (key), puts (key, value)
+--       expected (key, stamp or ''), required (key), sealed (key, uid, guard), deletes (key), puts (key, value); then, if
+--       it rests on leases, how many are fenced, fenced (key, uid), silent (key, uid, number)
 -- A value: 'uid version F U I E P created updated\n', then five parts of that many bytes, then the document. F: targets.
 -- U: unique entries. I: index entries; each list joined by NUL. E: edges. P: unique and index entries, unescaped. Where
 -- somebody has said who made the change, ' W' follows in the first line, and W bytes with that before the document.
-local records, guards, names, unique, index, referrers, holds, outcome = unpack(KEYS)
+local records, guards, names, unique, index, referrers, holds, outcome, pulses, due, beating = unpack(KEYS)
 local call, match, gmatch, sub = redis.call, string.match, string.gmatch, string.sub
 
 -- Whoever asks later judges the age of the commit by the time in its txid: one from the future is remembered for longer.
@@ -82,6 +84,11 @@ for n = put, last, 2 do
   touch(key)
 end
 
+local named = #touched -- a fence hinders no hold, and no hold a fence
+local fenced = last + 2
+local silent = fenced + 2 * (ARGV[last + 1] or 0)
+for n = fenced, silent - 1, 2 do touch(ARGV[n]) end
+
 local old = {} -- the lists of what is put or deleted
 for first = 1, #touched, 16 do
   local values = call('HMGET', records, unpack(touched, first, math.min(first + 15, #touched)))
@@ -140,6 +147,25 @@ for n = sealed, deleted - 1, 3 do
   if not stamp or match(stamp, '^%S+') ~= ARGV[n + 1] or (guard[key] or '0') ~= ARGV[n + 2] then
     refuse('moved', key, '')
   end
+end
+
+for n = fenced, silent - 1, 2 do
+  local stamp = stamps[ARGV[n]]
+  if not stamp or match(stamp, '^%S+') ~= ARGV[n + 1] then refuse('lapsed', ARGV[n], '') end
+end
+
+local ended = {} -- the leases whose pulses end: those that are silent, deleted, or replaced
+for n = silent, #ARGV, 3 do
+  local number = match(call('HGET', pulses, ARGV[n + 1]) or '', '^%d+')
+  if number and tonumber(number) > tonumber(ARGV[n + 2]) then refuse('alive', ARGV[n], '') end
+  ended[#ended + 1] = ARGV[n + 1]
+end
+for n = pulses and deleted or put, put - 1 do
+  if stamps[ARGV[n]] and sub(ARGV[n], 1, 12) == 'emco__Lease/' then ended[#ended + 1] = match(stamps[ARGV[n]], '^%S+') end
+end
+for n = put, pulses and last or put - 1, 2 do
+  local uid = stamps[ARGV[n]] and sub(ARGV[n], 1, 12) == 'emco__Lease/' and match(stamps[ARGV[n]], '^%S+')
+  if uid and uid ~= match(ARGV[n + 1], '^%S+') then ended[#ended + 1] = uid end
 end
 
 -- What will be gone and what will be new.
@@ -224,7 +250,7 @@ if call('HLEN', holds) > 0 and next(going) then
   local time = call('TIME')
   local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
   local held = read(holds, touched)
-  for n = 1, #touched do
+  for n = 1, named do
     local key = touched[n]
     local until_ms, holder = match(held[key] or '', '^(%d+) (.*)$')
     local is_over = holder and tonumber(until_ms) <= now
@@ -238,7 +264,7 @@ end
 
 if broken then return redis.error_reply('EMCOVALUE ' .. broken .. ' holds what no store has written') end
 if #refused > 1 then return refused end
-if not next(going) then return {'committed'} end
+if not next(going) and #ended == 0 then return {'committed'} end
 
 -- Ask for each command that follows: by one that changes nothing, since no key, target or claim is empty. ZREM tells the
 -- types of the keys that were not read, too. On Redis 6.2 a full memory refuses SET and HSET, unless the script has
@@ -257,6 +283,7 @@ local function may(...)
   return not broken
 end
 
+local is_ending = #ended > 0
 local is_claiming = #gone_unique + #new_unique > 0
 local can = redis.acl_check_cmd
 if can then
@@ -264,11 +291,17 @@ if can then
     and can('ZADD', names, 0, '') and (#gone_names == 0 or can('HDEL', guards, ''))
     and (#moved == 0 or can('HSET', guards, '', '')) and (#over == 0 or can('HDEL', holds, ''))
     and (#new_referrers == 0 or can('ZADD', referrers, 0, '')) and (#new_index == 0 or can('ZADD', index, 0, ''))
-    and (not is_claiming or (can('HDEL', unique, '') and can('HSET', unique, '', ''))))
+    and (not is_claiming or (can('HDEL', unique, '') and can('HSET', unique, '', '')))
+    and (not is_ending or (can('HDEL', pulses, '') and can('ZREM', due, '') and can('ZREM', beating, ''))))
   then return redis.error_reply('NOPERM') end
   call('ZREM', names, '')
   call('ZREM', index, '')
   call('ZREM', referrers, '')
+  if is_ending then
+    call('HDEL', pulses, '')
+    call('ZREM', due, '')
+    call('ZREM', beating, '')
+  end
 elseif not ((put > last or may('SET', outcome, '', 'XX'))
   and may('ZREM', names, '') and may('ZREM', index, '') and may('ZREM', referrers, '')
   and may('HDEL', records, '') and (#gone_names == 0 or may('HDEL', guards, ''))
@@ -276,7 +309,8 @@ elseif not ((put > last or may('SET', outcome, '', 'XX'))
   and may('ZADD', names, 'XX', 0, '') and (#new_referrers == 0 or may('ZADD', referrers, 'XX', 0, ''))
   and (#new_index == 0 or may('ZADD', index, 'XX', 0, ''))
   and may('HSET', records, '', '', '') and (#moved == 0 or may('HSET', guards, '', '', ''))
-  and (not is_claiming or may('HSET', unique, '', '', '')) and (put <= last or may('SET', outcome, '', 'XX')))
+  and (not is_claiming or may('HSET', unique, '', '', '')) and (put <= last or may('SET', outcome, '', 'XX'))
+  and (not is_ending or (may('HDEL', pulses, '') and may('ZREM', due, '') and may('ZREM', beating, ''))))
 then return redis.error_reply(broken) end
 
 -- Phase two.
@@ -285,6 +319,12 @@ local function write(command, key, values, step)
   for first = 1, #values, step do call(command, key, unpack(values, first, math.min(first + step - 1, #values))) end
 end
 
+if is_ending then
+  write('HDEL', pulses, ended, 1000)
+  write('ZREM', due, ended, 1000)
+  write('ZREM', beating, ended, 1000)
+  if not next(going) then return {'committed'} end
+end
 call('SET', outcome, 'committed', 'EX', kept())
 if #over > 0 then write('HDEL', holds, over, 1000) end
 if next(old) then

@@ -1,11 +1,11 @@
 -- Make entries fit the records as they are by now: each by itself, and nothing where nothing is wrong any more.
 --
--- KEYS: 1 records, 2 guards, 3 keys, 4 unique, 5 index, 6 referrers, 7 holds
+-- KEYS: 1 records, 2 guards, 3 keys, 4 unique, 5 index, 6 referrers, 7 holds, 8 pulses, 9 due, 10 beating
 -- ARGV: seconds for which outcomes are kept, milliseconds for which a hold lasts at most, what the keys of outcomes begin
---       with; then stage, member and key of each entry
+--       with, microseconds after which a pulse that is due has been left behind, the TTL of a pulse that is made here, in
+--       microseconds; then stage, member and key of each entry
 --       (the digest of the value in the place of the key, where an unreadable record is to go)
-local records, guards, names, unique, index, referrers, holds =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local records, guards, names, unique, index, referrers, holds, pulses, due, beating = unpack(KEYS)
 local kept_s, longest_ms, outcome = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
 local function kind_of(key) return string.match(key, '^[^/]*') end
@@ -77,6 +77,29 @@ function mend.holds(key)
   if not until_ms or until_ms > now + longest_ms then redis.call('HDEL', holds, key) end
 end
 
+-- A lease without a pulse gets one: its holder beats on, or it becomes due. One that is left behind goes, with its entries.
+function mend.pulses(uid, key)
+  local time = redis.call('TIME')
+  local now = time[1] * 1000000 + time[2]
+  local ttl, at, of = string.match(redis.call('HGET', pulses, uid) or '', '^%d+ (-?%d+) (%d+)\n([^\n]*)\n')
+  local lease = redis.call('HGET', records, of or key)
+  local is_there = lease and string.match(lease, '^%S+') == uid
+  if is_there and not of then
+    ttl, at, of = ARGV[5], string.format('%.0f', now), key
+    redis.call('HSET', pulses, uid, '1 ' .. ttl .. ' ' .. at .. '\n' .. key .. '\n')
+  end
+  if not of or (not is_there and now > at + ttl + ARGV[4]) then
+    redis.call('HDEL', pulses, uid)
+    redis.call('ZREM', due, uid)
+    redis.call('ZREM', beating, uid)
+  else
+    redis.call('ZADD', due, string.format('%.0f', at + ttl), uid)
+    redis.call('ZADD', beating, 0, uid)
+  end
+end
+
+mend.due, mend.beating = mend.pulses, mend.pulses
+
 function mend.outcomes(key)
   if string.sub(key, 1, #outcome) == outcome and redis.call('TTL', key) == -1 then
     redis.call('EXPIRE', key, kept_s)
@@ -92,5 +115,5 @@ function mend.records(key, digest)
   redis.call('HDEL', records, key)
 end
 
-for n = 4, #ARGV, 3 do mend[ARGV[n]](ARGV[n + 1], ARGV[n + 2]) end
+for n = 6, #ARGV, 3 do mend[ARGV[n]](ARGV[n + 1], ARGV[n + 2]) end
 return 'OK'
