@@ -11,10 +11,10 @@ from emco_store.core.digests import Content
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import standing_key
 from emco_store.core.records import Edge
-from emco_store.core.reserved import LIFECYCLE
+from emco_store.core.reserved import FREEZE, LIFECYCLE
 from emco_store.flows import content, transitions
 from emco_store.flows.asking import Flow
-from emco_store.flows.freezing import Freezing
+from emco_store.flows.freezing import Freezing, _freezes
 from emco_store.flows.transitions import Begun, Call
 from emco_store.flows.unit import Unit
 from emco_store.flows.view import View
@@ -96,10 +96,27 @@ def refuse_nothing(*_: object) -> Iterator[str]:
     return iter(())
 
 
-def freeze_without_expect(freezing: Freezing, view: View) -> Flow[None]:
+def freeze_without_expect(freezing: Freezing, view: View, **more: Any) -> Flow[None]:
     """Look at the lifecycle record, and let it change before the commit."""
-    yield from _check(freezing, view)
+    yield from _check(freezing, view, **more)
     for key in [key for key in view.expect if key.kind == LIFECYCLE and key not in view.puts]:
+        del view.expect[key]
+
+
+def freeze_by_class(view: View, key: Key) -> bool:
+    """Look at the lifecycle record only where the class at hand freezes fields."""
+    return _freezes(view, key)
+
+
+def freeze_without_a_sign(*_: object, **__: object) -> Flow[None]:
+    """Write which fields are frozen into the lifecycle record alone."""
+    yield from ()
+
+
+def pass_by_the_freeze(freezing: Freezing, view: View, **more: Any) -> Flow[None]:
+    """Take the absence of a freeze for granted."""
+    yield from _check(freezing, view, **more)
+    for key in [key for key in view.expect if key.kind == FREEZE and key not in view.base]:
         del view.expect[key]
 
 

@@ -19,6 +19,7 @@ from emco_store.contracts.digests import DigestRules
 from emco_store.contracts.durability import DurabilityRules
 from emco_store.contracts.edits import EditRules
 from emco_store.contracts.fences import FenceRules
+from emco_store.contracts.freezes import FreezeRules
 from emco_store.contracts.guards_of_states import GuardRules
 from emco_store.contracts.harness import Gap, Harness, Mode
 from emco_store.contracts.holds import HoldRules
@@ -90,6 +91,7 @@ class Conformance(
     LifecycleRules,
     GuardRules,
     HoldBetweenRules,
+    FreezeRules,
     ApprovalRules,
     InterleavingRules,
     MachineRules,

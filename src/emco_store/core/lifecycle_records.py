@@ -2,6 +2,9 @@
 
 A resource without one is in the initial state of its lifecycle. The record is the store's own (see
 :mod:`emco_store.core.reserved`), and its edges make the rules of the state hold for every program.
+
+As long as the state freezes fields, a *freeze* stands beside the lifecycle record: an empty record whose absence a
+program can rest on without having read anything. Which fields are frozen stands in the lifecycle record alone.
 """
 
 from __future__ import annotations
@@ -9,8 +12,9 @@ from __future__ import annotations
 from pydantic import BaseModel, ValidationError
 
 from emco_store.core.keys import Key
-from emco_store.core.records import Record
-from emco_store.core.reserved import LIFECYCLE, beside
+from emco_store.core.records import Edge, Record
+from emco_store.core.reserved import FREEZE, LIFECYCLE, beside
+from emco_store.core.rules import CASCADE
 from emco_store.errors import InvalidResource
 
 
@@ -85,6 +89,23 @@ class Standing(BaseModel, frozen=True, extra="allow"):
 def standing_key(resource: Key) -> Key:
     """Return the key of the lifecycle record of a resource."""
     return beside(LIFECYCLE, resource)
+
+
+def freeze_key(resource: Key) -> Key:
+    """Return the key of the freeze of a resource."""
+    return beside(FREEZE, resource)
+
+
+def freeze_of(resource: Key, uid: str, now_us: int) -> Record:
+    """Build the freeze of a resource; it is deleted with the resource.
+
+    Args:
+        resource: The key of the resource.
+        uid: The uid of the new record.
+        now_us: The time, in microseconds since 1970, UTC.
+    """
+    edges = (Edge(resource, ("resource",), CASCADE),)
+    return Record(freeze_key(resource), uid, 1, b"{}", edges, (), (), now_us, now_us)
 
 
 def read_standing(record: Record) -> Standing:

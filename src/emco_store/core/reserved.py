@@ -15,6 +15,8 @@ LEASE: Final = "emco__Lease"
 """The lease of a resource, there exactly while somebody holds it: ``emco__Lease/<Kind>/<names>``."""
 LIFECYCLE: Final = "emco__Lifecycle"
 """The state of a resource: ``emco__Lifecycle/<Kind>/<names>``."""
+FREEZE: Final = "emco__Freeze"
+"""Says that the state of a resource freezes fields: ``emco__Freeze/<Kind>/<names>``."""
 REVISION: Final = "emco__Revision"
 """One entry of a resource's history: ``emco__Revision/<Kind>/<names>/<uid>/<10 digits>``."""
 REVISION_PART: Final = "emco__RevisionPart"
@@ -76,7 +78,7 @@ def resource_of(key: Key, more: int = 0) -> Key:
 
 def named_by_resource(key: Key) -> str:
     """Return how people name a record: the text of its key, or what it is of the resource to which it belongs."""
-    if key.kind == LIFECYCLE:
+    if key.kind in {LIFECYCLE, FREEZE}:
         return f"the lifecycle of {resource_of(key)}"
     if is_status(key.kind):
         return f"the status of {status_resource(key)} by {key.name}"

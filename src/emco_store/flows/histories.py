@@ -7,9 +7,9 @@ from typing import Final
 
 from emco_store.core.flaws import Flaw, FlawKind
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle_records import read_standing
+from emco_store.core.lifecycle_records import freeze_key, read_standing, standing_key
 from emco_store.core.records import Record
-from emco_store.core.reserved import LIFECYCLE, REVISION, resource_of
+from emco_store.core.reserved import FREEZE, LIFECYCLE, REVISION, resource_of
 from emco_store.core.revisions import content_of, part_keys, read_document
 from emco_store.errors import InvalidResource, shown
 from emco_store.flows.asking import Flow, read
@@ -28,11 +28,42 @@ def check_history(context: Context, records: Iterable[Record]) -> Flow[list[Flaw
     Rules: HIS-12.
     """
     given = list(records)
-    flaws = [flaw for record in given if record.key.kind == LIFECYCLE for flaw in _states(context, record)]
+    standings = [record for record in given if record.key.kind == LIFECYCLE]
+    flaws = [flaw for record in standings for flaw in _states(context, record)]
+    freezing = [record.key for record in standings if _frozen(record)]
+    doubtful = {resource_of(key) for key in (*freezing, *(one.key for one in given if one.key.kind == FREEZE))}
+    flaws += (yield from _freezes(sorted(doubtful))) if doubtful else []
     revisions = [record for record in given if record.key.kind == REVISION]
     for first in range(0, len(revisions), STEP):
         flaws += yield from _contents(revisions[first : first + STEP])
     return flaws
+
+
+def _freezes(resources: Sequence[Key]) -> Flow[list[Flaw]]:
+    """Find lifecycle records that list frozen fields while there is no freeze, and the reverse, as of one moment."""
+    pairs = [(standing_key(one), freeze_key(one)) for one in resources]
+    found: Mapping[Key, Record] = yield from read(Get(tuple(key for pair in pairs for key in pair)))
+    flaws: list[Flaw] = []
+    for own, freeze in pairs:
+        standing = found.get(own)
+        is_frozen = False if standing is None else _frozen(standing)
+        if is_frozen is not None and is_frozen != (freeze in found):
+            detail = (
+                f"it lists {'' if is_frozen else 'no '}frozen fields, and there is {'no' if is_frozen else 'a'} freeze"
+            )
+            stamp = None if standing is None else standing.stamp
+            flaws.append(
+                Flaw(FlawKind.INVALID, own.text, "", detail, "make a transition, which sets both", stamp=stamp)
+            )
+    return flaws
+
+
+def _frozen(record: Record) -> bool | None:
+    """Return whether a lifecycle record freezes fields; None where it cannot be read."""
+    try:
+        return bool(read_standing(record).frozen)
+    except InvalidResource:
+        return None
 
 
 def _contents(revisions: Sequence[Record]) -> Flow[list[Flaw]]:

@@ -230,7 +230,7 @@ class _Rewriting:
         refusal = self._refusal(cascade.named, unresolved, blockers)
         frozen: list[str] = []
         try:
-            yield from unit.ask_states()
+            yield from unit.ask_states(is_plan=True)
         except StateForbids as problem:
             refusal, frozen = problem, [problem.line]
         return RollbackPlan(

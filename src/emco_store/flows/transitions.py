@@ -16,7 +16,15 @@ from emco_store.core.guards import Approved, Check, Sight, targets_at
 from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle import HoldSpec, LifecycleRecord, Transition, TransitionPlan
-from emco_store.core.lifecycle_records import Approval, HeldTarget, Standing, read_standing, standing_key
+from emco_store.core.lifecycle_records import (
+    Approval,
+    HeldTarget,
+    Standing,
+    freeze_key,
+    freeze_of,
+    read_standing,
+    standing_key,
+)
 from emco_store.core.records import Edge, Record
 from emco_store.core.reserved import LIFECYCLE, resource_of
 from emco_store.core.revisions import RevisionDocument, content_of, part_keys, read_document, revision_key
@@ -86,11 +94,12 @@ def begin(unit: Unit, call: Call[S]) -> Flow[Begun[S]]:
     """
     _check_writer(unit, call)
     own, step = standing_key(call.key), call.step
+    freeze = [freeze_key(call.key)] if call.spec.frozen else []
     found: Content | None = None
     if step.reads_content:
-        found = yield from content.read(unit, call.key, call.spec.targets, beside=[own])
+        found = yield from content.read(unit, call.key, call.spec.targets, beside=[own], also=freeze)
     else:
-        yield from _referrers(unit, own, frozenset({LIFECYCLE}), also=[call.key])
+        yield from _referrers(unit, own, frozenset({LIFECYCLE}), also=[call.key, *freeze])
     record = unit.current(call.key)
     if record is None:
         raise not_found([call.key])
@@ -269,6 +278,8 @@ def finish(unit: Unit, begun: Begun[S], reasons: Sequence[str] = ()) -> Flow[Lif
         after = content.record(unit, found, after, _about(unit, call))
     after = after.model_copy(update=_progress(begun, after))
     record = _write(unit, begun, old, after)
+    if call.spec.frozen or before.frozen:
+        yield from _freeze(unit, call.key, record, is_frozen=bool(after.frozen))
     return LifecycleRecord.of(call.key, step.to, after, record.version)
 
 
@@ -367,6 +378,20 @@ def _write(unit: Unit, begun: Begun[Any], old: Record | None, after: Standing) -
     unit.expect.setdefault(key, None)
     unit.puts[key] = record
     return record
+
+
+def _freeze(unit: Unit, key: Key, standing: Record, *, is_frozen: bool) -> Flow[None]:
+    """Make the freeze be there exactly if the new state freezes fields.
+
+    Rules: LIF-7.
+    """
+    freeze = freeze_key(key)
+    yield from unit.load([freeze])
+    there = unit.current(freeze) is not None
+    if is_frozen and not there:
+        unit.write_record(freeze_of(key, standing.uid, unit.now_us))
+    elif there and not is_frozen:
+        unit.drop(freeze, named=True)
 
 
 def planning(unit: Unit, call: Call[S]) -> Flow[TransitionPlan[S]]:

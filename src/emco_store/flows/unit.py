@@ -17,6 +17,7 @@ from emco_store.core.records import Edge, Record, Stamp
 from emco_store.core.reserved import is_status, status_resource
 from emco_store.core.resource import Resource
 from emco_store.errors import (
+    AlreadyExists,
     Conflict,
     DeleteRestricted,
     MissingReference,
@@ -100,6 +101,12 @@ class Unit(Writing):
             if reason is None:
                 raise
             raise reason from problem
+        except AlreadyExists as problem:
+            if self._freezing is None or not self._freezing.meets(problem):
+                raise
+            yield from self._freezing.ask(self)
+            self._txid = ""  # what was refused may have been settled
+            yield from self.commit()
         if self.holding:
             self.holding.forget((*commit.deletes, *self.puts))
 
@@ -120,18 +127,19 @@ class Unit(Writing):
             return moved([change.key for change in cascade.changes])
         return self._restricted(cascade, found)
 
-    def ask_states(self) -> Flow[None]:
-        """Ask what else may refuse the commit: frozen fields, and what transitions rest on."""
+    def ask_states(self, *, is_plan: bool = False) -> Flow[None]:
+        """Ask what else may refuse the commit, or a plan: frozen fields, and what transitions rest on."""
         for judge in self.before_commit:
             judge()
         if self._freezing is not None or (self._cascade is not None and self._cascade.changes):
-            yield from (self._freezing or Freezing()).check(self)
+            self._freezing = self._freezing or Freezing()
+            yield from self._freezing.check(self, is_plan=is_plan)
 
     def plan(self) -> Flow[Plan]:
         """Return what the deletes of this unit would do."""
         cascade, blockers, _ = yield from self.judge()
         if not blockers:
-            yield from self.ask_states()
+            yield from self.ask_states(is_plan=True)
         commit = Commit(self.txid) if blockers else (yield from self.proposed())
         shown = first_blockers(blockers, self.context.limits.max_records)
         refusal = restricted(cascade.named, shown, len(shown), len(blockers)) if blockers else None

@@ -175,7 +175,7 @@ class Writing(View):
         spec = model.__emco__
         refuse_reserved(spec.kind)
         self._selects |= spec.selects
-        if spec.freezes:
+        if spec.lifecycle is not None:
             self._freezing = self._freezing or Freezing()
         return draft(resource, max_bytes=self.context.limits.max_bytes)
 
