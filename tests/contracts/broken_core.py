@@ -21,6 +21,7 @@ from emco_store.core import (
     plan,
     readback,
     revisions,
+    signing,
     status,
 )
 from emco_store.core.keys import Key
@@ -253,6 +254,8 @@ BROKEN_CORE = {
     "BlindToNewChildren": Broken(_Rewriting, "write", broken_history.delete_nothing, "HIS-6"),
     "ShowsNoMissingTargets": Broken(_Rewriting, "look", broken_history.look_for_nothing, "HIS-8"),
     "DropsReferences": Broken(_Rewriting, "_made", broken_history.drop_references, "HIS-9"),
+    "LooksForNoOwner": Broken(rollbacks, "taken", broken_history.find_nothing, "HIS-6"),
+    "PlannerRecords": Broken(signing, "signed_revision", broken_history.record_as_planned, "HIS-1"),
     "CarriesApprovals": Broken(rollbacks, "_carried", broken_history.carry_always, "HIS-10"),
     "PrunesTags": Broken(_Judge, "keeps", broken_history.keep_the_newest, "HIS-11"),
     "ChecksNoHistory": Broken(histories, "_contents", broken_history.find_nothing, "HIS-12"),

@@ -9,9 +9,9 @@ from typing import Any
 
 from emco_store.core import revisions
 from emco_store.core.digests import Content
-from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import Approval, Standing
+from emco_store.core.origins import Origin
 from emco_store.core.records import Edge, Record
 from emco_store.core.reserved import REVISION
 from emco_store.core.revisions import RevisionDocument, Row
@@ -107,7 +107,12 @@ def carry_always(found: Found, after: Content) -> Approval | None:
     return found.document.approval
 
 
-def find_nothing(revisions: Any) -> Flow[list[Flaw]]:
+def record_as_planned(record: Record, now_us: int, origin: Origin) -> Record:
+    """Record a rollback as whoever has planned it, at that time."""
+    return record
+
+
+def find_nothing(*_: Any) -> Flow[list[Any]]:
     """Look at no content."""
     yield from ()
     return []

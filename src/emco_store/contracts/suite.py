@@ -37,6 +37,7 @@ from emco_store.contracts.references import ReferenceRules
 from emco_store.contracts.removals import RemovalRules
 from emco_store.contracts.reserved_kinds import ReservedRules
 from emco_store.contracts.revisions import RevisionRules
+from emco_store.contracts.rollback_plans import RollbackPlanRules
 from emco_store.contracts.rollbacks import RollbackRules
 from emco_store.contracts.selections import SelectionRules
 from emco_store.contracts.statuses import StatusRules
@@ -62,6 +63,7 @@ class Conformance(
     DigestRules,
     RevisionRules,
     RollbackRules,
+    RollbackPlanRules,
     ContentRaces,
     DeleteRules,
     RemovalRules,

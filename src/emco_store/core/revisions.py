@@ -10,7 +10,7 @@ import base64
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -22,6 +22,7 @@ from emco_store.core.digests import Content, digest_of, fingerprint
 from emco_store.core.documents import encode
 from emco_store.core.keys import Key, key_prefix
 from emco_store.core.lifecycle_records import Approval, reasons_of
+from emco_store.core.origins import Origin
 from emco_store.core.records import Edge, Record, read_edges, write_edges
 from emco_store.core.reserved import REVISION, REVISION_PART, beside, resource_of
 from emco_store.core.times import moment
@@ -200,6 +201,13 @@ def records_of(content: Content, number: int, about: RevisionDocument, uid: str)
         Record(one, uid, 1, document, (), (), (), about.at_us, about.at_us)
         for one, document in zip(keys, documents, strict=True)
     )
+
+
+def signed_revision(record: Record, now_us: int, origin: Origin) -> Record:
+    """Return a new revision with the actor and the time of the commit that writes it."""
+    document = read_document(record).model_copy(update={"actor": origin.actor, "at_us": now_us})
+    text = document.model_dump_json(exclude_defaults=True).encode()
+    return replace(record, document=text, created_us=now_us, updated_us=now_us, origin=origin)
 
 
 def tagged(record: Record, tags: Iterable[str], now_us: int) -> Record:

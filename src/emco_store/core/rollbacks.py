@@ -12,7 +12,7 @@ from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import Approval
 from emco_store.core.plan import Blocker, Change, Deletion, by_kind
 from emco_store.core.wording import count
-from emco_store.errors import MissingReference, StoreError
+from emco_store.errors import MissingReference, StoreError, UniqueViolation
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class RollbackPlan(Applicable[RolledBack]):
         changes: The resources that would stay and lose a reference to one that is deleted.
         left_out: The keys that the call left out; these resources stay as they are.
         unresolved: For each reference whose target does not exist, its place and the key of the target.
-        problems: What else speaks against it: documents that do not fit their models any more, and frozen fields.
+        problems: What else speaks against it: documents that do not fit their models any more, unique values that other
+            resources have, and frozen fields.
         blockers: The references that forbid the deletes.
         outside: The targets outside the subtree that are not as they were then; they stay as they are.
         approval: The approval that comes back with the content; None where none does.
@@ -61,7 +62,7 @@ class RollbackPlan(Applicable[RolledBack]):
         refusal: The error with which ``store.apply(plan)`` refuses it; None where nothing speaks against it.
     """
 
-    foresees: ClassVar[tuple[type[StoreError], ...]] = (MissingReference,)
+    foresees: ClassVar[tuple[type[StoreError], ...]] = (MissingReference, UniqueViolation)
     key: Key
     number: int
     creates: tuple[Key, ...] = ()

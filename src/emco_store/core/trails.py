@@ -173,27 +173,11 @@ def entry_of(write: Write, *, txid: str, now_us: int, origin: Origin, max_bytes:
         document = encode({"action": action.value, "changes": paths, "shortened": True})
     version = after.version if after is not None else subject.version + 1
     key = entry_key(subject, version)
-    return _signed(Record(key, "", 1, document, (), (), (), 0, 0), txid, now_us, origin)
+    return signed_entry(Record(key, "", 1, document, (), (), (), 0, 0), txid, now_us, origin)
 
 
-def signed(record: Record, txid: str, now_us: int, origin: Origin) -> Record:
-    """Return a record of a plan as it is written when the plan is applied: it is a change of that moment.
-
-    Args:
-        record: The record as it was planned.
-        txid: The name of the commit.
-        now_us: The time of the commit, in microseconds since 1970, UTC.
-        origin: The origin of the commit.
-
-    Rules: DEL-9, WHO-1.
-    """
-    if record.key.kind == TRAIL:
-        return _signed(record, txid, now_us, origin)
-    created_us = now_us if record.version == 1 else record.created_us
-    return replace(record, created_us=created_us, updated_us=now_us, origin=origin)
-
-
-def _signed(entry: Record, txid: str, now_us: int, origin: Origin) -> Record:
+def signed_entry(entry: Record, txid: str, now_us: int, origin: Origin) -> Record:
+    """Return an entry with the commit that writes it: its txid, time and origin."""
     index = ((entry.key.segments[0], time_text(now_us)),)
     return replace(entry, uid=txid, index=index, created_us=now_us, updated_us=now_us, origin=origin)
 

@@ -16,8 +16,9 @@ from emco_store.core.records import Edge, Record
 from emco_store.errors import MissingReference, StoreError, UniqueViolation, shown
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.refusals import restricted, too_large
+from emco_store.flows.uniques import Claim, claims_of, given_twice, stored_owner
 from emco_store.flows.view import Referrers, View
-from emco_store.ports import Get, Scan
+from emco_store.ports import Get
 
 MAX_COUNTED = 100_000
 """References that may forbid a delete, after which it gives up counting them."""
@@ -210,12 +211,11 @@ class Cascade:
             _blocker(key, edge, BlockReason.NO_DEFAULT, f"{target} does not exist")
             for key, edge, target in put if target not in there
         ]  # fmt: skip
-        for key, name, text, edge in _claims(edits):
-            owners = yield from read(Scan(key.kind, field=name, low=text, high=text, limit=2))
-            for owner in owners:
-                if owner.key != key and owner.key not in view.gone and owner.key not in view.puts:
-                    detail = f"{owner.key} has the same {name}, which must be unique"
-                    found.append(_blocker(key, edge, BlockReason.TAKEN, detail))
+        for claim, edge in _claims(edits):
+            owner = yield from stored_owner(view, claim)
+            if owner is not None:
+                detail = f"{owner} has the same {claim.field}, which must be unique"
+                found.append(_blocker(claim.key, edge, BlockReason.TAKEN, detail))
         return _by_resource(view, found)
 
     def has_caused(self, problem: StoreError, view: View) -> bool:
@@ -309,30 +309,21 @@ def _put(edits: Iterable[_Edit]) -> Iterator[tuple[Key, Edge, Key]]:
                 yield edit.after.key, edge, target
 
 
-def _claims(edits: Iterable[_Edit]) -> Iterator[tuple[Key, str, str, Edge]]:
-    """Yield the unique values that edits have put: the referrer, the field, the text in the index, the reference."""
+def _claims(edits: Iterable[_Edit]) -> Iterator[tuple[Claim, Edge]]:
+    """Yield the unique values that edits have put, each with its reference."""
     for edit in edits:
-        if edit.after.unique and edit.after.unique != edit.before.unique:
-            edges = {edge.path: edge for edge in edit.lost}
-            for name, text in edit.after.unique:
-                if (name,) in edges:
-                    yield edit.after.key, name, text, edges[name,]
+        edges = {edge.path: edge for edge in edit.lost}
+        for claim in claims_of(edit.after, edit.before):
+            if (claim.field,) in edges:
+                yield claim, edges[claim.field,]
 
 
 def _twice(view: View, edits: Iterable[_Edit]) -> Iterator[Blocker]:
     """Yield the references for which an edit has put a unique value that another write of the transaction has too."""
-    claims = list(_claims(edits))
-    if not claims:
-        return
-    owners: dict[tuple[str, str, str], list[Key]] = defaultdict(list)
-    for key, record in view.puts.items():
-        for name, text in record.unique:
-            owners[key.kind, name, text].append(key)
-    for key, name, text, edge in claims:
-        other = next((other for other in owners[key.kind, name, text] if other != key), None)
-        if other is not None:
-            detail = f"{other} would have the same {name}, which must be unique"
-            yield _blocker(key, edge, BlockReason.TAKEN, detail)
+    edges = dict(_claims(edits))
+    for claim, other in given_twice(view, [*edges]):
+        detail = f"{other} would have the same {claim.field}, which must be unique"
+        yield _blocker(claim.key, edges[claim], BlockReason.TAKEN, detail)
 
 
 def _by_resource(view: View, blockers: Sequence[Blocker]) -> list[Blocker]:

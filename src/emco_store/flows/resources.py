@@ -17,7 +17,7 @@ from emco_store.core.query import Order, Page, check_limit, read_cursor, write_c
 from emco_store.core.records import Record
 from emco_store.core.reserved import BEHIND, is_reserved
 from emco_store.core.resource import Resource
-from emco_store.core.trails import signed
+from emco_store.core.signing import signed
 from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context

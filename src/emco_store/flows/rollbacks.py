@@ -23,7 +23,16 @@ from emco_store.errors import InvalidCall, InvalidResource, StateForbids, StoreE
 from emco_store.flows import content as contents
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.history import Found, Which, find, no_revision, restated
-from emco_store.flows.refusals import already_exists, first_blockers, missing_references, moved, not_found, restricted
+from emco_store.flows.refusals import (
+    already_exists,
+    first_blockers,
+    missing_references,
+    moved,
+    not_found,
+    restricted,
+    unique_violation,
+)
+from emco_store.flows.uniques import Claim, claims_of, taken
 from emco_store.flows.unit import Unit
 from emco_store.ports import Commit, Get
 
@@ -227,7 +236,11 @@ class _Rewriting:
             *self._unresolved,
             *((f"{key} {edge.place}", edge.target) for key, edge in unmatched if key in written),
         ]
-        refusal = self._refusal(cascade.named, unresolved, blockers)
+        claims = [
+            one for key in sorted(written & unit.puts.keys()) for one in claims_of(unit.puts[key], unit.base.get(key))
+        ]
+        owned = yield from taken(unit, claims)
+        refusal = self._refusal(cascade.named, unresolved, blockers, owned)
         frozen: list[str] = []
         try:
             yield from unit.ask_states(is_plan=True)
@@ -242,7 +255,7 @@ class _Rewriting:
             changes=tuple(one for one in cascade.changes_in(unit) if not is_reserved(one.key.kind)),
             left_out=tuple(sorted(self._left)),
             unresolved=tuple(unresolved),
-            problems=(*self._misfits, *frozen),
+            problems=(*self._misfits, *(unique_violation(one.key, one.field, by).line for one, by in owned), *frozen),
             blockers=first_blockers(blockers, unit.context.limits.max_records),
             outside=tuple(self._outside()),
             approval=approval,
@@ -259,7 +272,11 @@ class _Rewriting:
                 yield document_change(row.key, row.document, now.document)
 
     def _refusal(
-        self, named: Sequence[Key], unresolved: Sequence[tuple[str, Key]], blockers: Sequence[Blocker]
+        self,
+        named: Sequence[Key],
+        unresolved: Sequence[tuple[str, Key]],
+        blockers: Sequence[Blocker],
+        owned: Sequence[tuple[Claim, Key]],
     ) -> StoreError | None:
         key = self._found.key
         if self._misfits:
@@ -274,4 +291,6 @@ class _Rewriting:
             return missing_references(unresolved)
         if blockers:
             return restricted(named, blockers, self._unit.context.limits.max_records)
+        for claim, owner in owned:
+            return unique_violation(claim.key, claim.field, owner)
         return None
