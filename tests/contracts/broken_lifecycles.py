@@ -62,15 +62,25 @@ def leave_unsealed(unit: Unit, call: Call[Any]) -> Flow[Begun[Any]]:
     return begun
 
 
-def hold_without_edges(call: Call[Any], after: Any) -> tuple[Edge, ...]:
+def hold_without_edges(call: Call[Any], after: Any, same: Any) -> tuple[Edge, ...]:
     """Write down what is held, and refer to nothing."""
-    return _edges(call, after)[:1]
+    return _edges(call, after, same)[:1]
 
 
-def protect_nothing(call: Call[Any], after: Any) -> tuple[Edge, ...]:
+def protect_nothing(call: Call[Any], after: Any, same: Any) -> tuple[Edge, ...]:
     """Let a delete take the resource in any state."""
-    first, *others = _edges(call, after)
+    first, *others = _edges(call, after, same)
     return (replace(first, rule=transitions.CASCADE), *others)
+
+
+def forbid_by_class(call: Call[Any], after: Any, _: Any) -> tuple[Edge, ...]:
+    """Protect what the class at hand protects."""
+    return _edges(call, after, None)
+
+
+def ask_the_class(spec: Any, standing: Any, state: Any) -> bool:
+    """Look for the state among those that the class at hand declares."""
+    return spec.state_at(Key("Probe", "p"), standing) is state
 
 
 def know_no_uid(_: object) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from emco_store.contracts.checks import checked
+from emco_store.contracts.checks import checked, take_away
 from emco_store.contracts.deletes import sites
 from emco_store.contracts.harness import Lab
 from emco_store.contracts.lifecycle_models import Cloud, CloudLifecycle, CloudState, Size, Zone
@@ -28,6 +28,7 @@ class OldLifecycle(Lifecycle[CloudState]):
 
     initial = CloudState.CREATED
     launch = transition({CloudState.CREATED, CloudState.DOWN}, to=CloudState.UP)
+    attest = transition(CloudState.UP, to=CloudState.UP)
     land = transition(CloudState.UP, to=CloudState.DOWN)
     deletable = {CloudState.CREATED, CloudState.DOWN}
 
@@ -146,6 +147,25 @@ class FreezeRules:
         costs.append(len(lab.faults.requests))
 
         assert [1, 3, 1, 1] == costs
+
+    @rule("LIF-7", "CHK-7")
+    def test_repair_does_not_change_a_frozen_field(self, lab: Lab) -> None:
+        """A repair does not take a frozen reference out; it does once the state allows it (LIF-7, CHK-7)."""
+        (site,) = sites(lab, "a")
+        cloud = lab.store.create(Cloud(name="c", site=site.ref))
+        lab.store.transition(cloud, CloudLifecycle.launch)
+        take_away(lab, site.key)
+        before = lab.records()
+
+        for store in (lab.store, lab.open()):
+            repaired = store.repair(checked(store))
+            assert (0, 1) == (len(repaired.done), len(repaired.skipped))
+            assert "site" in repaired.skipped[0][1]
+        assert before == lab.records()
+
+        lab.store.transition(cloud, CloudLifecycle.land)
+        assert 1 == len(lab.open().repair(checked(lab.open())).done)
+        assert None is lab.store.get(cloud).site
 
     @rule("LIF-7", "HIS-12")
     def test_check_finds_a_freeze_that_does_not_fit(self, lab: Lab) -> None:

@@ -42,6 +42,7 @@ from emco_store.contracts.rollbacks import RollbackRules
 from emco_store.contracts.selections import SelectionRules
 from emco_store.contracts.statuses import StatusRules
 from emco_store.contracts.stored_rules import StoredRules
+from emco_store.contracts.stored_states import StoredStateRules
 from emco_store.contracts.sync_states import SyncStateRules
 from emco_store.contracts.trails import TrailRules
 from emco_store.contracts.transactions import TransactionRules
@@ -94,6 +95,7 @@ class Conformance(
     GuardRules,
     HoldBetweenRules,
     FreezeRules,
+    StoredStateRules,
     ApprovalRules,
     InterleavingRules,
     MachineRules,

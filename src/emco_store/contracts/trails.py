@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import pytest
 
 from emco_store.contracts.bad_input import refused
-from emco_store.contracts.checks import checked
+from emco_store.contracts.checks import checked, take_away
 from emco_store.contracts.harness import Lab
 from emco_store.contracts.models import Site
 from emco_store.contracts.origins import ALICE
@@ -87,6 +87,19 @@ class TrailRules:
         assert ("bob", (FieldChange(("site",), "Site/s", None),)) == (edited.actor, edited.changes)
         assert ("bob", "deleted", gone.txid) == (along.actor, along.action, along.txid)
         assert gone.txid != edited.txid
+
+    @rule("WHO-5", "CHK-7")
+    def test_repair_leaves_an_entry(self, lab: Lab) -> None:
+        """A repair is a write like any other, with an entry in its commit, also without the model (WHO-5)."""
+        for number, store in enumerate((lab.store, lab.open())):
+            site = lab.store.create(Site(name=f"s{number}"))
+            ledger = lab.store.create(Ledger(name=f"a{number}", site=site))
+            take_away(lab, site.key)
+            with store.acting(actor="carol"):
+                store.repair(checked(store))
+
+            newest, _ = entries(lab, ledger)
+            assert ("carol", (FieldChange(("site",), site.key.text, None),)) == (newest.actor, newest.changes)
 
     @rule("WHO-5", "OCC-7")
     def test_transaction_leaves_one_entry_for_each_resource(self, lab: Lab) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from emco_store.core.auditing import amended, examine
 from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.keys import Key
 from emco_store.core.query import check_limit
-from emco_store.core.records import Record, Stamp
+from emco_store.core.records import Record
 from emco_store.core.reserved import is_reserved, refuse_reserved
 from emco_store.core.wording import count
 from emco_store.errors import InvalidCall, StoreError, Unavailable, UnknownOutcome
@@ -22,7 +22,7 @@ from emco_store.flows.outcomes import submit
 from emco_store.flows.refusals import missing_references, stale, unavailable
 from emco_store.flows.selecting import Selecting
 from emco_store.flows.unit import Unit
-from emco_store.ports import Audit, Commit, Get, Mend, Unreachable
+from emco_store.ports import Audit, Get, Mend, Unreachable
 
 STEP = 100
 """Records checked again, or entries mended, in one request."""
@@ -194,13 +194,15 @@ def _repair_record(context: Context, text: str, flaws: Sequence[Flaw]) -> Flow[N
     made = yield from selecting.choose(made, record.edges)
     if selecting.unmatched:
         raise missing_references([(f"{key} {edge.place}", edge.target) for key, edge in selecting.unmatched])
-    yield from unit.load(sorted(made.targets))
-    there = {target for target in made.targets if unit.base[target] is not None}
-    defaults_lost = made.targets - record.targets - there
-    if defaults_lost and not is_rewritten:
-        raise stale(sorted(defaults_lost))
-    expect: dict[Key, Stamp | None] = {**dict.fromkeys(lost), key: record.stamp}
-    yield from submit(Commit(unit.txid, expect, frozenset(there - {key}), puts=(made,)), [key])
+    unit.write_record(made)
+    yield from unit.ask_states(is_plan=True)
+    new = made.targets - record.targets
+    there: Mapping[Key, Record] = (yield from read(Get(tuple(sorted(new))))) if new else {}
+    absent = frozenset(new - there.keys())
+    if absent and not is_rewritten:
+        raise stale(sorted(absent))
+    commit = yield from unit.proposed()
+    yield from submit(replace(commit, require=commit.require - absent), [key])
 
 
 def _groups(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle import LifecycleSpec
-from emco_store.core.lifecycle_records import read_standing, standing_key
+from emco_store.core.lifecycle_records import Standing, read_standing, standing_key
 from emco_store.core.query import Page, read_cursor
 from emco_store.core.records import Record
 from emco_store.core.reserved import LIFECYCLE, resource_of
@@ -111,12 +111,23 @@ def _thinned(
         standings = yield from fetch([standing_key(one.key) for one in page.items])
         for one in page.items:
             record = standings.get(standing_key(one.key))
-            if spec.state_at(one.key, None if record is None else read_standing(record)) is state:
-                found.append(one)
+            try:
+                if _is_in(spec, None if record is None else read_standing(record), state):
+                    found.append(one)
+            except InvalidResource as problem:
+                found.append(problem)
         if page.next is None or len(found) >= listing.limit:
             return Page(tuple(found), page.next)
         after = read_cursor(page.next, listing.kind or "*", listing.order)
         rest = replace(listing, after=after, limit=listing.limit - len(found))
+
+
+def _is_in(spec: LifecycleSpec[Any], standing: Standing | None, state: Any) -> bool:
+    """Return whether a resource is in a state; one that this class does not declare is another state.
+
+    Rules: LIF-13.
+    """
+    return state is spec.initial if standing is None else standing.state == str(state.value)
 
 
 def _holds(listing: Listing, value: Any) -> bool:

@@ -263,6 +263,7 @@ def finish(unit: Unit, begun: Begun[S], reasons: Sequence[str] = ()) -> Flow[Lif
         unit.before_commit.append(lambda: content.check_still(unit, found))
     old = unit.current(standing_key(call.key))
     before = begun.sight.standing or Standing(state=str(begun.state.value))
+    stays = old is not None and step.to is begun.state
     after = before.model_copy(
         update={
             "state": str(step.to.value),
@@ -270,14 +271,14 @@ def finish(unit: Unit, begun: Begun[S], reasons: Sequence[str] = ()) -> Flow[Lif
             "since_us": unit.now_us,
             "actor": unit.origin.actor,
             "note": call.note,
-            "frozen": call.spec.frozen.get(step.to, ()),
-            "holds": tuple(begun.holds),
+            "frozen": tuple(dict.fromkeys([*call.spec.frozen.get(step.to, ()), *(before.frozen if stays else ())])),
+            "holds": (*begun.holds, *(_undeclared(call, before.holds) if stays else ())),
         }
     )
     if found is not None and (step.approves or step.records):
         after = content.record(unit, found, after, _about(unit, call))
-    after = after.model_copy(update=_progress(begun, after))
-    record = _write(unit, begun, old, after)
+    after = after.model_copy(update=_progress(begun, after, stays=stays))
+    record = _write(unit, begun, old, after, _edges(call, after, old if stays else None))
     if call.spec.frozen or before.frozen:
         yield from _freeze(unit, call.key, record, is_frozen=bool(after.frozen))
     return LifecycleRecord.of(call.key, step.to, after, record.version)
@@ -330,7 +331,7 @@ def _about(unit: Unit, call: Call[Any]) -> RevisionDocument:
     )  # fmt: skip
 
 
-def _progress(begun: Begun[Any], after: Standing) -> dict[str, Any]:
+def _progress(begun: Begun[Any], after: Standing, *, stays: bool) -> dict[str, Any]:
     """Return what becomes of operations; one whose end nobody could report any more is no longer under way.
 
     Rules: LIF-8.
@@ -341,17 +342,32 @@ def _progress(begun: Begun[Any], after: Standing) -> dict[str, Any]:
     if step.ends:
         applied = after.applied if after.under_way is None else after.under_way
         return {"operation": None, "under_way": None, "applied": applied}
-    if begun.call.spec.awaits_end(step.to):
+    if stays or begun.call.spec.awaits_end(step.to):
         return {}
     return {"operation": None, "under_way": None}
 
 
-def _edges(call: Call[Any], after: Standing) -> tuple[Edge, ...]:
+def _undeclared(call: Call[Any], holds: Sequence[HeldTarget]) -> Iterator[HeldTarget]:
+    """Yield the holds of references that this class does not hold in the new state.
+
+    Rules: LIF-13.
+    """
+    declared = {one.place for one in call.spec.holds.get(call.step.to, ())}
+    return (held for held in holds if held.path not in declared)
+
+
+def _edges(call: Call[Any], after: Standing, same: Record | None) -> tuple[Edge, ...]:
     """Return the edges of a lifecycle record: to its resource, and to the lifecycle records of what is held.
 
-    Rules: LIF-5, LIF-6.
+    Args:
+        call: The transition.
+        after: What the lifecycle record says.
+        same: The lifecycle record as it is stored, if it is of the same state.
+
+    Rules: LIF-5, LIF-6, LIF-13.
     """
-    rule = CASCADE if call.step.to in call.spec.deletable else PROTECT
+    is_kept = same is not None and any(edge.target == call.key and edge.rule is PROTECT for edge in same.edges)
+    rule = PROTECT if is_kept or call.step.to not in call.spec.deletable else CASCADE
     held = [standing_key(Key.parse(one.target)) for one in after.holds]
     return (
         Edge(call.key, ("resource",), rule),
@@ -359,7 +375,9 @@ def _edges(call: Call[Any], after: Standing) -> tuple[Edge, ...]:
     )
 
 
-def _write(unit: Unit, begun: Begun[Any], old: Record | None, after: Standing) -> Record:
+def _write(
+    unit: Unit, begun: Begun[Any], old: Record | None, after: Standing, edges: tuple[Edge, ...]
+) -> Record:  # fmt: skip
     """Put the lifecycle record, whose edges make the rules of the state hold for every program."""
     call = begun.call
     key = standing_key(call.key)
@@ -368,7 +386,7 @@ def _write(unit: Unit, begun: Begun[Any], old: Record | None, after: Standing) -
         uid=old.uid if old else unit.context.new_id(),
         version=old.version + 1 if old else 1,
         document=after.model_dump_json(exclude_defaults=True).encode(),
-        edges=_edges(call, after),
+        edges=edges,
         unique=(),
         index=((call.key.kind, index_text(after.state)),),
         created_us=old.created_us if old else unit.now_us,
