@@ -96,19 +96,23 @@ class Unit(Writing):
         except Conflict as problem:
             yield from self._hold(commit, problem)
             raise
-        except (MissingReference, UniqueViolation) as problem:
-            reason = yield from self._reason(problem)
-            if reason is None:
-                raise
-            raise reason from problem
-        except AlreadyExists as problem:
-            if self._freezing is None or not self._freezing.meets(problem):
-                raise
-            yield from self._freezing.ask(self)
-            self._txid = ""  # what was refused may have been settled
-            yield from self.commit()
+        except (AlreadyExists, MissingReference, UniqueViolation) as problem:
+            yield from self._go_on(problem)
         if self.holding:
             self.holding.forget((*commit.deletes, *self.puts))
+
+    def _go_on(self, problem: StoreError) -> Flow[None]:
+        """Commit again by the lifecycle records where there is a freeze; otherwise raise why the commit was refused."""
+        freezing = self._freezing
+        if isinstance(problem, AlreadyExists) and freezing is not None and freezing.meets(problem):
+            yield from freezing.ask(self)
+            self._txid = ""  # what was refused may have been settled
+            yield from self.commit()
+            return
+        reason = yield from self._reason(problem)
+        if reason is None:
+            raise problem
+        raise reason from problem
 
     def _hold(self, commit: Commit, problem: Conflict) -> Flow[None]:
         """Hold what a delete has lost, so that the next attempt wins; let go where another client holds something."""
