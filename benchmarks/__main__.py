@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from benchmarks import against, report
+from benchmarks import against, lifecycle_curves, report
 from benchmarks.bench import Bench
 from benchmarks.items import Item, every_item
 from benchmarks.machine import describe
@@ -35,7 +35,7 @@ QUICK_SKIPS = ("scaling", "mongo-cascade-10000", "mongo-4x8", "mongo-6x1")
 def main(arguments: Sequence[str]) -> int:
     """Run what is asked for; return 1 where a contender failed, and never because of a ratio."""
     known = _parser().parse_args(arguments)
-    everything: list[Item | Growth] = [*every_item(), *GROWTHS]
+    everything: list[Item | Growth] = [*every_item(), *GROWTHS, *lifecycle_curves.GROWTHS]
     wanted = [one for one in everything if _is_wanted(one.name, known)]
     if not wanted:
         print("No item has such a name. There are:")
@@ -104,6 +104,7 @@ def run(wanted: Sequence[Item | Growth], effort: Effort, found: dict[str, tuple[
         "curves": [],
         "problems": [],
     }
+    loads = [os.getloadavg()[0]]
     for one in wanted:
         if any(server not in found for server in one.needs):
             continue
@@ -117,7 +118,9 @@ def run(wanted: Sequence[Item | Growth], effort: Effort, found: dict[str, tuple[
                     results["items"].append({"name": one.name, "title": one.title, "contenders": figures})
         except Exception as problem:  # noqa: BLE001 - the other items are measured all the same
             results["problems"].append(f"{one.name}: {type(problem).__name__}: {problem}")
+        loads.append(os.getloadavg()[0])
         say(f"done in {perf_counter() - begun:.1f} s", end="\n")
+    results["machine"]["load average meanwhile"] = f"{min(loads):.1f} to {max(loads):.1f}"
     return results
 
 

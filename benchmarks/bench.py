@@ -63,6 +63,12 @@ class Bench:
         self._stack.callback(lambda: self.runner.run(store.__aexit__(None, None, None)))
         return store
 
+    def redis(self) -> Redis:
+        """Open a blocking client."""
+        client: Redis = Redis.from_url(self.urls["redis"])
+        self._stack.callback(client.close)
+        return client
+
     def mongo(self) -> MongoClient[dict[str, Any]]:
         """Open a blocking client."""
         return self._stack.enter_context(MongoClient(self.urls["mongo"]))

@@ -83,6 +83,22 @@ GOALS: Mapping[str, Sequence[Goal]] = {
     "memory-create": (Goal("", "us of CPU", 60),),
     "memory-get": (Goal("", "us of CPU", 20),),
     "memory-update": (Goal("", "us of CPU", 50),),
+    **{
+        f"lifecycle-{work}-{server}": goals
+        for server in ("memory", "redis", "mongo")
+        for work, goals in {
+            "create": (Goal("without", "time", 1.10),),
+            "update": (Goal("without", "time", 1.10),),
+            "move": (Goal("get and update", "time", 1.10), Goal(RAW, "time", 1.10)),
+            "approve-10": (Goal("cascade", "time", 1.3), Goal(RAW, "time", 1.25)),
+            "approve-1000": (Goal("cascade", "time", 1.3), Goal(RAW, "time", 1.25)),
+            "history": (Goal("20 children", "time", 1),),
+            "rollback": (Goal("transaction", "time", 1),),
+        }.items()
+    },
+    "lifecycle-digest-small": (Goal("", "us of CPU", 15), Goal(RAW, "time", 1)),
+    "lifecycle-digest-dense": (Goal("", "us of CPU", 15), Goal(RAW, "time", 1)),
+    "lifecycle-digest-1kb": (Goal("", "us of CPU", 15), Goal(RAW, "time", 1)),
     "import-mongo": (Goal("driver alone", "ms above", 150), Goal("driver alone", "MiB above", 30)),
     "import-redis": (Goal("driver alone", "ms above", 150), Goal("driver alone", "MiB above", 30)),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,24 +31,78 @@ The machine and the software:
 {machine}
 
 To repeat it: `python3 dev.py bench`. The figures of every round: [results.json](performance/results.json). Why some
-goals are missed: [What makes it fast, and where that ends](explanation/speed.md).
+goals are missed: [What makes it fast, and where that ends](explanation/speed.md). What lifecycles, approvals and
+histories cost: [Performance of lifecycles](performance/lifecycles.md).
+"""
+LIFECYCLES = """# Performance of lifecycles
+
+<!-- Made by `python3 dev.py bench --only lifecycle`: do not edit, run it again. -->
+
+This page shows what [lifecycles](../reference/lifecycles.md), approvals, [statuses](../reference/status.md) and
+[histories](../reference/history.md) cost. The contenders of an item take turns in one run (A, B, C, A, B, C), with
+client and server on one machine. A figure is the median of {rounds} rounds. A ratio is one of medians, followed by the
+least and the greatest ratio in any round. The resources have about 1 KB. "Raw safe" is the shortest hand-written code
+that is as safe (`benchmarks/raw/approvals.py`); it exists for MongoDB. Read the ratios and the client's processor time;
+other times depend on the machine and on what else runs there.
+
+How many requests each call sends is fixed by tests (`tests/unit/test_lifecycle_requests.py`).
+
+The machine and the software:
+
+{machine}
+
+To repeat it: `python3 dev.py bench --only lifecycle`. The figures of every round: [lifecycles.json](lifecycles.json).
 """
 
 
+@dataclass(frozen=True, slots=True)
+class PageOf:
+    """One page of the documentation: some of the items, with their curves.
+
+    Attributes:
+        file: Where it is, below the folder.
+        figures: Where the figures are.
+        head: How it begins.
+        is_of_lifecycles: Which items it has.
+    """
+
+    file: str
+    figures: str
+    head: str
+    is_of_lifecycles: bool
+
+    def part(self, results: Results) -> dict[str, Any]:
+        """Return the results that the page shows."""
+        mine = {kind: [one for one in results[kind] if self._has(one["name"])] for kind in ("items", "curves")}
+        return {**results, **mine}
+
+    def _has(self, name: str) -> bool:
+        return ("lifecycle" in name) == self.is_of_lifecycles
+
+
+PAGES = (
+    PageOf("performance.md", "performance/results.json", HEAD, is_of_lifecycles=False),
+    PageOf("performance/lifecycles.md", "performance/lifecycles.json", LIFECYCLES, is_of_lifecycles=True),
+)
+
+
 def write(results: Results, folder: Path) -> None:
-    """Write the page, the plots and the figures below a folder."""
+    """Write pages, plots and figures below a folder; a page of which nothing was measured stays as it is."""
     beside = folder / "performance"
     beside.mkdir(parents=True, exist_ok=True)
-    (beside / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     for curve in results["curves"]:
         (beside / f"{curve['name']}.svg").write_text(plot(curve), "utf-8")
-    (folder / "performance.md").write_text(page(results), "utf-8")
+    for one in PAGES:
+        part = one.part(results)
+        if part["items"] or part["curves"]:
+            (folder / one.figures).write_text(json.dumps(part, indent=1) + "\n", "utf-8")
+            (folder / one.file).write_text(page(part, one), "utf-8")
 
 
-def page(results: Results) -> str:
-    """Return the page."""
+def page(results: Results, one: PageOf) -> str:
+    """Return a page."""
     machine = "\n".join(f"- {name}: {value}" for name, value in results["machine"].items())
-    parts = [HEAD.format(rounds=results["rounds"], machine=machine)]
+    parts = [one.head.format(rounds=results["rounds"], machine=machine)]
     if results["is_quick"]:
         parts.append("This was a quick run: it shows that the instrument works, and no more.\n")
     parts += ["## Goals\n", _goals(results), "## All figures\n"]
@@ -55,7 +110,8 @@ def page(results: Results) -> str:
         parts += [f"### {item['title']}\n", "\n".join(_figures(item)) + "\n"]
     if results["curves"]:
         parts.append("## Scaling\n")
-        parts += [f"![{one['title']}](performance/{one['name']}.svg)\n" for one in results["curves"]]
+        place = "" if "/" in one.file else "performance/"
+        parts += [f"![{curve['title']}]({place}{curve['name']}.svg)\n" for curve in results["curves"]]
     return "\n".join(parts)
 
 

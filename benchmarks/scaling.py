@@ -53,7 +53,7 @@ def resources(server: str) -> Callable[[Bench], Curve]:
             there = size
             for name, seconds in _operations(bench, store, size):
                 points.setdefault(name, []).append((size, seconds * 1e6))
-        return _curve(f"{server}: cost by number of resources", "resources", "median of one operation, us", points)
+        return curve_of(f"{server}: cost by number of resources", "resources", "median of one operation, us", points)
 
     return curve
 
@@ -120,7 +120,9 @@ def referrers(server: str) -> Callable[[Bench], Curve]:
             there = size
             for name, seconds in _around(store, target, size):
                 points.setdefault(name, []).append((size, seconds * 1e6))
-        return _curve(f"{server}: cost by referrers of one target", "referrers", "median of one operation, us", points)
+        return curve_of(
+            f"{server}: cost by referrers of one target", "referrers", "median of one operation, us", points
+        )
 
     return curve
 
@@ -160,7 +162,7 @@ def writers(sites: int) -> Callable[[Bench], Curve]:
             for name, found in rounds.items():
                 points[name].append((tasks, median(found)))
         where = "one hot parent" if sites == 1 else "parents at random"
-        return _curve(f"mongo: creates a second by number of writers, {where}", "tasks", "creates a second", points)
+        return curve_of(f"mongo: creates a second by number of writers, {where}", "tasks", "creates a second", points)
 
     return curve
 
@@ -181,7 +183,7 @@ def plans(bench: Bench) -> Curve:
             points.append((size, tracemalloc.get_traced_memory()[1] / 1024))
         finally:
             tracemalloc.stop()
-    return _curve("memory of a cascade plan", "records in the plan", "peak, KiB", {"plan_delete": points})
+    return curve_of("memory of a cascade plan", "records in the plan", "peak, KiB", {"plan_delete": points})
 
 
 def checks(bench: Bench) -> Curve:
@@ -204,10 +206,11 @@ def checks(bench: Bench) -> Curve:
             points.append((size, tracemalloc.get_traced_memory()[1] / 1024))
         finally:
             tracemalloc.stop()
-    return _curve("mongo: memory of a check, page by page", "resources", "peak of the client, KiB", {"check": points})
+    return curve_of("mongo: memory of a check, page by page", "resources", "peak of the client, KiB", {"check": points})
 
 
-def _curve(title: str, x: str, y: str, points: dict[str, list[tuple[int, float]]]) -> Curve:
+def curve_of(title: str, x: str, y: str, points: dict[str, list[tuple[int, float]]]) -> Curve:
+    """Return curves as the results file has them."""
     series = [{"name": name, "points": found} for name, found in points.items()]
     return {"title": title, "x": x, "y": y, "series": series}
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
+from operator import attrgetter
 from typing import Final
 
 from emco_store.core.documents import decode
@@ -19,6 +21,8 @@ from emco_store.core.reserved import is_reserved
 
 ALGORITHM: Final = "sha256:"
 """How every digest begins; another form of the same content would begin otherwise."""
+KNOWN_BYTES: Final = 1024
+"""Bytes of the largest document whose fingerprint is remembered: what all 16,384 take is at most some 20 MiB."""
 _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
@@ -62,10 +66,18 @@ class Content:
 
 def fingerprint(document: bytes) -> str:
     """Return the SHA-256 of a document in its canonical form; of its bytes where it is not JSON."""
+    return _known_fingerprint(document) if len(document) <= KNOWN_BYTES else _fingerprint(document)
+
+
+def _fingerprint(document: bytes) -> str:
     try:
         return sha256(_canonical(decode(document)).encode()).hexdigest()
     except (ValueError, RecursionError):
         return sha256(b"unreadable:" + document).hexdigest()
+
+
+_known_fingerprint = lru_cache(maxsize=16_384)(_fingerprint)
+"""The same documents are looked at again and again: in a plan, at the approval, by each guard, in each comparison."""
 
 
 def digest_of(prints: Mapping[str, str]) -> str:
@@ -81,4 +93,4 @@ def changed_between(before: Mapping[str, str], after: Mapping[str, str]) -> tupl
 
 
 def _by_key(records: Mapping[Key, Record]) -> tuple[Record, ...]:
-    return tuple([records[key] for key in sorted(records)])
+    return tuple(sorted(records.values(), key=attrgetter("key.text")))

@@ -201,6 +201,14 @@ class Record:
         return Seal(self.uid, self.guard)
 
     @property
+    def parent(self) -> Key | None:
+        """The key of its parent, if it has one."""
+        for edge in self.edges:
+            if edge.path == PARENT_PATH:
+                return edge.target
+        return None
+
+    @property
     def targets(self) -> frozenset[Key]:
         """The keys that it refers to, its parent's included."""
         return frozenset([edge.target for edge in self.edges])

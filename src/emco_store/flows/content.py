@@ -127,19 +127,18 @@ def _is_same(now: Record | None, then: Record) -> bool:
 
 def _is_member_of(level: Collection[Key]) -> Callable[[Record], bool]:
     """Return a predicate: is a record a child of one of these resources, and no record of the store's own?"""
-    parents = frozenset(level)
+    parents = frozenset([key.text for key in level])
 
     def is_member(record: Record) -> bool:
-        return not is_reserved(record.key.kind) and any(
-            edge.is_parent and edge.target in parents for edge in record.edges
-        )
+        parent = record.parent
+        return parent is not None and parent.text in parents and not is_reserved(record.key.kind)
 
     return is_member
 
 
 def _or_refers_to(own: Collection[Key], is_member: Callable[[Record], bool]) -> Callable[[Record], bool]:
     wanted = frozenset(own)
-    return lambda record: is_member(record) or (bool(wanted) and bool(record.edges_to(wanted)))
+    return (lambda record: is_member(record) or bool(record.edges_to(wanted))) if wanted else is_member
 
 
 def _targets_of(records: Iterable[Record], kinds: Collection[str]) -> Iterator[Key]:

@@ -420,7 +420,9 @@ def planning(unit: Unit, call: Call[S]) -> Flow[TransitionPlan[S]]:
     begun = yield from begin(unit, call)
     sight = begun.sight
     found, approval = sight.content, sight.standing and sight.standing.approved
-    changes = () if found is None or not approval else (yield from changes_since(found, approval.revision))
+    changes: tuple[Key, ...] = ()
+    if found is not None and approval and approval.digest != found.digest:
+        changes = yield from changes_since(found, approval.revision)
     own = unit.current(standing_key(call.key))
     return TransitionPlan(
         key=call.key,
