@@ -15,7 +15,7 @@ from benchmarks.measure import steady_memory
 from benchmarks.scaling import Curve, Growth, curve_of
 from emco_store import Resource
 from emco_store.backends.mongo.commands import collection
-from emco_store.core.digests import _known_fingerprint
+from emco_store.core.digests import _known
 from emco_store.core.query import Order, write_cursor
 from emco_store.core.revisions import revision_key
 
@@ -54,7 +54,7 @@ def _approving(world: LifecycleWorld) -> Works:
     digest = store.digest(group)
 
     def for_the_first_time() -> None:
-        _known_fingerprint.cache_clear()
+        _known.clear()
         store.digest(group)
 
     return {

@@ -141,12 +141,12 @@ def history(server: str) -> Contenders:
     """Make the item that reads a page of history, beside a page of children and one of children's documents."""
 
     def contenders(bench: Bench) -> Iterator[Contender]:
-        world = LifecycleWorld(bench, server, 100)
+        world = LifecycleWorld(bench, server, 20)
         store, group = world.store, world.group
         store.transition(group, GroupLifecycle.approve, digest=store.digest(group))
         record_revisions(world, 1, bench.effort.scaled(REVISIONS))
         yield Contender("newest 20 revisions", "ours", one_client(lambda: store.history(group, limit=PAGE)))
-        yield Contender("content of a revision of 101", "ours", one_client(lambda: store.revision(group, 5)))
+        yield Contender("content of a revision of 21", "ours", one_client(lambda: store.revision(group, 5)))
         yield Contender("20 children", "base", one_client(lambda: store.list(Member, parent=group, limit=PAGE)))
 
     return contenders

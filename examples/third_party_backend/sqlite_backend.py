@@ -91,7 +91,8 @@ class SqlitePort(PortBase):
         found: list[tuple[tuple[str, str], Record]] = []
         for key, record in self._all().items():
             value = dict(record.index).get(scan.field) if scan.field else ""
-            is_found = value is not None and key.text.startswith(scan.prefix) and scan.kind in {None, key.kind}
+            is_near = key.text.startswith(scan.prefix) and (not scan.until or key.text < scan.until)
+            is_found = value is not None and is_near and scan.kind in {None, key.kind}
             if is_found and (scan.low is None or value >= scan.low) and (scan.high is None or value <= scan.high):
                 found.append(((value, key.text), record))
         found.sort(key=lambda pair: pair[0], reverse=scan.descending)

@@ -314,6 +314,13 @@ class IgnoresBounds(MemoryPort):
         return super().scan(replace(scan, low=None, high=None))[:1] if scan.low is not None else super().scan(scan)
 
 
+class ReadsOn(MemoryPort):
+    """Takes no notice of where a scan is to end."""
+
+    def scan(self, scan: Scan) -> tuple[Record, ...]:
+        return super().scan(replace(scan, until=""))
+
+
 class StopsAtAHundred(MemoryPort):
     """Gives a hundred records of a scan at most, as a server that fills no larger page."""
 
@@ -548,6 +555,8 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             (SkipsARecord, "ID-7"),
             (ScansForwardOnly, "ID-8"),
             (IgnoresBounds, "ID-8"),
+            (ReadsOn, "ID-16"),
+            (ReadsOn, "RES-2"),
             (StopsAtAHundred, "ID-16"),
             (StopsAtSomeBytes, "ID-16"),
             (StopsAtAThousandReferrers, "ID-16"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from emco_store import InvalidCall, Resource, connect
 from emco_store.core.keys import Key
 from emco_store.core.plan import Blocker, BlockReason
 from emco_store.core.query import Order
@@ -24,17 +25,36 @@ def test_reserved_kinds_sort_together(kind):
     assert is_reserved(kind) == (PREFIX < key.text < BEHIND)
 
 
-@pytest.mark.parametrize(("descending", "goes_on"), [(False, BEHIND), (True, PREFIX)])
-def test_list_goes_on_after_reserved_records_in_both_directions(descending, goes_on):
-    """Where the last record of a batch is reserved, the next batch begins after all of them (RES-2)."""
-    listing = Listing(None, "", None, (), Order(descending=descending), (), None, 10)
-    flow = _read_batch(listing, None, 1)
-    flow.send(None)
+@pytest.mark.parametrize(
+    ("position", "until", "found", "goes_on", "has_more"),
+    [
+        (None, PREFIX, 1, "A/a", True),
+        (None, PREFIX, 0, BEHIND, True),
+        ("emco/a", PREFIX, 0, BEHIND, True),
+        (BEHIND, "", 1, "A/a", True),
+        (BEHIND, "", 0, BEHIND, False),
+        ("emco_a/a", "", 0, BEHIND, False),
+    ],
+)
+def test_list_of_all_kinds_reads_up_to_reserved_records_and_then_after_them(position, until, found, goes_on, has_more):
+    """No batch reaches reserved records, and one that ends before them is followed by one after them (RES-2)."""
+    listing = Listing(None, "", None, (), Order(), (), None, 10)
+    records = (_record(Key("A", "a")),) * found
+    flow = _read_batch(listing, position and ("", position), 1)
+    asked = flow.send(None)
 
     with pytest.raises(StopIteration) as ended:
-        flow.send((_record(Key("emco__Revision", "x")),))
+        flow.send(records)
 
-    assert ((), ("", goes_on), True) == ended.value.value
+    assert until == asked.until
+    assert (records, ("", goes_on), has_more) == ended.value.value
+
+
+@pytest.mark.parametrize("order", ["name", "-name", "-"])
+def test_list_of_all_kinds_has_one_direction(order):
+    """A list of all kinds is ordered by key, so nobody comes upon reserved records from behind (RES-2)."""
+    with connect("memory://", namespace="order") as store, pytest.raises(InvalidCall):
+        store.list(Resource, order_by=order)
 
 
 def test_record_beside_a_resource_leads_back_to_it():

@@ -245,10 +245,12 @@ class MemoryPort(PortBase):
 def _scan_by_key(space: Space, scan: Scan) -> Iterator[str]:
     # Beside its kind a key holds what sorts before all that a kind may hold, so kinds follow each other as keys do.
     kinds = sorted(space.keys, reverse=scan.descending) if scan.kind is None else [scan.kind]
-    high = scan.prefix + _LAST if scan.prefix else None
+    high = min((bound for bound in (scan.prefix and scan.prefix + _LAST, scan.until) if bound), default=None)
     after = scan.after and scan.after[1]
     for kind in kinds:
-        yield from ranged(space.keys[kind], scan.prefix, high, after, descending=scan.descending)
+        for text in ranged(space.keys[kind], scan.prefix, high, after, descending=scan.descending):
+            if not scan.until or text < scan.until:
+                yield text
 
 
 def _scan_by_field(space: Space, scan: Scan) -> Iterator[str]:

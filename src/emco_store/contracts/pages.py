@@ -48,6 +48,21 @@ class PageRules:
             assert _keys(by_key[start + 1 : start + 1 + limit]) == _keys(found), (start, limit)
 
     @rule("ID-16")
+    def test_page_before_a_key_ends_there(self, lab: Lab) -> None:
+        """A scan up to a key is full until it comes there, in both directions and after any record (ID-16)."""
+        by_key = _fill(lab)
+        for prefix in ("", "Item/", "Item/n00"):
+            for start, end, limit in ((0, 5, 3), (0, 5, 100), (2, 3, 100), (3, 3, 100), (0, NUMBER, 5000)):
+                until = by_key[end].key.text if end < NUMBER else "Item0"
+                after = ("", by_key[start].key.text)
+                scan = Scan(kind=None, prefix=prefix, after=after, until=until, limit=limit)
+                wanted = [one for one in by_key[start + 1 : end] if one.key.text.startswith(prefix)]
+                assert _keys(wanted[:limit]) == _keys(lab.port.ask(scan)), scan
+        back = Scan(kind="Item", until=by_key[5].key.text, descending=True, limit=3)
+        assert _keys([by_key[4], by_key[3], by_key[2]]) == _keys(lab.port.ask(back))
+        assert _keys([by_key[1], by_key[0]]) == _keys(lab.port.ask(replace(back, after=("", by_key[2].key.text))))
+
+    @rule("ID-16")
     def test_page_of_referrers_is_full_unless_it_is_the_last(self, lab: Lab) -> None:
         """So is a page of the referrers of one record, and of several (ID-16)."""
         by_key = _fill(lab)

@@ -137,6 +137,8 @@ class ReservedRules:
             lab.faults.clear()
             assert len(shown) == len(lab.store.list(Resource, limit=limit))
             assert lab.faults.count(Scan) <= 2
+            for scan in lab.faults.asked(Scan):
+                assert not any(record.key.kind.startswith("emco__") for record in lab.port.ask(scan)), scan
 
     @rule("RES-2")
     def test_children_and_referrers_pass_over_them(self, lab: Lab) -> None:

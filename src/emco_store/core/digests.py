@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
 from operator import attrgetter
 from typing import Final
@@ -21,8 +20,8 @@ from emco_store.core.reserved import is_reserved
 
 ALGORITHM: Final = "sha256:"
 """How every digest begins; another form of the same content would begin otherwise."""
-KNOWN_BYTES: Final = 1024
-"""Bytes of the largest document whose fingerprint is remembered: what all 16,384 take is at most some 20 MiB."""
+MOST_KNOWN: Final = 16_384
+"""How many fingerprints are remembered; all of them take some 5 MB."""
 _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
@@ -65,8 +64,18 @@ class Content:
 
 
 def fingerprint(document: bytes) -> str:
-    """Return the SHA-256 of a document in its canonical form; of its bytes where it is not JSON."""
-    return _known_fingerprint(document) if len(document) <= KNOWN_BYTES else _fingerprint(document)
+    """Return the SHA-256 of a document in its canonical form; of its bytes where it is not JSON.
+
+    The same documents are looked at again and again: in a plan, at the approval, by each guard, in each comparison. So
+    the fingerprints of the newest ones are remembered by the SHA-256 of their bytes.
+    """
+    own = sha256(document).digest()
+    known = _known.get(own)
+    if known is None:
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        known = _known[own] = _fingerprint(document)
+    return known
 
 
 def _fingerprint(document: bytes) -> str:
@@ -76,8 +85,7 @@ def _fingerprint(document: bytes) -> str:
         return sha256(b"unreadable:" + document).hexdigest()
 
 
-_known_fingerprint = lru_cache(maxsize=16_384)(_fingerprint)
-"""The same documents are looked at again and again: in a plan, at the approval, by each guard, in each comparison."""
+_known: Final[dict[bytes, str]] = {}
 
 
 def digest_of(prints: Mapping[str, str]) -> str:

@@ -218,26 +218,21 @@ def _read_batch(
 ) -> Flow[tuple[Sequence[Record], tuple[str, str] | None, bool]]:
     """Read the next records of a list.
 
-    A list of all kinds leaves out the store's own records: where it comes upon them, it goes on after all of them.
+    A list of all kinds leaves out the store's own records: it reads what sorts before them, then what sorts after them.
 
     Returns:
         The records, the position after the last one, and whether there may be more.
 
     Rules: RES-2.
     """
-    records = yield from read(_scan(listing, position, limit))
-    if not records:
-        return (), position, False
-    position = _scan_position(listing, records[-1])
-    has_more = len(records) == limit
-    if listing.kind is None:
-        if is_reserved(records[-1].key.kind):
-            position = "", PREFIX if listing.order.descending else BEHIND
-        records = tuple(record for record in records if not is_reserved(record.key.kind))
-    return records, position, has_more
+    is_before = listing.kind is None and (position is None or position[1] < PREFIX)
+    records = yield from read(_scan(listing, position, limit, until=PREFIX if is_before else ""))
+    if len(records) == limit:
+        return records, _scan_position(listing, records[-1]), True
+    return records, ("", BEHIND), is_before
 
 
-def _scan(listing: Listing, position: tuple[str, str] | None, limit: int) -> Scan:
+def _scan(listing: Listing, position: tuple[str, str] | None, limit: int, *, until: str = "") -> Scan:
     point = _point(listing)
     name, value = point or (listing.order.field, None)
     return Scan(
@@ -247,6 +242,7 @@ def _scan(listing: Listing, position: tuple[str, str] | None, limit: int) -> Sca
         low=value,
         high=value,
         after=position if position is None or point is None or position[0] else (point[1], position[1]),
+        until=until,
         limit=limit,
         descending=listing.order.descending,
     )

@@ -122,8 +122,8 @@ class AsyncPortBase(ABC):
         leaves something out, for example an index entry without a record, it reads one more instead.
 
         The order is by key text; with ``scan.field`` it is by indexed text and then by key text, and records without
-        this field do not appear. ``scan.after`` itself is not part of the page, and need not exist any more. Bounds are
-        inclusive. Unreadable records: see :meth:`get`.
+        this field do not appear. ``scan.after`` and ``scan.until`` are not part of the page, and need not exist. Other
+        bounds are inclusive. Unreadable records: see :meth:`get`.
 
         Raises:
             Unreachable: No answer came.

@@ -66,6 +66,7 @@ class Scan(Request[tuple[Record, ...]]):
         after: Start after this position, a pair of indexed text (empty without ``field``) and key text.
         limit: Maximum number of records (>= 1).
         descending: Read from the end to the beginning.
+        until: Only keys whose text is less than this; empty for no bound. Never with ``field``.
     """
 
     verb: ClassVar[str] = "scan"
@@ -77,6 +78,7 @@ class Scan(Request[tuple[Record, ...]]):
     after: tuple[str, str] | None = None
     limit: int = 1000
     descending: bool = False
+    until: str = ""
 
 
 @value(frozen=True, slots=True)

@@ -347,6 +347,8 @@ def scan(scan: Scan) -> tuple[Document, Document, Document]:
     # Without a prefix the bound still keeps out what is no text: MongoDB compares values of one type only.
     names: Document = {"$gte": prefix, "$lt": prefix + _LAST} if prefix else {"$gte": ""}
     if scan.field is None:
+        if scan.until:
+            names = _behind(names, scan.until, descending=True)
         if scan.after is not None:
             names = _behind(names, scan.after[1], descending=scan.descending)
         return {"_id": names, **IS_RECORD}, {"_id": direction}, {"_id": 1}

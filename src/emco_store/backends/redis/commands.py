@@ -399,6 +399,8 @@ def scan_args(scan: Scan) -> list[str | int | bytes]:
     if scan.field is None:
         prefix = scan.prefix or (f"{scan.kind}/" if scan.kind else "")
         low, high = _bounds(prefix.encode(), prefix.encode())
+        if scan.until:
+            high = min(high, b"(" + scan.until.encode())  # no bound at all is "+", which sorts after "("
         position = None if scan.after is None else scan.after[1].encode()
         how, keep = "names", ""
     else:
@@ -411,7 +413,7 @@ def scan_args(scan: Scan) -> list[str | int | bytes]:
         position = None if after is None else head + _escaped(after[0]).encode() + b"\0" + after[1].encode()
         how, keep = "index", scan.prefix
     if position is not None and scan.descending:
-        high = b"(" + position
+        high = min(high, b"(" + position)
     elif position is not None:
         low = b"(" + position
     return [0, how, low, high, "1" if scan.descending else "", scan.limit, keep]
