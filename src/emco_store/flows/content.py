@@ -137,8 +137,8 @@ def _is_member_of(level: Collection[Key]) -> Callable[[Record], bool]:
 
 
 def _or_refers_to(own: Collection[Key], is_member: Callable[[Record], bool]) -> Callable[[Record], bool]:
-    wanted = frozenset(own)
-    return (lambda record: is_member(record) or bool(record.edges_to(wanted))) if wanted else is_member
+    wanted = frozenset([key.text for key in own])
+    return (lambda record: is_member(record) or record.refers_to(wanted)) if wanted else is_member
 
 
 def _targets_of(records: Iterable[Record], kinds: Collection[str]) -> Iterator[Key]:

@@ -233,7 +233,7 @@ def _holders(unit: Unit, call: Call[Any]) -> Iterator[str]:
     """
     key, new = standing_key(call.key), str(call.step.to.value)
     for holder in {**unit.base, **unit.puts}.values():
-        if holder is None or unit.current(holder.key) is not holder or not holder.edges_to({key}):
+        if holder is None or not holder.refers_to((key.text,)) or unit.current(holder.key) is not holder:
             continue
         for held in read_standing(holder).holds:
             if held.target == call.key.text and new not in held.needs:

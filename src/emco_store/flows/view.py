@@ -125,9 +125,9 @@ class View:
         elif own:
             latest = {record.key: record for record in found} | own
             found = sorted(latest.values(), key=attrgetter("key.text"))
-        sought = frozenset(targets)
+        sought = frozenset([target.text for target in targets])
         return Referrers(
-            [record for record in found if record.edges_to(sought) and (wanted is None or wanted(record))], following
+            [record for record in found if record.refers_to(sought) and (wanted is None or wanted(record))], following
         )
 
     def drop(self, key: Key, *, named: bool) -> None:
