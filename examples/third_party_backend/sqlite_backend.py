@@ -124,7 +124,7 @@ class SqlitePort(PortBase):
                 return Refusal(failures)
             pulses.end(commit, by_text)
             self._keep(sql, pulses)
-            if not commit.size:
+            if not commit.size and not commit.silent:
                 return Receipt(commit.txid)
             new = {put.key: replace(put, guard=old[put.key].guard if put.key in old else 0) for put in commit.puts}
             for key in commit.require:

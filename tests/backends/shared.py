@@ -14,14 +14,10 @@ from emco_store import MemoryBackend
 from emco_store.backends.mongo.backend import DATABASE, MongoBackend
 from emco_store.backends.mongo.commands import INDEXES, collection
 from emco_store.backends.redis.backend import RedisBackend
-from emco_store.contracts.harness import Bench, Gap, Harness, Mode
-from emco_store.errors import NotSupported
+from emco_store.contracts.harness import Bench, Harness, Mode
 from emco_store.ports import AsyncPort, Port
 from tests.servers.process import Server
 
-NO_LEASES: Final = tuple(
-    Gap(f"PUL-{number}", "notimpl", (NotSupported, AssertionError), "it keeps no pulses yet") for number in range(1, 8)
-)
 NAMES: Final = ("memory", "redis", "mongodb")
 ON_EACH: Final = (
     "memory",

@@ -44,6 +44,9 @@ def _set(key, **fields):
     return lambda raw: raw.update_one({"_id": key}, {"$set": fields})
 
 
+LEASE = "emco__Lease/Site/a"
+LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
+PULSE = {"_id": "beat:l", "o": "beat", "n": 3, "l": 9, "a": LONG_AGO, "b": LONG_AGO, "y": LEASE, "s": ""}
 PLANTS = {
     "missing referrer": (
         lambda raw: raw.update_one({"_id": "Route/r"}, {"$pull": {"r": "Site/b"}}),
@@ -96,6 +99,24 @@ PLANTS = {
     "tombstone without an end": (
         lambda raw: raw.insert_one({"_id": "Site/tombstone", "x": True}),
         {(FlawKind.STRAY_ENTRY, "Site/tombstone")},
+    ),
+    "lease without a pulse": (
+        lambda raw: raw.insert_one(
+            {"_id": LEASE, "u": "l", "v": 1, "d": b"{}", "e": b"[]", "c": 1, "m": 1, "p": [], "z": 1}
+        ),
+        {(FlawKind.MISSING_ENTRY, LEASE)},
+    ),
+    "pulse that was left behind": (
+        lambda raw: raw.insert_one(PULSE),
+        {(FlawKind.STRAY_ENTRY, LEASE)},
+    ),
+    "pulse of no form": (
+        lambda raw: raw.insert_one({**PULSE, "n": "many"}),
+        {(FlawKind.UNREADABLE, "l")},
+    ),
+    "pulse whose end is no time": (
+        lambda raw: raw.insert_one({**PULSE, "b": "soon"}),
+        {(FlawKind.UNREADABLE, "l")},
     ),
     "index that is gone": (
         lambda raw: raw.drop_index("values"),

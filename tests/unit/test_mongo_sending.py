@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,11 +12,14 @@ import pytest
 from emco_store.backends.mongo import sending as module
 from emco_store.backends.mongo.sending import FEW, FEW_DELETES, Command, Sending, are_apart, sending
 from emco_store.core.keys import Key
+from emco_store.core.pulses import LEASE as KIND
 from emco_store.core.records import Record, Seal, Stamp
+from emco_store.core.reserved import beside
 from emco_store.errors import InvalidResource
 from emco_store.ports import Commit
 
 SITE, NETWORK = Key("Site", "s"), Key("Network", "n")
+LEASE = beside(KIND, SITE)
 STAMP = Stamp("u", 3)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MANY = 2 * FEW
@@ -65,6 +69,40 @@ def test_one_commit_is_one_command():
     found = named(sending([create("a", require=frozenset({SITE, NETWORK}))], optimistic=True))
 
     assert [("update", ["Network/n", "Site/s", "App/a", "tx:t-a"])] == found
+
+
+def test_fences_of_several_commits_are_looked_at_once():
+    """What commits of one holder rest on is one statement, ahead of all others, and no document is named twice."""
+    fenced = {LEASE: "l"}
+    commits = [replace(create(name, require=frozenset()), fenced=fenced) for name in "ab"]
+
+    work = sending(commits, optimistic=True)
+
+    assert ["emco__Lease/Site/s", "App/a", "App/b", "tx:t-a", "tx:t-b"] == [one["q"]["_id"] for one in work.updates]
+    assert {"_id": "emco__Lease/Site/s", "u": "l"} == work.updates[0]["q"]
+    assert are_apart(commits)
+
+
+def test_fence_stays_on_its_side_of_the_end_of_its_lease():
+    """In a group, a fence is looked at before or after the commit that ends the lease, as the commits came."""
+    before, after = (replace(create(name, require=frozenset()), fenced={LEASE: "l"}) for name in "ab")
+    end = Commit("t-end", {LEASE: Stamp("l", 1)}, deletes=(LEASE,))
+
+    ids = [one["q"]["_id"] for one in sending([before, end, after], optimistic=False).updates]
+
+    lease, app = LEASE.text, "App/"
+    assert [lease, f"{app}a", lease, "beat:l", lease, f"{app}b"] == ids[:6]
+
+
+@pytest.mark.parametrize("uid", ["l", "other"])
+def test_fence_of_what_the_commit_ends_is_part_of_the_same_statement(uid):
+    """A release is fenced by the lease that it deletes; one that is fenced by another finds nothing."""
+    release = Commit("t-end", {LEASE: Stamp("l", 1)}, deletes=(LEASE,), fenced={LEASE: uid})
+
+    (statement, pulse, _) = sending([release], optimistic=True).updates
+
+    assert (uid == "other") == (statement["q"].get("o") == "")
+    assert "beat:l" == pulse["q"]["_id"]
 
 
 def test_guards_that_several_commits_move_move_once():

@@ -187,7 +187,7 @@ class MemoryPort(PortBase):
                 return Refusal(tuple(failures))
             if space.pulses:
                 space.pulses.end(commit, space.records)
-            if commit.size:
+            if commit.size or commit.silent:
                 _apply(space, commit)
                 space.settled(commit.txid, now, Outcome.COMMITTED, ahead_ms(commit.txid, time.time_ns() // 1_000_000))
             return Receipt(commit.txid)

@@ -21,10 +21,12 @@ from emco_store.ports import (
     Hold,
     Lapsed,
     Moved,
+    Outcome,
     Pulses,
     Receipt,
     Refusal,
     Request,
+    Settle,
     Stale,
 )  # fmt: skip
 
@@ -175,6 +177,7 @@ class FenceRules:
 
         assert Refusal((Alive(KEY),)) == lab.ask(replace(end, silent={KEY: Seen("dead", 0)}))
         assert [Receipt("end")] * 2 == [lab.ask(end), lab.ask(end)]
+        assert Outcome.COMMITTED == lab.ask(Settle("end"))
 
         assert ["u1"] == _uids(lab)
         assert frozenset({"dead"}) == lab.ask(Beat({"dead": Heartbeat(KEY, 2, _HOUR)})).lapsed

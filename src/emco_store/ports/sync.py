@@ -172,7 +172,8 @@ class PortBase(ABC):
         of the txid. Otherwise it removes ``deletes``, writes ``puts`` over whatever has their key, with the guard of
         the record that was there or else 0, adds 1 to the guard of each record in ``require``, ends the holds of what
         it removed or wrote, and notes the txid as committed for at least ``guarantees.outcome_retention``. A commit
-        that has neither puts nor deletes is checked and changes no record: no guard moves, and no txid is noted.
+        that has neither puts, deletes nor ``silent`` is checked and changes nothing: no guard moves, and no txid is
+        noted.
 
         In the same step it ends pulses: those that ``silent`` names, even if it writes nothing else, and the pulse of
         each lease (a record of the kind ``emco__Lease``) that it deletes or replaces by one of another uid. No beat

@@ -16,6 +16,7 @@ from pymongo.read_preferences import ReadPreference
 
 from emco_store.backends.batcher import AsyncBatcher, Ticket
 from emco_store.backends.mongo import auditing, commands, judging
+from emco_store.backends.mongo.aio_pulses import AsyncPulses
 from emco_store.backends.mongo.aio_transport import (
     MAJORITY,
     SNAPSHOT,
@@ -46,6 +47,8 @@ from emco_store.ports import (
     AsyncPortBase,
     Audit,
     Audited,
+    Beat,
+    Beaten,
     Commit,
     Get,
     Guarantees,
@@ -53,6 +56,8 @@ from emco_store.ports import (
     Mend,
     Outcome,
     OutcomeLost,
+    PulsePage,
+    Pulses,
     Receipt,
     ReferrerPage,
     ReferrerQuery,
@@ -61,7 +66,6 @@ from emco_store.ports import (
     Scan,
     Settle,
     Unreachable,
-    no_leases,
     not_open,
 )
 from emco_store.ports.deadline import LATE
@@ -111,6 +115,7 @@ class AsyncMongoPort(AsyncPortBase):
         self._records = self._database.get_collection(self._name)
         self._transport = transport or AsyncPlainTransport(client, database, self._name, "the default of a port")
         self._calls = self._transport.calls
+        self._pulses = AsyncPulses(self._transport, self._name)
         self._owned = owned
         options = client.options
         self._deadline_s = min(deadline_s, options.timeout or deadline_s)
@@ -163,9 +168,9 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.PortBase.commit`."""
-        if commit.fenced or commit.silent:
-            raise no_leases()
-        if not commit.size:
+        if blind := commands.blind(commit):
+            return await self._commit_seen(commit, blind)
+        if not commit.size and not commit.silent:
             return await self._perform(lambda within_s: self._examine(commit, within_s))
         patience = Patience(self._deadline_s)
         while True:
@@ -205,6 +210,14 @@ class AsyncMongoPort(AsyncPortBase):
         """See :meth:`emco_store.ports.PortBase.release`."""
         await self._mark(commands.releases(release))
 
+    async def beat(self, beat: Beat) -> Beaten:
+        """See :meth:`emco_store.ports.PortBase.beat`."""
+        return await self._perform(lambda within_s: self._pulses.beat(beat, within_s))
+
+    async def pulses(self, pulses: Pulses) -> PulsePage:
+        """See :meth:`emco_store.ports.PortBase.pulses`."""
+        return await self._perform(lambda within_s: self._pulses.page(pulses, within_s))
+
     async def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.PortBase.audit`."""
         stage, position = read_place(audit.after, auditing.STAGES)
@@ -223,12 +236,16 @@ class AsyncMongoPort(AsyncPortBase):
         absent = {target for record in look.records for target in record.targets}
         for query in auditing.existing(absent):
             absent -= {Key.parse(one["_id"]) for one in await self._find(query, {"_id": 1})}
+        if suspects := look.suspects:
+            found += auditing.apart(suspects, await self._find(auditing.both(suspects), auditing.BOTH))
         place = next_place(auditing.STAGES, stage, last)
         return Audited(look.records, frozenset(absent), tuple(found), len(documents), place)
 
     async def mend(self, mend: Mend) -> None:
         """See :meth:`emco_store.ports.PortBase.mend`."""
-        if statements := list(auditing.mends(mend.flaws)):
+        suspects = auditing.suspects(mend.flaws)
+        there = await self._find(auditing.both(suspects), auditing.BOTH) if suspects else ()
+        if statements := [*auditing.mends(mend.flaws), *auditing.mends_of_pulses(suspects, there)]:
             await self._mark(statements)
         if any(flaw.kind is FlawKind.SETUP for flaw in mend.flaws):
             await self._perform(self._look)
@@ -239,6 +256,18 @@ class AsyncMongoPort(AsyncPortBase):
         await self._calls.close()
         if self._owned:
             await self._client.close()
+
+    async def _commit_seen(self, commit: Commit, blind: tuple[Key, ...]) -> Receipt | Refusal:
+        """Carry out a commit that ends leases without saying which: it rests on those that are there, until it may."""
+        patience = Patience(self._deadline_s)
+        while True:
+            found = await self.get(Get(blind))
+            seen = {key: found[key].stamp if key in found else None for key in blind}
+            reply = await self.commit(replace(commit, expect={**commit.expect, **seen}))
+            final = judging.unless_moved(reply, blind)
+            if final or (pause_s := patience.pause_s()) is None:
+                return final or reply
+            await asyncio.sleep(pause_s)
 
     async def _go(self, group: Sequence[Ticket[Commit, Receipt | Refusal]]) -> None:
         """Carry out commits whose turn it is, and let the next go."""
@@ -331,12 +360,9 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def _look(self, within_s: float) -> Guarantees:
         """See what the server is, and make the indexes."""
-        if not await self._calls.ask(within_s, self._find_primary):
+        if not await self._calls.ask(within_s, lambda: self._client.is_primary):
             raise Collided
         return await self._calls.ask(within_s, self._set_up)
-
-    async def _find_primary(self) -> bool:
-        return bool(await self._client.is_primary)
 
     async def _set_up(self) -> Guarantees:
         hello = await self._admin.command("hello")

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from bson import json_util
 from bson.max_key import MaxKey
 from bson.min_key import MinKey
 
+from emco_store.backends.mongo import pulses
 from emco_store.backends.mongo.commands import INDEXES
-from emco_store.backends.mongo.documents import IS_RECORD, Document, decode, encode, listed
+from emco_store.backends.mongo.documents import IS_RECORD, PULSE, Document, decode, encode, listed, pulse_id
+from emco_store.backends.pulses import LEFT_US, MENDED_TTL, STAGE, lease_without_pulse, pulse_without_lease
 from emco_store.core.flaws import (
     HOLD_LONGEST_S,
     Flaw,
@@ -29,7 +31,9 @@ from emco_store.core.flaws import (
     stale_hold,
 )
 from emco_store.core.keys import Key
+from emco_store.core.pulses import LEASE
 from emco_store.core.records import Record
+from emco_store.errors import Misconfigured
 
 STAGES = ("setup", "documents")
 """What is looked at, one after the other."""
@@ -49,12 +53,14 @@ class Look:
         flaws: What is wrong with a document by itself.
         holds: For each record that is held, until when; None where that cannot be read.
         claims: For each unique value, the record of this step that has it.
+        suspects: The leases of this step, and those of its pulses: uid and key.
     """
 
     records: tuple[Record, ...]
     flaws: tuple[Flaw, ...]
     holds: Mapping[str, datetime | None]
     claims: Mapping[str, str]
+    suspects: Mapping[str, str]
 
 
 def bounds(position: str) -> tuple[Document, Document]:
@@ -80,7 +86,14 @@ def looked(documents: Iterable[Document]) -> Look:
     flaws: list[Flaw] = []
     holds: dict[str, datetime | None] = {}
     claims: dict[str, str] = {}
+    beating: dict[str, str] = {}
     for document in documents:
+        if document.get("o") == PULSE:
+            try:
+                beating[pulses.uid_of(document)] = pulses.read(document).key.text
+            except Misconfigured:
+                flaws.append(_broken_pulse(pulses.uid_of(document)))
+            continue
         if document.keys() & IS_RECORD.keys():
             flaws += _unending(document)
             continue
@@ -89,11 +102,57 @@ def looked(documents: Iterable[Document]) -> Look:
             flaws.append(_unreadable(document, record))
             continue
         records.append(record)
+        if record.key.kind == LEASE:
+            beating[record.uid] = record.key.text
         flaws += [*_entries(record, document), *_counters(document)]
         claims |= dict.fromkeys(listed(document.get("q")), record.key.text)
         if "k" in document:
             holds[record.key.text] = _end_of(document["k"])
-    return Look(tuple(records), tuple(flaws), holds, claims)
+    return Look(tuple(records), tuple(flaws), holds, claims, beating)
+
+
+BOTH: Document = {**dict.fromkeys("uobn", 1), "now": "$$NOW"}
+"""What must be shown of leases and pulses to compare them."""
+
+
+def both(beating: Mapping[str, str]) -> Document:
+    """Write the filter for leases and their pulses, to be read as of one moment."""
+    return {"_id": {"$in": [*{*beating.values()}, *map(pulse_id, beating)]}}
+
+
+def apart(beating: Mapping[str, str], documents: Iterable[Document]) -> Iterator[Flaw]:
+    """Find leases without a pulse, and pulses that are left without a lease."""
+    there = {document["_id"]: document for document in documents}
+    for uid, text in beating.items():
+        pulse = there.get(pulse_id(uid), {})
+        is_held = there.get(text, {}).get("u") == uid
+        if is_held and pulse.get("o") != PULSE:
+            yield lease_without_pulse(text, uid)
+        elif not is_held and pulse.get("o") == PULSE and pulse["now"] - pulse["b"] > _LEFT:
+            yield pulse_without_lease(text, uid)
+
+
+def _broken_pulse(uid: str) -> Flaw:
+    detail = "it is no pulse that a store has written"
+    return Flaw(FlawKind.UNREADABLE, uid, "pulse", detail, "removes it", Repair.MEND, entry=(STAGE, uid, ""))
+
+
+def suspects(flaws: Iterable[Flaw]) -> dict[str, str]:
+    """Return the leases and pulses that are to be mended: uid and key, which is empty for a broken pulse."""
+    return {flaw.entry[1]: flaw.entry[2] for flaw in flaws if flaw.entry[0] == STAGE}
+
+
+def mends_of_pulses(beating: Mapping[str, str], documents: Iterable[Document]) -> Iterator[Document]:
+    """Write repairs of pulses as statements, by what is there now."""
+    there = {document["_id"]: document for document in documents}
+    for uid, text in beating.items():
+        if text and there.get(text, {}).get("u") == uid:
+            yield pulses.remade(uid, text, MENDED_TTL)
+        else:
+            yield pulses.removed(uid)
+
+
+_LEFT = timedelta(microseconds=LEFT_US)
 
 
 def _end_of(hold: object) -> datetime | None:
@@ -210,9 +269,10 @@ def mends(flaws: Iterable[Flaw]) -> Iterator[Document]:
     A counter that cannot be read becomes one that nobody can have seen: the time.
     """
     for flaw in flaws:
-        name, text = flaw.entry
-        if name == "index":
+        name, *rest = flaw.entry
+        if name in {"index", STAGE}:
             continue
+        (text,) = rest
         own: Document = {"_id": json_util.loads(text)}
         if name in {"t", "x"}:
             yield {"q": {**own, name: {"$not": {"$type": "date"}}}, "u": {"$currentDate": {name: True}}}

@@ -17,7 +17,9 @@ from emco_store.backends.mongo.documents import (
     placed,
     unplaced,
 )
+from emco_store.backends.mongo.pulses import ended
 from emco_store.core.keys import Key
+from emco_store.core.pulses import LEASE
 from emco_store.core.records import Record, Seal, Stamp
 from emco_store.core.txids import ahead_ms, begun_ms
 from emco_store.ports import Commit, Hold, Outcome, ReferrerPage, ReferrerQuery, Release, Scan
@@ -42,6 +44,9 @@ _BY_ID = "_id_"
 _FREE: Document = {"k": {"$exists": False}}
 """The filter for what nobody holds."""
 _LAST = "\U0010ffff"
+_NO_FENCES: dict[str, str] = {}
+_ANY = -1
+"""The number beyond which no beat counts, for a pulse that ends whatever has arrived."""
 _SECOND = timedelta(seconds=1)
 
 INDEXES: Sequence[Document] = (
@@ -50,6 +55,7 @@ INDEXES: Sequence[Document] = (
     {"name": "values", "key": {"i.$**": 1}},
     {"name": "ghosts", "key": {"x": 1}, "expireAfterSeconds": TOMBSTONE_TTL // _SECOND, "sparse": True},
     {"name": "outcomes", "key": {"t": 1}, "expireAfterSeconds": OUTCOMES_KEPT // _SECOND, "sparse": True},
+    {"name": "pulses", "key": {"b": 1}, "sparse": True},
 )
 """The indexes of a namespace's collection. Their names never change: MongoDB refuses one index under two names."""
 
@@ -90,6 +96,7 @@ class Parts(NamedTuple):
         changes: Whatever else is done to what is there.
         creates: New records, as documents.
         touched: The records whose state matters or changes, apart from their guards.
+        fences: The records of which nothing but the uid matters, each with its uid; see :func:`fences`.
     """
 
     guards: list[str]
@@ -97,6 +104,7 @@ class Parts(NamedTuple):
     changes: list[Document]
     creates: list[Document]
     touched: set[str]
+    fences: list[tuple[str, str]]
 
 
 class _Said(NamedTuple):
@@ -108,6 +116,7 @@ class _Said(NamedTuple):
     puts: dict[str, Record]
     deletes: set[str]
     holder: str
+    fenced: dict[str, str]
 
     def is_free(self, text: str) -> bool:
         """Tell whether there must be no such record."""
@@ -117,9 +126,12 @@ class _Said(NamedTuple):
         """Tell whether no state of the record can be all that is said of it."""
         seal = self.sealed.get(text)
         if self.is_free(text):
-            return seal is not None or text in self.require
+            return seal is not None or text in self.require or text in self.fenced
         stamp = self.expect.get(text)
-        return stamp is not None and seal is not None and stamp.uid != seal.uid
+        if stamp is not None and seal is not None and stamp.uid != seal.uid:
+            return True
+        known = stamp or seal
+        return known is not None and text in self.fenced and known.uid != self.fenced[text]
 
 
 def parts_of(commit: Commit) -> Parts:
@@ -131,19 +143,58 @@ def parts_of(commit: Commit) -> Parts:
         puts={record.key.text: record for record in commit.puts},
         deletes={key.text for key in commit.deletes},
         holder=commit.holder,
+        fenced={key.text: uid for key, uid in commit.fenced.items()} if commit.fenced else _NO_FENCES,
     )
     about = {*said.expect, *said.sealed, *said.puts, *said.deletes}
     # Whoever holds records looks for that, too.
-    guards = set[str]() if said.holder else said.require - about
-    new = {text for text in said.puts if said.is_free(text)} - said.deletes - said.sealed.keys() - said.require
+    guards = set[str]() if said.holder else said.require - about - said.fenced.keys()
+    new = (
+        {text for text in said.puts if said.is_free(text)}
+        - said.deletes
+        - said.sealed.keys()
+        - said.require
+        - said.fenced.keys()
+    )
     others = (about | said.require) - guards - said.deletes - new
     return Parts(
         guards=sorted(guards),
         deletes=[*_statements(said.deletes, said._replace(puts={}), is_delete=True)] if said.deletes else [],
-        changes=[*_releases(commit), *_statements(others, said, is_delete=False)],
+        changes=[*_releases(commit), *_statements(others, said, is_delete=False), *_ends(commit)],
         creates=[_document(text, said) for text in sorted(new)],
         touched=about,
+        fences=sorted(one for one in said.fenced.items() if one[0] not in about | said.require),
     )
+
+
+def fences(of: Iterable[tuple[str, str]]) -> Iterator[Document]:
+    """Write fences as statements: each makes a record collide with its end, and moves nothing that is read."""
+    for text, uid in of:
+        yield _strict({"_id": text, "u": uid}, {"$inc": {"z": 1}})
+
+
+def blind(commit: Commit) -> tuple[Key, ...]:
+    """Return the leases that a commit ends or replaces without saying which they are."""
+    written = [key for key in commit.deletes if key.kind == LEASE]
+    written += [record.key for record in commit.puts if record.key.kind == LEASE]
+    return tuple(key for key in written if key not in commit.expect and key not in commit.sealed)
+
+
+def _ends(commit: Commit) -> Iterator[Document]:
+    """Write the ends of pulses: of leases that are silent, deleted, or replaced."""
+    numbers = {seen.uid: seen.number for seen in commit.silent.values()} if commit.silent else {}
+    for key in commit.deletes:
+        if key.kind == LEASE and (uid := _known_uid(commit, key)):
+            numbers.setdefault(uid, _ANY)
+    for record in commit.puts:
+        if record.key.kind == LEASE and (uid := _known_uid(commit, record.key)) and uid != record.uid:
+            numbers.setdefault(uid, _ANY)
+    for uid in sorted(numbers):
+        yield ended(uid, None if numbers[uid] == _ANY else numbers[uid])
+
+
+def _known_uid(commit: Commit, key: Key) -> str:
+    known = commit.expect.get(key) or commit.sealed.get(key)
+    return known.uid if known else ""
 
 
 def moves(counts: Mapping[str, int]) -> Iterator[Document]:
@@ -191,9 +242,16 @@ def created(document: Document) -> Document:
 
 def updates(commit: Commit) -> list[Document]:
     """Write a commit as the statements of one ``update`` command."""
-    guards, deletes, changes, creates, _ = parts_of(commit)
+    guards, deletes, changes, creates, _, fenced = parts_of(commit)
     made = map(created, creates)
-    return [*moves(dict.fromkeys(guards, 1)), *deletes, *changes, *made, outcome(outcome_id(commit.txid))]
+    return [
+        *moves(dict.fromkeys(guards, 1)),
+        *fences(fenced),
+        *deletes,
+        *changes,
+        *made,
+        outcome(outcome_id(commit.txid)),
+    ]
 
 
 def documents_in(statements: Iterable[Document]) -> int:
@@ -283,7 +341,7 @@ def _statement(text: str, said: _Said, *, is_delete: bool) -> Document:
     stamp, seal, is_required = said.expect.get(text), said.sealed.get(text), text in said.require
     known = stamp or seal
     # A put that rests on nothing is written over whatever is there.
-    may_insert = must_be_free or not (known or is_required)
+    may_insert = must_be_free or not (known or is_required or text in said.fenced)
     query: Document = {"_id": text}
     if must_be_free:
         query["x"] = {"$exists": True}
@@ -295,6 +353,8 @@ def _statement(text: str, said: _Said, *, is_delete: bool) -> Document:
         query |= _state(stamp.uid, v=stamp.version)
     if seal is not None:
         query |= _state(seal.uid, g=seal.guard)
+    if text in said.fenced:
+        query["u"] = said.fenced[text]
     if said.is_contradictory(text):  # the statement finds nothing, since no outcome is empty
         return _strict({**query, "o": ""}, {"$inc": {"z": 1}})
     if put is not None:

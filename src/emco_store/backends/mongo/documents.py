@@ -1,13 +1,15 @@
 """How records, tombstones and outcomes stand in a collection; pure.
 
-One collection holds three kinds of documents, each under an ``_id`` that no other can have: records (the text of a
-key), tombstones (the same, for a key that is free and that somebody relied on being free, or whose record was deleted)
-and outcomes (``tx:`` and a txid). Tombstones and outcomes expire by themselves, by the clock of the server alone.
+One collection holds four kinds of documents, each under an ``_id`` that no other can have: records (the text of a
+key), tombstones (the same, for a key that is free and that somebody relied on being free, or whose record was deleted),
+outcomes (``tx:`` and a txid) and pulses of leases (``beat:`` and a uid, see ``pulses.py``). Tombstones and outcomes
+expire by themselves, by the clock of the server alone.
 
 Fields: ``u`` uid, ``v`` version, ``g`` guard, ``z`` counts those who only relied on the record, ``d`` document,
 ``e`` edges as JSON text, ``r`` texts of targets, ``p`` unique values, ``q`` the same as claims, ``i`` indexed values,
 ``c`` and ``m`` times, ``w`` who made the newest change and why as JSON text, ``k`` who holds it (``h``) until when
-(``t``). A tombstone has ``x``, since when it is one; an outcome has ``o``, and ``t``, since when; a record has neither.
+(``t``). A tombstone has ``x``, since when it is one; an outcome has ``o``, and ``t``, since when; a pulse has an ``o``
+that no outcome has; a record has neither.
 """
 
 from __future__ import annotations
@@ -31,11 +33,18 @@ IS_RECORD: Mapping[str, Any] = {"x": {"$exists": False}, "o": {"$exists": False}
 """The filter for records."""
 IS_OVER: Mapping[str, Any] = {"$not": [{"$gt": ["$k.t", "$$NOW"]}]}
 """Whether a hold has ended; one whose end cannot be read has."""
+PULSE = "beat"
+"""The ``o`` of a pulse."""
 _UNREADABLE_AT = ("unreadable",)
 _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999
 Document = dict[str, Any]
 OURS = CodecOptions[Document](unicode_decode_error_handler="replace")
 """How documents are read, whatever the client says; the rules find broken text."""
+
+
+def pulse_id(uid: str) -> str:
+    """Return the ``_id`` of the pulse of a lease."""
+    return f"beat:{uid}"
 
 
 def outcome_id(txid: str) -> str:

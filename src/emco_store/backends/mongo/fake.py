@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import mongomock
@@ -20,13 +20,17 @@ from emco_store.backends.adapters import ImmediatePort
 from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
 from emco_store.backends.mongo import commands, judging
 from emco_store.backends.mongo.documents import Document, decoded, outcome_id
+from emco_store.backends.pulses import PulseTable, lease_without_pulse, pulse_without_lease
 from emco_store.core.flaws import next_place, read_place
 from emco_store.core.keys import Key
+from emco_store.core.pulses import LEASE
 from emco_store.core.records import Record
 from emco_store.core.txids import may_be_forgotten
 from emco_store.ports import (
     Audit,
     Audited,
+    Beat,
+    Beaten,
     Commit,
     Durability,
     Get,
@@ -36,6 +40,8 @@ from emco_store.ports import (
     Mend,
     Outcome,
     PortBase,
+    PulsePage,
+    Pulses,
     Receipt,
     ReferrerPage,
     ReferrerQuery,
@@ -43,10 +49,9 @@ from emco_store.ports import (
     Release,
     Scan,
     Settle,
-    no_leases,
 )
 
-GUARANTEES = Guarantees("mongomock", "strict serializable", Durability.VOLATILE, commands.OUTCOMES_KEPT)
+GUARANTEES = Guarantees("mongomock", "strict serializable", Durability.VOLATILE, commands.OUTCOMES_KEPT, leases=True)
 """One request at a time, for all threads of the process; nothing survives it."""
 _MOST = 1_000_000
 _STAGES = ("records",)
@@ -54,10 +59,11 @@ _STAGES = ("records",)
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """The data of one stand-in, the holds by collection and key, and the lock that makes each request one step."""
+    """The data of one stand-in, the holds and pulses by collection, and the lock that makes each request one step."""
 
     client: Any = field(default_factory=mongomock.MongoClient)
     holds: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict[tuple[str, str], tuple[str, float]])
+    pulses: dict[str, PulseTable] = field(default_factory=lambda: defaultdict(PulseTable))
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -129,14 +135,14 @@ class MongomockPort(PortBase):
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.PortBase.commit`."""
-        if commit.fenced or commit.silent:
-            raise no_leases()
         with self._server.lock:
             answer = self._answer(commit)
             if answer is not None:
                 return answer
+            if self._pulses:
+                self._pulses.end(commit, self._leases())
             # All that the filters of the statements say was checked, so the _id is enough.
-            for statement in commands.updates(commit) if commit.size else ():
+            for statement in commands.updates(commit) if commit.size or commit.silent else ():
                 self._carry_out(statement)
             for key in (*commit.deletes, *(record.key for record in commit.puts)):
                 self._server.holds.pop((self._name, key.text), None)
@@ -166,21 +172,46 @@ class MongomockPort(PortBase):
                 if not self._is_held(key, release.holder):
                     self._server.holds.pop((self._name, key.text), None)
 
+    def beat(self, beat: Beat) -> Beaten:
+        """See :meth:`emco_store.ports.PortBase.beat`."""
+        with self._server.lock:
+            return self._pulses.beat(beat.beats, _now_us())
+
+    def pulses(self, pulses: Pulses) -> PulsePage:
+        """See :meth:`emco_store.ports.PortBase.pulses`."""
+        with self._server.lock:
+            return self._pulses.page(pulses, _now_us())
+
     def audit(self, audit: Audit) -> Audited:
-        """See :meth:`emco_store.ports.PortBase.audit`; beside the records nothing is kept that could be wrong."""
+        """See :meth:`emco_store.ports.PortBase.audit`; beside the records, only pulses could be wrong."""
         stage, after = read_place(audit.after, _STAGES)
         with self._server.lock:
             records = self.scan(Scan(kind=None, after=("", after), limit=audit.limit))
             targets = {target for record in records for target in record.targets}
             absent = frozenset(targets - self.get(Get(tuple(targets))).keys())
-        last = records[-1].key.text if len(records) == audit.limit else None
-        return Audited(records, absent, entries=len(records), next=next_place(_STAGES, stage, last))
+            last = records[-1].key.text if len(records) == audit.limit else None
+            flaws = [lease_without_pulse(one.key.text, one.uid) for one in records if self._pulses.is_lost(one)]
+            if last is None:
+                left = [uid for uid in self._pulses if self._pulses.is_left(uid, self._leases(), _now_us())]
+                flaws += [pulse_without_lease(self._pulses[uid].key.text, uid) for uid in left]
+        return Audited(records, absent, tuple(flaws), len(records), next_place(_STAGES, stage, last))
 
     def mend(self, mend: Mend) -> None:
-        """Do nothing: ``audit`` names no flaw."""
+        """See :meth:`emco_store.ports.PortBase.mend`; ``audit`` names flaws of pulses alone."""
+        with self._server.lock:
+            for flaw in mend.flaws:
+                _, uid, text = flaw.entry
+                self._pulses.mend(uid, text, self._leases(), _now_us())
 
     def close(self) -> None:
         """Do nothing: the data belongs to the backend."""
+
+    @property
+    def _pulses(self) -> PulseTable:
+        return self._server.pulses[self._name]
+
+    def _leases(self) -> Mapping[str, Record]:
+        return {record.key.text: record for record in self.scan(Scan(kind=LEASE, limit=_MOST))}
 
     def _is_held(self, key: Key, holder: str) -> bool:
         """Tell whether somebody else holds a record."""
@@ -207,7 +238,14 @@ class MongomockPort(PortBase):
         """Say what the commit has come to already, or what stands in its way."""
         found = self._find(judging.evidence([commit]))
         (reply,) = judging.judge([commit], found)
+        alive = tuple(self._pulses.failures(replace(commit, fenced={}), {})) if commit.silent else ()
+        if alive and not isinstance(reply, Receipt):
+            return Refusal((*alive, *(reply.failures if reply else ())))
         held = [Held(key) for key in sorted(commit.keys) if commit.size and self._is_held(key, commit.holder)]
         if held and not isinstance(reply, Receipt):
             return Refusal((*held, *(reply.failures if reply else ())))
         return reply
+
+
+def _now_us() -> int:
+    return time.monotonic_ns() // 1_000

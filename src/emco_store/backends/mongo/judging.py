@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from emco_store.backends.mongo.documents import IS_OVER, IS_RECORD, Document, claim_of, listed, outcome_id, seal, stamp
+from emco_store.backends.mongo.documents import (
+    IS_OVER,
+    IS_RECORD,
+    PULSE,
+    Document,
+    claim_of,
+    listed,
+    outcome_id,
+    pulse_id,
+    seal,
+    stamp,
+)
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
-from emco_store.ports import Commit, Failure, Fenced, Held, Missing, Moved, Outcome, Receipt, Refusal, Stale, Taken
+from emco_store.ports import (
+    Alive,
+    Commit,
+    Failure,
+    Fenced,
+    Held,
+    Lapsed,
+    Missing,
+    Moved,
+    Outcome,
+    Receipt,
+    Refusal,
+    Stale,
+    Taken,
+)
 
-SHOWN: Mapping[str, Any] = {**dict.fromkeys("uvgqoxk", 1), "over": IS_OVER}
+SHOWN: Mapping[str, Any] = {**dict.fromkeys("uvgqoxkn", 1), "over": IS_OVER}
 """What must be shown of a document to judge commits."""
 
 
 def evidence(commits: Sequence[Commit]) -> Document:
     """Write the filter for all documents that must be seen to judge commits."""
     ids = [text for commit in commits for text in (*(key.text for key in commit.keys), outcome_id(commit.txid))]
+    for commit in commits:
+        ids += [key.text for key in commit.fenced]
+        ids += [pulse_id(seen.uid) for seen in commit.silent.values()]
     claims = [claim for commit in commits for claim in _claims(commit)]
     query: Document = {"_id": {"$in": ids}}
     return {"$or": [query, {"q": {"$in": claims}}]} if claims else query
@@ -40,6 +68,14 @@ def removals(documents: Iterable[Mapping[str, Any]]) -> list[Document]:
     ]
 
 
+def unless_moved(reply: Receipt | Refusal, keys: Collection[Key]) -> Receipt | Refusal | None:
+    """Return a reply without what some records refuse that have changed since they were read; None if that was all."""
+    if isinstance(reply, Receipt):
+        return reply
+    failures = tuple(one for one in reply.failures if not (isinstance(one, Stale) and one.key in keys))
+    return Refusal(failures) if failures else None
+
+
 class _State:
     """What the collection holds, as far as the commits that are judged can tell."""
 
@@ -47,8 +83,11 @@ class _State:
         self._records: dict[str, Mapping[str, Any]] = {}
         self._outcomes: dict[str, str] = {}
         self._owners: dict[str, str] = {}
+        self._numbers: dict[str, int] = {}
         for document in documents:
-            if "o" in document:
+            if document.get("o") == PULSE:
+                self._numbers[document["_id"]] = _whole(document.get("n"))
+            elif "o" in document:
                 self._outcomes[document["_id"]] = document["o"]
             elif not document.keys() & IS_RECORD.keys():
                 self._add(document["_id"], document)
@@ -61,7 +100,7 @@ class _State:
         failures = (*self._unmet(commit), *self._held(commit), *self._taken(commit))
         if failures:
             return Refusal(failures)
-        if commit.size:
+        if commit.size or commit.silent:
             self._carry_out(commit)
         return None
 
@@ -84,6 +123,12 @@ class _State:
             document = self._records.get(key.text)
             if document is None or seal(document) != wanted:
                 yield Moved(key)
+        for key, uid in commit.fenced.items():
+            if stamp(self._records.get(key.text, {})).uid != uid:
+                yield Lapsed(key)
+        for key, seen in commit.silent.items():
+            if self._numbers.get(pulse_id(seen.uid), seen.number) > seen.number:
+                yield Alive(key)
 
     def _held(self, commit: Commit) -> Iterator[Held]:
         for key in sorted(commit.keys) if commit.size else ():
@@ -105,8 +150,11 @@ class _State:
                     yield Taken(record.key, name, first)
 
     def _carry_out(self, commit: Commit) -> None:
+        for seen in commit.silent.values():
+            self._numbers.pop(pulse_id(seen.uid), None)
         guards = {record.key.text: seal(self._records.get(record.key.text, {})).guard for record in commit.puts}
         for text in (*(key.text for key in commit.deletes), *(record.key.text for record in commit.puts)):
+            self._numbers.pop(pulse_id(stamp(self._records.get(text, {})).uid), None)
             self._drop(text)
         for record in commit.puts:
             text = record.key.text
@@ -116,6 +164,10 @@ class _State:
             document = self._records[key.text]
             self._records[key.text] = {**document, "g": seal(document).guard + 1}
         self._outcomes[outcome_id(commit.txid)] = Outcome.COMMITTED
+
+
+def _whole(number: object) -> int:
+    return number if isinstance(number, int) else 0
 
 
 def _claims(commit: Commit) -> list[str]:

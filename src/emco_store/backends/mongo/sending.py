@@ -20,6 +20,7 @@ from emco_store.backends.mongo.commands import (
     Parts,
     created,
     documents_in,
+    fences,
     is_referred_to,
     may_insert,
     moves,
@@ -120,10 +121,15 @@ def sending(commits: Sequence[Commit], *, optimistic: bool, now_ms: int | None =
     is_free = is_alone or _is_each_once(part.touched for part in parts)
     shared = dict.fromkeys(parts[0].guards, 1) if is_alone else _shared_guards(parts) if is_free else {}
     updates = [*moves(shared)]
+    passed = _shared_fences(parts) if is_free else set[tuple[str, str]]()
+    if passed:
+        updates += fences(sorted(passed))
     creates: list[Document] = []
     for part in parts:
         if own := {text: 1 for text in part.guards if text not in shared}:
             updates += moves(own)
+        if part.fences:
+            updates += fences(one for one in part.fences if one not in passed)
         # A delete of what need not exist finds less than it names, unless it is written as an update.
         updates += (one for one in part.deletes if not has_deletes or may_insert(one))
         updates += part.changes
@@ -173,6 +179,12 @@ def _shared_guards(parts: Sequence[Parts]) -> dict[str, int]:
             moving[text] = moving.get(text, 0) + 1
     about = set[str]().union(*(part.touched for part in parts))
     return {text: count for text, count in moving.items() if text not in about}
+
+
+def _shared_fences(parts: Sequence[Parts]) -> set[tuple[str, str]]:
+    """Return the fences that may go ahead of everything else, each once for all commits that have it."""
+    found = {one for part in parts for one in part.fences}
+    return {one for one in found if not any(one[0] in part.touched for part in parts)} if found else found
 
 
 def _deletes(statements: Iterable[Document]) -> list[list[Document]]:

@@ -31,7 +31,7 @@ def guarantees(hello: Mapping[str, Any], version: str) -> Guarantees:
             hint="start it with --replSet NAME and run rs.initiate(); a set of one server is enough.",
             setting="replSet",
         )
-    return Guarantees("mongodb", "strict serializable", Durability.MAJORITY, OUTCOMES_KEPT)
+    return Guarantees("mongodb", "strict serializable", Durability.MAJORITY, OUTCOMES_KEPT, leases=True)
 
 
 def role(database: str, namespace: str) -> dict[str, Any]:

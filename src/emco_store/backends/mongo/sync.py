@@ -32,6 +32,7 @@ from emco_store.backends.mongo.errors import (
 from emco_store.backends.mongo.outages import addresses, outage
 from emco_store.backends.mongo.sending import Command, are_apart, in_commands, sending
 from emco_store.backends.mongo.server import guarantees
+from emco_store.backends.mongo.sync_pulses import MongoPulses
 from emco_store.backends.mongo.sync_transport import (
     MAJORITY,
     SNAPSHOT,
@@ -46,6 +47,8 @@ from emco_store.core.records import Record
 from emco_store.ports import (
     Audit,
     Audited,
+    Beat,
+    Beaten,
     Commit,
     Get,
     Guarantees,
@@ -54,6 +57,8 @@ from emco_store.ports import (
     Outcome,
     OutcomeLost,
     PortBase,
+    PulsePage,
+    Pulses,
     Receipt,
     ReferrerPage,
     ReferrerQuery,
@@ -62,7 +67,6 @@ from emco_store.ports import (
     Scan,
     Settle,
     Unreachable,
-    no_leases,
     not_open,
 )
 from emco_store.ports.deadline import LATE
@@ -112,6 +116,7 @@ class MongoPort(PortBase):
         self._records = self._database.get_collection(self._name)
         self._transport = transport or PlainTransport(client, database, self._name, "the default of a port")
         self._calls = self._transport.calls
+        self._pulses = MongoPulses(self._transport, self._name)
         self._owned = owned
         options = client.options
         self._deadline_s = min(deadline_s, options.timeout or deadline_s)
@@ -164,9 +169,9 @@ class MongoPort(PortBase):
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.PortBase.commit`."""
-        if commit.fenced or commit.silent:
-            raise no_leases()
-        if not commit.size:
+        if blind := commands.blind(commit):
+            return self._commit_seen(commit, blind)
+        if not commit.size and not commit.silent:
             return self._perform(lambda within_s: self._examine(commit, within_s))
         patience = Patience(self._deadline_s)
         while True:
@@ -206,6 +211,14 @@ class MongoPort(PortBase):
         """See :meth:`emco_store.ports.PortBase.release`."""
         self._mark(commands.releases(release))
 
+    def beat(self, beat: Beat) -> Beaten:
+        """See :meth:`emco_store.ports.PortBase.beat`."""
+        return self._perform(lambda within_s: self._pulses.beat(beat, within_s))
+
+    def pulses(self, pulses: Pulses) -> PulsePage:
+        """See :meth:`emco_store.ports.PortBase.pulses`."""
+        return self._perform(lambda within_s: self._pulses.page(pulses, within_s))
+
     def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.PortBase.audit`."""
         stage, position = read_place(audit.after, auditing.STAGES)
@@ -224,12 +237,16 @@ class MongoPort(PortBase):
         absent = {target for record in look.records for target in record.targets}
         for query in auditing.existing(absent):
             absent -= {Key.parse(one["_id"]) for one in self._find(query, {"_id": 1})}
+        if suspects := look.suspects:
+            found += auditing.apart(suspects, self._find(auditing.both(suspects), auditing.BOTH))
         place = next_place(auditing.STAGES, stage, last)
         return Audited(look.records, frozenset(absent), tuple(found), len(documents), place)
 
     def mend(self, mend: Mend) -> None:
         """See :meth:`emco_store.ports.PortBase.mend`."""
-        if statements := list(auditing.mends(mend.flaws)):
+        suspects = auditing.suspects(mend.flaws)
+        there = self._find(auditing.both(suspects), auditing.BOTH) if suspects else ()
+        if statements := [*auditing.mends(mend.flaws), *auditing.mends_of_pulses(suspects, there)]:
             self._mark(statements)
         if any(flaw.kind is FlawKind.SETUP for flaw in mend.flaws):
             self._perform(self._look)
@@ -240,6 +257,18 @@ class MongoPort(PortBase):
         self._calls.close()
         if self._owned:
             self._client.close()
+
+    def _commit_seen(self, commit: Commit, blind: tuple[Key, ...]) -> Receipt | Refusal:
+        """Carry out a commit that ends leases without saying which: it rests on those that are there, until it may."""
+        patience = Patience(self._deadline_s)
+        while True:
+            found = self.get(Get(blind))
+            seen = {key: found[key].stamp if key in found else None for key in blind}
+            reply = self.commit(replace(commit, expect={**commit.expect, **seen}))
+            final = judging.unless_moved(reply, blind)
+            if final or (pause_s := patience.pause_s()) is None:
+                return final or reply
+            time.sleep(pause_s)
 
     def _go(self, group: Sequence[Ticket[Commit, Receipt | Refusal]]) -> None:
         """Carry out commits whose turn it is, and let the next go."""
@@ -332,12 +361,9 @@ class MongoPort(PortBase):
 
     def _look(self, within_s: float) -> Guarantees:
         """See what the server is, and make the indexes."""
-        if not self._calls.ask(within_s, self._find_primary):
+        if not self._calls.ask(within_s, lambda: self._client.is_primary):
             raise Collided
         return self._calls.ask(within_s, self._set_up)
-
-    def _find_primary(self) -> bool:
-        return bool(self._client.is_primary)
 
     def _set_up(self) -> Guarantees:
         hello = self._admin.command("hello")

@@ -323,7 +323,6 @@ if is_ending then
   write('HDEL', pulses, ended, 1000)
   write('ZREM', due, ended, 1000)
   write('ZREM', beating, ended, 1000)
-  if not next(going) then return {'committed'} end
 end
 call('SET', outcome, 'committed', 'EX', kept())
 if #over > 0 then write('HDEL', holds, over, 1000) end

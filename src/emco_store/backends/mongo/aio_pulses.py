@@ -1,0 +1,99 @@
+"""The beats and pulses of the asyncio port to MongoDB; the blocking form is generated from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from emco_store.backends.mongo import pulses
+from emco_store.backends.mongo.aio_transport import AsyncTransport
+from emco_store.backends.mongo.documents import Document, pulse_id
+from emco_store.backends.mongo.errors import confirmed, refused
+from emco_store.core.pulses import Heartbeat
+from emco_store.ports import Beat, Beaten, PulsePage, Pulses
+
+
+class AsyncPulses:
+    """Beats and pulses of one namespace.
+
+    They are read as they are on the primary: a beat that a failover forgets is one that was lost.
+
+    Args:
+        transport: The way to the collection.
+        collection: Its name.
+    """
+
+    def __init__(self, transport: AsyncTransport, collection: str) -> None:
+        self._transport = transport
+        self._collection = collection
+
+    async def beat(self, beat: Beat, within_s: float) -> Beaten:
+        """See :meth:`emco_store.ports.PortBase.beat`."""
+        times: list[int] = []
+        lapsed: set[str] = set()
+        for some in pulses.beats(beat):
+            at_us, over = await self._beat(some, within_s)
+            times.append(at_us)
+            lapsed |= over
+        return Beaten(min(times) if times else await self._now_us(within_s), frozenset(lapsed))
+
+    async def page(self, query: Pulses, within_s: float) -> PulsePage:
+        """See :meth:`emco_store.ports.PortBase.pulses`."""
+        now = (await self._transport.ask({"hello": 1}, within_s))["localTime"]
+        found: list[Document] = []
+        for wanted, index in pulses.query(query, now):
+            found += await self._found(wanted, index, query.limit - len(found), within_s)
+            if len(found) == query.limit:
+                break
+        at_us = max(pulses.micros(one) for one in (now, *(document["now"] for document in found)))
+        return PulsePage(at_us, tuple(map(pulses.read, found)))
+
+    async def _beat(self, some: Mapping[str, Heartbeat], within_s: float) -> tuple[int, set[str]]:
+        """Send some beats; return when they arrived, and the uids of the leases that are over."""
+        updates = pulses.updates(some)
+        command = {
+            "update": self._collection, "updates": updates, "ordered": False, "writeConcern": pulses.concern(some),
+        }  # fmt: skip
+        reply = await self._transport.ask(command, within_s)
+        refused(reply)
+        confirmed(reply)
+        is_whole = reply["n"] == len(updates)
+        # The reply to an update tells neither the time nor which statements found nothing.
+        ids = [pulse_id(uid) for uid in some]
+        wanted: Document = {"_id": {"$in": ids[:1] if is_whole else ids}}
+        found = await self._ask(wanted, len(ids), {"n": 1, "a": 1}, within_s)
+        there = {pulses.uid_of(document): document for document in found if "n" in document}
+        newest = [
+            pulses.micros(there[uid]["a"])
+            for uid, one in some.items()
+            if uid in there and there[uid]["n"] == one.number
+        ]
+        at_us = max(newest) if newest else await self._now_us(within_s)
+        return at_us, set() if is_whole else some.keys() - there.keys()
+
+    async def _found(self, wanted: Document, index: str, limit: int, within_s: float) -> list[Document]:
+        """Return pulses in the order of their uids, in portions that fit one reply."""
+        found: list[Document] = []
+        while len(found) < limit:
+            count = min(limit - len(found), pulses.PORTION)
+            some = await self._ask(wanted, count, pulses.SHOWN, within_s, index)
+            found += some
+            if len(some) < count or "$in" in wanted["_id"]:
+                break
+            wanted = pulses.behind(wanted, some)
+        return found
+
+    async def _ask(
+        self, wanted: Document, limit: int, shown: Document, within_s: float, index: str = "_id_"
+    ) -> Sequence[Document]:
+        command: Document = {
+            "find": self._collection, "filter": wanted, "projection": shown, "sort": {"_id": 1}, "hint": index,
+            "limit": limit, "batchSize": limit, "readConcern": {"level": "local"},
+        }  # fmt: skip
+        reply: Any = await self._transport.ask(command, within_s)
+        found: Sequence[Document] = reply["cursor"]["firstBatch"]
+        return found
+
+    async def _now_us(self, within_s: float) -> int:
+        reply = await self._transport.ask({"hello": 1}, within_s)
+        return pulses.micros(reply["localTime"])
