@@ -14,9 +14,11 @@ from emco_store.backends.mongo.backend import DATABASE, MongoBackend
 from emco_store.backends.mongo.commands import collection
 from emco_store.backends.mongo.server import role
 from emco_store.contracts.atomicity import AtomicityRules
+from emco_store.contracts.beats import BeatRules, PulseCheckRules
 from emco_store.contracts.commits import CommitRules
 from emco_store.contracts.deletes import DeleteRules
 from emco_store.contracts.durability import DurabilityRules
+from emco_store.contracts.fences import FenceRules
 from emco_store.contracts.harness import Harness, Mode
 from emco_store.contracts.lists import ListRules
 from emco_store.contracts.uniques import UniqueRules
@@ -115,7 +117,25 @@ def contract_backend(guarded: str) -> Iterator[Guarded]:
     backend.close()
 
 
-class TestUnderTheRole(AtomicityRules, CommitRules, DeleteRules, DurabilityRules, ListRules, UniqueRules):
+class TestUnderTheRole(
+    AtomicityRules,
+    CommitRules,
+    DeleteRules,
+    DurabilityRules,
+    ListRules,
+    UniqueRules,
+    FenceRules,
+    BeatRules,
+    PulseCheckRules,
+    CommitRules,
+    DeleteRules,
+    DurabilityRules,
+    ListRules,
+    UniqueRules,
+    FenceRules,
+    BeatRules,
+    PulseCheckRules,
+):
     """Everything that a store sends, by a user with exactly this role."""
 
     harness = Harness("mongodb", lambda: Guarded("mongodb://"), drop=lambda backend, name: backend.drop(name))
