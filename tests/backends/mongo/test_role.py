@@ -127,14 +127,6 @@ class TestUnderTheRole(
     FenceRules,
     BeatRules,
     PulseCheckRules,
-    CommitRules,
-    DeleteRules,
-    DurabilityRules,
-    ListRules,
-    UniqueRules,
-    FenceRules,
-    BeatRules,
-    PulseCheckRules,
 ):
     """Everything that a store sends, by a user with exactly this role."""
 
