@@ -15,9 +15,10 @@ from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.guards import ancestor, approved, check, every, none, observed, referrers, some, target
 from emco_store.core.indexing import indexed, unique
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import Lifecycle, LifecycleRecord, Transition, TransitionPlan, content, hold, transition
+from emco_store.core.lifecycle import Lifecycle, LifecycleRecord, Transition, content, hold, transition
 from emco_store.core.lifecycle_records import Approval
 from emco_store.core.meta import Meta
+from emco_store.core.objections import Objection
 from emco_store.core.opaque import Opaque
 from emco_store.core.plan import Blocker, BlockReason, Change, Deleted, Deletion, Plan
 from emco_store.core.query import F, Page
@@ -30,6 +31,7 @@ from emco_store.core.some_of import some_of
 from emco_store.core.status import Condition, Status, no, unknown, yes
 from emco_store.core.sync_states import SyncState
 from emco_store.core.trails import ABSENT, FieldChange, Trail, TrailEntry
+from emco_store.core.transition_plans import TransitionPlan
 from emco_store.errors import (
     AlreadyExists,
     Conflict,
@@ -101,6 +103,7 @@ __all__ = [
     "NotFound",
     "NotPermitted",
     "NotSupported",
+    "Objection",
     "Opaque",
     "Outcome",
     "Page",

@@ -40,6 +40,7 @@ LIFECYCLES = {
     "Approval",
     "Lifecycle",
     "LifecycleRecord",
+    "Objection",
     "Transition",
     "TransitionPlan",
     "ancestor",

@@ -16,10 +16,11 @@ from emco_store._aio.statuses import AsyncStatuses
 from emco_store._aio.transaction import AsyncTransaction
 from emco_store.core.applicable import Applicable
 from emco_store.core.flaws import Flaw
-from emco_store.core.lifecycle import LifecycleRecord, TransitionPlan
+from emco_store.core.lifecycle import LifecycleRecord
 from emco_store.core.matching import match
 from emco_store.core.plan import Deleted, Plan
 from emco_store.core.resource import Resource
+from emco_store.core.transition_plans import TransitionPlan
 from emco_store.flows import callbacks, checking, outcomes, resources, transition_calls
 from emco_store.flows.checking import CheckPage, Repaired
 from emco_store.flows.holding import Holding

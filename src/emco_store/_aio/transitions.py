@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from emco_store._aio.block import AsyncBlock, Target
 from emco_store.core.lifecycle import LifecycleRecord, Transition
+from emco_store.core.objections import Objection
 from emco_store.flows import callbacks, content, transition_calls, transitions
 from emco_store.flows.context import uid_of
 
@@ -38,8 +39,8 @@ class AsyncTransitions(AsyncBlock):
     async def make(self, call: transition_calls.Call[S]) -> LifecycleRecord[S]:
         """Make a transition whose call was checked before."""
         begun = await self._perform(transitions.begin(self._unit, call))
-        reasons = await self._asked(begun)
-        return await self._perform(transitions.finish(self._unit, begun, reasons))
+        objections = await self._asked(begun)
+        return await self._perform(transitions.finish(self._unit, begun, objections))
 
     async def lifecycle(self, target: Target) -> LifecycleRecord[Any]:
         """Read where a resource is in its lifecycle; see :meth:`AsyncStore.lifecycle`."""
@@ -65,12 +66,12 @@ class AsyncTransitions(AsyncBlock):
         targets = transition_calls.lifecycle_of(context, key).spec.targets
         return (await self._perform(content.read(self._unit, key, targets))).digest
 
-    async def _asked(self, begun: transitions.Begun[Any]) -> list[str]:
+    async def _asked(self, begun: transitions.Begun[Any]) -> list[Objection]:
         """Call the functions of ``check(…)``, and return what they say against the transition."""
-        reasons: list[str] = []
+        objections: list[Objection] = []
         for guard in begun.checks:
             before = transition_calls.written(self._unit)
             answer = await callbacks.awaited_answer(guard.function(self, begun.resource))
             transition_calls.refuse_writes(guard, before, self._unit, has_ended=self.has_ended)
-            reasons += transition_calls.refused_by(guard, answer)
-        return reasons
+            objections += transition_calls.refused_by(guard, answer)
+        return objections

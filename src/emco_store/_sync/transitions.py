@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from emco_store._sync.block import Block, Target
 from emco_store.core.lifecycle import LifecycleRecord, Transition
+from emco_store.core.objections import Objection
 from emco_store.flows import callbacks, content, transition_calls, transitions
 from emco_store.flows.context import uid_of
 
@@ -39,8 +40,8 @@ class Transitions(Block):
     def make(self, call: transition_calls.Call[S]) -> LifecycleRecord[S]:
         """Make a transition whose call was checked before."""
         begun = self._perform(transitions.begin(self._unit, call))
-        reasons = self._asked(begun)
-        return self._perform(transitions.finish(self._unit, begun, reasons))
+        objections = self._asked(begun)
+        return self._perform(transitions.finish(self._unit, begun, objections))
 
     def lifecycle(self, target: Target) -> LifecycleRecord[Any]:
         """Read where a resource is in its lifecycle; see :meth:`Store.lifecycle`."""
@@ -66,12 +67,12 @@ class Transitions(Block):
         targets = transition_calls.lifecycle_of(context, key).spec.targets
         return self._perform(content.read(self._unit, key, targets)).digest
 
-    def _asked(self, begun: transitions.Begun[Any]) -> list[str]:
+    def _asked(self, begun: transitions.Begun[Any]) -> list[Objection]:
         """Call the functions of ``check(…)``, and return what they say against the transition."""
-        reasons: list[str] = []
+        objections: list[Objection] = []
         for guard in begun.checks:
             before = transition_calls.written(self._unit)
             answer = callbacks.finished_answer(guard.function(self, begun.resource))
             transition_calls.refuse_writes(guard, before, self._unit, has_ended=self.has_ended)
-            reasons += transition_calls.refused_by(guard, answer)
-        return reasons
+            objections += transition_calls.refused_by(guard, answer)
+        return objections

@@ -15,6 +15,7 @@ from emco_store.core.digests import Content
 from emco_store.core.keys import Key
 from emco_store.core.kinship import is_kind
 from emco_store.core.lifecycle_records import Standing, read_standing, standing_key
+from emco_store.core.objections import Objection, to_enter, to_leave
 from emco_store.core.query import Condition, conditions_of, path_of
 from emco_store.core.records import Record
 from emco_store.core.refs import RefSpec
@@ -62,19 +63,22 @@ class Sight:
         record = self.found.get(standing_key(key))
         return initial_of(self.model_of(key.kind)) if record is None else read_standing(record).state
 
-    def outside(self, keys: Iterable[Key], states: Sequence[str]) -> Iterator[str]:
-        """Yield a reason for each resource that is in none of the states."""
+    def outside(self, keys: Iterable[Key], states: Sequence[str]) -> Iterator[Objection]:
+        """Yield an objection for each resource that is in none of the states."""
         for key in keys:
             state = self.state_of(key)
             if state not in states:
-                yield f"{key} is {state or 'in its initial state'}, {' or '.join(states)} is needed"
+                yield Objection(
+                    f"{key} is {state or 'in its initial state'}, {' or '.join(states)} is needed",
+                    to_enter(self.model_of(key.kind), key, state, states),
+                )
 
-    def inside(self, keys: Iterable[Key], states: Sequence[str]) -> Iterator[str]:
-        """Yield a reason for each resource that is in one of the states."""
+    def inside(self, keys: Iterable[Key], states: Sequence[str]) -> Iterator[Objection]:
+        """Yield an objection for each resource that is in one of the states."""
         for key in keys:
             state = self.state_of(key)
-            if state in states:
-                yield f"{key} is {state}"
+            if state is not None and state in states:
+                yield Objection(f"{key} is {state}", to_leave(self.model_of(key.kind), key, state, states))
 
 
 class Guard(ABC):
@@ -100,8 +104,8 @@ class Guard(ABC):
         return iter(())
 
     @abstractmethod
-    def refusals(self, sight: Sight) -> Iterator[str]:
-        """Yield what speaks against the transition."""
+    def objections(self, sight: Sight) -> Iterator[Objection]:
+        """Yield what speaks against the transition, and what can be done about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +114,19 @@ class Approved(Guard):
 
     reads_content: ClassVar[bool] = True
 
-    def refusals(self, sight: Sight) -> Iterator[str]:
+    def objections(self, sight: Sight) -> Iterator[Objection]:
         """Compare digests."""
         approval = None if sight.standing is None else sight.standing.approved
         if approval is None:
-            yield "nothing was approved yet"
+            yield Objection("nothing was approved yet", f"approve the content{_approving(sight)}")
         elif sight.content is not None and approval.digest != sight.content.digest:
             by = f", approved by {approval.actor}," if approval.actor else ", which was approved,"
-            changed = f"; {len(sight.changes)} changed: {', '.join(shown([*map(str, sight.changes)]))}"
-            yield f"revision {approval.revision}{by} is not the content now{changed if sight.changes else ''}"
+            number, changes, among = approval.revision, sight.changes, len(sight.content.keys.union(sight.changes))
+            changed = f"; {len(changes):,} of {among:,} changed: {', '.join(shown([key.text for key in changes]))}"
+            yield Objection(
+                f"revision {number}{by} is not the content now{changed if changes else ''}",
+                f'store.diff(key, {number}, "now") shows the change; approve it{_approving(sight)}, or roll back',
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +142,7 @@ class Some(Guard):
         more = f", at_least={self.at_least}" if self.at_least > 1 else ""
         return f"some({self.kind}{', where=…' if self.where else ''}{more})"
 
-    def refusals(self, sight: Sight) -> Iterator[str]:
+    def objections(self, sight: Sight) -> Iterator[Objection]:
         """Count the members; one that cannot be read fulfils no condition."""
         members = sight.members(self.kind)
         if self.where:
@@ -145,7 +153,12 @@ class Some(Guard):
                 if not isinstance(value, Exception) and all(condition.holds(value) for condition in self.where)
             ]
         if len(members) < self.at_least:
-            yield f"{len(members)} of {self.at_least} that are needed below it"
+            missing = self.at_least - len(members)
+            such = " that meets the conditions" if self.where else ""
+            yield Objection(
+                f"{len(members)} of {self.at_least} that are needed below it",
+                f"create {missing:,} more {self.kind}{such} below {sight.record.key}",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +176,7 @@ class Every(Guard):
         """Yield the lifecycle records of the members."""
         return (standing_key(record.key) for record in sight.members(self.kind))
 
-    def refusals(self, sight: Sight) -> Iterator[str]:
+    def objections(self, sight: Sight) -> Iterator[Objection]:
         """Look at the state of each member."""
         return sight.outside([record.key for record in sight.members(self.kind)], self.states)
 
@@ -183,7 +196,7 @@ class NoneIn(Guard):
         """Yield the lifecycle records of the members."""
         return (standing_key(record.key) for record in sight.members(self.kind))
 
-    def refusals(self, sight: Sight) -> Iterator[str]:
+    def objections(self, sight: Sight) -> Iterator[Objection]:
         """Look at the state of each member."""
         return sight.inside([record.key for record in sight.members(self.kind)], self.states)
 
@@ -207,7 +220,7 @@ class Target(Guard):
         """Yield the lifecycle records of the targets."""
         return map(standing_key, targets_at(sight.record, self.path))
 
-    def refusals(self, sight: Sight) -> Iterator[str]:
+    def objections(self, sight: Sight) -> Iterator[Objection]:
         """Look at the state of each target."""
         return sight.outside(targets_at(sight.record, self.path), self.states)
 
@@ -239,7 +252,7 @@ class Ancestor(Guard):
         """Yield its lifecycle record."""
         yield standing_key(self._key(sight))
 
-    def refusals(self, sight: Sight) -> Iterator[str]:
+    def objections(self, sight: Sight) -> Iterator[Objection]:
         """Look at its state."""
         return sight.outside([self._key(sight)], self.states)
 
@@ -266,7 +279,7 @@ class Referrers(Guard):
         """Yield the lifecycle records of the referrers."""
         return map(standing_key, self._keys(sight))
 
-    def refusals(self, sight: Sight) -> Iterator[str]:
+    def objections(self, sight: Sight) -> Iterator[Objection]:
         """Look at the state of each referrer."""
         return sight.inside(self._keys(sight), self.none_in)
 
@@ -285,12 +298,15 @@ class Observed(Guard):
         """Yield the status of the writer."""
         yield status_key(sight.record.key, self.writer)
 
-    def refusals(self, sight: Sight) -> Iterator[str]:
+    def objections(self, sight: Sight) -> Iterator[Objection]:
         """Look at the condition; one that is older than the version counts as unknown."""
         report = read_report(sight.found.get(status_key(sight.record.key, self.writer)))
         said = report.condition(self.condition, sight.record.version)
         if said is None or not said.is_true:
-            yield f"{self.condition} is not known to be true of version {sight.record.version}"
+            yield Objection(
+                f"{self.condition} is not known to be true of version {sight.record.version}",
+                f"wait until {self.writer} has reported on version {sight.record.version}",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +323,7 @@ class Check(Guard):
         if not callable(self.function):
             yield f"check({self.function!r:.40}): it is no function"
 
-    def refusals(self, sight: Sight) -> Iterator[str]:  # noqa: ARG002 - see the base class
+    def objections(self, sight: Sight) -> Iterator[Objection]:  # noqa: ARG002 - see the base class
         """Leave it to the caller, who has the transaction."""
         return iter(())
 
@@ -431,6 +447,14 @@ def references_at(model: Model, path: Sequence[str]) -> list[RefSpec]:
 
 def _kind(kind: Any) -> str:
     return kind.__emco__.kind if is_kind(kind) else kind if isinstance(kind, str) else repr(kind)
+
+
+def _approving(sight: Sight) -> str:
+    """Return the names of the transitions that approve, in brackets."""
+    model = sight.model_of(sight.record.key.kind)
+    lifecycle = None if model is None else model.__emco__.lifecycle
+    steps = [] if lifecycle is None else [name for name, step in lifecycle.spec.transitions.items() if step.approves]
+    return f" ({' or '.join(steps)})" if steps else ""
 
 
 def _several(states: Sequence[str]) -> str:

@@ -15,8 +15,7 @@ from emco_store.core.kinship import find_nearby, is_kind
 from emco_store.core.lifecycle_records import Approval, Standing
 from emco_store.core.query import path_of
 from emco_store.core.times import moment
-from emco_store.core.wording import count
-from emco_store.errors import InvalidModel, InvalidResource, shown
+from emco_store.errors import InvalidModel, InvalidResource
 
 S = TypeVar("S", bound=Enum)
 Model = Any
@@ -300,45 +299,6 @@ class LifecycleRecord(Generic[S]):
             key, state, version, since, standing.actor, standing.note, standing.revisions, standing.approved,
             standing.applied, standing.operation, dict(standing.tags),
         )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class TransitionPlan(Generic[S]):
-    """What a transition would do, or why it is refused; ``store.apply(plan)`` carries it out.
-
-    Attributes:
-        key: The key of the resource.
-        step: The transition.
-        state: The state in which the resource is.
-        members: The keys of the content: the subtree, and the targets that belong to it; empty where the transition
-            does not look at the content.
-        changes: The keys of what differs from the content that was approved last; empty where nothing was.
-        refusals: What speaks against it; functions of ``check(…)`` are asked when it is applied.
-        digest: The digest of the content; None where the transition does not look at it.
-        basis: What it was made for: the uid of the resource and the version of its lifecycle record.
-        operation: The id of the operation that has ended, as it was given.
-        note: What is stored with the transition.
-    """
-
-    key: Key
-    step: Transition[S]
-    state: S
-    members: tuple[Key, ...]
-    changes: tuple[Key, ...]
-    refusals: tuple[str, ...]
-    digest: str | None
-    basis: tuple[str, int] = field(repr=False)
-    operation: str | None = None
-    note: str = ""
-
-    def __str__(self) -> str:
-        verdict = f"refused for {count(len(self.refusals), 'reason')}" if self.refusals else "can be applied"
-        lines = [f"Plan: {self.step.name} {self.key}, {_text(self.state)} -> {_text(self.step.to)}; {verdict}."]
-        if self.digest is not None:
-            lines.append(f"  content: {count(len(self.members), 'resource')}, {self.digest}")
-        lines += [f"  ! {reason}" for reason in shown(self.refusals)]
-        lines += [f"  ~ {key}" for key in shown([key.text for key in self.changes])]
-        return "\n".join(lines)
 
 
 # checks of a class

@@ -9,8 +9,10 @@ from typing import Any, Generic, TypeVar
 
 from emco_store.core.guards import Guard
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import LifecycleSpec, Transition, TransitionPlan
+from emco_store.core.lifecycle import LifecycleSpec, Transition
+from emco_store.core.objections import Objection, hint_of
 from emco_store.core.records import Record
+from emco_store.core.transition_plans import TransitionPlan
 from emco_store.core.wording import count
 from emco_store.errors import InvalidCall, TransitionRefused
 from emco_store.flows.context import Context, uid_of
@@ -117,18 +119,19 @@ def planned(context: Context, plan: TransitionPlan[S]) -> Call[S]:
     """
     lifecycle = lifecycle_of(context, plan.key)
     uid, version = plan.basis
-    if plan.refusals:
-        raise refusal(plan.key, plan.step, plan.state, plan.refusals)
+    if plan.objections:
+        raise refusal(plan.key, plan.step, plan.state, plan.objections)
     return Call(plan.key, uid, plan.step, lifecycle.spec, plan.digest, plan.operation, plan.note, version)
 
 
-def refusal(key: Key, step: Transition[Any], state: Any, reasons: Sequence[str]) -> TransitionRefused:
-    """Build the error for a transition that something speaks against."""
+def refusal(key: Key, step: Transition[Any], state: Any, objections: Sequence[Objection]) -> TransitionRefused:
+    """Build the error for a transition that something speaks against: each reason, and what can be done about it."""
     allowed = step.lifecycle.spec.leaving(state)
+    reasons = [one.reason for one in objections]
     return TransitionRefused(
         f"Cannot {step.name} {key}, which is {state.value}: {count(len(reasons), 'reason')}.",
         why=reasons,
-        hint=f"transitions from {state.value}: {', '.join(allowed) or 'none'}.",
+        hint=hint_of(objections, f"transitions from {state.value}: {', '.join(allowed) or 'none'}"),
         key=key,
         transition=step.name,
         state=str(state.value),
@@ -137,7 +140,7 @@ def refusal(key: Key, step: Transition[Any], state: Any, reasons: Sequence[str])
     )
 
 
-def refused_by(guard: Guard, answer: Any) -> list[str]:
+def refused_by(guard: Guard, answer: Any) -> list[Objection]:
     """Return what a function has said against a transition.
 
     Raises:
@@ -146,7 +149,7 @@ def refused_by(guard: Guard, answer: Any) -> list[str]:
     if answer is None:
         return []
     if isinstance(answer, str) and answer:
-        return [f"{guard}: {answer}"]
+        return [Objection(f"{guard}: {answer}")]
     raise InvalidCall(
         f"Cannot go on with what {guard} returned.",
         why=[f"{answer!r:.80} is neither None nor a text"],

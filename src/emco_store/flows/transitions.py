@@ -6,7 +6,7 @@ Who performs a transition calls :func:`begin`, which reads and judges, the funct
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, TypeVar
@@ -15,7 +15,7 @@ from emco_store.core.digests import Content, changed_between
 from emco_store.core.guards import Approved, Check, Sight, targets_at
 from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import HoldSpec, LifecycleRecord, Transition, TransitionPlan
+from emco_store.core.lifecycle import HoldSpec, LifecycleRecord, Transition
 from emco_store.core.lifecycle_records import (
     Approval,
     HeldTarget,
@@ -25,10 +25,12 @@ from emco_store.core.lifecycle_records import (
     read_standing,
     standing_key,
 )
+from emco_store.core.objections import Objection, to_enter, to_leave
 from emco_store.core.records import Edge, Record
 from emco_store.core.reserved import LIFECYCLE, resource_of
 from emco_store.core.revisions import RevisionDocument, content_of, part_keys, read_document, revision_key
 from emco_store.core.rules import CASCADE, PROTECT, RESTRICT
+from emco_store.core.transition_plans import TransitionPlan
 from emco_store.errors import (
     ContentChanged,
     InvalidModel,
@@ -54,7 +56,7 @@ class Begun(Generic[S]):
         call: What was asked for.
         state: The state in which the resource is.
         sight: What was read.
-        reasons: What speaks against it.
+        objections: What speaks against it.
         holds: The targets that it holds in the new state.
         operation: The id of the operation that it would begin; None where it begins none.
     """
@@ -62,7 +64,7 @@ class Begun(Generic[S]):
     call: Call[S]
     state: S
     sight: Sight
-    reasons: list[str]
+    objections: list[Objection]
     holds: list[HeldTarget] = field(default_factory=list[HeldTarget])
     operation: str | None = None
 
@@ -119,10 +121,10 @@ def begin(unit: Unit, call: Call[S]) -> Flow[Begun[S]]:
     changes = yield from _changes(step, found, standing)
     sight = Sight(record, standing, found, referrers, more, context.schema.model_of, context.value_or_error, changes)
     state = call.spec.state_at(call.key, standing)
-    begun = Begun(call, state, sight, list(_refusals(call, state, sight)))
+    begun = Begun(call, state, sight, list(_objections(call, state, sight)))
     begun.operation = unit.context.new_id() if step.begins else None
-    begun.reasons += _hold_refusals(unit, sight, wanted)
-    begun.reasons += _holders(unit, call)
+    begun.objections += _hold_objections(unit, sight, wanted)
+    begun.objections += _holders(unit, call)
     begun.holds += [HeldTarget(path=one.place, target=target.text, needs=_values(one)) for one, target in wanted]
     return begun
 
@@ -168,18 +170,23 @@ def _referrers(unit: Unit, key: Key, kinds: frozenset[str], *, also: Sequence[Ke
     return found
 
 
-def _refusals(call: Call[S], state: S, sight: Sight) -> Iterator[str]:
+def _objections(call: Call[S], state: S, sight: Sight) -> Iterator[Objection]:
     step, standing = call.step, sight.standing
     if state not in step.sources:
-        needed = " or ".join([str(one.value) for one in call.spec.states if one in step.sources])
-        yield f"it is {state.value}, {needed} is needed"
+        needed = [str(one.value) for one in call.spec.states if one in step.sources]
+        model, allowed = sight.model_of(call.key.kind), call.spec.leaving(state)
+        yield Objection(
+            f"it is {state.value}, {' or '.join(needed)} is needed",
+            f"{to_enter(model, call.key, str(state.value), needed)}; "
+            f"transitions from {state.value}: {', '.join(allowed) or 'none'}",
+        )
     yield from _wrong_report(call, standing)
     for guard in step.guards:
-        for reason in guard.refusals(sight):
-            yield f"{guard}: {reason}"
+        for one in guard.objections(sight):
+            yield Objection(f"{guard}: {one.reason}", one.hint)
 
 
-def _wrong_report(call: Call[Any], standing: Standing | None) -> Iterator[str]:
+def _wrong_report(call: Call[Any], standing: Standing | None) -> Iterator[Objection]:
     """Yield why the end of an operation cannot be reported.
 
     Rules: LIF-8.
@@ -187,7 +194,10 @@ def _wrong_report(call: Call[Any], standing: Standing | None) -> Iterator[str]:
     under_way = None if standing is None else standing.operation
     if call.step.ends and (under_way is None or under_way != call.operation):
         is_under_way = f"{under_way} is" if under_way else "none is"
-        yield f"operation {call.operation} is not under way: {is_under_way}"
+        yield Objection(
+            f"operation {call.operation} is not under way: {is_under_way}",
+            "drop the report of an operation that is over; store.lifecycle(key).operation is the one that is under way",
+        )
 
 
 def _values(one: HoldSpec) -> tuple[str, ...]:
@@ -201,7 +211,7 @@ def _is_held(standing: Standing | None, one: HoldSpec, target: Key) -> bool:
     )
 
 
-def _hold_refusals(unit: Unit, sight: Sight, wanted: Sequence[tuple[HoldSpec, Key]]) -> Iterator[str]:
+def _hold_objections(unit: Unit, sight: Sight, wanted: Sequence[tuple[HoldSpec, Key]]) -> Iterator[Objection]:
     """Yield the targets that are not in the state in which they must be held.
 
     Rules: LIF-6.
@@ -219,11 +229,11 @@ def _hold_refusals(unit: Unit, sight: Sight, wanted: Sequence[tuple[HoldSpec, Ke
                 hint="correct hold(…, needs=…).",
                 model=target.kind,
             )
-        for reason in sight.outside([target], _values(one)):
-            yield f"hold {one.place}: {reason}"
+        for found in sight.outside([target], _values(one)):
+            yield Objection(f"hold {one.place}: {found.reason}", found.hint)
 
 
-def _holders(unit: Unit, call: Call[Any]) -> Iterator[str]:
+def _holders(unit: Unit, call: Call[Any]) -> Iterator[Objection]:
     """Yield who holds the resource in states of which the new one is none; nobody else begins to before the commit.
 
     All that refer to the lifecycle record were read with it. What they need stands in their own lifecycle records, so
@@ -235,26 +245,37 @@ def _holders(unit: Unit, call: Call[Any]) -> Iterator[str]:
     for holder in {**unit.base, **unit.puts}.values():
         if holder is None or not holder.refers_to((key.text,)) or unit.current(holder.key) is not holder:
             continue
-        for held in read_standing(holder).holds:
+        standing, owner = read_standing(holder), resource_of(holder.key)
+        for held in standing.holds:
             if held.target == call.key.text and new not in held.needs:
-                needs = " or ".join(held.needs)
-                yield f"{resource_of(holder.key)} holds it in {held.path}: it must stay {needs}"
+                model = unit.context.schema.model_of(owner.kind)
+                yield Objection(
+                    f"{owner} holds it in {held.path}: it must stay {' or '.join(held.needs)}",
+                    to_leave(model, owner, standing.state, _holding(model, held.path)),
+                )
 
 
-def finish(unit: Unit, begun: Begun[S], reasons: Sequence[str] = ()) -> Flow[LifecycleRecord[S]]:
+def _holding(model: Any, path: str) -> frozenset[str]:
+    """Return the states of a model that hold what a field refers to."""
+    lifecycle = None if model is None else model.__emco__.lifecycle
+    holds: Mapping[Enum, Sequence[HoldSpec]] = {} if lifecycle is None else lifecycle.spec.holds
+    return frozenset(str(state.value) for state, several in holds.items() if any(one.place == path for one in several))
+
+
+def finish(unit: Unit, begun: Begun[S], objections: Sequence[Objection] = ()) -> Flow[LifecycleRecord[S]]:
     """Write the new state, or refuse it with every reason.
 
     Args:
         unit: The transaction.
         begun: What was judged.
-        reasons: What functions have said against it.
+        objections: What functions have said against it.
 
     Raises:
         TransitionRefused: Something speaks against it.
 
     Rules: LIF-2, LIF-4, LIF-5.
     """
-    against = [*begun.reasons, *reasons]
+    against = [*begun.objections, *objections]
     if against:
         raise refused(begun, against)
     call, step, found = begun.call, begun.call.step, begun.sight.content
@@ -430,7 +451,7 @@ def planning(unit: Unit, call: Call[S]) -> Flow[TransitionPlan[S]]:
         state=begun.state,
         members=() if found is None else tuple(sorted(found.keys)),
         changes=changes,
-        refusals=tuple(begun.reasons),
+        objections=tuple(begun.objections),
         digest=None if found is None else found.digest,
         basis=(sight.record.uid, own.version if own else 0),
         operation=call.operation,
@@ -438,9 +459,9 @@ def planning(unit: Unit, call: Call[S]) -> Flow[TransitionPlan[S]]:
     )
 
 
-def refused(begun: Begun[Any], reasons: Sequence[str]) -> TransitionRefused:
+def refused(begun: Begun[Any], objections: Sequence[Objection]) -> TransitionRefused:
     """Build the error for a transition that something speaks against."""
-    return refusal(begun.call.key, begun.call.step, begun.state, reasons)
+    return refusal(begun.call.key, begun.call.step, begun.state, objections)
 
 
 def look(unit: Unit, key: Key, uid: str | None) -> Flow[LifecycleRecord[Any]]:
