@@ -14,7 +14,7 @@ from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.keys import Key
 from emco_store.core.origins import Origin
 from emco_store.core.records import Edge, Record, with_matches, without_options
-from emco_store.core.reserved import states_references
+from emco_store.core.reserved import LIFECYCLE, REVISION, states_references
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidResource, shown
 
@@ -42,11 +42,12 @@ def examine(record: Record, model: Model | None, absent: AbstractSet[Key]) -> It
         else:
             known = rederived(record, model, record.updated_us)
     except InvalidResource as problem:
-        yield Flaw(
-            FlawKind.INVALID, record.key.text, "", "; ".join(shown(problem.problems)),
-            "put() a correct one in its place, delete it, or check with the model that it was written with",
-            stamp=record.stamp,
-        )  # fmt: skip
+        if record.key.kind not in {LIFECYCLE, REVISION}:  # the check of histories names these
+            yield Flaw(
+                FlawKind.INVALID, record.key.text, "", "; ".join(shown(problem.problems)),
+                "put() a correct one in its place, delete it, or check with the model that it was written with",
+                stamp=record.stamp,
+            )  # fmt: skip
     else:
         if states_references(record.key.kind):
             yield from _misplaced(record, known)

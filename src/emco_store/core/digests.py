@@ -7,6 +7,7 @@ are no part of it, nor are records of reserved kinds.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -22,6 +23,7 @@ ALGORITHM: Final = "sha256:"
 """How every digest begins; another form of the same content would begin otherwise."""
 MOST_KNOWN: Final = 16_384
 """How many fingerprints are remembered; all of them take some 5 MB."""
+_DIGEST: Final = re.compile(r"[a-z0-9-]{1,20}:[0-9a-f]{1,128}")
 _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
@@ -86,6 +88,11 @@ def _fingerprint(document: bytes) -> str:
 
 
 _known: Final[dict[bytes, str]] = {}
+
+
+def is_digest(text: str) -> bool:
+    """Return whether a text has the form of a digest, of this algorithm or of a later one."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def digest_of(prints: Mapping[str, str]) -> str:

@@ -100,14 +100,22 @@ def _name(what: str, given: Any, *, least: int) -> str:
 
 
 def _reason(given: Any) -> str:
+    problem = prose_problem(given)
+    if problem:
+        raise _refused("reason", given, problem)
+    return str.__str__(given)
+
+
+def prose_problem(given: Any) -> str:
+    """Return why something cannot be stored as what people say about a change, a reason or a note; empty if it can."""
     if not isinstance(given, str):
-        raise _refused("reason", given, "it is no text")
+        return "it is no text"
     text = str.__str__(given)
     if len(text) > MAX_REASON:
-        raise _refused("reason", given, f"it has {count(len(text), 'character')}")
+        return f"it has {count(len(text), 'character')}, and may have {MAX_REASON:,}"
     if not text.isprintable() and any(one not in "\n\t" and unicodedata.category(one) in {"Cc", "Cs"} for one in text):
-        raise _refused("reason", given, "it holds a control character, or half of a character")
-    return text
+        return "it holds a control character, or half of a character"
+    return ""
 
 
 def _refused(what: str, given: object, why: str) -> InvalidCall:

@@ -50,7 +50,9 @@ def refuse_reserved(kind: str) -> None:
         raise InvalidCall(
             f"Cannot use the kind {kind!r:.80} in a call.",
             why=[f"kinds whose names begin with {PREFIX!r} are the store's own records"],
-            hint="name the resource that the record belongs to.",
+            hint="set_status() reports a status, status() and statuses() read it; it is deleted with its resource."
+            if is_status(kind)
+            else "name the resource that the record belongs to.",
         )
 
 

@@ -307,7 +307,7 @@ def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
         return cached_key(spec.kind, own)
     above = spec.parent.__emco__
     if parent is None:
-        message = f"at parent: {spec.kind} lies under {above.kind}; give its parent as parent="
+        message = f"at parent: it lies under {above.kind}; give its parent as parent="
         raise ValueError(message)
     key = parent.key
     if key is None:

@@ -139,7 +139,8 @@ class Context:
             raise InvalidCall(
                 f"Cannot use {target!r:.80} as a target.",
                 why=["it is not a resource, a key or a reference"],
-                hint="give a resource, a Key or a Ref; get() also takes a model and the names of a key.",
+                hint="give a resource, a Ref, or a Key, such as Key.parse('App/p1/web'); get() also takes a model and "
+                "the names of a key.",
             )
         refuse_reserved(key.kind)
         self.schema.check_key(key)
@@ -147,10 +148,10 @@ class Context:
 
     def addresses(self, targets: Any) -> list[Key]:
         """Return the keys of several targets; see :meth:`address`."""
-        if not isinstance(targets, Iterable):
+        if not isinstance(targets, Iterable) or isinstance(targets, str | bytes | Resource):
             raise InvalidCall(
                 f"Cannot use {targets!r:.80} as targets.",
-                why=["it is not a list or another iterable"],
+                why=["it is not a list or another iterable of targets"],
                 hint="give a list of resources, keys or references.",
             )
         return [self.address(target) for target in cast("Iterable[object]", targets)]

@@ -32,7 +32,7 @@ from emco_store.errors import InvalidCall, InvalidResource, NotFound
 from emco_store.flows import content
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
-from emco_store.flows.refusals import not_found
+from emco_store.flows.refusals import already_exists, not_found
 from emco_store.flows.unit import Unit
 from emco_store.ports import Get, Scan
 
@@ -165,22 +165,27 @@ def diff(unit: Unit, key: Key, before: Which, after: Which) -> Flow[Diff]:
     return Diff(key, numbers[0], numbers[1], tuple(added), tuple(removed), tuple(changed))
 
 
-def find(context: Context, key: Key, which: Which | None) -> Flow[Found]:
+def find(context: Context, key: Key, which: Which | None, *, is_gone: bool = False) -> Flow[Found]:
     """Look up a revision and read its content; of a resource that is gone by its last incarnation.
 
     Args:
         context: The surroundings.
         key: The key of the resource.
-        which: The revision; None stands for the newest.
+        which: The revision; None stands for the newest of a resource that is gone.
+        is_gone: Whether the resource must be gone.
 
     Raises:
+        AlreadyExists: The resource is there, and must be gone.
         NotFound: There is no such revision.
         InvalidResource: It cannot be read.
     """
-    check_which(key, which)
+    if which is not None or not is_gone:
+        check_which(key, which)
     refuse_without_lifecycle(context, key)
     there: Mapping[Key, Record] = yield from read(Get((key, standing_key(key))))
     root, standing = there.get(key), there.get(standing_key(key))
+    if is_gone and root is not None:
+        raise already_exists(key, "restore", "plan_rollback() brings the content of a revision back to what is there.")
     parts: Mapping[Key, Record] = {}
     if root is None and not isinstance(which, Revision):
         record = yield from _by_scan(key, which)
@@ -253,12 +258,7 @@ def give_tag(unit: Unit, key: Key, which: Which, name: Any) -> Flow[Revision]:
 
     Rules: HIS-1, HIS-11.
     """
-    if not isinstance(name, str) or not _TAG.fullmatch(name) or name == NOW or name.isdecimal():
-        raise InvalidCall(
-            f"Cannot use {name!r:.80} as a tag.",
-            why=["a tag has 1 to 63 letters, digits, '.', '_' and '-', and is neither a number nor 'now'"],
-            hint="use a name such as 'stable'.",
-        )
+    _check_tag(name)
     check_which(key, which)
     standing, uid = yield from _standing_of(unit, key)
     known = read_standing(standing)
@@ -285,6 +285,7 @@ def give_tag(unit: Unit, key: Key, which: Which, name: Any) -> Flow[Revision]:
 
 def take_tag(unit: Unit, key: Key, name: str) -> Flow[None]:
     """Take a name away from the revision that has it."""
+    _check_tag(name)
     standing, uid = yield from _standing_of(unit, key)
     known = read_standing(standing)
     number = known.tags.get(name)
@@ -331,7 +332,7 @@ def refuse_without_lifecycle(context: Context, key: Key) -> None:
     model = context.schema.model_of(key.kind)
     if model is not None and model.__emco__.lifecycle is None:
         raise InvalidCall(
-            f"Cannot read the history of {key}.",
+            f"There is no history and no content digest of {key}.",
             why=[f"{key.kind} declares no lifecycle"],
             hint=f"declare one: class {key.kind}(Resource, lifecycle=…).",
         )
@@ -343,16 +344,32 @@ def check_which(key: Key, which: Any) -> None:
     Raises:
         InvalidCall: It cannot.
     """
-    if which is None or isinstance(which, str) or (type(which) is int and which >= 1):
-        return
-    is_revision = isinstance(which, Revision)
-    if is_revision and which.key == key:
-        return
-    raise InvalidCall(
-        f"Cannot look up the revision {which!r:.80} of {key}.",
-        why=[f"it is a revision of {which.key}" if is_revision else "a revision has a number from 1, or a tag"],
-        hint="give its number, a tag, or an entry of store.history(…).",
-    )
+    if isinstance(which, Revision):
+        reason = "" if which.key == key else f"it is a revision of {which.key}"
+    elif which == NOW:
+        reason = "'now' is the content now, which is no revision"
+    else:
+        is_number = type(which) is int and which >= 1
+        reason = "" if is_number or _is_tag(which) else "a revision has a number from 1, or a tag"
+    if reason:
+        raise InvalidCall(
+            f"Cannot look up the revision {which!r:.80} of {key}.",
+            why=[reason],
+            hint="give its number, a tag, or an entry of store.history(…).",
+        )
+
+
+def _is_tag(name: Any) -> bool:
+    return isinstance(name, str) and _TAG.fullmatch(name) is not None and name != NOW and not name.isdecimal()
+
+
+def _check_tag(name: Any) -> None:
+    if not _is_tag(name):
+        raise InvalidCall(
+            f"Cannot use {name!r:.80} as a tag.",
+            why=["a tag has 1 to 63 letters, digits, '.', '_' and '-', and is neither a number nor 'now'"],
+            hint="use a name such as 'stable'.",
+        )
 
 
 def no_revision(key: Key, which: Which | None) -> NotFound:

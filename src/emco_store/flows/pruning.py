@@ -120,7 +120,8 @@ def forget(context: Context, key: Key) -> Flow[Pruned]:
         while True:
             page = yield from _page(kind, key, "")
             if key in (yield from read(Get((key,)))):
-                raise already_exists(key)
+                hint = "prune(…, keep=…) removes old revisions of what is there; delete it first to forget all of them."
+                raise already_exists(key, "forget the history of", hint)
             yield from _submit(context, {record.key: record.stamp for record in page}, {key: None})
             removed += len(page) if kind == REVISION else 0
             if len(page) < PAGE:

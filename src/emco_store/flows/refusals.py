@@ -79,12 +79,18 @@ def not_found(keys: Sequence[Key], reason: str = "") -> NotFound:
     )
 
 
-def already_exists(key: Key) -> AlreadyExists:
-    """Build the error for a key that is not free."""
+def already_exists(key: Key, what: str = "create", hint: str = "") -> AlreadyExists:
+    """Build the error for a resource that is there and should not be.
+
+    Args:
+        key: Its key.
+        what: What was to be done with it.
+        hint: What to do instead.
+    """
     return AlreadyExists(
-        f"Cannot create {key}.",
+        f"Cannot {what} {key}.",
         why=["it exists"],
-        hint="choose another name; update() it, or put() to create or replace.",
+        hint=hint or "choose another name; update() it, or put() to create or replace.",
         key=key,
     )
 

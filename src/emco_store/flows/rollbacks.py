@@ -24,7 +24,6 @@ from emco_store.flows import content as contents
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.history import Found, Which, find, no_revision, restated
 from emco_store.flows.refusals import (
-    already_exists,
     first_blockers,
     missing_references,
     moved,
@@ -32,6 +31,7 @@ from emco_store.flows.refusals import (
     restricted,
     unique_violation,
 )
+from emco_store.flows.transition_calls import check_note
 from emco_store.flows.uniques import Claim, claims_of, taken
 from emco_store.flows.unit import Unit
 from emco_store.ports import Commit, Get
@@ -49,6 +49,7 @@ def plan_rollback(unit: Unit, key: Key, which: Which, leave_out: Any, note: str)
 
     Rules: HIS-6, HIS-7, HIS-9, HIS-10.
     """
+    check_note(f"roll {key} back", note)
     left = frozenset(unit.context.addresses(leave_out))
     found = yield from find(unit.context, key, which)
     if found.root is None:
@@ -92,9 +93,7 @@ def plan_restore(unit: Unit, key: Key, which: Which | None, leave_out: Any) -> F
     Rules: HIS-6 to HIS-9.
     """
     left = frozenset(unit.context.addresses(leave_out))
-    found = yield from find(unit.context, key, which)
-    if found.root is not None:
-        raise already_exists(key)
+    found = yield from find(unit.context, key, which, is_gone=True)
     if key in left:
         raise InvalidCall(
             f"Cannot leave out {key}.", why=["it is what would be restored"], hint="leave out what is under it."

@@ -62,12 +62,17 @@ def _spec(context: Context, listing: Listing, state: Any) -> LifecycleSpec[Any]:
     if lifecycle is None:
         reasons.append("the kind has no lifecycle that is known here")
     elif not isinstance(state, lifecycle.spec.states):
-        reasons.append(f"{listing.kind} has the states of {lifecycle.spec.states.__name__}")
+        reasons.append(f"it is no state of {lifecycle.spec.states.__name__}, which {listing.kind} has")
     if listing.order.field is not None:
         reasons.append("a list by state is ordered by key")
     if lifecycle is None or reasons:
+        states = [] if lifecycle is None else [f"{type(one).__name__}.{one.name}" for one in lifecycle.spec.states]
         raise InvalidCall(
-            f"Cannot list by state={state!r:.80}.", why=reasons, hint="give a state of the lifecycle of the model."
+            f"Cannot list {listing.kind or 'all kinds'} by state={state!r:.80}.",
+            why=reasons,
+            hint=f"give one of {', '.join(states)}; for several, list each."
+            if states
+            else "give the class of a model with lifecycle=.",
         )
     spec: LifecycleSpec[Any] = lifecycle.spec
     return spec

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
+from emco_store.core.digests import is_digest
 from emco_store.core.guards import Guard
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle import LifecycleSpec, Transition
 from emco_store.core.objections import Objection, hint_of
+from emco_store.core.origins import MAX_REASON, prose_problem
 from emco_store.core.records import Record
 from emco_store.core.transition_plans import TransitionPlan
 from emco_store.core.wording import count
@@ -19,8 +21,7 @@ from emco_store.flows.context import Context, uid_of
 from emco_store.flows.unit import Unit
 
 S = TypeVar("S", bound=Enum)
-MAX_NOTE = 1_000
-"""Characters of a note."""
+NOTE_HINT = f"a note has at most {MAX_REASON:,} characters, without control characters but line breaks and tabs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,33 +83,58 @@ def called(
     """
     key = context.address(target)
     lifecycle = lifecycle_of(context, key)
-    reasons: list[str] = []
+    wrong: list[Objection] = []
     if not isinstance(step, Transition):  # pyright: ignore[reportUnnecessaryIsInstance]  # what a caller may pass all the same
-        reasons.append(f"{step!r:.80} is no transition; give {lifecycle.__name__}.… itself")
+        wrong.append(Objection(f"{step!r:.80} is no transition", _such_as(lifecycle, step)))
     elif step.lifecycle is not lifecycle:
-        reasons.append(f"it is no transition of {lifecycle.__name__}, the lifecycle of {key.kind}")
+        reason = f"it is no transition of {lifecycle.__name__}, the lifecycle of {key.kind}"
+        wrong.append(Objection(reason, _such_as(lifecycle, step.name)))
     else:
         if not is_plan:
-            reasons += _wanted("digest", digest, needed=step.approves, what="approve")
-        reasons += _wanted("operation", operation, needed=step.ends, what="end an operation")
-    if not isinstance(note, str) or len(note) > MAX_NOTE:
-        reasons.append(f"note= is a text of at most {MAX_NOTE:,} characters")
-    if reasons:
+            hint = "plan_transition() shows the content: give the digest of that plan, or apply() it"
+            wrong += _wanted("digest", digest, needed=step.approves, what="approve", hint=hint)
+        hint = "give operation= of the lifecycle record that the transition returned which began it"
+        wrong += _wanted("operation", operation, needed=step.ends, what="end an operation", hint=hint)
+    problem = prose_problem(note)
+    if problem:
+        wrong.append(Objection(f"note={note!r:.40}: {problem}", NOTE_HINT))
+    if wrong:
         raise InvalidCall(
             f"Cannot make the transition {step!s:.80} of {key}.",
-            why=reasons,
-            hint="plan_transition() shows what it would do, and the digest to give.",
+            why=[one.reason for one in wrong],
+            hint=hint_of(wrong, ""),
         )
     return Call(key, uid_of(target), step, lifecycle.spec, digest, operation, note)
 
 
-def _wanted(name: str, value: Any, *, needed: bool, what: str) -> Iterator[str]:
+def _such_as(lifecycle: Any, given: Any) -> str:
+    """Say which transitions could be meant."""
+    names = [given] if given in lifecycle.spec.transitions else list(lifecycle.spec.transitions)
+    return f"give {' or '.join([f'{lifecycle.__name__}.{name}' for name in names])}"
+
+
+def _wanted(name: str, value: Any, *, needed: bool, what: str, hint: str) -> Iterator[Objection]:
     if value is None and needed:
-        yield f"{name}= is missing, and only with it can the transition {what}"
+        yield Objection(f"{name}= is missing, and only with it can the transition {what}", hint)
     elif value is not None and not needed:
-        yield f"{name}= has no meaning: the transition does not {what}"
-    elif value is not None and (not isinstance(value, str) or not value):
-        yield f"{name}={value!r:.40} is not a text that the store gave"
+        yield Objection(f"{name}= has no meaning: the transition does not {what}", f"leave {name}= out")
+    elif value is not None and not _is_given(name, value):
+        yield Objection(f"{name}={value!r:.80} is not a text that the store gave", hint)
+
+
+def _is_given(name: str, value: Any) -> bool:
+    return isinstance(value, str) and (is_digest(value) if name == "digest" else value.isprintable() and value != "")
+
+
+def check_note(what: str, note: Any) -> None:
+    """Refuse a note that cannot be stored.
+
+    Raises:
+        InvalidCall: It is no text, too long, or holds control characters.
+    """
+    problem = prose_problem(note)
+    if problem:
+        raise InvalidCall(f"Cannot {what} with note={note!r:.40}.", why=[problem], hint=f"{NOTE_HINT}.")
 
 
 def planned(context: Context, plan: TransitionPlan[S]) -> Call[S]:
@@ -129,7 +155,7 @@ def refusal(key: Key, step: Transition[Any], state: Any, objections: Sequence[Ob
     allowed = step.lifecycle.spec.leaving(state)
     reasons = [one.reason for one in objections]
     return TransitionRefused(
-        f"Cannot {step.name} {key}, which is {state.value}: {count(len(reasons), 'reason')}.",
+        f"Cannot {making(step)} {key}, which is {state.value}: {count(len(reasons), 'reason')}.",
         why=reasons,
         hint=hint_of(objections, f"transitions from {state.value}: {', '.join(allowed) or 'none'}"),
         key=key,
@@ -138,6 +164,11 @@ def refusal(key: Key, step: Transition[Any], state: Any, objections: Sequence[Ob
         reasons=tuple(reasons),
         allowed=allowed,
     )
+
+
+def making(step: Transition[Any]) -> str:
+    """Return what a transition does, before the key of its resource: ``instantiate``, ``report started of``."""
+    return f"report {step.name} of" if step.ends else step.name
 
 
 def refused_by(guard: Guard, answer: Any) -> list[Objection]:

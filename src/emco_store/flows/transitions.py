@@ -41,7 +41,7 @@ from emco_store.errors import (
 from emco_store.flows import content
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.refusals import not_found, stale
-from emco_store.flows.transition_calls import Call, lifecycle_of, refusal
+from emco_store.flows.transition_calls import Call, lifecycle_of, making, refusal
 from emco_store.flows.unit import Unit
 from emco_store.ports import Get
 
@@ -141,9 +141,9 @@ def _check_writer(unit: Unit, call: Call[Any]) -> None:
     writers, actor = call.step.writers, unit.origin.actor
     if writers and actor not in writers:
         raise NotPermitted(
-            f"Cannot {call.step.name} {call.key}.",
-            why=[f"only {', '.join(sorted(writers))} may, and this store acts as {actor or 'nobody'}"],
-            hint="open the store of that program with connect(…, actor=…).",
+            f"Cannot {making(call.step)} {call.key}.",
+            why=[f"only {' or '.join(sorted(writers))} may, and this store acts as {actor or 'nobody'}"],
+            hint="if this is that program, say so with connect(…, actor=…) or store.acting(actor=…).",
             key=call.key,
             actor=actor,
             writers=tuple(sorted(writers)),
@@ -316,7 +316,7 @@ def _check_digest(begun: Begun[Any], found: Content) -> Flow[None]:
     known = standing.revisions if standing is not None and standing.digest == digest else 0
     changed = (yield from changes_since(found, known)) if known else ()
     raise ContentChanged(
-        f"Cannot {begun.call.step.name} {begun.call.key}: its content is not the one that was looked at.",
+        f"Cannot {making(begun.call.step)} {begun.call.key}: its content is not the one that was looked at.",
         why=[f"{digest} was looked at, {found.digest} is stored", *(f"{key} differs" for key in changed)],
         hint="look at it again: plan_transition() shows the content and its digest.",
         key=begun.call.key,
