@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from emco_store import CASCADE, F, Lifecycle, Ref, Resource, approved, check, hold, some, transition
+from emco_store import CASCADE, F, Lifecycle, Ref, Resource, Status, Trail, approved, check, hold, some, transition
 
 
 class CloudState(StrEnum):
@@ -92,3 +92,13 @@ class Page(Resource, parent=Release, on_parent_delete=CASCADE):
     """A member of the content of a release."""
 
     text: str = ""
+
+
+class ReleaseStatus(Status, of=Release, writer="worker"):
+    """What a worker sees of a release."""
+
+
+class Server(Resource, trail=Trail(keep=10)):
+    """What has a trail."""
+
+    region: str = ""

@@ -207,6 +207,14 @@ def _fill_prune(parser: argparse.ArgumentParser) -> None:
     _add_reading(parser)
 
 
+def _fill_trail(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="KEY|KIND", help="a whole key, also of what is gone; or a kind, by time")
+    parser.add_argument("--limit", type=int, default=100, metavar="N", help="entries on the page, 1 to 1000 (100)")
+    parser.add_argument("--after", metavar="CURSOR", help="continue after the page that ended with this cursor")
+    _add_output(parser)
+    _add_reading(parser)
+
+
 def _add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--apply", action="store_true", help="carry it out; without it, the plan is shown")
     parser.add_argument(
@@ -412,6 +420,14 @@ VERBS: Mapping[str, Verb] = {
             ("emco-store prune Group/p1/g1 --forget", "everything of a resource that is gone"),
         ),
         _fill_prune,
+    ),
+    "trail": Verb(
+        "show who changed a resource, when and why, and what",
+        _examples(
+            ("emco-store trail App/p1/web --models shop.models", "of one resource, also of one that is gone"),
+            ("emco-store trail App --limit 20 -o json --models shop.models", "of all of a kind, for programs"),
+        ),
+        _fill_trail,
     ),
     "export": Verb(
         "write all resources of the namespace; the same data gives the same bytes on every backend",

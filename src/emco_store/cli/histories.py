@@ -175,10 +175,15 @@ def diff_lines(found: Diff) -> Iterator[Text]:
     for change in found.changed:
         yield Text(f"~ {change.key}", style="yellow")
         for field in change.fields:
-            path = visible(_place(field)) or "(document)"
-            for sign, value, style in (("-", field.old, "red"), ("+", field.new, "green")):
-                if value is not ABSENT:
-                    yield Text(f"    {sign} {path}: {visible(write_json(value, indent=None))}", style=style)
+            yield from field_lines(field)
+
+
+def field_lines(field: FieldChange) -> Iterator[Text]:
+    """Yield the lines of a field that has changed."""
+    path = visible(place_of(field)) or "(document)"
+    for sign, value, style in (("-", field.old, "red"), ("+", field.new, "green")):
+        if value is not ABSENT:
+            yield Text(f"    {sign} {path}: {visible(write_json(value, indent=None))}", style=style)
 
 
 def _plain_diff(found: Diff) -> dict[str, Any]:
@@ -189,21 +194,21 @@ def _plain_diff(found: Diff) -> dict[str, Any]:
         "added": [key.text for key in found.added],
         "removed": [key.text for key in found.removed],
         "changed": [
-            {"key": change.key.text, "fields": [_plain_field(field) for field in change.fields]}
+            {"key": change.key.text, "fields": [plain_field(field) for field in change.fields]}
             for change in found.changed
         ],
     }
 
 
-def _place(field: FieldChange) -> str:
+def place_of(field: FieldChange) -> str:
     """Return where a field stands: ``spec.apps[0].name``."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in field.path).removeprefix(".")
 
 
-def _plain_field(field: FieldChange) -> dict[str, Any]:
+def plain_field(field: FieldChange) -> dict[str, Any]:
     """Return a changed field; a side on which it is not there is left out."""
     sides = {"before": field.old, "after": field.new}
-    return {"path": _place(field)} | {name: value for name, value in sides.items() if value is not ABSENT}
+    return {"path": place_of(field)} | {name: value for name, value in sides.items() if value is not ABSENT}
 
 
 # plans

@@ -12,7 +12,18 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from emco_store import InvalidCall, Key, LifecycleRecord, Resource, Store, Transition, TransitionPlan
+from emco_store import (
+    InvalidCall,
+    InvalidResource,
+    Key,
+    LifecycleRecord,
+    Resource,
+    Store,
+    StoreError,
+    SyncState,
+    Transition,
+    TransitionPlan,
+)
 from emco_store.cli.arguments import FORGETFUL, Options
 from emco_store.cli.conditions import suggestion
 from emco_store.cli.exits import Exit
@@ -33,16 +44,20 @@ def lifecycle(options: Options, screen: Screen) -> Exit:
         model = _model_of(store, key)
         spec = lifecycle_of(model)
         record = store.lifecycle(key)
+        state = _sync_state(store, key)
     steps = [step for step in diagram_of(model).steps if step.source == record.state.value]
     if options.output == "table":
-        screen.show(*_card(record, steps, can_be_deleted=record.state in spec.deletable))
+        screen.show(*_card(record, state, steps, can_be_deleted=record.state in spec.deletable))
     else:
         value = plain_record(record) | {
             "transitions": [step.name for step in steps],
             "deletable": record.state in spec.deletable,
+            "sync": _plain_sync(state),
         }
         screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
-    return Exit.OK
+    if isinstance(state, StoreError):
+        screen.error(state)
+    return Exit.REFUSED if isinstance(state, StoreError) else Exit.OK
 
 
 def transition(options: Options, screen: Screen) -> Exit:
@@ -159,13 +174,30 @@ def plain_record(record: LifecycleRecord[Any]) -> dict[str, Any]:
     }
 
 
+def _sync_state(store: Store, key: Key) -> SyncState | StoreError:
+    """Return how what is written compares with what was approved, carried out and observed, or why that is unknown."""
+    try:
+        return store.sync_state(key)
+    except (InvalidCall, InvalidResource) as problem:
+        return problem
+
+
+def _plain_sync(state: SyncState | StoreError) -> dict[str, Any] | None:
+    if isinstance(state, StoreError):
+        return None
+    return {
+        "words": list(state.words), "version": state.version, "digest": state.digest, "approved": state.approved,
+        "applied": state.applied, "observed": dict(state.observed),
+    }  # fmt: skip
+
+
 def _card(
-    record: LifecycleRecord[Any], steps: Sequence[Step], *, can_be_deleted: bool
-) -> Iterator[RenderableType]:  # fmt: skip
+    record: LifecycleRecord[Any], state: SyncState | StoreError, steps: Sequence[Step], *, can_be_deleted: bool
+) -> Iterator[RenderableType]:
     mark = ("can be deleted", "green") if can_be_deleted else ("locked", "red")
     yield Text.assemble((record.key.text, "bold"), "  ", (str(record.state.value), "bold"), "  ", mark)
     table = Table.grid(padding=(0, 2, 0, 0))
-    for name, value in _facts(record):
+    for name, value in (*_facts(record), *_differences(state)):
         table.add_row(Text(name, style="dim"), Text(visible(value)))
     if table.row_count:
         yield Padding(table, (0, 0, 0, 2), expand=False)
@@ -194,3 +226,11 @@ def _facts(record: LifecycleRecord[Any]) -> Iterator[tuple[str, str]]:
         yield "applied", f"revision {record.applied}"
     if record.tags:
         yield "tags", ", ".join(f"{name} = {number}" for name, number in sorted(record.tags.items()))
+
+
+def _differences(state: SyncState | StoreError) -> Iterator[tuple[str, str]]:
+    if isinstance(state, StoreError):
+        return
+    yield "sync", ", ".join(state.words) or "in sync"
+    for writer, version in sorted(state.observed.items()):
+        yield "observed", f"version {version} of {state.version} by {writer}"

@@ -17,6 +17,7 @@ from emco_store.cli.histories import diff, history, prune, restore, rollback, ta
 from emco_store.cli.lifecycles import draw_lifecycle, lifecycle, transition
 from emco_store.cli.reading import export, get, graph, list_
 from emco_store.cli.screen import Screen
+from emco_store.cli.trails import trail
 from emco_store.cli.writing import apply, delete
 
 VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
@@ -33,6 +34,7 @@ VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
     "restore": restore,
     "tag": tag,
     "prune": prune,
+    "trail": trail,
     "export": export,
     "doctor": doctor,
     "check": check,
