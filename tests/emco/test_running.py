@@ -16,11 +16,13 @@ from emco_store import (
     MissingReference,
     NotFound,
     NotPermitted,
+    Ref,
     Resource,
     Store,
     TransitionRefused,
     connect,
     connect_async,
+    yes,
 )
 from emco_store.contracts.harness import Bench, Lab
 from emco_store.emco import (
@@ -33,12 +35,16 @@ from emco_store.emco import (
     CertificateState,
     CloudState,
     ClusterProvider,
+    DeploymentIntentGroup,
     DigLifecycle,
     DigState,
+    DigStatus,
     GenericAppPlacementIntent,
     NetworksState,
     apply_bundle,
     delete_bundle,
+    plan_run,
+    plan_run_async,
     run_bundle,
     run_bundle_async,
     terminate_bundle,
@@ -59,6 +65,8 @@ LIVE = Key("DeploymentIntentGroup", "harbour", "vision", "v1", "live")
 PIER = Key("LogicalCloud", "harbour", "pier")
 D = "projects/harbour/composite-apps/vision/v1/deployment-intent-groups/live"
 ON_LIVE = f"{{{{resourceContext: {{{{anchor: {D}/{{verb}}}}}}{{more}}}}}}"
+CLOUD_UP = "projects/harbour/logical-clouds/pier/instantiate"
+ACTION = "---\nresourceContext: {{anchor: {anchor}}}\n"
 PLACEMENT = f"""
 resourceContext: {{anchor: {D}/generic-placement-intents/placement/app-intents}}
 metadata: {{name: detector}}
@@ -384,3 +392,68 @@ def test_bundle_is_carried_out_by_an_async_store(backend, rsync):
 
     assert [CloudState.UP, DigState.APPROVED, DigState.STARTING] == [done.record.state for done in report.done]
     assert [DigState.STOPPING, CloudState.DOWN] == [record.state for record in ended]
+
+
+def test_cluster_on_which_something_is_placed_cannot_be_deleted(store, rsync):
+    """GEN-5, LIF-12: What ``rsync`` alone reports as placed keeps its cluster, until it reports something else."""
+    apply_bundle(store, bundle_of(EDGE))
+    live = store.get(DeploymentIntentGroup, *LIVE.segments)
+    office = Key("Cluster", "coast", "office")
+    placed = DigStatus(parent=live, placed_on=[Ref(office)], conditions={"Ready": yes("Deployed")})
+
+    rsync.store.set_status(placed, observed=live)
+
+    assert f"status of {LIVE} by rsync placed_on[0]" in "".join(map(str, store.plan_delete(office).blockers))
+    assert store.condition(live, "Ready", by=DigStatus).is_true
+    assert "unobserved" not in store.sync_state(live).words
+    with pytest.raises(NotPermitted), store.acting(actor="alice"):
+        store.set_status(placed, observed=live)
+    rsync.store.set_status(placed.model_copy(update={"placed_on": []}), observed=live)
+    assert "status of" not in "".join(map(str, store.plan_delete(office).blockers))
+
+
+def test_plan_of_a_run_follows_the_states(store, rsync):
+    """Each action is shown with its transition and the states before and after, or with the states that it needs."""
+    apply_bundle(store, bundle_of(EDGE))
+    anchors = (f"{D}/approve", CLOUD_UP, f"{D}/instantiate", f"{D}/update")
+    bundle = bundle_of("".join(ACTION.format(anchor=anchor) for anchor in anchors))
+
+    first = plan_run(store, bundle)
+    assert [
+        ("approve", "Created", "Approved", ()),
+        ("instantiate", "Created", "Instantiated", ()),
+        ("instantiate", "Approved", "Instantiating", ()),
+        ("update", "Instantiating", "Instantiating", ("Instantiated",)),
+    ] == [(one.action.verb, one.state, one.to, one.needed) for one in first.actions]
+    assert [first.actions[3]] == list(first.refusals)
+    assert DigState.CREATED is store.lifecycle(LIVE).state
+
+    with pytest.raises(TransitionRefused):
+        run_bundle(store, bundle)
+    again = plan_run(store, Bundle((), bundle.actions[:3]))
+    assert [(), (), ()] == [one.steps for one in again.actions]
+    rsync.catch_up()
+    assert not plan_run(store, bundle).refusals
+
+
+def test_plan_of_a_migration_shows_both_deployments(store):
+    """The one that takes over must be approved; the plan says so before anything is done."""
+    apply_bundle(store, bundle_of(EDGE))
+    more = ", spec: {targetCompositeAppVersion: v2, targetDeploymentIntentGroup: next}"
+    plan = plan_run(store, on_live("migrate", more))
+
+    assert [
+        ("DeploymentIntentGroup/harbour/vision/v2/next", ("Approved", "Terminated")),
+        (str(LIVE), ("Instantiating", "Instantiated", "InstantiateFailed")),
+    ] == [(str(one.target), one.needed) for one in plan.actions]
+
+
+def test_plan_of_a_run_is_the_same_for_asyncio(backend):
+    """The blocking call and the asyncio one show the same."""
+
+    async def shown() -> str:
+        async with connect_async(backend, namespace="emco") as opened:
+            return str(await plan_run_async(opened, bundle_of(EDGE)))
+
+    with connect(backend, namespace="emco") as opened:
+        assert str(plan_run(opened, bundle_of(EDGE))) == asyncio.run(shown())

@@ -100,6 +100,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _fill_apply(parser: argparse.ArgumentParser) -> None:
     _add_files(parser, required=True, help_text="bundles in the format of emcoctl; - is the standard input")
+    parser.add_argument(
+        "--run", action="store_true", help="carry out the actions too, in the order of the documents; shows the plan"
+    )
+    parser.add_argument("--plan", action="store_true", help="show what --run would do, and write nothing")
+    parser.add_argument("--yes", action="store_true", help="carry it out without asking")
     _add_store(parser)
 
 
@@ -312,6 +317,8 @@ VERBS: Mapping[str, Verb] = {
         _examples(
             ("emco-store apply -f examples/edge.yaml", "one transaction; prints what was created, updated, unchanged"),
             ("cat a.yaml | emco-store apply -f -", "reads the standard input"),
+            ("emco-store apply -f a.yaml --plan", "shows what its actions would do: approve, instantiate, …"),
+            ("emco-store apply -f a.yaml --run --yes", "carries out its documents and actions, one after the other"),
         ),
         _fill_apply,
     ),

@@ -22,4 +22,4 @@ def report_lines(report: Report) -> Iterator[Text]:
     for key in report.restated:
         yield Text.assemble(("restated ", "dim"), f"{key}: appears more than once in the bundle; the last one counts")
     for action in report.actions:
-        yield Text.assemble(("action   ", "magenta"), f"{visible(str(action))}: not carried out yet")
+        yield Text.assemble(("action   ", "magenta"), f"{visible(str(action))}: not carried out; --run does it")

@@ -2,32 +2,72 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
-from emco_store import Key, Plan, Store
+from emco_store import InvalidCall, Key, Plan, Store, StoreError
 from emco_store.cli.arguments import FORGETFUL, Options
 from emco_store.cli.bundles import read_files
 from emco_store.cli.exits import Exit
 from emco_store.cli.opening import opened
-from emco_store.cli.plans import plan_tree
+from emco_store.cli.plans import coloured, plan_tree
 from emco_store.cli.reading import read_key
 from emco_store.cli.reports import report_lines
 from emco_store.cli.screen import Screen
 from emco_store.core.wording import count
-from emco_store.emco import Bundle, apply_bundle, plan_bundle_delete, read_bundle
+from emco_store.emco import Bundle, RunPlan, apply_bundle, plan_bundle_delete, plan_run, read_bundle, run_bundle
 
 
 def apply(options: Options, screen: Screen) -> Exit:
-    """Apply bundles as one transaction, and show what happened to each resource."""
+    """Apply bundles as one transaction, and show what happened to each resource; with ``--run``, in their order."""
     bundle = read_bundle(read_files(options.file))
-    with opened(options, screen) as store, screen.progress("Applying …"):
-        report = apply_bundle(store, bundle)
+    if options.run and not options.yes and not sys.stdin.isatty():
+        raise InvalidCall(
+            "Cannot ask whether to carry out the actions.",
+            why=["the standard input is not a terminal"],
+            hint="read the plan with --plan first, then give --yes.",
+        )
+    with opened(options, screen) as store:
+        if options.run or options.plan:
+            return _run(options, screen, store, bundle)
+        with screen.progress("Applying …"):
+            report = apply_bundle(store, bundle)
     screen.show(*report_lines(report))
+    _warn(options, screen)
+    return Exit.OK
+
+
+def _run(options: Options, screen: Screen, store: Store, bundle: Bundle) -> Exit:
+    """Show what a bundle would do with its actions; then carry it out, if that is wanted and nothing is refused."""
+    plan = plan_run(store, bundle)
+    screen.show(*coloured(str(plan)))
+    if plan.refusals or options.plan:
+        return Exit.REFUSED if plan.refusals else Exit.OK
+    if not options.yes and not _is_wanted(screen, plan):
+        screen.note("nothing was done")
+        return Exit.OK
+    try:
+        with screen.progress("Carrying out …"):
+            report = run_bundle(store, bundle)
+    except StoreError as problem:
+        done = problem.fields.get("report")
+        screen.note(f"before that: {done}" if done is not None else "nothing was done")
+        raise
+    screen.show(*str(report).split("\n"))
+    _warn(options, screen)
+    return Exit.OK
+
+
+def _is_wanted(screen: Screen, plan: RunPlan) -> bool:
+    screen.note(f"Carry out {count(len(plan.actions), 'action')}? Type yes to continue:")
+    return sys.stdin.readline().strip().lower() == "yes"
+
+
+def _warn(options: Options, screen: Screen) -> None:
     if options.store.startswith(FORGETFUL):
         screen.note(
             f"note: {options.store} forgets everything now; --store or EMCO_STORE_URL names a store that keeps it"
         )
-    return Exit.OK
 
 
 def delete(options: Options, screen: Screen) -> Exit:

@@ -51,6 +51,7 @@ from emco_store.emco.catalogue.clusters import (
 )
 from emco_store.emco.catalogue.deployments import (
     DeploymentIntentGroup,
+    DigStatus,
     GenericAppPlacementIntent,
     GenericPlacementIntent,
     GroupIntent,
@@ -97,6 +98,7 @@ from emco_store.emco.catalogue.workflows import (
     WorkflowHookIntent,
     WorkflowIntent,
 )
+from emco_store.emco.foresight import Foreseen, RunPlan, plan_run, plan_run_async
 from emco_store.emco.running import RunReport, run_bundle, run_bundle_async, terminate_bundle, terminate_bundle_async
 
 CATALOGUE: tuple[type[Resource], ...] = (
@@ -191,8 +193,10 @@ __all__ = [
     "DeploymentIntentGroup",
     "DigLifecycle",
     "DigState",
+    "DigStatus",
     "Done",
     "Fault",
+    "Foreseen",
     "GenericAppPlacementIntent",
     "GenericK8sIntent",
     "GenericPlacementIntent",
@@ -217,6 +221,7 @@ __all__ = [
     "Project",
     "ProviderNetwork",
     "Report",
+    "RunPlan",
     "RunReport",
     "SfcClientIntent",
     "SfcClientSelector",
@@ -236,6 +241,8 @@ __all__ = [
     "delete_bundle_async",
     "plan_bundle_delete",
     "plan_bundle_delete_async",
+    "plan_run",
+    "plan_run_async",
     "read_bundle",
     "run_bundle",
     "run_bundle_async",

@@ -53,7 +53,7 @@ VERBS: Mapping[str, Mapping[str, _Ways]] = {
 _MODELS = {
     model.__emco__.kind: model for model in (DeploymentIntentGroup, LogicalCloud, Cluster, CaCertPhaseCp, CaCertPhaseLc)
 }
-_REACHED = {"instantiate": {"Instantiating", "Instantiated"}, "terminate": {"Terminating", "Terminated"}}
+REACHED = {"instantiate": {"Instantiating", "Instantiated"}, "terminate": {"Terminating", "Terminated"}}
 """The states in which nothing is left to do."""
 
 
@@ -101,6 +101,11 @@ def check_action(action: Action) -> tuple[Key, str]:
             "spec.targetDeploymentIntentGroup.",
         )
     return target, verb
+
+
+def lifecycle_of(target: Key) -> Any:
+    """Return the lifecycle of the resources to which a target belongs."""
+    return _MODELS[target.kind].__emco__.lifecycle
 
 
 def looked_up(target: Key) -> Steps[LifecycleRecord[Any]]:
@@ -169,7 +174,7 @@ def _fitting(ways: _Ways, record: LifecycleRecord[Any]) -> Transition[Any]:
 def _is_reached(verb: str, record: LifecycleRecord[Any]) -> bool:
     """Return whether nothing is left to do; a deployment that runs with other content than the newest is not there."""
     is_behind = record.state is DigState.UP and record.applied != record.revision
-    return record.state.value in _REACHED.get(verb, ()) and not is_behind
+    return record.state.value in REACHED.get(verb, ()) and not is_behind
 
 
 def _make_phase(target: Key) -> Steps[None]:
@@ -199,15 +204,19 @@ def _reapproved(target: Key, record: LifecycleRecord[Any]) -> Steps[None]:
 
 def _migrated(action: Action, source: Key) -> Steps[tuple[Done, ...]]:
     """Start the deployment that takes over, and stop this one, in one commit."""
-    spec = _spec_of(action)
-    project, app = source.segments[:2]
-    version, name = spec["targetCompositeAppVersion"], spec["targetDeploymentIntentGroup"]
-    successor = Key(source.kind, project, app, version, name)
+    successor = successor_of(action, source)
     if successor == source:
         raise InvalidCall(f"Cannot migrate {source} to itself.", hint="name another version of the composite app.")
     started = yield methodcaller("transition", successor, DigLifecycle.instantiate)
     ended = yield methodcaller("transition", source, DigLifecycle.terminate)
     return Done(action, started), Done(action, ended)
+
+
+def successor_of(action: Action, source: Key) -> Key:
+    """Return the deployment that takes over from another one."""
+    spec = _spec_of(action)
+    project, app = source.segments[:2]
+    return Key(source.kind, project, app, spec["targetCompositeAppVersion"], spec["targetDeploymentIntentGroup"])
 
 
 def _spec_of(action: Action) -> Mapping[str, Any]:

@@ -9,10 +9,11 @@ from pydantic import model_validator
 
 from emco_store.core.refs import Ref, reference
 from emco_store.core.some_of import some_of
+from emco_store.core.status import Status
 from emco_store.emco.catalogue.applications import App, CompositeApp, CompositeProfile, Controller
 from emco_store.emco.catalogue.base import AnySpec, EmcoResource, Name, Spec, Text, Texts, parts
 from emco_store.emco.catalogue.clusters import Cluster, ClusterLabel
-from emco_store.emco.catalogue.lifecycles import DigLifecycle
+from emco_store.emco.catalogue.lifecycles import RSYNC, DigLifecycle
 from emco_store.emco.catalogue.logical_clouds import ClusterReference, LogicalCloud
 
 
@@ -40,6 +41,12 @@ class DeploymentIntentGroup(EmcoResource, parent=CompositeApp, lifecycle=DigLife
     """One deployment of a composite application, with all intents for it."""
 
     spec: DeploymentIntentGroupSpec
+
+
+class DigStatus(Status, of=DeploymentIntentGroup, writer=RSYNC):
+    """What ``rsync`` sees of a deployment; a cluster on which it is placed cannot be deleted."""
+
+    placed_on: list[Ref[Cluster]] = []
 
 
 class Rollback(Spec):
