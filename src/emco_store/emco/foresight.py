@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from emco_store._aio.store import AsyncStore
@@ -142,4 +143,5 @@ def _step(
 
 def _values(way: Transition[Any]) -> list[str]:
     """Return the states in which a transition may begin, in the order of their enum."""
-    return [str(one.value) for one in type(way.to) if one in way.sources]
+    states: type[Enum] = way.lifecycle.spec.states
+    return [str(one.value) for one in states if one in way.sources]
