@@ -19,23 +19,23 @@ from emco_store.flows.transitions import Begun, Call
 from emco_store.flows.unit import Unit
 from emco_store.flows.view import View
 
-_begin, _read, _check, _edges, _refusals = (
+_begin, _read, _check, _edges, _objections = (
     transitions.begin,
     content.read,
     Freezing.check,
     transitions._edges,
-    transitions._refusals,
+    transitions._objections,
 )
 
 
 def refuse_for_one_reason(call: Call[Any], state: Any, sight: Any) -> Iterator[str]:
     """Name the first reason only."""
-    return islice(_refusals(call, state, sight), 1)
+    return islice(_objections(call, state, sight), 1)
 
 
 def begin_in_any_state(call: Call[Any], state: Any, sight: Any) -> Iterator[str]:  # noqa: ARG001 - it does not look
     """Make a transition from whatever state there is."""
-    return _refusals(call, call.step.sources[0], sight)
+    return _objections(call, call.step.sources[0], sight)
 
 
 def rest_on_no_guard(unit: Unit, call: Call[Any]) -> Flow[Begun[Any]]:
