@@ -10,6 +10,7 @@ from typing import Any
 from emco_store.core.digests import Content
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import standing_key
+from emco_store.core.objections import Objection
 from emco_store.core.records import Edge
 from emco_store.core.reserved import FREEZE, LIFECYCLE
 from emco_store.flows import content, transitions
@@ -28,12 +29,12 @@ _begin, _read, _check, _edges, _objections = (
 )
 
 
-def refuse_for_one_reason(call: Call[Any], state: Any, sight: Any) -> Iterator[str]:
+def refuse_for_one_reason(call: Call[Any], state: Any, sight: Any) -> Iterator[Objection]:
     """Name the first reason only."""
     return islice(_objections(call, state, sight), 1)
 
 
-def begin_in_any_state(call: Call[Any], state: Any, sight: Any) -> Iterator[str]:  # noqa: ARG001 - it does not look
+def begin_in_any_state(call: Call[Any], state: Any, sight: Any) -> Iterator[Objection]:  # noqa: ARG001 - it does not look
     """Make a transition from whatever state there is."""
     return _objections(call, call.step.sources[0], sight)
 
