@@ -55,6 +55,7 @@ from emco_store.flows import (
     transition_calls,
     transitions,
     unit,
+    writing,
 )
 from emco_store.flows.acting import Actors
 from emco_store.flows.asking import Flow
@@ -190,7 +191,7 @@ def say_no_state(blocker: Blocker, record: Record | None) -> Blocker:  # noqa: A
 BROKEN_CORE = {
     "NamesReservedKeys": Broken(context, "refuse_reserved", refuse_nothing, "RES-1"),
     "ListsReservedKinds": Broken(lists, "refuse_reserved", refuse_nothing, "RES-1"),
-    "WritesReservedKinds": Broken(unit, "refuse_reserved", refuse_nothing, "RES-1"),
+    "WritesReservedKinds": Broken(writing, "refuse_reserved", refuse_nothing, "RES-1"),
     "DefinesReservedKinds": Broken(definition, "is_reserved", reserve_nothing, "RES-1"),
     "RefersToReservedKinds": Broken(kinship, "is_reserved", reserve_nothing, "RES-1"),
     "ShowsReservedInLists": Broken(lists, "is_reserved", reserve_nothing, "RES-2"),
