@@ -163,10 +163,9 @@ def sizes(bench: Bench) -> Curve:
 def _stored(bench: Bench) -> Iterator[tuple[str, Callable[[LifecycleWorld], float]]]:
     """Yield the backends, and how to ask for the bytes that they use."""
 
-    def resident(_: LifecycleWorld) -> float:
+    def traced(_: LifecycleWorld) -> float:
         gc.collect()
-        with open("/proc/self/statm") as file:  # noqa: PTH123 - it is no file of ours
-            return int(file.read().split()[1]) * 4096
+        return float(tracemalloc.get_traced_memory()[0])
 
     def used(_: LifecycleWorld) -> float:
         return float(client.info("memory")["used_memory"])
@@ -175,7 +174,9 @@ def _stored(bench: Bench) -> Iterator[tuple[str, Callable[[LifecycleWorld], floa
         found: Any = mongo["emco"].command("collStats", collection(world.name))
         return float(found["size"] + found["totalIndexSize"])
 
-    yield "memory", resident
+    tracemalloc.start()
+    yield "memory", traced
+    tracemalloc.stop()
     client = bench.redis()
     yield "redis", used
     mongo = bench.mongo()

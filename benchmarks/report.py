@@ -132,7 +132,7 @@ def _goals(results: Results) -> str:
 
 def measured(one: Verdict) -> str:
     """Return the ratio or amount of a goal for people."""
-    if one.goal.kind == "time":
+    if one.goal.kind in {"time", "CPU"}:
         return f"{one.value:.2f}"
     if one.goal.kind == "throughput":
         return f"{one.value:.2f} x"
