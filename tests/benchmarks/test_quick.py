@@ -31,9 +31,11 @@ def test_quick_run_measures_every_item_without_an_error(mongo_server, redis_serv
     )
 
     assert 0 == done.returncode, done.stdout + done.stderr
-    results = json.loads((tmp_path / "performance" / "results.json").read_text("utf-8"))
-    assert [] == [item["name"] for item in results["items"] if not _has_figures(item)]
-    assert "## Goals" in (tmp_path / "performance.md").read_text("utf-8")
+    for page, figures in (("performance.md", "results.json"), ("performance/lifecycles.md", "lifecycles.json")):
+        results = json.loads((tmp_path / "performance" / figures).read_text("utf-8"))
+        assert results["items"]
+        assert [] == [item["name"] for item in results["items"] if not _has_figures(item)]
+        assert "## Goals" in (tmp_path / page).read_text("utf-8")
 
 
 def test_pieces_of_an_update_are_timed(mongo_server, monkeypatch, capsys):
