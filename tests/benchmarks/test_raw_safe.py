@@ -7,8 +7,9 @@ import asyncio
 import pytest
 from pymongo import AsyncMongoClient, MongoClient
 
-from benchmarks.model import raw_service
+from benchmarks.model import raw_service, service
 from benchmarks.raw import redis as raw_redis
+from benchmarks.raw.approvals import ROOT, RawApprovals
 from benchmarks.raw.mongo import DATABASE, Missing, RawMongo, Restricted, Stale
 from benchmarks.raw.mongo_async import AsyncRawMongo
 from benchmarks.raw.redis import RawRedis
@@ -106,6 +107,45 @@ def test_hand_written_code_refuses_what_it_must(backend, request):
     with pytest.raises(Stale):
         raw.update(read)
     assert 2 == raw.delete("Site/s0")
+
+
+@pytest.fixture
+def approvals(mongo_server):
+    """A group of three members."""
+    with MongoClient(mongo_server.url) as client:
+        client[DATABASE].drop_collection("approvals")
+        yield RawApprovals(client, "approvals", [service("s0", f"m{number}", "n0", "n1") for number in range(3)])
+        client.drop_database(DATABASE)
+
+
+def test_hand_written_approval_refuses_other_content(approvals):
+    """What was looked at is approved and recorded; after a change of a member it is not."""
+    seen = approvals.digest()
+    approvals.approve(seen)
+    approvals.records.update_one({"_id": f"{ROOT}/1"}, {"$set": {"body.weight": 9}})
+
+    with pytest.raises(Stale):
+        approvals.approve(seen)
+    assert (seen, 1) == (
+        approvals.records.find_one("Revision/1")["digest"],
+        approvals.records.find_one(ROOT)["revisions"],
+    )
+
+
+def test_hand_written_approval_loses_to_a_change_at_the_same_time(approvals, monkeypatch):
+    """A member that changes between the read and the commit makes the approval begin again, and be refused."""
+    seen, lock = approvals.digest(), approvals.records.update_many
+
+    def change_first(*arguments, **options):
+        monkeypatch.undo()
+        approvals.records.update_one({"_id": f"{ROOT}/1"}, {"$set": {"body.weight": 9}})
+        return lock(*arguments, **options)
+
+    monkeypatch.setattr(approvals.records, "update_many", change_first)
+
+    with pytest.raises(Stale):
+        approvals.approve(seen)
+    assert approvals.records.find_one("Revision/1") is None
 
 
 async def _race(create, delete, site):
