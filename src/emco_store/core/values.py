@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["value"]
+__all__ = ["Nothing", "value"]
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as value
@@ -17,3 +17,10 @@ else:
         The constructor of a frozen one calls a function for each field, which takes five times as long.
         """
         return dataclass(slots=slots, unsafe_hash=frozen)
+
+
+class Nothing(dict[Any, Any]):
+    """An empty mapping that many values share as a default, so that a part which is not there costs nothing."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__  # type: ignore[assignment]  # a dataclass takes no default that is not hashable

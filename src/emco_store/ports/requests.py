@@ -14,20 +14,13 @@ from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.pulses import Heartbeat, Seen
 from emco_store.core.records import Record, Seal, Stamp
-from emco_store.core.values import value
+from emco_store.core.values import Nothing, value
 from emco_store.ports.replies import Audited, Beaten, Outcome, PulsePage, Receipt, ReferrerPage, Refusal
 
 Reply_co = TypeVar("Reply_co", covariant=True)
 
 
-class _Nothing(dict[Key, Any]):
-    """An empty mapping that all requests share, so that a part which is not there costs nothing."""
-
-    __slots__ = ()
-    __hash__ = object.__hash__  # type: ignore[assignment]  # a dataclass takes no default that is not hashable
-
-
-_NOTHING: Final = _Nothing()
+_NOTHING: Final[Mapping[Key, Any]] = Nothing()
 
 
 class Request(Generic[Reply_co]):
