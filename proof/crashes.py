@@ -14,7 +14,7 @@ from emco_store.connect import connect, connect_async
 from emco_store.contracts.blocking import Loop, blocking, raw
 from emco_store.contracts.faults import ClientDied, Faults, FaultyBackend, Moment
 from emco_store.contracts.harness import AT_ONCE, CountedIds, Mode
-from emco_store.errors import AlreadyExists, Conflict, NotFound
+from emco_store.errors import AlreadyExists, Conflict, NotFound, TransitionRefused
 from emco_store.ports import Commit, Mend, Outcome, Port, Receipt, Request, Settle
 from proof.nemesis import seeded
 from proof.operations import (
@@ -33,7 +33,7 @@ from proof.phase import Budget, Phase, PhaseResult
 from proof.rig import Rig
 
 Recovery = Literal["resolve", "repeat"]
-ALREADY: Final = (AlreadyExists, NotFound)
+ALREADY: Final = (AlreadyExists, NotFound, TransitionRefused)
 """The errors that a repeated operation may end in if it has happened already."""
 
 

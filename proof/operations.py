@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from emco_store._sync.store import Store
 from emco_store.contracts.models import Cascade, Crate, Item, Parcel, Rack, Remove, SetNull, Site
+from emco_store.contracts.recorded import PLANT, Chart, Desk, Ground, Hall, Plant, PlantLife
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
+from emco_store.core.records import Record
+from emco_store.core.reserved import REVISION, REVISION_PART, is_reserved
 from emco_store.core.resource import Resource
+from emco_store.core.status import Status
 from emco_store.ports import Commit, Get, Port, Receipt, Scan
 
-MODELS: Final[tuple[type[Resource], ...]] = (Site, Rack, Crate, Parcel, Cascade, SetNull, Remove, Item)
+
+class Gauge(Status, of=Plant, writer="gauge"):
+    """What is reported of a plant."""
+
+    level: int = 0
+
+
+MODELS: Final[tuple[type[Resource], ...]] = (
+    Site, Rack, Crate, Parcel, Cascade, SetNull, Remove, Item, Ground, Plant, Hall, Desk, Chart, Gauge,
+)  # fmt: skip
 MANY: Final = 25
 """Number of records that the large transaction creates."""
+_OTHER = Key("Plant", "g", "other")
+_GONE = Key("Plant", "g", "gone")
 _A, _B, _ABSENT = Key("Site", "a"), Key("Site", "b"), Key("Site", "absent")
 
 State = dict[str, tuple[int, bytes, frozenset[Key]]]
@@ -95,6 +111,15 @@ OPERATIONS: Final = (
     Operation("run", lambda store: store.run(lambda tx: tx.put(Site(name="a", title=f"{tx.get(_B).title}!")))),
     Operation("delete that lost and holds", lambda store: store.delete(_B), compete=_refer_to_b),
     Operation("repair", _repair, spoil=_spoil),
+    Operation("approval", lambda store: store.transition(PLANT, PlantLife.approve, digest=store.digest(PLANT))),
+    Operation("transition", lambda store: store.transition(PLANT, PlantLife.save)),
+    Operation("first status", lambda store: store.set_status(Gauge(parent=PLANT, level=1), observed=1)),  # pyright: ignore[reportArgumentType]  # validated as a caller's
+    Operation("status", lambda store: store.set_status(Gauge(parent=_OTHER, level=2), observed=1)),  # pyright: ignore[reportArgumentType]  # as above
+    Operation("rollback", lambda store: store.apply(store.plan_rollback(PLANT, 1))),
+    Operation("restore", lambda store: store.apply(store.plan_restore(_GONE))),
+    Operation("tag", lambda store: store.tag(PLANT, 1, "good")),
+    Operation("prune", lambda store: store.prune(PLANT, keep=1)),
+    Operation("delete with states and statuses", lambda store: store.delete(Key("Ground", "g"))),
 )
 """Every operation that writes. The function for ``run`` is not a coroutine, so that one is for blocking stores only."""
 BLOCKING_ONLY: Final = frozenset({"run"})
@@ -109,6 +134,25 @@ def begin(store: Store) -> None:
             Cascade(name="k", one=_A), Remove(name="r", listed=[_A, _B]), Item(name="i", serial="taken"),
         ):  # fmt: skip
             tx.create(made)
+    _begin_plants(store)
+
+
+def _begin_plants(store: Store) -> None:
+    """Create plants with revisions: one that has changed since, one with a status, and one that is gone."""
+    with store.transaction() as tx:
+        ground, chart = tx.create(Ground(name="g")), tx.create(Chart(name="c"))
+        for name in ("p", "other", "gone"):
+            plant = tx.create(Plant(parent=ground, name=name))
+            tx.create(Desk(parent=tx.create(Hall(parent=plant, name="h", chart=chart)), name="d"))
+            tx.transition(plant, PlantLife.approve, digest=tx.digest(plant))
+    with store.transaction() as tx:
+        tx.update(tx.get(Hall, "g", "p", "h").model_copy(update={"text": "changed", "chart": None}))
+        tx.delete(Key("Desk", "g", "p", "h", "d"))
+        tx.create(Hall(parent=PLANT, name="new"))
+        tx.set_status(Gauge(parent=_OTHER, level=1), observed=1)
+        tx.delete(_GONE)
+    store.transition(PLANT, PlantLife.save)
+    store.transition(PLANT, PlantLife.approve, digest=store.digest(PLANT))
 
 
 def clear(port: Port, txid: str) -> None:
@@ -140,9 +184,26 @@ def state(port: Port) -> State:
     found: State = {}
     after: tuple[str, str] | None = None
     while batch := port.ask(Scan(kind=None, after=after)):
-        found |= {record.key.text: (record.version, record.document, record.targets) for record in batch}
+        found |= {_text(record): (record.version, _lasting(record), record.targets) for record in batch}
         after = ("", batch[-1].key.text)
     return found
+
+
+def _text(record: Record) -> str:
+    """Return the key of a record; without the uid of a revision, which differs in each run."""
+    uids = {REVISION: -2, REVISION_PART: -3}
+    names = list(record.key.segments)
+    if record.key.kind in uids:
+        del names[uids[record.key.kind]]
+    return "/".join((record.key.kind, *names))
+
+
+def _lasting(record: Record) -> bytes:
+    """Return the document of a record; without the times in records of the store's own, which differ in each run."""
+    return _TIMES.sub(b"", record.document) if is_reserved(record.key.kind) else record.document
+
+
+_TIMES: Final = re.compile(rb'"\w+_us":\d+,?')
 
 
 def differences(found: State, allowed: Iterable[State]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
@@ -20,7 +20,6 @@ from emco_store.contracts.harness import AT_ONCE, CountedIds, SetClock
 from emco_store.contracts.interleavings import Ending, Result
 from emco_store.contracts.lifecycle_scripts import begin_with_lifecycles, scripts_of_lifecycles
 from emco_store.contracts.scripts import (
-    Script,
     begin_with,
     begin_with_hierarchies,
     begin_with_values,
@@ -31,10 +30,20 @@ from emco_store.contracts.scripts import (
 )
 from emco_store.contracts.status_scripts import begin_with_status, begin_without_status, scripts_of_statuses
 from emco_store.core.documents import decode
-from emco_store.core.reserved import REVISION
+from emco_store.core.records import Record
+from emco_store.core.reserved import LIFECYCLE, REVISION, REVISION_PART
 from emco_store.core.rules import Rule
-from emco_store.errors import Conflict, StoreError
+from emco_store.errors import Conflict, ContentChanged, NotFound, StoreError
 from emco_store.ports import AsyncPort, Commit, Port, PortWrapper, Receipt, ReferrerQuery, Request
+from proof.lifecycle_pairs import (
+    OPERATIONS,
+    ROLLBACKS,
+    Begin,
+    Call,
+    Player,
+    scripts_of_operations,
+    scripts_of_rollbacks,
+)
 from proof.races import dangling, scan_all
 from proof.rig import Rig
 
@@ -50,29 +59,31 @@ class Family:
 
     Attributes:
         name: For the report.
-        begin: Creates the data.
+        begins: Create the data, in one transaction each.
         scripts: The transactions; each runs against each, including itself.
     """
 
     name: str
-    begin: Callable[[Any], None]
-    scripts: tuple[Script, ...]
+    begins: tuple[Begin, ...]
+    scripts: tuple[Player, ...]
 
-    def pairs(self) -> Iterator[tuple[Script, Script]]:
+    def pairs(self) -> Iterator[tuple[Player, Player]]:
         """Yield the pairs."""
         return combinations_with_replacement(self.scripts, 2)
 
 
 def families() -> tuple[Family, ...]:
-    """Return all families: one for each delete rule, keys and values, cascades, lifecycles, statuses."""
-    ruled = (Family(str(rule), begin_with(rule), scripts_for(rule) + renames_for(rule)) for rule in Rule)
+    """Return all families: one for each delete rule, keys and values, cascades, lifecycles, rollbacks, statuses."""
+    ruled = (Family(str(rule), (begin_with(rule),), scripts_for(rule) + renames_for(rule)) for rule in Rule)
     return (
         *ruled,
-        Family("keys and values", begin_with_values, scripts_of_values()),
-        Family("hierarchies", begin_with_hierarchies, scripts_of_hierarchies()),
-        Family("lifecycles", begin_with_lifecycles, scripts_of_lifecycles()),
-        Family("first statuses", begin_without_status, scripts_of_statuses()),
-        Family("later statuses", begin_with_status, scripts_of_statuses()),
+        Family("keys and values", (begin_with_values,), scripts_of_values()),
+        Family("hierarchies", (begin_with_hierarchies,), scripts_of_hierarchies()),
+        Family("lifecycles", (begin_with_lifecycles,), scripts_of_lifecycles()),
+        Family("operations", OPERATIONS, scripts_of_operations()),
+        Family("rollbacks", ROLLBACKS, scripts_of_rollbacks()),
+        Family("first statuses", (begin_without_status,), scripts_of_statuses()),
+        Family("later statuses", (begin_with_status,), scripts_of_statuses()),
     )
 
 
@@ -194,12 +205,12 @@ class Stage:
                 raise TypeError(message)
 
     def play(
-        self, begin: Callable[[Any], None], scripts: Sequence[Script], turns: Sequence[int]
+        self, begins: Sequence[Begin], scripts: Sequence[Player], turns: Sequence[int]
     ) -> tuple[Result, list[str], list[tuple[int, bool]]]:
         """Run the transactions on fresh data.
 
         Args:
-            begin: Creates the data.
+            begins: Create the data, in one transaction each.
             scripts: One or two transactions.
             turns: Whose turn each of the first turns is; after them all turns of the first transaction come before
                 those of the second.
@@ -209,8 +220,9 @@ class Stage:
             second's instead.
         """
         self.wipe()
-        with self.store.transaction() as tx:
-            begin(tx)
+        for begin in begins:
+            with self.store.transaction() as tx:
+                begin(tx)
         gates = [_Gate() for _ in scripts]
         endings: list[Ending | BaseException | None] = [None] * len(scripts)
         threads = [
@@ -233,13 +245,16 @@ class Stage:
         problems, state = self._look()
         return Result(tuple(map(_ended, endings)), state), problems, taken
 
-    def _perform(self, at: int, script: Script, gate: _Gate, endings: list[Any]) -> None:
+    def _perform(self, at: int, script: Player, gate: _Gate, endings: list[Any]) -> None:
         self._gated[at].gate = gate
         seen: list[Any] = []
         notes: dict[str, Any] = {}
         try:
-            with self._stores[at].transaction() as tx:
-                seen += [step(tx, notes) for step in script.steps]
+            if isinstance(script, Call):
+                seen.append(script.does(self._stores[at]))
+            else:
+                with self._stores[at].transaction() as tx:
+                    seen += [step(tx, notes) for step in script.steps]
             endings[at] = Ending(None, tuple(seen))
         except StoreError as problem:
             endings[at] = Ending(type(problem), ())
@@ -258,12 +273,18 @@ class Stage:
             wanted = sorted(text for text, record in records.items() if record.edges)
             if wanted != [record.key.text for record in found]:
                 problems.append("the look-up of referrers is not what the records say")
-        state = {
-            text: (record.version, decode(record.document))
-            for text, record in sorted(records.items())
-            if not record.key.kind.startswith(REVISION)
-        }
-        return problems, repr(list(state.items()))
+        state = [_shown(record) for _, record in sorted(records.items()) if record.key.kind != REVISION_PART]
+        return problems, repr(state)
+
+
+def _shown(record: Record) -> tuple[str, int, Any]:
+    """Return what must be the same in all runs: uids and ids of operations are not."""
+    text, document = record.key.text, decode(record.document)
+    if record.key.kind == REVISION:
+        text = "/".join((*record.key.segments[:-2], record.key.name))
+    if record.key.kind == LIFECYCLE and isinstance(document, dict) and "operation" in document:
+        document["operation"] = "under way"
+    return text, record.version, document
 
 
 def _ended(ending: Ending | BaseException | None) -> Ending:
@@ -272,17 +293,17 @@ def _ended(ending: Ending | BaseException | None) -> Ending:
     raise ending or RuntimeError("a transaction has no end")
 
 
-def explore(stage: Stage, family: Family, pair: tuple[Script, Script], tally: Tally) -> None:
+def explore(stage: Stage, family: Family, pair: tuple[Player, Player], tally: Tally) -> None:
     """Run every schedule of a pair, and count the outcomes.
 
     A transaction that ended in ``Conflict`` counts as not run; one that runs after the other must not end so. One that
     ended in another error must end in the same error in that serial order.
     """
-    alone = [stage.play(family.begin, [script], ())[0] for script in pair]
-    serial = [stage.play(family.begin, pair, order)[0] for order in ((), (1,) * 1000)]
+    alone = [stage.play(family.begins, [script], ())[0] for script in pair]
+    serial = [stage.play(family.begins, pair, order)[0] for order in ((), (1,) * 1000)]
     turns: list[int] | None = []
     while turns is not None:
-        found, problems, taken = stage.play(family.begin, pair, turns)
+        found, problems, taken = stage.play(family.begins, pair, turns)
         tally.schedules += 1
         tally.requests += len(taken)
         tally.outcomes[
@@ -300,13 +321,22 @@ def explore(stage: Stage, family: Family, pair: tuple[Script, Script], tally: Ta
 
 
 def _is_explained(found: Result, serial: Sequence[Result], alone: Sequence[Result]) -> bool:
-    lost = [ending.problem is Conflict for ending in found.endings]
-    if all(lost):
-        return False
-    if not any(lost):
+    if not any(_has_lost(at, found, serial) for at in range(len(alone))):
         return found in serial
-    winner = lost.index(False)
+    if all(_has_lost(at, found, serial) for at in range(len(alone))):
+        return False
+    winner = next(at for at in range(len(alone)) if not _has_lost(at, found, serial))
     return Result((found.endings[winner],), found.state) == alone[winner]
+
+
+def _has_lost(at: int, found: Result, serial: Sequence[Result]) -> bool:
+    """Return whether a transaction counts as not run.
+
+    Content is read level by level. So whoever approves it while all of it is deleted may be told that it has changed,
+    where after the delete there would be nothing to approve; either way, nothing is written.
+    """
+    problem, after = found.endings[at].problem, serial[1 - at].endings[at].problem
+    return problem is Conflict or (problem is ContentChanged and after is NotFound)
 
 
 def _next(taken: Sequence[tuple[int, bool]]) -> list[int] | None:
