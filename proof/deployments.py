@@ -22,9 +22,8 @@ from emco_store.core.lifecycle import Lifecycle, hold, transition
 from emco_store.core.query import F
 from emco_store.core.records import Record
 from emco_store.core.refs import Ref, on_delete
-from emco_store.core.reserved import LIFECYCLE, REVISION, REVISION_PART, resource_of
+from emco_store.core.reserved import LIFECYCLE, REVISION, REVISION_PART, read_numbered, resource_of
 from emco_store.core.resource import Resource
-from emco_store.core.revisions import AFTER_RESOURCE
 from emco_store.core.rules import Rule
 from emco_store.core.status import Status
 from emco_store.errors import StoreError
@@ -161,8 +160,8 @@ def _named(key: Key, uid: str | None, uids: Mapping[str, str]) -> str | None:
 
 def _revision(key: Key) -> tuple[str, int]:
     """Return the object and the version that a revision is."""
-    uid, number = key.segments[-2:]
-    return f"{REVISION}/{resource_of(key, AFTER_RESOURCE).text}@{uid}", int(number)
+    resource, uid, number = read_numbered(key)
+    return f"{REVISION}/{resource.text}@{uid}", number
 
 
 def _content(record: Record) -> int | None:

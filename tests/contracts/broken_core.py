@@ -248,7 +248,7 @@ BROKEN_CORE = {
     "CountsKnownKinds": Broken(content, "_is_member_of", broken_history.count_known_kinds, "LIF-11"),
     "PrintsBytes": Broken(digests, "fingerprint", broken_history.print_bytes, "LIF-11"),
     "WritesIntoRevisions": Broken(history, "tagged", broken_history.write_into_the_revision, "HIS-1"),
-    "NumbersByKey": Broken(revisions, "beside", broken_history.number_by_key, "HIS-2"),
+    "NumbersByKey": Broken(revisions, "numbered", broken_history.number_by_key, "HIS-2"),
     "RecordsAlways": Broken(content, "record", broken_history.record_always, "HIS-3"),
     "RecordsBeforeTheEnd": Broken(content, "check_still", broken_history.write_on, "HIS-3"),
     "RevisionsRefer": Broken(content, "records_of", broken_history.refer_to_the_resource, "HIS-4"),

@@ -13,7 +13,6 @@ from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import Approval, Standing
 from emco_store.core.origins import Origin
 from emco_store.core.records import Edge, Record
-from emco_store.core.reserved import REVISION
 from emco_store.core.revisions import RevisionDocument, Row
 from emco_store.core.rules import RESTRICT
 from emco_store.flows import content
@@ -24,7 +23,7 @@ from emco_store.flows.unit import Unit
 from emco_store.flows.view import View
 from emco_store.ports import Scan
 
-_is_member_of, _records_of, _beside = content._is_member_of, revisions.records_of, revisions.beside
+_is_member_of, _records_of, _numbered = content._is_member_of, revisions.records_of, revisions.numbered
 _record = content.record
 _made, _write, _tagged = _Rewriting._made, _Rewriting.write, revisions.tagged
 
@@ -55,9 +54,9 @@ def refer_to_the_resource(content: Content, number: int, about: RevisionDocument
     return replace(first, edges=(edge,)), *parts
 
 
-def number_by_key(kind: str, key: Key, *more: str) -> Key:
+def number_by_key(kind: str, key: Key, uid: str, number: int) -> Key:
     """Forget of which incarnation a revision is."""
-    return _beside(kind, key, *(("one", more[1]) if kind == REVISION and len(more) > 1 else more))
+    return _numbered(kind, key, "one", number)
 
 
 def record_always(unit: Unit, found: Content, standing: Standing, about: RevisionDocument) -> Standing:

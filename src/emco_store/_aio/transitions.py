@@ -10,6 +10,7 @@ from emco_store.core.lifecycle import LifecycleRecord, Transition
 from emco_store.core.objections import Objection
 from emco_store.flows import callbacks, content, transition_calls, transitions
 from emco_store.flows.context import uid_of
+from emco_store.flows.lifecycles import lifecycle_of
 
 S = TypeVar("S", bound=Enum)
 
@@ -63,7 +64,7 @@ class AsyncTransitions(AsyncBlock):
         """
         context = self._unit.context
         key = context.address(target)
-        targets = transition_calls.lifecycle_of(context, key).spec.targets
+        targets = lifecycle_of(context, key, "take the digest of").spec.targets
         return (await self._perform(content.read(self._unit, key, targets))).digest
 
     async def _asked(self, begun: transitions.Begun[Any]) -> list[Objection]:

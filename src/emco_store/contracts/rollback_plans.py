@@ -13,7 +13,7 @@ from emco_store.core.indexing import unique
 from emco_store.core.keys import Key
 from emco_store.core.resource import Resource
 from emco_store.core.rules import CASCADE
-from emco_store.errors import Conflict, UniqueViolation
+from emco_store.errors import Conflict, NotFound, UniqueViolation
 
 OTHER = Key("Plant", "g", "q")
 SEAT = Key("Seat", "g", "p", "s")
@@ -45,6 +45,24 @@ class RollbackPlanRules:
         origin = lab.records()[f"emco__Revision/{PLANT.text}/{lab.store.get(PLANT).meta.uid}/0000000002"].origin
         assert ("applier", "CHG-7") == (origin.actor, origin.reason)
         assert lab.store.digest(PLANT) == newest.digest == lab.store.revision(PLANT, 2).revision.digest
+
+    @rule("HIS-5")
+    def test_content_of_an_entry_is_one_request(self, lab: Lab) -> None:
+        """The content of an entry of the history is one request, that of a number or a tag one more (HIS-5)."""
+        begin(lab.store)
+        saved(lab, "a", "b")
+        lab.store.tag(PLANT, 1, "good")
+        entry = lab.store.history(PLANT).items[-1]
+        costs: list[int] = []
+        for which in (entry, 1, "good", "bad"):
+            lab.faults.clear()
+            try:
+                assert entry.number == lab.store.revision(PLANT, which).revision.number
+            except NotFound:
+                assert "bad" == which
+            costs.append(len(lab.faults.requests))
+
+        assert [1, 2, 2, 1] == costs
 
     @rule("HIS-6", "HIS-7")
     def test_taken_unique_value_is_shown(self, lab: Lab) -> None:

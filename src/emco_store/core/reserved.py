@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from emco_store.core.keys import Key
+from emco_store.core.keys import Key, key_prefix
 from emco_store.errors import InvalidCall
 
 PREFIX: Final = "emco__"
@@ -76,6 +76,27 @@ def resource_of(key: Key, more: int = 0) -> Key:
     """
     kind, *names = key.segments[: len(key.segments) - more]
     return Key.trusted(kind, tuple(names))
+
+
+def beside_prefix(kind: str, key: Key, *more: str) -> str:
+    """Return how the texts of the keys of all records of a kind begin that belong to a resource; see :func:`beside`."""
+    return key_prefix(kind, (key.kind, *key.segments, *more))
+
+
+def numbered(kind: str, key: Key, uid: str, number: int) -> Key:
+    """Return the key of a numbered record of one incarnation of a resource; the order of keys is that of numbers."""
+    return beside(kind, key, uid, digits(number))
+
+
+def read_numbered(key: Key) -> tuple[Key, str, int]:
+    """Return the key of the resource, its uid and the number: what :func:`numbered` has put together."""
+    *_, uid, number = key.segments
+    return resource_of(key, 2), uid, int(number)
+
+
+def digits(number: int) -> str:
+    """Write a number as it stands in a key."""
+    return f"{number:010}"
 
 
 def named_by_resource(key: Key) -> str:

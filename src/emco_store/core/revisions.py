@@ -20,20 +20,16 @@ from pydantic_core import from_json
 
 from emco_store.core.digests import Content, digest_of, fingerprint
 from emco_store.core.documents import encode
-from emco_store.core.keys import Key, key_prefix
+from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import Approval, reasons_of
 from emco_store.core.origins import Origin
 from emco_store.core.records import Edge, Record, read_edges, write_edges
-from emco_store.core.reserved import REVISION, REVISION_PART, beside, resource_of
+from emco_store.core.reserved import REVISION, REVISION_PART, digits, numbered, read_numbered
 from emco_store.core.times import moment
 from emco_store.errors import InvalidResource
 
 PART_BYTES: Final = 512 * 1024
 """Bytes of packed content in one part."""
-DIGITS: Final = 10
-"""Digits of a number in a key, so that the order of keys is that of numbers."""
-AFTER_RESOURCE: Final = 2
-"""Names in the key of a revision after those of its resource: the uid and the number."""
 _TAGS = "tags"
 
 
@@ -152,19 +148,14 @@ class Rows:
 # keys
 
 
-def revisions_prefix(resource: Key, uid: str = "") -> str:
-    """Return how the texts of the keys of all revisions of a resource begin, or of one incarnation of it."""
-    return key_prefix(REVISION, (resource.kind, *resource.segments, *([uid] if uid else [])))
-
-
 def revision_key(resource: Key, uid: str, number: int) -> Key:
     """Return the key of a revision."""
-    return beside(REVISION, resource, uid, f"{number:0{DIGITS}}")
+    return numbered(REVISION, resource, uid, number)
 
 
 def part_keys(revision: Key, parts: int) -> list[Key]:
     """Return the keys of the parts of a revision."""
-    return [Key.trusted(REVISION_PART, (*revision.segments, f"{part:0{DIGITS}}")) for part in range(parts)]
+    return [Key.trusted(REVISION_PART, (*revision.segments, digits(part))) for part in range(parts)]
 
 
 # writing
@@ -246,9 +237,8 @@ def read_revision(record: Record) -> Revision:
         InvalidResource: It cannot be read.
     """
     document = read_document(record)
-    *_, uid, number = record.key.segments
     return Revision(
-        resource_of(record.key, AFTER_RESOURCE), uid, int(number), document.digest, document.state,
+        *read_numbered(record.key), document.digest, document.state,
         document.transition, document.actor, document.note, moment(document.at_us),
         document.approval, document.restores, tags_of(record), document.members,
     )  # fmt: skip

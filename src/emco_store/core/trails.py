@@ -18,7 +18,7 @@ from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
 from emco_store.core.origins import Origin
 from emco_store.core.records import Record
-from emco_store.core.reserved import TRAIL, beside, resource_of
+from emco_store.core.reserved import TRAIL, numbered, read_numbered
 from emco_store.core.times import moment
 from emco_store.errors import InvalidModel, InvalidResource
 
@@ -27,8 +27,6 @@ FIELD: Final = "emco__trail"
 MAX_KEEP: Final = 10_000
 MAX_DAYS: Final = 36_525
 _KEEP: Final = 100
-_OWN = 2
-"""How many names of an entry's key follow those of its resource: its uid and its version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +194,7 @@ def expired(write: Write) -> Iterator[Key]:
 
 def entry_key(record: Record, version: int) -> Key:
     """Return the key of the entry for a version of a record."""
-    return beside(TRAIL, record.key, record.uid, f"{version:010}")
-
-
-def trail_prefix(key: Key) -> str:
-    """Return how the keys of all entries of a resource begin, whatever its uid was."""
-    return f"{beside(TRAIL, key).text}/"
+    return numbered(TRAIL, record.key, record.uid, version)
 
 
 def time_text(now_us: int) -> str:
@@ -221,9 +214,8 @@ def read_entry(record: Record) -> TrailEntry:
             FieldChange(tuple(one["path"]), one.get("old", ABSENT), one.get("new", ABSENT))
             for one in document["changes"]
         ])  # fmt: skip
-        *_, uid, number = record.key.segments
         return TrailEntry(
-            resource_of(record.key, _OWN), uid, int(number), Action(document["action"]), changes,
+            *read_numbered(record.key), Action(document["action"]), changes,
             bool(document.get("shortened")), *record.origin, moment(record.created_us),
             record.uid,
         )  # fmt: skip

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any, TypeVar
 
+from emco_store.core.keys import Key
+from emco_store.core.records import Record
 from emco_store.flows.refusals import unavailable
-from emco_store.ports import Request, Unreachable
+from emco_store.ports import Get, Request, Unreachable
 
 T = TypeVar("T")
 Flow = Generator[Request[Any], Any, T]
@@ -30,3 +32,9 @@ def read(request: Request[T]) -> Flow[T]:
     except Unreachable as problem:
         raise unavailable(problem) from problem
     return reply
+
+
+def records_at(keys: Iterable[Key]) -> Flow[Mapping[Key, Record]]:
+    """Return the records of some keys, as far as they exist; no keys take no request."""
+    wanted = tuple(dict.fromkeys(keys))
+    return (yield from read(Get(wanted))) if wanted else {}

@@ -14,11 +14,10 @@ from emco_store.core.origins import Origin
 from emco_store.core.plan import Blocker, BlockReason, Change, Deleted, Deletion
 from emco_store.core.records import Edge, Record
 from emco_store.errors import MissingReference, StoreError, UniqueViolation, shown
-from emco_store.flows.asking import Flow, read
+from emco_store.flows.asking import Flow, records_at
 from emco_store.flows.refusals import restricted, too_large
 from emco_store.flows.uniques import Claim, claims_of, given_twice, stored_owner
 from emco_store.flows.view import Referrers, View
-from emco_store.ports import Get
 
 MAX_COUNTED = 100_000
 """References that may forbid a delete, after which it gives up counting them."""
@@ -204,9 +203,7 @@ class Cascade:
         """
         edits = self._standing(view)
         put = [(key, edge, target) for key, edge, target in _put(edits) if view.current(target) is None]
-        there: Mapping[Key, Record] = (
-            (yield from read(Get(tuple({target: None for _, _, target in put})))) if put else {}
-        )
+        there: Mapping[Key, Record] = yield from records_at(target for _, _, target in put)
         found = [
             _blocker(key, edge, BlockReason.NO_DEFAULT, f"{target} does not exist")
             for key, edge, target in put if target not in there

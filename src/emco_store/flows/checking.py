@@ -15,14 +15,14 @@ from emco_store.core.records import Record
 from emco_store.core.reserved import is_reserved, refuse_reserved
 from emco_store.core.wording import count
 from emco_store.errors import InvalidCall, StoreError, Unavailable, UnknownOutcome
-from emco_store.flows.asking import Flow, ask, read
+from emco_store.flows.asking import Flow, ask, read, records_at
 from emco_store.flows.context import Context
 from emco_store.flows.histories import check_history
 from emco_store.flows.outcomes import submit
 from emco_store.flows.refusals import missing_references, stale, unavailable
 from emco_store.flows.selecting import Selecting
 from emco_store.flows.unit import Unit
-from emco_store.ports import Audit, Get, Mend, Unreachable
+from emco_store.ports import Audit, Mend, Unreachable
 
 STEP = 100
 """Records checked again, or entries mended, in one request."""
@@ -90,7 +90,7 @@ def _look_again(
     suspects: Sequence[Record], absent: frozenset[Key]
 ) -> Flow[list[tuple[Record, frozenset[Key]]]]:  # fmt: skip
     targets = {target for record in suspects for target in record.targets & absent}
-    found = yield from read(Get(tuple(sorted({*targets, *(record.key for record in suspects)}))))
+    found = yield from records_at(sorted({*targets, *(record.key for record in suspects)}))
     gone = frozenset(target for target in targets if target not in found)
     return [(found[record.key], gone) for record in suspects if record.key in found]
 
@@ -197,7 +197,7 @@ def _repair_record(context: Context, text: str, flaws: Sequence[Flaw]) -> Flow[N
     unit.write_record(made)
     yield from unit.ask_states(is_plan=True)
     new = made.targets - record.targets
-    there: Mapping[Key, Record] = (yield from read(Get(tuple(sorted(new))))) if new else {}
+    there: Mapping[Key, Record] = yield from records_at(sorted(new))
     absent = frozenset(new - there.keys())
     if absent and not is_rewritten:
         raise stale(sorted(absent))

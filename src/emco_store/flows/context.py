@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from emco_store.core.codec import Untyped, load, load_untyped
 from emco_store.core.documents import MAX_BYTES
@@ -20,6 +20,7 @@ from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.flows.acting import Actors
 from emco_store.ports import Clock
 
+T = TypeVar("T")
 _DAY_S = 86_400
 MAX_RECORDS = 10_000
 """Default maximum number of records in one commit."""
@@ -170,10 +171,15 @@ class Context:
 
         Rules: BAD-8.
         """
-        try:
-            return self.value(record)
-        except InvalidResource as problem:
-            return problem
+        return or_error(self.value, record)
+
+
+def or_error(reader: Callable[[Record], T], record: Record) -> T | InvalidResource:
+    """Return what a function reads of a record, or the error that says why it cannot be read."""
+    try:
+        return reader(record)
+    except InvalidResource as problem:
+        return problem
 
 
 def uid_of(target: Any) -> str | None:

@@ -12,9 +12,8 @@ from emco_store.core.records import Record
 from emco_store.core.reserved import FREEZE, LIFECYCLE, REVISION, resource_of
 from emco_store.core.revisions import content_of, part_keys, read_document
 from emco_store.errors import InvalidResource, shown
-from emco_store.flows.asking import Flow, read
+from emco_store.flows.asking import Flow, records_at
 from emco_store.flows.context import Context
-from emco_store.ports import Get
 
 STEP: Final = 20
 """Revisions whose content is read at once."""
@@ -42,7 +41,7 @@ def check_history(context: Context, records: Iterable[Record]) -> Flow[list[Flaw
 def _freezes(resources: Sequence[Key]) -> Flow[list[Flaw]]:
     """Find lifecycle records that list frozen fields while there is no freeze, and the reverse, as of one moment."""
     pairs = [(standing_key(one), freeze_key(one)) for one in resources]
-    found: Mapping[Key, Record] = yield from read(Get(tuple(key for pair in pairs for key in pair)))
+    found: Mapping[Key, Record] = yield from records_at(key for pair in pairs for key in pair)
     flaws: list[Flaw] = []
     for own, freeze in pairs:
         standing = found.get(own)
@@ -67,12 +66,12 @@ def _frozen(record: Record) -> bool | None:
 
 
 def _contents(revisions: Sequence[Record]) -> Flow[list[Flaw]]:
-    parts = yield from read(Get(tuple(key for record in revisions for key in _parts(record))))
+    parts = yield from records_at(key for record in revisions for key in _parts(record))
     suspects = [record for record in revisions if any(_content(record, parts))]
     if not suspects:
         return []
     keys = [key for record in suspects for key in (record.key, *_parts(record))]
-    again: Mapping[Key, Record] = yield from read(Get(tuple(keys)))
+    again: Mapping[Key, Record] = yield from records_at(keys)
     return [flaw for record in suspects if record.key in again for flaw in _content(again[record.key], again)]
 
 

@@ -13,28 +13,27 @@ from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import Standing, read_standing, standing_key
 from emco_store.core.query import Order, Page, check_limit, read_cursor, write_cursor
 from emco_store.core.records import Record
-from emco_store.core.reserved import REVISION, resource_of
+from emco_store.core.reserved import REVISION, beside_prefix, read_numbered
 from emco_store.core.revisions import (
-    AFTER_RESOURCE,
     Revision,
     RevisionDocument,
     Rows,
     content_of,
-    part_keys,
     read_document,
     read_revision,
     revision_key,
-    revisions_prefix,
     tagged,
     tags_of,
 )
-from emco_store.errors import InvalidCall, InvalidResource, NotFound
+from emco_store.errors import InvalidCall, NotFound
 from emco_store.flows import content
-from emco_store.flows.asking import Flow, read
-from emco_store.flows.context import Context
+from emco_store.flows.asking import Flow, read, records_at
+from emco_store.flows.context import Context, or_error
+from emco_store.flows.lifecycles import lifecycle_of, refuse_without_lifecycle
 from emco_store.flows.refusals import already_exists, not_found
+from emco_store.flows.revisions import beginning_of, parts_of
 from emco_store.flows.unit import Unit
-from emco_store.ports import Get, Scan
+from emco_store.ports import Scan
 
 Which = int | str | Revision
 """What names a revision: its number, a tag, or an entry of the history."""
@@ -80,12 +79,12 @@ class Found:
     @property
     def key(self) -> Key:
         """The key of the resource."""
-        return resource_of(self.record.key, AFTER_RESOURCE)
+        return read_numbered(self.record.key)[0]
 
     @property
     def number(self) -> int:
         """The number of the revision."""
-        return int(self.record.key.name)
+        return read_numbered(self.record.key)[2]
 
 
 # reading
@@ -101,10 +100,10 @@ def history(context: Context, key: Key, *, limit: int, after: str | None) -> Flo
     query, order = f"history of {key}", Order(descending=True)
     position = None if after is None else read_cursor(after, query, order)
     scan = Scan(
-        kind=REVISION, prefix=revisions_prefix(key), after=position, limit=limit + 1, descending=True
+        kind=REVISION, prefix=beside_prefix(REVISION, key), after=position, limit=limit + 1, descending=True
     )  # fmt: skip
     found = yield from read(scan)
-    items = tuple(map(_entry, found[:limit]))
+    items = tuple([or_error(read_revision, record) for record in found[:limit]])
     return Page(items, write_cursor(query, order, ("", found[limit - 1].key.text)) if len(found) > limit else None)
 
 
@@ -122,15 +121,8 @@ def digest(unit: Unit, key: Key) -> Flow[str]:
 
     Rules: LIF-11.
     """
-    refuse_without_lifecycle(unit.context, key)
-    model = unit.context.schema.model_of(key.kind)
-    if model is None:
-        raise InvalidCall(
-            f"Cannot take the digest of {key}.",
-            why=[f"this store does not know the model of {key.kind}, and so not which targets belong to the content"],
-            hint="open the store with models=[…].",
-        )
-    found = yield from content.read(unit, key, model.__emco__.lifecycle.spec.targets)
+    targets = lifecycle_of(unit.context, key, "take the digest of").spec.targets
+    found = yield from content.read(unit, key, targets)
     yield from unit.commit()
     return found.digest
 
@@ -182,25 +174,36 @@ def find(context: Context, key: Key, which: Which | None, *, is_gone: bool = Fal
     if which is not None or not is_gone:
         check_which(key, which)
     refuse_without_lifecycle(context, key)
-    there: Mapping[Key, Record] = yield from read(Get((key, standing_key(key))))
-    root, standing = there.get(key), there.get(standing_key(key))
-    if is_gone and root is not None:
-        raise already_exists(key, "restore", "plan_rollback() brings the content of a revision back to what is there.")
-    parts: Mapping[Key, Record] = {}
-    if root is None and not isinstance(which, Revision):
-        record = yield from _by_scan(key, which)
+    own = standing_key(key)
+    if isinstance(which, Revision):
+        wanted = revision_key(key, which.uid, which.number)
+        there = yield from beginning_of(wanted, [key, own])
+        record, found = there.get(wanted), there
     else:
-        uid = which.uid if isinstance(which, Revision) else root.uid if root else ""
-        number = _number(None if standing is None else read_standing(standing), which)
-        wanted = revision_key(key, uid, number or 0)
-        parts = yield from read(Get((wanted, *part_keys(wanted, 1))))
-        record = parts.get(wanted)
+        there = yield from records_at([key, own])
+        root = there.get(key)
+        sought = _by_scan(key, which) if root is None else _by_name(root, there.get(own), which)
+        record, found = yield from sought
+    if is_gone and key in there:
+        raise already_exists(key, "restore", "plan_rollback() brings the content of a revision back to what is there.")
     if record is None:
         raise no_revision(key, which)
-    document = read_document(record)
-    more = tuple(part for part in part_keys(record.key, document.parts) if part not in parts)
-    parts = {**parts, **((yield from read(Get(more))) if more else {})}
-    return Found(record, document, content_of(record, parts), root, standing)
+    parts = yield from parts_of(record, found)
+    return Found(record, read_document(record), content_of(record, parts), there.get(key), there.get(own))
+
+
+_Sought = Flow[tuple[Record | None, Mapping[Key, Record]]]
+"""A revision, None if it is not there, with what was read of its content."""
+
+
+def _by_name(root: Record, standing: Record | None, which: int | str | None) -> _Sought:
+    """Read a revision of the resource that is there."""
+    number = _number(None if standing is None else read_standing(standing), which)
+    if number is None:
+        return None, {}
+    wanted = revision_key(root.key, root.uid, number)
+    found = yield from beginning_of(wanted)
+    return found.get(wanted), found
 
 
 def _number(standing: Standing | None, which: Which | None) -> int | None:
@@ -212,18 +215,18 @@ def _number(standing: Standing | None, which: Which | None) -> int | None:
     return standing.revisions if which is None else standing.tags.get(which)
 
 
-def _by_scan(key: Key, which: int | str | None) -> Flow[Record | None]:
+def _by_scan(key: Key, which: int | str | None) -> _Sought:
     """Look through the revisions of a resource that is gone, the newest first."""
     after: tuple[str, str] | None = None
     limit = 1 if which is None else _PAGE
     while True:
-        scan = Scan(kind=REVISION, prefix=revisions_prefix(key), after=after, limit=limit, descending=True)
+        scan = Scan(kind=REVISION, prefix=beside_prefix(REVISION, key), after=after, limit=limit, descending=True)
         page = yield from read(scan)
         for record in page:
             if which is None or which == int(record.key.name) or which in tags_of(record):
-                return record
+                return record, {}
         if len(page) < limit:
-            return None
+            return None, {}
         after = ("", page[-1].key.text)
 
 
@@ -234,13 +237,6 @@ def _now(unit: Unit, key: Key, kinds: Sequence[str]) -> Flow[Mapping[Key, bytes]
         return {}
     yield from unit.commit()
     return {record.key: record.document for record in (*found.members, *found.targets)}
-
-
-def _entry(record: Record) -> Revision | InvalidResource:
-    try:
-        return read_revision(record)
-    except InvalidResource as problem:
-        return problem
 
 
 def _value(document: bytes) -> Any:
@@ -321,21 +317,6 @@ def _standing_of(unit: Unit, key: Key) -> Flow[tuple[Record, str]]:
 
 
 # refusing
-
-
-def refuse_without_lifecycle(context: Context, key: Key) -> None:
-    """Refuse a key whose resource can have no history, because its model declares no lifecycle.
-
-    Raises:
-        InvalidCall: It can have none.
-    """
-    model = context.schema.model_of(key.kind)
-    if model is not None and model.__emco__.lifecycle is None:
-        raise InvalidCall(
-            f"There is no history and no content digest of {key}.",
-            why=[f"{key.kind} declares no lifecycle"],
-            hint=f"declare one: class {key.kind}(Resource, lifecycle=…).",
-        )
 
 
 def check_which(key: Key, which: Any) -> None:

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from emco_store.core.keys import Key, key_prefix
+from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import Standing, read_standing, standing_key
 from emco_store.core.records import Record, Stamp
-from emco_store.core.reserved import REVISION, REVISION_PART
+from emco_store.core.reserved import REVISION, REVISION_PART, beside_prefix
 from emco_store.core.revisions import part_keys, read_document, tags_of
 from emco_store.errors import Conflict, InvalidCall, InvalidResource
-from emco_store.flows.asking import Flow, read
+from emco_store.flows.asking import Flow, read, records_at
 from emco_store.flows.context import Context
-from emco_store.flows.history import refuse_without_lifecycle
+from emco_store.flows.lifecycles import refuse_without_lifecycle
 from emco_store.flows.outcomes import submit
 from emco_store.flows.refusals import already_exists
-from emco_store.ports import Commit, Get, Scan
+from emco_store.ports import Commit, Scan
 
 PAGE: Final = 100
 """Revisions that are looked at for one commit."""
@@ -119,7 +119,7 @@ def forget(context: Context, key: Key) -> Flow[Pruned]:
     for kind in (REVISION_PART, REVISION):
         while True:
             page = yield from _page(kind, key, "")
-            if key in (yield from read(Get((key,)))):
+            if key in (yield from records_at([key])):
                 hint = "prune(…, keep=…) removes old revisions of what is there; delete it first to forget all of them."
                 raise already_exists(key, "forget the history of", hint)
             yield from _submit(context, {record.key: record.stamp for record in page}, {key: None})
@@ -131,8 +131,7 @@ def forget(context: Context, key: Key) -> Flow[Pruned]:
 
 def _page(kind: str, key: Key, after: str) -> Flow[Sequence[Record]]:
     """Read a page of the records of one kind beside a resource, the last one first."""
-    prefix = key_prefix(kind, (key.kind, *key.segments))
-    position = ("", after) if after else None
+    prefix, position = beside_prefix(kind, key), ("", after) if after else None
     return (yield from read(Scan(kind=kind, prefix=prefix, after=position, limit=PAGE, descending=True)))
 
 
@@ -140,21 +139,21 @@ def _prune_page(context: Context, key: Key, page: Sequence[Record], judge: _Judg
     """Remove what is not kept of one page; return how far the judgement has come, and how many were removed."""
     for attempt in range(ATTEMPTS):
         judging = replace(judge)
-        there: Mapping[Key, Record] = yield from read(Get((key, standing_key(key))))
+        there: Mapping[Key, Record] = yield from records_at([key, standing_key(key)])
         root, stored = there.get(key), there.get(standing_key(key))
         uid, standing = root.uid if root else "", read_standing(stored) if stored else None
         going = [record for record in page if not judging.keeps(record, uid, standing)]
         stamps: dict[Key, Stamp] = {record.key: record.stamp for record in going}
         for record in going:
             parts = part_keys(record.key, _parts(record))
-            is_there = (yield from read(Get(tuple(parts)))) if attempt else parts  # at first, as they were written
+            is_there = (yield from records_at(parts)) if attempt else parts  # at first, as they were written
             stamps |= {part: Stamp(record.uid, 1) for part in parts if part in is_there}
         try:
             yield from _submit(context, stamps, {standing_key(key): stored.stamp if stored else None})
         except Conflict:
             if attempt == ATTEMPTS - 1:
                 raise
-            found = yield from read(Get(tuple(record.key for record in page)))
+            found = yield from records_at(record.key for record in page)
             page = [found[record.key] for record in page if record.key in found]
         else:
             return judging, len(going)

@@ -21,7 +21,7 @@ from emco_store.core.revisions import Revision, RevisionDocument, Row
 from emco_store.core.rollbacks import RollbackPlan
 from emco_store.errors import InvalidCall, InvalidResource, StateForbids, StoreError
 from emco_store.flows import content as contents
-from emco_store.flows.asking import Flow, read
+from emco_store.flows.asking import Flow, records_at
 from emco_store.flows.history import Found, Which, find, no_revision, restated
 from emco_store.flows.refusals import (
     first_blockers,
@@ -34,7 +34,7 @@ from emco_store.flows.refusals import (
 from emco_store.flows.transition_calls import check_note
 from emco_store.flows.uniques import Claim, claims_of, taken
 from emco_store.flows.unit import Unit
-from emco_store.ports import Commit, Get
+from emco_store.ports import Commit
 
 
 def plan_rollback(unit: Unit, key: Key, which: Which, leave_out: Any, note: str) -> Flow[RollbackPlan]:
@@ -200,7 +200,7 @@ class _Rewriting:
         open_ends = [(key, edge) for key, edge in edges if not self._holds(key, edge.target)]
         known = unit.puts.keys() | unit.gone.keys() | unit.base.keys()
         unknown = {edge.target for _, edge in open_ends}.union(also) - known
-        self._there = (yield from read(Get(tuple(sorted(unknown))))) if unknown else {}
+        self._there = yield from records_at(sorted(unknown))
         for key, edge in open_ends:
             target = edge.target
             if target not in self._there and unit.current(target) is None:

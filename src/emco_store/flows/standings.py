@@ -15,11 +15,11 @@ from emco_store.core.records import Record
 from emco_store.core.reserved import LIFECYCLE, resource_of
 from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.flows import lists
-from emco_store.flows.asking import Flow, read
+from emco_store.flows.asking import Flow, read, records_at
 from emco_store.flows.context import Context
 from emco_store.flows.lists import Listing
 from emco_store.flows.unit import Unit
-from emco_store.ports import Get, Scan
+from emco_store.ports import Scan
 
 Pages = Callable[[Listing], Flow[Page[Any]]]
 Fetch = Callable[[Sequence[Key]], Flow[Mapping[Key, Record]]]
@@ -39,7 +39,7 @@ def read_page(context: Context, listing: Listing, state: Any) -> Flow[Page[Any]]
     if state is not spec.initial:
         return (yield from _indexed(context, listing, str(state.value)))
     pages: Pages = lambda rest: lists.read_page(context, rest)  # noqa: E731 - two closures of one call
-    return (yield from _thinned(listing, spec, state, pages, lambda keys: read(Get(tuple(keys)))))
+    return (yield from _thinned(listing, spec, state, pages, records_at))
 
 
 def read_page_in(unit: Unit, listing: Listing, state: Any, *, stable: bool) -> Flow[Page[Any]]:
@@ -92,7 +92,7 @@ def _indexed(context: Context, listing: Listing, state: str) -> Flow[Page[Any]]:
             )
         )
         keys = [resource_of(record.key) for record in standings]
-        records: Mapping[Key, Record] = (yield from read(Get(tuple(keys)))) if keys else {}
+        records: Mapping[Key, Record] = yield from records_at(keys)
         for key in keys:
             value = context.value_or_error(records[key]) if key in records else None
             if value is not None and (isinstance(value, InvalidResource) or _holds(listing, value)):

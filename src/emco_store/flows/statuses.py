@@ -12,11 +12,11 @@ from emco_store.core.reserved import STATUS, is_status, status_resource
 from emco_store.core.resource import Resource, is_model
 from emco_store.core.status import Condition, Status, agreed, ahead, backwards, read_report, settled, status_key
 from emco_store.errors import Conflict, InvalidCall, NotPermitted
-from emco_store.flows.asking import Flow, read
+from emco_store.flows.asking import Flow, read, records_at
 from emco_store.flows.context import Context
 from emco_store.flows.refusals import not_found
 from emco_store.flows.unit import Unit
-from emco_store.ports import Get, Scan
+from emco_store.ports import Scan
 
 S = TypeVar("S", bound=Status)
 PAGE = 1000
@@ -127,7 +127,7 @@ def _drafted(unit: Unit, status: S) -> Draft[S]:
 def find(context: Context, resource: Key, model: type[S]) -> Flow[S | None]:
     """Read the status of one writer, None if it has reported none; with the resource, in one request."""
     own = _key_of(context, resource, model)
-    found = yield from read(Get((own, resource)))
+    found = yield from records_at([own, resource])
     value: S | None = _found(context, resource, found, found.get(own))
     return value
 
@@ -152,7 +152,7 @@ def _found(context: Context, resource: Key, found: Mapping[Key, Record], record:
 def find_all(context: Context, resource: Key) -> Flow[tuple[Any, ...]]:
     """Read the statuses of all writers, by their names; one request, and another where there are none."""
     records = yield from _scanned(resource)
-    if not records and resource not in (yield from read(Get((resource,)))):
+    if not records and resource not in (yield from records_at([resource])):
         raise not_found([resource])
     return tuple(context.value_or_error(record) for record in records)
 
@@ -173,10 +173,10 @@ def condition(context: Context, resource: Key, name: str, by: type[Status] | Non
     _check_condition(name)
     if by is None:
         records = yield from _scanned(resource)
-        found = yield from read(Get((resource,)))
+        found = yield from records_at([resource])
     else:
         own = _key_of(context, resource, by)
-        found = yield from read(Get((own, resource)))
+        found = yield from records_at([own, resource])
         records = [found[own]] if own in found else []
     if resource not in found:
         raise not_found([resource])

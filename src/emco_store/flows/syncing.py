@@ -9,12 +9,11 @@ from emco_store.core.lifecycle_records import Standing, read_standing, standing_
 from emco_store.core.revisions import read_document, revision_key
 from emco_store.core.status import read_report
 from emco_store.core.sync_states import SyncState
-from emco_store.errors import InvalidCall
 from emco_store.flows import content, statuses
-from emco_store.flows.asking import Flow, read
+from emco_store.flows.asking import Flow, records_at
 from emco_store.flows.context import Context
+from emco_store.flows.lifecycles import model_of
 from emco_store.flows.unit import Unit
-from emco_store.ports import Get
 
 
 def sync_state(unit: Unit, key: Key) -> Flow[SyncState]:
@@ -65,18 +64,11 @@ def _applied(key: Key, uid: str, standing: Standing) -> Flow[str]:
     if number == standing.revisions:
         return standing.digest
     wanted = revision_key(key, uid, number)
-    stored = (yield from read(Get((wanted,)))).get(wanted)
+    stored = (yield from records_at([wanted])).get(wanted)
     return "gone" if stored is None else read_document(stored).digest
 
 
 def _targets(context: Context, key: Key) -> Any:
     """Return the kinds of the targets that belong to the content."""
-    model = context.schema.model_of(key.kind)
-    if model is None:
-        raise InvalidCall(
-            f"Cannot tell the sync state of {key}.",
-            why=[f"this store does not know the model of {key.kind}, which says what belongs to its content"],
-            hint="open the store with models=[…].",
-        )
-    lifecycle = model.__emco__.lifecycle
+    lifecycle = model_of(context, key, "tell the sync state of").__emco__.lifecycle
     return () if lifecycle is None else lifecycle.spec.targets

@@ -10,7 +10,7 @@ from emco_store.core.keys import Key
 from emco_store.core.origins import Origin
 from emco_store.core.query import Order, Page, check_limit, read_cursor, write_cursor
 from emco_store.core.records import Record
-from emco_store.core.reserved import TRAIL
+from emco_store.core.reserved import TRAIL, beside_prefix
 from emco_store.core.resource import is_model
 from emco_store.core.trails import (
     TrailEntry,
@@ -20,14 +20,13 @@ from emco_store.core.trails import (
     kept,
     read_entry,
     time_text,
-    trail_prefix,
 )
-from emco_store.errors import InvalidCall, InvalidResource
-from emco_store.flows.asking import Flow, read
-from emco_store.flows.context import Context
+from emco_store.errors import InvalidCall
+from emco_store.flows.asking import Flow, read, records_at
+from emco_store.flows.context import Context, or_error
 from emco_store.flows.outcomes import submit
 from emco_store.flows.view import View
-from emco_store.ports import Commit, Get, Scan
+from emco_store.ports import Commit, Scan
 
 _STEP = 1000
 """Entries that are removed in one commit."""
@@ -58,7 +57,7 @@ def entries_of(view: View, *, txid: str, now_us: int, origin: Origin) -> Flow[En
     """
     changed = [record for record in view.puts.values() if record.index and kept(record)]
     unread = [one.key for one in changed if one.key not in view.base and view.expect.get(one.key) is not None]
-    found: Mapping[Key, Record] = (yield from read(Get(tuple(unread)))) if unread else {}
+    found: Mapping[Key, Record] = yield from records_at(unread)
     # A record that has moved since it was read makes the commit fail, whatever its entry says.
     writes = [*(Write(one, None) for one in _going(view)), *_changes(view, changed, found)]
     limit = view.context.limits.max_bytes
@@ -90,7 +89,7 @@ def page_of(context: Context, target: Any, *, limit: int, after: str | None) -> 
     position = None if after is None else read_cursor(after, where, Order())
     scan = Scan(TRAIL, prefix=prefix, field=None if prefix else kind, after=position, limit=limit + 1, descending=True)
     records = yield from read(scan)
-    shown = tuple([_entry_or_error(record) for record in records[:limit]])
+    shown = tuple([or_error(read_entry, record) for record in records[:limit]])
     if len(records) <= limit:
         return Page(shown, None)
     last = records[limit - 1]
@@ -122,7 +121,7 @@ def _about(context: Context, target: Any) -> tuple[str, str]:
         context.schema.learn(target)
         return target.__emco__.kind, ""
     key = context.address(target)
-    return key.kind, trail_prefix(key)
+    return key.kind, beside_prefix(TRAIL, key)
 
 
 def _age(context: Context, kind: str, older_than: Any) -> timedelta:
@@ -137,10 +136,3 @@ def _age(context: Context, kind: str, older_than: Any) -> timedelta:
         why=["it is no time span" if older_than is not None else f"no model of {kind} says days= here"],
         hint="give a timedelta of 0 or more, or say trail=Trail(days=…) in the class.",
     )
-
-
-def _entry_or_error(record: Record) -> Any:
-    try:
-        return read_entry(record)
-    except InvalidResource as problem:
-        return problem

@@ -18,6 +18,7 @@ from emco_store.core.transition_plans import TransitionPlan
 from emco_store.core.wording import count
 from emco_store.errors import InvalidCall, TransitionRefused
 from emco_store.flows.context import Context, uid_of
+from emco_store.flows.lifecycles import lifecycle_of
 from emco_store.flows.unit import Unit
 
 S = TypeVar("S", bound=Enum)
@@ -47,23 +48,6 @@ class Call(Generic[S]):
     operation: str | None = None
     note: str = ""
     version: int | None = None
-
-
-def lifecycle_of(context: Context, key: Key) -> Any:
-    """Return the lifecycle of the resources of a kind.
-
-    Raises:
-        InvalidCall: They have none, or their model is not known here.
-    """
-    model = context.schema.model_of(key.kind)
-    if model is None or model.__emco__.lifecycle is None:
-        reason = f"{key.kind} has no lifecycle" if model else f"this store does not know the model of {key.kind}"
-        raise InvalidCall(
-            f"Cannot tell the state of {key}.",
-            why=[reason],
-            hint="declare it with Resource(…, lifecycle=…), or open the store with models=[…].",
-        )
-    return model.__emco__.lifecycle
 
 
 def called(

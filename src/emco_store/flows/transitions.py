@@ -28,7 +28,7 @@ from emco_store.core.lifecycle_records import (
 from emco_store.core.objections import Objection, to_enter, to_leave
 from emco_store.core.records import Edge, Record
 from emco_store.core.reserved import LIFECYCLE, resource_of
-from emco_store.core.revisions import RevisionDocument, content_of, part_keys, read_document, revision_key
+from emco_store.core.revisions import RevisionDocument, content_of, revision_key
 from emco_store.core.rules import CASCADE, PROTECT, RESTRICT
 from emco_store.core.transition_plans import TransitionPlan
 from emco_store.errors import (
@@ -39,11 +39,12 @@ from emco_store.errors import (
     TransitionRefused,
 )
 from emco_store.flows import content
-from emco_store.flows.asking import Flow, read
+from emco_store.flows.asking import Flow
+from emco_store.flows.lifecycles import lifecycle_of
 from emco_store.flows.refusals import not_found, stale
-from emco_store.flows.transition_calls import Call, lifecycle_of, making, refusal
+from emco_store.flows.revisions import beginning_of, parts_of
+from emco_store.flows.transition_calls import Call, making, refusal
 from emco_store.flows.unit import Unit
-from emco_store.ports import Get
 
 S = TypeVar("S", bound=Enum)
 
@@ -326,21 +327,20 @@ def _check_digest(begun: Begun[Any], found: Content) -> Flow[None]:
     )
 
 
-def changes_since(found: Content, number: int) -> Flow[tuple[Key, ...]]:
+def changes_since(now: Content, number: int) -> Flow[tuple[Key, ...]]:
     """Return what differs from the content of a revision; nothing if that cannot be read.
 
     The commit does not rest on it, because it is for people.
     """
-    key = revision_key(found.root.key, found.root.uid, number)
-    stored = (yield from read(Get((key,)))).get(key)
-    if stored is None:
-        return ()
+    key = revision_key(now.root.key, now.root.uid, number)
     try:
-        parts = yield from read(Get(tuple(part_keys(key, read_document(stored).parts))))
-        before = content_of(stored, parts).prints
+        found = yield from beginning_of(key)
+        if key not in found:
+            return ()
+        before = content_of(found[key], (yield from parts_of(found[key], found))).prints
     except InvalidResource:
         return ()
-    return changed_between(before, found.prints)
+    return changed_between(before, now.prints)
 
 
 def _about(unit: Unit, call: Call[Any]) -> RevisionDocument:
