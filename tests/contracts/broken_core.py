@@ -263,6 +263,7 @@ BROKEN_CORE = {
     "ChecksNoHistory": Broken(histories, "_contents", broken_history.find_nothing, "HIS-12"),
     "ComparesAsPythonDoes": Broken(readback, "is_alike", compare_as_python_does, "ID-13"),
     "FindsEveryState": Broken(transitions, "index_text", broken_lifecycles.same_text, "LIF-1"),
+    "PlansInVain": Broken(resources, "refuse_plan", broken_lifecycles.let_anybody, "LIF-2"),
     "BeginsInAnyState": Broken(transitions, "_objections", broken_lifecycles.begin_in_any_state, "LIF-2"),
     "RefusesForOneReason": Broken(transitions, "_objections", broken_lifecycles.refuse_for_one_reason, "LIF-2"),
     "RestsOnNoGuard": Broken(transitions, "begin", broken_lifecycles.rest_on_no_guard, "LIF-3"),

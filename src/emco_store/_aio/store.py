@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
-from enum import Enum
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 from emco_store._aio.attempts import late
 from emco_store._aio.block import Target
@@ -14,13 +13,11 @@ from emco_store._aio.lifecycles import AsyncLifecycles
 from emco_store._aio.origins import AsyncOrigins
 from emco_store._aio.statuses import AsyncStatuses
 from emco_store._aio.transaction import AsyncTransaction
-from emco_store.core.applicable import Applicable
+from emco_store.core.applicable import Applicable, Prepared
 from emco_store.core.flaws import Flaw
-from emco_store.core.lifecycle import LifecycleRecord
 from emco_store.core.matching import match
 from emco_store.core.plan import Deleted, Plan
 from emco_store.core.resource import Resource
-from emco_store.core.transition_plans import TransitionPlan
 from emco_store.flows import callbacks, checking, outcomes, resources, transition_calls
 from emco_store.flows.checking import CheckPage, Repaired
 from emco_store.flows.holding import Holding
@@ -29,7 +26,6 @@ from emco_store.ports import Outcome
 from emco_store.queueing.waiters import AsyncWaiter
 
 R = TypeVar("R", bound=Resource)
-S = TypeVar("S", bound=Enum)
 T = TypeVar("T")
 
 
@@ -184,11 +180,7 @@ class AsyncStore(AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncOrigins):
         flow = resources.plan_delete(self._unit(), targets, missing_ok=missing_ok)
         return await self._attempts.once(flow, deadline)
 
-    @overload
-    async def apply(self, plan: TransitionPlan[S], *, deadline: timedelta | None = None) -> LifecycleRecord[S]: ...
-    @overload
-    async def apply(self, plan: Applicable[T], *, deadline: timedelta | None = None) -> T: ...
-    async def apply(self, plan: Applicable[T] | TransitionPlan[S], *, deadline: timedelta | None = None) -> Any:
+    async def apply(self, plan: Applicable[T], *, deadline: timedelta | None = None) -> T:
         """Carry out a plan, all of it: a delete, a transition, a rollback or a restore.
 
         Returns:
@@ -198,14 +190,20 @@ class AsyncStore(AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncOrigins):
         Raises:
             Conflict: Something that the plan depends on has changed; plan again.
             StoreError: ``plan.refusal``: the plan cannot be applied; ``DeleteRestricted`` if it has blockers.
-            TransitionRefused: Something speaks against the transition.
+            TransitionRefused: A function of ``check(…)`` speaks against the transition, or something has changed.
             ContentChanged: The content is not the one that the plan shows.
 
         Rules: DEL-9, LIF-10, HIS-7.
         """
-        if isinstance(plan, TransitionPlan):
-            return await self._make(transition_calls.planned(self._context(), plan), deadline)
-        return await self._attempts.once(resources.apply_plan(self._context(), plan), deadline)
+        context = self._context()
+        resources.refuse_plan(plan)
+        done: Any
+        if isinstance(plan, Prepared):
+            done = await self._attempts.once(resources.apply_plan(context, plan), deadline)
+        else:
+            done = await self._make(transition_calls.planned(context, plan), deadline)
+        result: T = done
+        return result
 
     # checking
 

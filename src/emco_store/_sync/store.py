@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from enum import Enum
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 from emco_store._sync.attempts import late
 from emco_store._sync.block import Target
@@ -15,13 +14,11 @@ from emco_store._sync.lifecycles import Lifecycles
 from emco_store._sync.origins import Origins
 from emco_store._sync.statuses import Statuses
 from emco_store._sync.transaction import Transaction
-from emco_store.core.applicable import Applicable
+from emco_store.core.applicable import Applicable, Prepared
 from emco_store.core.flaws import Flaw
-from emco_store.core.lifecycle import LifecycleRecord
 from emco_store.core.matching import match
 from emco_store.core.plan import Deleted, Plan
 from emco_store.core.resource import Resource
-from emco_store.core.transition_plans import TransitionPlan
 from emco_store.flows import callbacks, checking, outcomes, resources, transition_calls
 from emco_store.flows.checking import CheckPage, Repaired
 from emco_store.flows.holding import Holding
@@ -30,7 +27,6 @@ from emco_store.ports import Outcome
 from emco_store.queueing.waiters import Waiter
 
 R = TypeVar("R", bound=Resource)
-S = TypeVar("S", bound=Enum)
 T = TypeVar("T")
 
 
@@ -185,11 +181,7 @@ class Store(Lifecycles, Histories, Statuses, Origins):
         flow = resources.plan_delete(self._unit(), targets, missing_ok=missing_ok)
         return self._attempts.once(flow, deadline)
 
-    @overload
-    def apply(self, plan: TransitionPlan[S], *, deadline: timedelta | None = None) -> LifecycleRecord[S]: ...
-    @overload
-    def apply(self, plan: Applicable[T], *, deadline: timedelta | None = None) -> T: ...
-    def apply(self, plan: Applicable[T] | TransitionPlan[S], *, deadline: timedelta | None = None) -> Any:
+    def apply(self, plan: Applicable[T], *, deadline: timedelta | None = None) -> T:
         """Carry out a plan, all of it: a delete, a transition, a rollback or a restore.
 
         Returns:
@@ -199,14 +191,20 @@ class Store(Lifecycles, Histories, Statuses, Origins):
         Raises:
             Conflict: Something that the plan depends on has changed; plan again.
             StoreError: ``plan.refusal``: the plan cannot be applied; ``DeleteRestricted`` if it has blockers.
-            TransitionRefused: Something speaks against the transition.
+            TransitionRefused: A function of ``check(…)`` speaks against the transition, or something has changed.
             ContentChanged: The content is not the one that the plan shows.
 
         Rules: DEL-9, LIF-10, HIS-7.
         """
-        if isinstance(plan, TransitionPlan):
-            return self._make(transition_calls.planned(self._context(), plan), deadline)
-        return self._attempts.once(resources.apply_plan(self._context(), plan), deadline)
+        context = self._context()
+        resources.refuse_plan(plan)
+        done: Any
+        if isinstance(plan, Prepared):
+            done = self._attempts.once(resources.apply_plan(context, plan), deadline)
+        else:
+            done = self._make(transition_calls.planned(context, plan), deadline)
+        result: T = done
+        return result
 
     # checking
 

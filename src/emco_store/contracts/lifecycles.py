@@ -256,6 +256,21 @@ class LifecycleRules:
 
         assert [] == lab.faults.requests
 
+    @rule("LIF-2", "DEL-9")
+    def test_plan_of_a_refused_transition_is_refused_as_any_plan(self, lab: Lab) -> None:
+        """The plan has the error with which it is refused, and applying it raises that without a request (LIF-2)."""
+        group = a_group(lab)
+        plan = lab.store.plan_transition(group, GroupLifecycle.start)
+        lab.faults.clear()
+
+        with pytest.raises(TransitionRefused) as caught:
+            lab.store.apply(plan)
+
+        assert plan.refusals == plan.refusal.reasons == caught.value.reasons
+        assert 1 < len(plan.refusals)
+        assert [] == lab.faults.requests
+        assert None is lab.store.plan_transition(group, GroupLifecycle.enter).refusal
+
     @rule("LIF-3", "LIF-5")
     def test_lifecycle_record_that_cannot_be_read_fails_closed(self, lab: Lab) -> None:
         """Transitions that rest on it are refused, and deletes obey its edge (LIF-3, LIF-5)."""

@@ -1,4 +1,4 @@
-"""What all plans have in common: a commit that was prepared and shown; it is carried out as it is, or not at all."""
+"""What all plans have in common: what speaks against them, and what applying them returns."""
 
 from __future__ import annotations
 
@@ -13,15 +13,24 @@ class Applicable(Generic[T_co]):
     """A plan: what a call would do, as of the moment of planning; ``store.apply(plan)`` carries it out.
 
     Attributes:
-        commit: The commit that the backend would get.
         refusal: The error with which ``store.apply(plan)`` refuses it; None where nothing speaks against it.
+    """
+
+    __slots__ = ()
+    refusal: StoreError | None
+
+
+class Prepared(Applicable[T_co]):
+    """A plan that has its commit with it; the commit is sent as it was prepared, or not at all.
+
+    Attributes:
+        commit: The commit that the backend would get.
         foresees: The errors that planning rules out: if the commit meets one, something has changed since.
     """
 
     __slots__ = ()
     foresees: ClassVar[tuple[type[StoreError], ...]] = ()
     commit: Any
-    refusal: StoreError | None
 
     @property
     def figures(self) -> T_co:

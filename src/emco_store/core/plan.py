@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
-from emco_store.core.applicable import Applicable
+from emco_store.core.applicable import Prepared
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge
 from emco_store.core.reserved import is_reserved
@@ -140,7 +140,7 @@ def _figures(numbers: Mapping[str, int], verb: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan(Applicable[Deleted]):
+class Plan(Prepared[Deleted]):
     """What a delete would do, as of the moment of planning; ``store.apply(plan)`` carries it out, all or nothing.
 
     Attributes:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from emco_store.core.applicable import Applicable
+from emco_store.core.applicable import Prepared
 from emco_store.core.diffs import DocumentChange
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import Approval
@@ -40,7 +40,7 @@ class RolledBack:
 
 
 @dataclass(frozen=True, slots=True)
-class RollbackPlan(Applicable[RolledBack]):
+class RollbackPlan(Prepared[RolledBack]):
     """What a rollback or a restore would do, as of the moment of planning; ``store.apply(plan)`` carries it out.
 
     Attributes:

@@ -6,17 +6,18 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic, TypeVar
 
+from emco_store.core.applicable import Applicable
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import Transition
+from emco_store.core.lifecycle import LifecycleRecord, Transition
 from emco_store.core.objections import Objection, hint_of
 from emco_store.core.wording import count
-from emco_store.errors import shown
+from emco_store.errors import StoreError, shown
 
 S = TypeVar("S", bound=Enum)
 
 
 @dataclass(frozen=True, slots=True)
-class TransitionPlan(Generic[S]):
+class TransitionPlan(Applicable[LifecycleRecord[S]], Generic[S]):
     """What a transition would do, or why it is refused; ``store.apply(plan)`` carries it out.
 
     Attributes:
@@ -32,6 +33,7 @@ class TransitionPlan(Generic[S]):
         basis: What it was made for: the uid of the resource and the version of its lifecycle record.
         operation: The id of the operation that has ended, as it was given.
         note: What is stored with the transition.
+        refusal: The error with which ``store.apply(plan)`` refuses it; None where nothing speaks against it.
     """
 
     key: Key
@@ -44,6 +46,7 @@ class TransitionPlan(Generic[S]):
     basis: tuple[str, int] = field(repr=False)
     operation: str | None = None
     note: str = ""
+    refusal: StoreError | None = field(default=None, repr=False, compare=False)
 
     @property
     def refusals(self) -> tuple[str, ...]:

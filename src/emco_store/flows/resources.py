@@ -9,7 +9,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from emco_store.core.applicable import Applicable
+from emco_store.core.applicable import Applicable, Prepared
 from emco_store.core.keys import Key
 from emco_store.core.matching import Match
 from emco_store.core.plan import Deleted, Plan
@@ -114,19 +114,28 @@ def plan_delete(unit: Unit, targets: Sequence[Any], *, missing_ok: bool) -> Flow
     return (yield from unit.plan())
 
 
-def apply_plan(context: Context, plan: Applicable[T]) -> Flow[T]:
-    """Apply a plan, unless something that it rests on has changed.
+def refuse_plan(plan: Any) -> None:
+    """Refuse what is no plan, and a plan that something speaks against.
 
-    What it writes has the time and the origin of this call: a plan that was made is no change yet.
-
-    Rules: DEL-9, HIS-7, WHO-1.
+    Raises:
+        InvalidCall: It is no plan.
+        StoreError: ``plan.refusal``.
     """
-    if not isinstance(plan, Applicable):  # pyright: ignore[reportUnnecessaryIsInstance]  # see Key.parse
+    if not isinstance(plan, Applicable):
         raise InvalidCall(
             f"Cannot apply {plan!r:.80}.", why=["it is not a plan"], hint="pass what a plan_… call returned."
         )
     if plan.refusal is not None:
         raise copy(plan.refusal)
+
+
+def apply_plan(context: Context, plan: Prepared[T]) -> Flow[T]:
+    """Send the commit of a plan, unless something that it rests on has changed.
+
+    What it writes has the time and the origin of this call: a plan that was made is no change yet.
+
+    Rules: DEL-9, HIS-7, WHO-1.
+    """
     try:
         txid, now_us, origin = context.new_id(), context.now_us(), context.actors.origin
         puts = tuple([signed(record, txid, now_us, origin) for record in plan.commit.puts])

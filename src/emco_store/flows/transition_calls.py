@@ -14,7 +14,6 @@ from emco_store.core.lifecycle import LifecycleSpec, Transition
 from emco_store.core.objections import Objection, hint_of
 from emco_store.core.origins import MAX_REASON, prose_problem
 from emco_store.core.records import Record
-from emco_store.core.transition_plans import TransitionPlan
 from emco_store.core.wording import count
 from emco_store.errors import InvalidCall, TransitionRefused
 from emco_store.flows.context import Context, uid_of
@@ -121,16 +120,10 @@ def check_note(what: str, note: Any) -> None:
         raise InvalidCall(f"Cannot {what} with note={note!r:.40}.", why=[problem], hint=f"{NOTE_HINT}.")
 
 
-def planned(context: Context, plan: TransitionPlan[S]) -> Call[S]:
-    """Return the call that applies a plan; it is refused if the resource, its state or its content has changed.
-
-    Raises:
-        TransitionRefused: The plan is refused already.
-    """
+def planned(context: Context, plan: Any) -> Call[Any]:
+    """Return the call that applies a plan; it is refused if the resource, its state or its content has changed."""
     lifecycle = lifecycle_of(context, plan.key)
     uid, version = plan.basis
-    if plan.objections:
-        raise refusal(plan.key, plan.step, plan.state, plan.objections)
     return Call(plan.key, uid, plan.step, lifecycle.spec, plan.digest, plan.operation, plan.note, version)
 
 

@@ -456,6 +456,7 @@ def planning(unit: Unit, call: Call[S]) -> Flow[TransitionPlan[S]]:
         basis=(sight.record.uid, own.version if own else 0),
         operation=call.operation,
         note=call.note,
+        refusal=refused(begun, begun.objections) if begun.objections else None,
     )
 
 
