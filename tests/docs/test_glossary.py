@@ -37,7 +37,11 @@ def test_terms_are_in_order_and_once():
 @pytest.mark.parametrize("module", [requests, replies])
 def test_every_request_and_reply_of_the_port_is_explained(module):
     """A new request or reply needs a word that a reader can look up."""
-    names = {name for name, value in vars(module).items() if isclass(value) and value.__module__ == module.__name__}
+    names = {
+        name
+        for name, value in vars(module).items()
+        if isclass(value) and value.__module__ == module.__name__ and not name.startswith("_")
+    }
 
     text = PAGE.read_text("utf-8")
 
