@@ -131,7 +131,7 @@ class _Said(NamedTuple):
         if stamp is not None and seal is not None and stamp.uid != seal.uid:
             return True
         known = stamp or seal
-        return known is not None and text in self.fenced and known.uid != self.fenced[text]
+        return bool(self.fenced) and known is not None and self.fenced.get(text, known.uid) != known.uid
 
 
 def parts_of(commit: Commit) -> Parts:
@@ -147,14 +147,11 @@ def parts_of(commit: Commit) -> Parts:
     )
     about = {*said.expect, *said.sealed, *said.puts, *said.deletes}
     # Whoever holds records looks for that, too.
-    guards = set[str]() if said.holder else said.require - about - said.fenced.keys()
-    new = (
-        {text for text in said.puts if said.is_free(text)}
-        - said.deletes
-        - said.sealed.keys()
-        - said.require
-        - said.fenced.keys()
-    )
+    guards = set[str]() if said.holder else said.require - about
+    new = {text for text in said.puts if said.is_free(text)} - said.deletes - said.sealed.keys() - said.require
+    if said.fenced:
+        guards.difference_update(said.fenced)
+        new.difference_update(said.fenced)
     others = (about | said.require) - guards - said.deletes - new
     return Parts(
         guards=sorted(guards),
@@ -162,7 +159,7 @@ def parts_of(commit: Commit) -> Parts:
         changes=[*_releases(commit), *_statements(others, said, is_delete=False), *_ends(commit)],
         creates=[_document(text, said) for text in sorted(new)],
         touched=about,
-        fences=sorted(one for one in said.fenced.items() if one[0] not in about | said.require),
+        fences=sorted(one for one in said.fenced.items() if one[0] not in about | said.require) if said.fenced else [],
     )
 
 

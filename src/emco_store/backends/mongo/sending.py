@@ -183,7 +183,7 @@ def _shared_guards(parts: Sequence[Parts]) -> dict[str, int]:
 
 def _shared_fences(parts: Sequence[Parts]) -> set[tuple[str, str]]:
     """Return the fences that may go ahead of everything else, each once for all commits that have it."""
-    found = {one for part in parts for one in part.fences}
+    found = {one for part in parts if part.fences for one in part.fences}
     return {one for one in found if not any(one[0] in part.touched for part in parts)} if found else found
 
 
