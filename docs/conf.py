@@ -30,7 +30,10 @@ nitpick_ignore_regex = [
     # Signatures name these; a caller passes them on and does not look into them.
     ("py:class", r"emco_store\.(core\.(guards|indexing|refs|rules|schema|selection|some_of)|backends)\..*"),
     ("py:class", r"emco_store\.core\.(applicable\.Applicable|lifecycle\.(ContentScope|HoldSpec))"),
-    ("py:class", r"emco_store\.(emco\.bundles\.Stage|flows\.acting\.Acting)"),
+    (
+        "py:class",
+        r"emco_store\.(emco\.bundles\.Stage|flows\.acting\.Acting|_sync\.taking\.Taking|_aio\.taking\.AsyncTaking)",
+    ),
 ]
 
 autodoc_default_options = {"members": True}
@@ -50,7 +53,9 @@ html_show_copyright = False
 html_static_path = ["_static"]
 html_css_files = ["pictures.css"]
 
-_MADE_BY_THE_LIBRARY = {"Store", "AsyncStore", "Transaction", "AsyncTransaction", "MemoryBackend"}
+_MADE_BY_THE_LIBRARY = {
+    "Store", "AsyncStore", "Transaction", "AsyncTransaction", "Reaper", "AsyncReaper", "Lease", "MemoryBackend",
+}  # fmt: skip
 _HOMES = {"emco_store.F": "emco_store.core.query"}
 """Data whose docstring autodoc does not find, because it stands in another module."""
 

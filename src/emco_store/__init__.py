@@ -3,11 +3,14 @@
 The public names are here, and nowhere else.
 """
 
+from emco_store._aio.reaping import AsyncReaper
 from emco_store._aio.store import AsyncStore
 from emco_store._aio.transaction import AsyncTransaction
+from emco_store._sync.reaping import Reaper
 from emco_store._sync.store import Store
 from emco_store._sync.transaction import Transaction
 from emco_store.backends.memory import MemoryBackend
+from emco_store.beating import Lease
 from emco_store.connect import connect, connect_async
 from emco_store.core.codec import Untyped
 from emco_store.core.diffs import Diff, DocumentChange
@@ -15,6 +18,7 @@ from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.guards import ancestor, approved, check, every, none, observed, referrers, some, target
 from emco_store.core.indexing import indexed, unique
 from emco_store.core.keys import Key
+from emco_store.core.leases import LeaseState, Reaped, Seat, Verdict
 from emco_store.core.lifecycle import Lifecycle, LifecycleRecord, Transition, content, hold, transition
 from emco_store.core.lifecycle_records import Approval
 from emco_store.core.meta import Meta
@@ -22,7 +26,7 @@ from emco_store.core.objections import Objection
 from emco_store.core.opaque import Opaque
 from emco_store.core.plan import Blocker, BlockReason, Change, Deleted, Deletion, Plan
 from emco_store.core.query import F, Page
-from emco_store.core.refs import Ref, on_delete, reference
+from emco_store.core.refs import Ref, on_delete, on_expire, reference
 from emco_store.core.resource import Resource
 from emco_store.core.revisions import Revision
 from emco_store.core.rollbacks import RollbackPlan, RolledBack
@@ -40,6 +44,8 @@ from emco_store.errors import (
     InvalidCall,
     InvalidModel,
     InvalidResource,
+    LeaseHeld,
+    LeaseLost,
     Misconfigured,
     MissingReference,
     NotFound,
@@ -70,6 +76,7 @@ __all__ = [
     "SET_NULL",
     "AlreadyExists",
     "Approval",
+    "AsyncReaper",
     "AsyncStore",
     "AsyncTransaction",
     "BlockReason",
@@ -94,6 +101,10 @@ __all__ = [
     "InvalidModel",
     "InvalidResource",
     "Key",
+    "Lease",
+    "LeaseHeld",
+    "LeaseLost",
+    "LeaseState",
     "Lifecycle",
     "LifecycleRecord",
     "MemoryBackend",
@@ -109,6 +120,8 @@ __all__ = [
     "Page",
     "Plan",
     "Pruned",
+    "Reaped",
+    "Reaper",
     "Ref",
     "Repair",
     "Repaired",
@@ -119,6 +132,7 @@ __all__ = [
     "RollbackPlan",
     "RolledBack",
     "Rule",
+    "Seat",
     "StateForbids",
     "Status",
     "Store",
@@ -134,6 +148,7 @@ __all__ = [
     "UniqueViolation",
     "UnknownOutcome",
     "Untyped",
+    "Verdict",
     "ancestor",
     "approved",
     "check",
@@ -147,6 +162,7 @@ __all__ = [
     "none",
     "observed",
     "on_delete",
+    "on_expire",
     "reference",
     "referrers",
     "some",

@@ -20,7 +20,7 @@ from emco_store.core.resource import Resource
 from emco_store.core.schema import Schema
 from emco_store.errors import InvalidCall, NotSupported
 from emco_store.flows.context import MAX_RECORDS, Limits, RetryPolicy, checked_deadline
-from emco_store.ports import Backend, Clock, Durability, IdSource
+from emco_store.ports import Backend, Clock, Durability, IdSource, Port
 from emco_store.ports.guarantees import checked_transport
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
@@ -108,7 +108,8 @@ def connect(
         ids=ids,
         require=require,
     )
-    store = Store(_backend(target, options["require"], transport).port(namespace), **options)
+    backend = _backend(target, options["require"], transport)
+    store = Store(backend.port(namespace), beats=lambda: backend.port(namespace), **options)
     store.open()
     return store
 
@@ -127,8 +128,26 @@ def connect_async(
     retry: RetryPolicy | None = None,
     clock: Clock | None = None,
     ids: IdSource | None = None,
+    heartbeat_url: str | None = None,
 ) -> AsyncStore:
-    """Open a store for asyncio, to be used as ``async with``; see :func:`connect`."""
+    """Open a store for asyncio, to be used as ``async with``; see :func:`connect`.
+
+    Args:
+        target: As for :func:`connect`, with a client for asyncio.
+        namespace: As for :func:`connect`.
+        models: As for :func:`connect`.
+        require: As for :func:`connect`.
+        transport: As for :func:`connect`.
+        max_bytes: As for :func:`connect`.
+        max_records: As for :func:`connect`.
+        deadline: As for :func:`connect`.
+        actor: As for :func:`connect`.
+        retry: As for :func:`connect`.
+        clock: As for :func:`connect`.
+        ids: As for :func:`connect`.
+        heartbeat_url: The URL of the same server, over which the beats of leases go; needed only for leases of a store
+            that is made from a client, because a thread of its own sends them.
+    """
     options = _options(
         namespace,
         models=models,
@@ -141,7 +160,20 @@ def connect_async(
         ids=ids,
         require=require,
     )
-    return AsyncStore(_backend(target, options["require"], transport).async_port(namespace), **options)
+    backend = _backend(target, options["require"], transport)
+    beating = backend if heartbeat_url is None else _backend(heartbeat_url, options["require"], transport)
+
+    def beats() -> Port:
+        try:
+            return beating.port(namespace)
+        except InvalidCall as problem:
+            raise NotSupported(
+                "This store cannot take leases.",
+                why=["heartbeats go from a thread of their own, which cannot use a client for asyncio"],
+                hint="give connect_async() heartbeat_url=, the URL of the same server; or make the store from a URL.",
+            ) from problem
+
+    return AsyncStore(backend.async_port(namespace), beats=beats, **options)
 
 
 def inspect(target: Any, *, namespace: str, require: Durability | str | None = None, transport: str = "auto") -> Report:

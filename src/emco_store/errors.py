@@ -6,6 +6,8 @@
      ├─ NotFound            the resource is not there
      ├─ AlreadyExists       a resource with this key is there
      ├─ Conflict            something moved since it was read; run it again (retryable)
+     │   └─ LeaseHeld       another holder has the lease
+     ├─ LeaseLost           the lease is over; what was begun under it must stop
      ├─ MissingReference    a parent or a reference's target is not there
      ├─ DeleteRestricted    resources that stay still refer to what would go
      ├─ UniqueViolation     another resource holds this value
@@ -133,6 +135,32 @@ class Conflict(StoreError):
     keys: tuple[Any, ...] = ()
     pinned: bool = False
     held: bool = False
+
+
+class LeaseHeld(Conflict):
+    """Another holder has the lease.
+
+    Attributes:
+        holder: Who it is, for people.
+        token: The token of its lease.
+        lease_uid: The uid of its lease.
+    """
+
+    code = "LEASE-HELD"
+    holder: str = ""
+    token: int = 0
+    lease_uid: str = ""
+
+
+class LeaseLost(StoreError):
+    """A lease that the call needs is over, or must count as over: stop what was begun under it.
+
+    Attributes:
+        keys: The keys of the resources whose leases are over.
+    """
+
+    code = "LEASE-LOST"
+    keys: tuple[Any, ...] = ()
 
 
 class MissingReference(StoreError):

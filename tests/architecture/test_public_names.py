@@ -20,6 +20,16 @@ MODELS = {
     "some_of",
     "unique",
 }
+LEASES = {
+    "AsyncReaper",
+    "Lease",
+    "LeaseState",
+    "Reaped",
+    "Reaper",
+    "Seat",
+    "Verdict",
+    "on_expire",
+}
 STATUSES = {"Condition", "Status", "SyncState", "no", "unknown", "yes"}
 DELETE_RULES = {"CASCADE", "PROTECT", "REMOVE", "RESTRICT", "SET_DEFAULT", "SET_NULL"}
 STORES = {"AsyncStore", "AsyncTransaction", "Store", "Transaction", "connect", "connect_async"}
@@ -65,6 +75,8 @@ ERRORS = {
     "InvalidCall",
     "InvalidModel",
     "InvalidResource",
+    "LeaseHeld",
+    "LeaseLost",
     "MissingReference",
     "Misconfigured",
     "NotFound",
@@ -83,6 +95,7 @@ def test_public_names_are_the_promised_ones():
     """``emco_store`` exports exactly these names."""
     assert sorted(
         MODELS
+        | LEASES
         | STATUSES
         | DELETE_RULES
         | STORES

@@ -6,16 +6,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextvars import Token
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from emco_store import errors
+from emco_store import beating, errors
 from emco_store.core import (
     blockers,
     codec,
     definition,
     digests,
+    edits,
     guards,
+    judging,
     kinship,
+    leases,
     lifecycle,
     matching,
     plan,
@@ -24,12 +28,14 @@ from emco_store.core import (
     signing,
     status,
 )
+from emco_store.core.judging import Watch
 from emco_store.core.keys import Key
 from emco_store.core.meta import Lineage
 from emco_store.core.plan import Blocker, Change, Deleted, Deletion
 from emco_store.core.readback import ReadBack
 from emco_store.core.records import Record
 from emco_store.core.resource import Resource
+from emco_store.core.rules import Rule
 from emco_store.core.selection import Pattern
 from emco_store.core.status import Condition
 from emco_store.core.sync_states import SyncState
@@ -43,6 +49,7 @@ from emco_store.flows import (
     freezing,
     histories,
     history,
+    leasing,
     lists,
     refusals,
     resources,
@@ -65,7 +72,14 @@ from emco_store.flows.pruning import _Judge
 from emco_store.flows.rollbacks import _Rewriting
 from emco_store.flows.view import Referrers, View
 from emco_store.ports import deadline
-from tests.contracts import broken_history, broken_lifecycles, broken_origins, broken_selections, broken_statuses
+from tests.contracts import (
+    broken_history,
+    broken_leasing,
+    broken_lifecycles,
+    broken_origins,
+    broken_selections,
+    broken_statuses,
+)
 
 
 @dataclass(frozen=True)
@@ -288,4 +302,25 @@ BROKEN_CORE = {
     "TrustsTheState": Broken(guards.Approved, "objections", broken_lifecycles.refuse_nothing, "LIF-11"),
     "ApprovesAndChanges": Broken(content, "check_still", broken_lifecycles.let_anybody, "LIF-11"),
     "LetsAnybody": Broken(transitions, "_check_writer", broken_lifecycles.let_anybody, "LIF-12"),
+    "LetsTwoHold": Broken(leasing, "_refuse_held", broken_leasing.let_two_hold, "LEA-1"),
+    "TakesWithoutABeat": Broken(leasing, "ask", broken_leasing.take_without_a_beat, "LEA-2"),
+    "BeginsTokensAnew": Broken(leasing, "LeaseDocument", broken_leasing.begin_tokens_anew, "LEA-3"),
+    "FencesNothing": Broken(unit.Unit, "rest_on_lease", broken_leasing.fence_nothing, "LEA-4"),
+    "AssignsToTheDead": Broken(codec, "_with_lease", broken_leasing.refer_to_the_resource_alone, "LEA-5"),
+    "RepointsOneEdge": Broken(edits, "lease_of", broken_leasing.same_key, "LEA-6"),
+    "DeletesTheLeased": Broken(leases, "RESTRICT", Rule.CASCADE, "LEA-7"),
+    "ReleasesWithoutRules": Broken(leasing, "release", broken_leasing.drop_the_record, "LEA-8"),
+    "BeatsAfterAFork": Broken(beating._State, "over_now", broken_leasing.forget_who_was_forked, "LEA-9"),
+    "BeatsForEver": Broken(beating.Beater, "close", broken_leasing.go_on_for_ever, "HB-1"),
+    "BeatsIntoRecords": Broken(beating.Beater, "beat", broken_leasing.touch_the_lease, "HB-2"),
+    "BelievesInTheLease": Broken(beating.Beater, "_take_note", broken_leasing.believe_in_the_lease, "HB-3"),
+    "BeatsOneByOne": Broken(beating.Beater, "beat", broken_leasing.beat_one_by_one, "HB-4"),
+    "CountsFromTheAnswer": Broken(beating.Beater, "_take_note", broken_leasing.count_from_the_answer, "HB-5"),
+    "DatesByTheClient": Broken(leasing, "state_of", broken_leasing.date_by_the_client, "HB-6"),
+    "EndsWhoeverBeats": Broken(leasing, "end_silent", broken_leasing.end_whoever_beats, "SUP-1"),
+    "KeepsNoWatch": Broken(Watch, "is_kept", broken_leasing.keep_no_watch, "SUP-2"),
+    "LooksAtSuccessivePolls": Broken(Watch, "is_kept", broken_leasing.look_at_successive_polls, "SUP-2"),
+    "WatchesTwice": Broken(judging, "_us", lambda ttl: ttl // timedelta(microseconds=1) * 2, "SUP-3"),
+    "EndsWithoutALead": Broken(leasing, "end_silent", broken_leasing.end_without_a_lead, "SUP-4"),
+    "BrakesNever": Broken(judging, "SHARE", 101, "SUP-5"),
 }

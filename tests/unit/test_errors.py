@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 import emco_store
-from emco_store import Blocker, InvalidResource, Key, MissingReference, Rule, StoreError
+from emco_store import Blocker, Conflict, InvalidResource, Key, MissingReference, Rule, StoreError
 from emco_store.errors import MAX_ENTRIES, MAX_SHOWN, MAX_TEXT
 from emco_store.flows.refusals import not_found
 
@@ -17,6 +17,8 @@ FIELDS = {
     "NotFound": {"keys": (KEY,)},
     "AlreadyExists": {"key": KEY},
     "Conflict": {"keys": (KEY,), "pinned": True},
+    "LeaseHeld": {"keys": (KEY,), "pinned": True, "holder": "process 1 on a", "token": 7, "lease_uid": "u"},
+    "LeaseLost": {"keys": (KEY,)},
     "MissingReference": {"missing": (("App/p/a app", KEY),)},
     "DeleteRestricted": {"keys": (KEY,), "blockers": (Blocker(KEY, "apps[0]", Rule.RESTRICT, KEY),)},
     "UniqueViolation": {"key": KEY, "field": "chart", "owner": KEY},
@@ -38,7 +40,11 @@ FIELDS = {
     "Misconfigured": {"setting": "maxmemory-policy"},
     "NotSupported": {},
 }
-KINDS = {kind.__name__: kind for kind in StoreError.__subclasses__() if kind.__module__ == StoreError.__module__}
+KINDS = {
+    kind.__name__: kind
+    for kind in (*StoreError.__subclasses__(), *Conflict.__subclasses__())
+    if kind.__module__ == StoreError.__module__
+}
 
 
 def test_every_error_is_public_and_looked_at_here():
@@ -50,7 +56,7 @@ def test_every_error_is_public_and_looked_at_here():
 def test_codes_are_different():
     """ATM-3: A program can tell all errors apart by their code."""
     assert len(KINDS) == len({kind.code for kind in KINDS.values()})
-    assert {"CONFLICT", "UNAVAILABLE"} == {kind.code for kind in KINDS.values() if kind.retryable}
+    assert {"CONFLICT", "LEASE-HELD", "UNAVAILABLE"} == {kind.code for kind in KINDS.values() if kind.retryable}
 
 
 @pytest.mark.parametrize("name", FIELDS)

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar, overload
 
 from emco_store._aio.attempts import AsyncAttempts
 from emco_store._aio.block import Target
+from emco_store.beating import Beater, MakePort, no_leases_from
 from emco_store.core.keys import Key
 from emco_store.core.matching import match, matches
 from emco_store.core.origins import NOBODY, Origin
@@ -45,12 +46,14 @@ class AsyncReadingStore:
         require: Durability | None = None,
         deadline: timedelta | None = None,
         origin: Origin = NOBODY,
+        beats: MakePort = no_leases_from,
     ) -> None:
         self._port = port
         self._require = require
         self._namespace = namespace
         self._surroundings = Context(schema, limits, clock, ids.new, Actors(origin))
         self._attempts = AsyncAttempts(port, retry, deadline)
+        self._beater = Beater(beats, home=self._surroundings)
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -84,6 +87,7 @@ class AsyncReadingStore:
     async def aclose(self) -> None:
         """Close what was opened; later calls are refused."""
         self._closed = True
+        self._beater.close()
         await self._port.close()
 
     @property

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from emco_store._aio.attempts import late
 from emco_store._aio.block import Target
 from emco_store._aio.history import AsyncHistories
+from emco_store._aio.leases import AsyncLeases
 from emco_store._aio.lifecycles import AsyncLifecycles
 from emco_store._aio.origins import AsyncOrigins
 from emco_store._aio.statuses import AsyncStatuses
@@ -29,7 +30,7 @@ R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
 
 
-class AsyncStore(AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncOrigins):
+class AsyncStore(AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncLeases, AsyncOrigins):
     """The resources of one namespace on one backend; made by ``connect_async``.
 
     A target is a resource, its ``Key`` or a ``Ref`` to it. The store returns values: changing one does not change the

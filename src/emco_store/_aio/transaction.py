@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, TypeVar, overload
 
 from emco_store._aio.block import Target
+from emco_store._aio.leases import AsyncLeaseRequirements
 from emco_store._aio.statuses import AsyncStatusReports
 from emco_store._aio.transitions import AsyncTransitions
 from emco_store.core.keys import Key
@@ -20,7 +21,7 @@ from emco_store.flows import lists, resources, standings
 R = TypeVar("R", bound=Resource)
 
 
-class AsyncTransaction(AsyncTransitions, AsyncStatusReports):
+class AsyncTransaction(AsyncTransitions, AsyncStatusReports, AsyncLeaseRequirements):
     """One attempt at one transaction; made by ``store.transaction()`` and ``store.run(fn)``.
 
     It reads the store and its own writes. Nothing is written before its block ends; then everything is written or

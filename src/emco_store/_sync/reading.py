@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar, overload
 
 from emco_store._sync.attempts import Attempts
 from emco_store._sync.block import Target
+from emco_store.beating import Beater, MakePort, no_leases_from
 from emco_store.core.keys import Key
 from emco_store.core.matching import match, matches
 from emco_store.core.origins import NOBODY, Origin
@@ -46,12 +47,14 @@ class ReadingStore:
         require: Durability | None = None,
         deadline: timedelta | None = None,
         origin: Origin = NOBODY,
+        beats: MakePort = no_leases_from,
     ) -> None:
         self._port = port
         self._require = require
         self._namespace = namespace
         self._surroundings = Context(schema, limits, clock, ids.new, Actors(origin))
         self._attempts = Attempts(port, retry, deadline)
+        self._beater = Beater(beats, home=self._surroundings)
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -85,6 +88,7 @@ class ReadingStore:
     def close(self) -> None:
         """Close what was opened; later calls are refused."""
         self._closed = True
+        self._beater.close()
         self._port.close()
 
     @property

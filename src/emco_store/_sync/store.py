@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from emco_store._sync.attempts import late
 from emco_store._sync.block import Target
 from emco_store._sync.history import Histories
+from emco_store._sync.leases import Leases
 from emco_store._sync.lifecycles import Lifecycles
 from emco_store._sync.origins import Origins
 from emco_store._sync.statuses import Statuses
@@ -30,7 +31,7 @@ R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
 
 
-class Store(Lifecycles, Histories, Statuses, Origins):
+class Store(Lifecycles, Histories, Statuses, Leases, Origins):
     """The resources of one namespace on one backend; made by ``connect``.
 
     A target is a resource, its ``Key`` or a ``Ref`` to it. The store returns values: changing one does not change the

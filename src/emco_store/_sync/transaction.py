@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, TypeVar, overload
 
 from emco_store._sync.block import Target
+from emco_store._sync.leases import LeaseRequirements
 from emco_store._sync.statuses import StatusReports
 from emco_store._sync.transitions import Transitions
 from emco_store.core.keys import Key
@@ -21,7 +22,7 @@ from emco_store.flows import lists, resources, standings
 R = TypeVar("R", bound=Resource)
 
 
-class Transaction(Transitions, StatusReports):
+class Transaction(Transitions, StatusReports, LeaseRequirements):
     """One attempt at one transaction; made by ``store.transaction()`` and ``store.run(fn)``.
 
     It reads the store and its own writes. Nothing is written before its block ends; then everything is written or

@@ -75,6 +75,21 @@ class _StoreView(_View):
             self._loop.call(_left(block, None))
 
     @contextmanager
+    def lease(self, *args: Any, **options: Any) -> Generator[Any]:
+        block = self.inner.lease(*args, **options)
+        lease = self._loop.call(_entered(block))
+        try:
+            yield lease
+        except BaseException as problem:
+            if not self._loop.call(_left(block, problem)):
+                raise
+        else:
+            self._loop.call(_left(block, None))
+
+    def reaper(self, **options: Any) -> _View:
+        return _View(self.inner.reaper(**options), self._loop)
+
+    @contextmanager
     def acting(self, **options: Any) -> Generator[None]:
         block = self._loop.call(_acting(self.inner, options))
         try:

@@ -22,10 +22,14 @@ from emco_store.contracts.fences import FenceRules
 from emco_store.contracts.freezes import FreezeRules
 from emco_store.contracts.guards_of_states import GuardRules
 from emco_store.contracts.harness import Gap, Harness, Mode
+from emco_store.contracts.heartbeats import HeartbeatRules
 from emco_store.contracts.holds import HoldRules
 from emco_store.contracts.holds_between import HoldBetweenRules
 from emco_store.contracts.identity import IdentityRules
 from emco_store.contracts.interleavings import InterleavingRules
+from emco_store.contracts.judgements import JudgingRules
+from emco_store.contracts.lease_interleavings import LeaseInterleavingRules
+from emco_store.contracts.leases import LeaseRules
 from emco_store.contracts.lifecycles import LifecycleRules
 from emco_store.contracts.lists import ListRules
 from emco_store.contracts.machine import MachineRules
@@ -98,6 +102,10 @@ class Conformance(
     StoredStateRules,
     ApprovalRules,
     InterleavingRules,
+    LeaseRules,
+    HeartbeatRules,
+    JudgingRules,
+    LeaseInterleavingRules,
     MachineRules,
 ):
     """The tests of every rule. Subclass it as ``Test…`` and set ``harness``."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from emco_store.core.lifecycle_records import read_standing
 from emco_store.core.plan import Blocker, BlockReason
 from emco_store.core.records import Record
-from emco_store.core.reserved import LIFECYCLE, STATUS, resource_of, status_resource
+from emco_store.core.reserved import LEASE, LIFECYCLE, STATUS, resource_of, stated, status_resource
 from emco_store.errors import InvalidResource
 
 
@@ -23,8 +23,10 @@ def by_resource(blocker: Blocker, record: Record | None) -> Blocker:
     referrer = blocker.referrer
     if referrer.kind.startswith(STATUS):
         return replace(blocker, referrer=status_resource(referrer), writer=referrer.name)
+    if referrer.kind == LEASE:
+        return replace(blocker, referrer=blocker.target, place="", reason=BlockReason.LEASED, detail="is leased")
     if referrer.kind != LIFECYCLE:
-        return blocker
+        return blocker if blocker.target.kind != LEASE else replace(blocker, target=stated(blocker.target))
     resource = resource_of(referrer)
     is_hold = blocker.target.kind == LIFECYCLE
     target = resource_of(blocker.target) if is_hold else blocker.target

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
@@ -17,6 +17,7 @@ from emco_store.core.origins import NOBODY, Origin
 from emco_store.core.readback import read_back
 from emco_store.core.records import PARENT_PATH, Edge, Record, known_edge
 from emco_store.core.refs import Ref, as_ref
+from emco_store.core.reserved import lease_of
 from emco_store.core.resource import (
     Resource,
     invalid_resource,
@@ -148,12 +149,28 @@ def _edges(
             path, at_key, place, ref = one
             if ref.key is not None:
                 default = None if place.fallback is None else place.default_key(own)
-                edges.append(known_edge(ref.text, path, place.rule, at_key, default and default.text))
+                if place.on_expire is None:
+                    edges.append(known_edge(ref.text, path, place.rule, at_key, default and default.text))
+                else:
+                    edges += _with_lease(one, ref.key, default)
             if at_key:
                 keys.add(ref.text)
     for name, selection in spec.selections.items():
         edges += Selected((name,), selection, values[name], values).edges(own)
     return tuple(edges), keys
+
+
+def _with_lease(found: Found, target: Key, default: Key | None) -> Iterator[Edge]:
+    """Yield the edges of a reference that needs the lease of its target: to the target, and to the lease.
+
+    Rules: LEA-5, LEA-6.
+    """
+    path, at_key, place, _ = found
+    given = place.rule.fallback(default)
+    yield known_edge(target.text, path, place.rule, at_key, given and given.text)
+    if place.on_expire is not None:
+        given = place.on_expire.fallback(default and lease_of(default))
+        yield known_edge(lease_of(target).text, path, place.on_expire, at_key, given and given.text)
 
 
 def _reason(problem: Exception) -> str:

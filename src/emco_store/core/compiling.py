@@ -16,7 +16,7 @@ from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
 from emco_store.core.indexing import Index, Unique
-from emco_store.core.refs import OnDelete, Ref, Reference, RefSpec, targets_of
+from emco_store.core.refs import OnDelete, OnExpire, Ref, Reference, RefSpec, targets_of
 from emco_store.core.rules import RESTRICT, Rule
 from emco_store.core.shapes import Either, Entries, Items, Leaf, Node, Root, Struct
 from emco_store.core.some_of import SelectionSpec, SomeOf, some_of
@@ -34,6 +34,7 @@ class Site:
     find: Any
     path: str
     rule: Rule = RESTRICT
+    on_expire: Rule | None = None
     options: Reference = field(default_factory=Reference)
     container: str = ""
     nullable: bool = False
@@ -48,11 +49,13 @@ class Site:
         return InvalidModel(f"Cannot define {name}: field {self.path!r}.", why=[reason], hint=hint, model=name)
 
     def marked(self, metadata: Sequence[Any]) -> Site:
-        """Take over the markers of an ``Annotated``; ``on_delete`` and ``reference`` hold for all that lies within."""
+        """Take over the markers of an ``Annotated``; those of references hold for all that lies within."""
         site = self
         for mark in metadata:
             if isinstance(mark, OnDelete):
                 site = replace(site, rule=mark.rule)
+            elif isinstance(mark, OnExpire):
+                site = replace(site, on_expire=mark.rule)
             elif isinstance(mark, Reference):
                 site = replace(site, options=mark)
             elif isinstance(mark, FieldInfo):
@@ -100,6 +103,8 @@ def _selection(name: str, info: FieldInfo, site: Site) -> SelectionSpec | None:
         raise at.refuse(f"{sorted(unknown)} are no fields beside it", "name fields of the same model")
     if within.rule.edits:
         raise at.refuse("a delete rule may not take away what a selection rests on", "use RESTRICT, PROTECT or CASCADE")
+    if within.on_expire is not None:
+        raise at.refuse("what a selection finds does not depend on a lease", "leave on_expire() out")
     if not _is_selectable(info.annotation):
         raise at.refuse("some_of() needs text, a Ref, or a list or map of one of them", "use one of these types")
     if not all(mark.targets for mark in chosen):
@@ -205,13 +210,15 @@ def _leaf(annotation: Any, site: Site) -> Leaf:
     unknown = sorted(set(site.options.when) - site.siblings)
     if unknown:
         raise site.refuse(f"when= names {unknown}, which are no fields beside it", "name fields of the same model")
-    refusal = site.rule.refusal(site)
-    if refusal is not None:
-        raise site.refuse(*refusal)
+    rules = (site.rule,) if site.on_expire is None else (site.rule, site.on_expire)
+    refusals = [refusal for rule in rules if (refusal := rule.refusal(site)) is not None]
+    if refusals:
+        raise site.refuse(*refusals[0])
+    fallbacks = (rule.fallback(site.default) for rule in rules)
     return Leaf(
         RefSpec(
-            owner=site.owner, targets=targets, rule=site.rule, options=site.options,
-            fallback=site.rule.fallback(site.default), find=site.find,
+            owner=site.owner, targets=targets, rule=site.rule, on_expire=site.on_expire, options=site.options,
+            fallback=next((found for found in fallbacks if found is not None), None), find=site.find,
         )
     )  # fmt: skip
 

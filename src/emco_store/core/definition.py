@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Generic
+from datetime import timedelta
+from typing import Any, Final, Generic
 
 from emco_store.core.keys import kind_problem
 from emco_store.core.kinship import Model, is_kind
-from emco_store.core.refs import Ref
+from emco_store.core.refs import OnExpire, Ref
 from emco_store.core.reserved import PREFIX, is_reserved
 from emco_store.core.rules import RESTRICT, Rule
 from emco_store.core.trails import Trail
 from emco_store.errors import InvalidModel
 
-CLASS_ARGUMENTS = {"parent", "key", "on_parent_delete", "kind", "abstract", "lifecycle", "trail", "_writer"}
+CLASS_ARGUMENTS = {"parent", "key", "on_parent_delete", "kind", "abstract", "lifecycle", "trail", "lease", "_writer"}
 """The class arguments of resources; the last one is for statuses, whose kinds are reserved."""
+MIN_TTL: Final = timedelta(seconds=1)
+"""The shortest time that a lease counts as alive after a beat."""
+MAX_TTL: Final = timedelta(days=1)
+"""The longest."""
 _RESERVED = {"key", "ref", "meta", "kind", "is_stored"}
 
 
@@ -49,6 +54,7 @@ def class_problems(
     on_parent_delete: Any,
     lifecycle: Any = None,
     trail: Any = None,
+    lease: Any = None,
     writer: str = "",
 ) -> list[str]:
     """List why a class cannot be a kind.
@@ -64,6 +70,7 @@ def class_problems(
         *_parent_problems(cls, kind, parent, on_parent_delete, writer),
         *(() if lifecycle is None else _lifecycle_problems(lifecycle)),
         *(() if isinstance(trail, Trail | None) else [f"trail={trail!r:.80} is not a Trail"]),
+        *(() if lease is None else _lease_problems(lease, writer)),
     ]
 
 
@@ -97,6 +104,8 @@ def _key_problems(cls: Model, kind: str, key_fields: tuple[str, ...]) -> Iterato
 
 
 def _parent_problems(cls: Model, kind: str, parent: Any, on_parent_delete: Any, writer: str) -> Iterator[str]:
+    if any(isinstance(mark, OnExpire) for mark in cls.model_fields["parent"].metadata):
+        yield "a resource cannot lose its parent, so on_expire() cannot stand there"
     if cls.model_fields["parent"].annotation != Ref[Any] | None:
         yield "the field 'parent' is declared by the class argument parent="
     try:
@@ -123,6 +132,15 @@ def _parent_problems(cls: Model, kind: str, parent: Any, on_parent_delete: Any, 
 def _lifecycle_problems(lifecycle: Any) -> Iterator[str]:
     if not isinstance(lifecycle, type) or not hasattr(lifecycle, "problems_of") or not hasattr(lifecycle, "spec"):
         yield f"lifecycle={lifecycle!r:.80} is not a lifecycle"
+
+
+def _lease_problems(lease: Any, writer: str) -> Iterator[str]:
+    if not isinstance(lease, timedelta):
+        yield f"lease={lease!r:.80} is not a timedelta"
+    elif not MIN_TTL <= lease <= MAX_TTL:
+        yield f"lease={lease} is not between {MIN_TTL} and {MAX_TTL}"
+    if writer:
+        yield "a status cannot be leased; lease the resource that it belongs to"
 
 
 def refused_class(cls: type, problems: list[str]) -> InvalidModel:

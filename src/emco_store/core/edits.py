@@ -13,6 +13,7 @@ from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
 from emco_store.core.origins import Origin
 from emco_store.core.records import Edge, Record
+from emco_store.core.reserved import LEASE, lease_of, stated
 from emco_store.errors import InvalidResource
 
 Path = tuple[str | int, ...]
@@ -38,7 +39,7 @@ def without(record: Record, lost: Sequence[Edge], now_us: int, origin: Origin) -
     removed = _Removed(edge.path for edge in lost if edge.rule.removes)
     opened = {edge.path for edge in lost if edge.rule.selects}
     replaced = {
-        edge.path: edge.rule.replacement(edge.default)
+        edge.path: _replacement(edge)
         for edge in lost if not edge.rule.removes and not edge.rule.selects and not removed.holds(edge.path)
     }  # fmt: skip
     document = _edited(record, replaced, removed)
@@ -52,6 +53,12 @@ def without(record: Record, lost: Sequence[Edge], now_us: int, origin: Origin) -
         updated_us=now_us,
         origin=origin,
     )
+
+
+def _replacement(edge: Edge) -> Key | None:
+    """Return the key that the rule of an edge puts into the document, which never names a lease."""
+    target = edge.rule.replacement(edge.default)
+    return None if target is None else stated(target)
 
 
 def _edited(record: Record, replaced: Mapping[Path, Key | None], removed: _Removed) -> bytes:
@@ -89,6 +96,8 @@ def _remaining(
         target: Key | None = edge.target
         if edge.path in replaced and not edge.at_key:
             target = replaced[edge.path]
+            if target is not None and edge.target.kind == LEASE:
+                target = lease_of(target)
         path = removed.shifted(edge.path)
         if target is edge.target and path is edge.path:
             yield edge

@@ -19,6 +19,7 @@ from emco_store.core.objections import Objection, to_enter, to_leave
 from emco_store.core.query import Condition, conditions_of, path_of
 from emco_store.core.records import Record
 from emco_store.core.refs import RefSpec
+from emco_store.core.reserved import stated
 from emco_store.core.status import read_report, status_key
 from emco_store.errors import shown
 
@@ -420,7 +421,7 @@ def is_at(edge_path: Sequence[str | int], path: Sequence[str]) -> bool:
 
 def targets_at(record: Record, path: Sequence[str]) -> list[Key]:
     """Return what a record refers to by name at a declared path; what a selection there has found is no part of it."""
-    named = [edge.target for edge in record.edges if edge.selection is None and is_at(edge.path, path)]
+    named = [stated(edge.target) for edge in record.edges if edge.selection is None and is_at(edge.path, path)]
     return list(dict.fromkeys(named))
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 from emco_store.core.applicable import Prepared
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge
-from emco_store.core.reserved import is_reserved
+from emco_store.core.reserved import is_reserved, stated
 from emco_store.core.rules import Rule
 from emco_store.core.wording import count
 from emco_store.errors import MissingReference, StoreError, UniqueViolation
@@ -30,17 +30,19 @@ class BlockReason(StrEnum):
     """No other resource matches the selection."""
     INVALID = "invalid"
     """Without the reference, the resource would not fit its model."""
+    LEASED = "leased"
+    """A resource is leased, and its lease stays."""
     STATE = "state"
     """A resource is in a state of its lifecycle that forbids the delete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """A reference that forbids a delete, or a state that does.
+    """A reference that forbids a delete, or a state or a lease that does.
 
     Attributes:
-        referrer: The resource that holds the reference, or is in the state.
-        place: Its place in that resource; empty for a state.
+        referrer: The resource that holds the reference, is in the state, or is leased.
+        place: Its place in that resource; empty for a state or a lease.
         rule: The rule of the reference.
         target: The resource that cannot be deleted.
         reason: Why the reference blocks.
@@ -57,12 +59,17 @@ class Blocker:
     writer: str = ""
 
     @property
+    def is_reference(self) -> bool:
+        """Whether a reference forbids the delete, and not a state or a lease."""
+        return self.reason not in {BlockReason.STATE, BlockReason.LEASED}
+
+    @property
     def holder(self) -> str:
         """What is in the way, for people: the resource, or its status."""
         return f"status of {self.referrer} by {self.writer}" if self.writer else str(self.referrer)
 
     def __str__(self) -> str:
-        if self.reason is BlockReason.STATE:
+        if not self.is_reference:
             return f"{self.referrer} {self.detail}"
         detail = self.detail and f": {self.detail}"
         return f"{self.holder} {self.place} -> {self.target} ({self.rule}){detail}"
@@ -95,7 +102,8 @@ class Change:
 
     def __str__(self) -> str:
         rule = self.edge.rule
-        return f"{self.key} {self.edge.place} -> {rule.becomes(self.edge.default)} ({rule})"
+        default = self.edge.default and stated(self.edge.default)
+        return f"{self.key} {self.edge.place} -> {rule.becomes(default)} ({rule})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +199,8 @@ class Plan(Prepared[Deleted]):
         """Whether it can be applied, for people, and how much forbids it."""
         if not self.blockers:
             return "can be applied"
-        by_state = any(blocker.reason is BlockReason.STATE for blocker in self.blockers)
-        return f"blocked by {count(self.blocker_count, 'blocker' if by_state else 'reference')}"
+        noun = "reference" if all(blocker.is_reference for blocker in self.blockers) else "blocker"
+        return f"blocked by {count(self.blocker_count, noun)}"
 
     def __str__(self) -> str:
         return "\n".join(_describe(self))
@@ -202,8 +210,10 @@ def _describe(plan: Plan) -> Iterable[str]:
     gone, kept = len(plan.deletes), len({change.key for change in plan.updates})
     yield f"Plan: {count(gone, 'resource')} would go, {count(kept, 'resource')} would change; {plan.verdict}."
     below: dict[Key | None, list[Deletion]] = defaultdict(list)
-    for deletion in plan.deletes:
-        below[deletion.via.target if deletion.via else None].append(deletion)
+    named = {deletion.key for deletion in plan.deletes}
+    for deletion in plan.deletes:  # what goes with a record of the store's own, such as a lease, stands first
+        above = deletion.via.target if deletion.via else None
+        below[above if above in named else None].append(deletion)
     stack = [(deletion, 0) for deletion in reversed(below[None])]
     while stack:
         deletion, depth = stack.pop()

@@ -30,6 +30,13 @@ class OnDelete:
 
 
 @dataclass(frozen=True, slots=True)
+class OnExpire:
+    """The marker that :func:`on_expire` puts into an annotation."""
+
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """The marker that :func:`reference` puts into an annotation."""
 
@@ -57,6 +64,31 @@ def on_delete(rule: Rule) -> OnDelete:
             why=["there is no such rule"],
             hint=f"use one of {', '.join(Rule)}.",
         ) from None
+
+
+def on_expire(rule: Rule) -> OnExpire:
+    """State what happens to the annotated reference, or to each in the annotated container, if its target's lease ends.
+
+    The reference is then committed only if the target is leased. What happens if the target itself is deleted is still
+    for ``on_delete`` to say.
+
+    Args:
+        rule: One of ``CASCADE``, ``SET_NULL``, ``SET_DEFAULT``, ``REMOVE``. Others are refused: the end of a lease
+            cannot be forbidden by a reference to it.
+
+    Rules: LEA-5, LEA-6.
+    """
+    try:
+        found = Rule(rule)
+    except ValueError:
+        found = None
+    if found is not None and (found.cascades or found.edits) and found in list(Rule):
+        return OnExpire(found)
+    raise InvalidModel(
+        f"Cannot define a reference with on_expire({rule!r:.40}).",
+        why=["there is no such rule" if found is None else "a reference cannot forbid the end of a lease"],
+        hint=f"use one of {', '.join(rule for rule in Rule if rule.cascades or rule.edits)}.",
+    )
 
 
 def reference(
@@ -247,9 +279,10 @@ class RefSpec:
     Attributes:
         owner: The model's class, for the lookup of targets that are named by text.
         targets: Classes of resources, or names of kinds.
-        fallback: The reference that the rule needs in order to replace this one; None where it needs none.
+        fallback: The reference that a rule needs in order to replace this one; None where none needs one.
         addresses: For each kind of target, how a text is completed; filled when first needed, because a target may be
             defined after its referrer.
+        on_expire: The rule for the end of the target's lease; None where the reference does not need one.
         known: References that are right in any referrer, by their text: the same few come again and again.
     """
 
@@ -258,6 +291,7 @@ class RefSpec:
     rule: Rule
     options: Reference
     fallback: Any = None
+    on_expire: Rule | None = None
     addresses: dict[str, Address] = field(default_factory=dict)
     known: dict[str, Ref[Any]] = field(default_factory=dict)
     find: Callable[[Any, Any], Any] | None = None
@@ -336,6 +370,7 @@ class RefSpec:
         found: dict[str, Address] = {}
         own_chain = self.owner.__emco__.chain
         targets = tuple([self.find(self.owner, target) for target in self.targets])
+        self._check_leased(targets)
         for target in targets:
             spec = target.__emco__
             shared = 0
@@ -364,6 +399,21 @@ class RefSpec:
             for target in targets:
                 target.__emco__.referrers.add(self.owner)
         return found
+
+    def _check_leased(self, targets: Sequence[Any]) -> None:
+        """Refuse a rule for the end of the lease of what has none.
+
+        Raises:
+            InvalidModel: A target is not leased.
+        """
+        unleased = [target.__name__ for target in targets if target.__emco__.lease is None]
+        if self.on_expire is not None and unleased:
+            raise InvalidModel(
+                f"Cannot define {self.owner.__name__}: on_expire({self.on_expire}).",
+                why=[f"{name} has no lease that could end" for name in unleased],
+                hint="define the target with lease=timedelta(…), or leave on_expire out.",
+                model=self.owner.__name__,
+            )
 
     def _check_fallback(self) -> None:
         """Refuse a default that could not stand where the reference stands, in a referrer of any name.

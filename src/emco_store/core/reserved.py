@@ -99,8 +99,20 @@ def digits(number: int) -> str:
     return f"{number:010}"
 
 
+def lease_of(resource: Key) -> Key:
+    """Return the key of the lease of a resource."""
+    return beside(LEASE, resource)
+
+
+def stated(target: Key) -> Key:
+    """Return the key that stands in a document where an edge leads to a target: for a lease, that of its resource."""
+    return resource_of(target) if target.kind == LEASE else target
+
+
 def named_by_resource(key: Key) -> str:
     """Return how people name a record: the text of its key, or what it is of the resource to which it belongs."""
+    if key.kind == LEASE:
+        return f"the lease of {resource_of(key)}"
     if key.kind in {LIFECYCLE, FREEZE}:
         return f"the lifecycle of {resource_of(key)}"
     if is_status(key.kind):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeGuard, cast
 
@@ -62,6 +63,8 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         on_parent_delete: ``RESTRICT`` (default), ``PROTECT`` or ``CASCADE``.
         kind: The name of the kind. Default: the name of the class.
         lifecycle: The class of its lifecycle; none where the resource has no states.
+        lease: How long a lease of such a resource counts as alive after a beat, 1 second to 1 day; none where it cannot
+            be leased.
         trail: ``Trail(keep=…, days=…)``: each write adds an entry to a trail. Default: none.
         abstract: True for a base class that only shares fields and is not a kind.
         extra: ``"forbid"`` (default) refuses unknown fields in input, ``"allow"`` keeps them.
@@ -104,6 +107,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         kind: str | None = None,
         lifecycle: Any = None,
         trail: Trail | None = None,
+        lease: timedelta | None = None,
         abstract: bool = False,
         _writer: str = "",
         **kwargs: Any,
@@ -125,6 +129,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             on_parent_delete=on_parent_delete,
             lifecycle=lifecycle,
             trail=trail,
+            lease=lease,
             writer=_writer,
         )
         if problems:
@@ -139,6 +144,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             on_parent_delete=Rule(on_parent_delete),
             lifecycle=lifecycle,
             trail=trail,
+            lease=lease,
             writer=_writer,
             base=Resource,
             checks=frozenset[Any]({cls._place}),  # pyright: ignore[reportUnhashable]  # a function by now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from itertools import count
 from operator import itemgetter
 from typing import Any, cast
@@ -41,6 +42,7 @@ class ModelSpec:
         lifecycle: The class of its lifecycle; None if it has none.
         freezes: Whether a state of the lifecycle freezes fields.
         trail: What it says about its trail; None if it has none.
+        lease: How long a lease of such a resource counts as alive after a beat; None if it cannot be leased.
         checks: The functions after validation that change nothing but references.
         writer: The name of the writer, where it is a status; statuses of one kind of resource share their kind.
         length: The number of names in a key of this kind.
@@ -63,6 +65,7 @@ class ModelSpec:
     on_parent_delete: Rule
     lifecycle: Any = None
     trail: Trail | None = None
+    lease: timedelta | None = None
     checks: frozenset[Any] = frozenset()
     writer: str = ""
     base: Model = None

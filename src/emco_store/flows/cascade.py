@@ -13,6 +13,7 @@ from emco_store.core.keys import Key
 from emco_store.core.origins import Origin
 from emco_store.core.plan import Blocker, BlockReason, Change, Deleted, Deletion
 from emco_store.core.records import Edge, Record
+from emco_store.core.reserved import named_by_resource
 from emco_store.errors import MissingReference, StoreError, UniqueViolation, shown
 from emco_store.flows.asking import Flow, records_at
 from emco_store.flows.refusals import restricted, too_large
@@ -141,7 +142,7 @@ class Cascade:
                 continue
             for edge in edges:
                 if not edge.rule.can_edit(edge.default, absent):
-                    detail = f"{edge.default} is deleted as well" if edge.default else "no default is stored with it"
+                    detail = _going(edge.default) if edge.default else "no default is stored with it"
                     step.suspect(key, edge, BlockReason.NO_DEFAULT, detail)
             lost = [edge for edge in edges if edge.rule.can_edit(edge.default, absent)]
             if lost:
@@ -205,7 +206,7 @@ class Cascade:
         put = [(key, edge, target) for key, edge, target in _put(edits) if view.current(target) is None]
         there: Mapping[Key, Record] = yield from records_at(target for _, _, target in put)
         found = [
-            _blocker(key, edge, BlockReason.NO_DEFAULT, f"{target} does not exist")
+            _blocker(key, edge, BlockReason.NO_DEFAULT, f"{named_by_resource(target)} does not exist")
             for key, edge, target in put if target not in there
         ]  # fmt: skip
         for claim, edge in _claims(edits):
@@ -298,12 +299,12 @@ def _judged(view: View, suspects: Iterable[Blocker], going: Mapping[Key, Deletio
 
 
 def _put(edits: Iterable[_Edit]) -> Iterator[tuple[Key, Edge, Key]]:
-    """Yield what edits have put where references were: the referrer, the reference, and the new target."""
+    """Yield what edits have put where references were: the referrer, the reference, and the new target or its lease."""
     for edit in edits:
-        for edge in edit.lost:
-            target = edge.rule.replacement(edge.default)
-            if target is not None:
-                yield edit.after.key, edge, target
+        lost = {edge.path: edge for edge in edit.lost if edge.rule.replacement(edge.default) is not None}
+        for edge in edit.after.edges if lost else ():
+            if edge.path in lost:
+                yield edit.after.key, lost[edge.path], edge.target
 
 
 def _claims(edits: Iterable[_Edit]) -> Iterator[tuple[Claim, Edge]]:
@@ -327,6 +328,10 @@ def _by_resource(view: View, blockers: Sequence[Blocker]) -> list[Blocker]:
     return [
         by_resource(blocker, view.current(blocker.referrer) or view.base.get(blocker.referrer)) for blocker in blockers
     ]
+
+
+def _going(default: Key) -> str:
+    return f"{named_by_resource(default)} is deleted as well"
 
 
 def _blocker(referrer: Key, edge: Edge, reason: BlockReason, detail: str) -> Blocker:

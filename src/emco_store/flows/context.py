@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from emco_store.core.codec import Untyped, load, load_untyped
 from emco_store.core.documents import MAX_BYTES
 from emco_store.core.keys import Key, checked_key
+from emco_store.core.leases import LeaseTarget
 from emco_store.core.records import Record
 from emco_store.core.refs import Ref
 from emco_store.core.reserved import refuse_reserved
@@ -157,6 +158,16 @@ class Context:
             )
         return [self.address(target) for target in cast("Iterable[object]", targets)]
 
+    def deletable(self, targets: Any) -> list[Key]:
+        """Return the keys of what a delete names, leases included; see :meth:`address`.
+
+        Rules: LEA-7.
+        """
+        if not isinstance(targets, Iterable):
+            return self.addresses(targets)
+        named = cast("Iterable[object]", targets)
+        return [target.key if isinstance(target, LeaseTarget) else self.address(target) for target in named]
+
     def value(self, record: Record) -> Any:
         """Return the resource of a record, as ``Untyped`` if no model of its kind is known here.
 
@@ -184,5 +195,7 @@ def or_error(reader: Callable[[Record], T], record: Record) -> T | InvalidResour
 
 def uid_of(target: Any) -> str | None:
     """Return the uid that a target has where it is the value of a resource; None for a key or a reference."""
+    if isinstance(target, LeaseTarget):
+        return target.uid
     is_value = isinstance(target, Untyped) or (isinstance(target, Resource) and target.is_stored)
     return target.meta.uid if is_value else None

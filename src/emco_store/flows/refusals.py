@@ -6,13 +6,14 @@ from collections.abc import Collection, Sequence
 
 from emco_store.core.keys import Key
 from emco_store.core.plan import Blocker, BlockReason
-from emco_store.core.reserved import named_by_resource
+from emco_store.core.reserved import LEASE, named_by_resource, stated
 from emco_store.core.wording import count
 from emco_store.errors import (
     AlreadyExists,
     Conflict,
     DeleteRestricted,
     InvalidCall,
+    LeaseLost,
     MissingReference,
     NotFound,
     StoreError,
@@ -21,7 +22,20 @@ from emco_store.errors import (
     UnknownOutcome,
     shown,
 )
-from emco_store.ports import Commit, Fenced, Held, Missing, Moved, Refusal, Stale, Taken, Unreachable
+from emco_store.ports import (
+    Alive,
+    Commit,
+    Failure,
+    Fenced,
+    Held,
+    Lapsed,
+    Missing,
+    Moved,
+    Refusal,
+    Stale,
+    Taken,
+    Unreachable,
+)
 
 FIRST_BLOCKERS = 1_000
 """Blockers that a plan or an error names, where there are more than the records that one commit may hold."""
@@ -38,6 +52,8 @@ def refused(commit: Commit, refusal: Refusal, read: Collection[Key]) -> StoreErr
     failures = refusal.failures
     if any(isinstance(failure, Fenced) for failure in failures):
         return fenced(commit.txid)
+    if any(isinstance(failure, Lapsed | Alive) for failure in failures):
+        return _of_lease(failures)
     outdated = [failure for failure in failures if isinstance(failure, Stale)]
     others = [failure.key for failure in failures if isinstance(failure, Moved)]
     others += [failure.key for failure in outdated if failure.key in read]
@@ -51,6 +67,11 @@ def refused(commit: Commit, refusal: Refusal, read: Collection[Key]) -> StoreErr
             return not_found([failure.key], "it was deleted since it was read")
     if outdated:
         return moved([failure.key for failure in outdated], pinned=True)
+    return _of_targets(commit, failures)
+
+
+def _of_targets(commit: Commit, failures: Sequence[Failure]) -> StoreError:
+    """Build the error for a commit whose own reads all hold: for targets, values and holds of others."""
     absent = {failure.key for failure in failures if isinstance(failure, Missing)}
     if absent:
         return _absent(commit, absent)
@@ -58,6 +79,16 @@ def refused(commit: Commit, refusal: Refusal, read: Collection[Key]) -> StoreErr
     if taken is not None:
         return unique_violation(taken.key, taken.field, taken.owner)
     return held([failure.key for failure in failures if isinstance(failure, Held)])
+
+
+def _of_lease(failures: Sequence[Failure]) -> StoreError:
+    """Build the error for a commit that lost its lease, or would end one that is alive."""
+    lapsed = [stated(failure.key) for failure in failures if isinstance(failure, Lapsed)]
+    if lapsed:
+        return lease_lost(lapsed)
+    alive = [stated(failure.key) for failure in failures if isinstance(failure, Alive)]
+    what = f"Cannot end the lease of {_named(alive)}."
+    return _conflict(what, "its holder has beaten again", alive, pinned=True)
 
 
 def _absent(commit: Commit, absent: Collection[Key]) -> StoreError:
@@ -101,12 +132,21 @@ def missing_references(places: Sequence[tuple[str, Key]]) -> MissingReference:
     Args:
         places: For each of them, the place that holds it and its target.
     """
+    absent = set(places)  # what is not there itself is not leased either
+    places = [
+        (place, target) for place, target in places if target.kind != LEASE or (place, stated(target)) not in absent
+    ]
+    are_unleased = all(target.kind == LEASE for _, target in places)
     return MissingReference(
         f"Cannot write: {count(len(places), 'reference')} without a target.",
-        why=[f"{place} -> {target}" for place, target in places],
-        hint="create the targets first, or in the same transaction.",
+        why=[f"{place} -> {_missing(target)}" for place, target in places],
+        hint="take the leases first." if are_unleased else "create the targets first, or in the same transaction.",
         missing=tuple(places),
     )
+
+
+def _missing(target: Key) -> str:
+    return f"{stated(target)}: nobody holds its lease" if target.kind == LEASE else str(target)
 
 
 def unique_violation(key: Key, field: str, owner: Key) -> UniqueViolation:
@@ -136,9 +176,11 @@ def restricted(
     number = number or len(blockers)
     kept = first_blockers(blockers, limit)
     by_state = any(blocker.reason is BlockReason.STATE for blocker in kept)
-    noun = "blocker" if by_state else "reference"
+    is_leased = any(blocker.reason is BlockReason.LEASED for blocker in kept)
+    noun = "blocker" if by_state or is_leased else "reference"
     references = count(number, noun) if is_complete else f"{number:,} {noun}s or more are"
     leave = "make a transition to a state that allows it; " if by_state else ""
+    leave += "end the lease with store.expire(…), or wait for its end; " if is_leased else ""
     return DeleteRestricted(
         f"Cannot delete {_named(keys)}: {references} still in the way.",
         why=[str(blocker) for blocker in kept],
@@ -152,6 +194,16 @@ def restricted(
 def first_blockers(blockers: Sequence[Blocker], limit: int) -> tuple[Blocker, ...]:
     """Return all blockers, or the first 1,000 where they are more than one commit may hold records."""
     return tuple(blockers if len(blockers) <= limit else blockers[:FIRST_BLOCKERS])
+
+
+def lease_lost(resources: Sequence[Key], reason: str = "it was ended, whatever its holder still does") -> LeaseLost:
+    """Build the error for leases that are over."""
+    return LeaseLost(
+        f"The lease of {_named(resources)} is over.",
+        why=[reason],
+        hint="stop what was begun under it and take a new one; store.run() must not repeat it.",
+        keys=tuple(resources),
+    )
 
 
 def stale(keys: Sequence[Key]) -> Conflict:

@@ -13,6 +13,7 @@ from typing import TypeVar
 from emco_store.core.codec import with_meta
 from emco_store.core.keys import Key
 from emco_store.core.plan import Blocker, Plan
+from emco_store.core.pulses import Seen
 from emco_store.core.records import Edge, Record, Stamp
 from emco_store.core.reserved import is_status, status_resource
 from emco_store.core.resource import Resource
@@ -58,6 +59,8 @@ class Unit(Writing):
         self.holding = holding
         self._txid = ""
         self.before_commit: list[Callable[[], None]] = []
+        self._fenced: dict[Key, str] | None = None
+        self._silent: dict[Key, Seen] | None = None
 
     @property
     def txid(self) -> str:
@@ -65,6 +68,20 @@ class Unit(Writing):
         if not self._txid:
             self._txid = self.context.new_id()
         return self._txid
+
+    def rest_on_lease(self, key: Key, uid: str) -> None:
+        """Commit only if this very lease is there then.
+
+        Rules: LEA-4.
+        """
+        self._fenced = {**(self._fenced or {}), key: uid}
+
+    def rest_on_silence(self, key: Key, seen: Seen) -> None:
+        """Commit only if the holder of a lease has not beaten since.
+
+        Rules: SUP-1.
+        """
+        self._silent = {**(self._silent or {}), key: seen}
 
     def commit(self) -> Flow[None]:
         """Write everything, or raise and write nothing.
@@ -89,7 +106,7 @@ class Unit(Writing):
         if self.before_commit or self._freezing is not None or (cascade is not None and cascade.changes):
             yield from self.ask_states()
         commit = (yield from self.proposed()) if leaves_trail(self) else self._commit(NONE)
-        if not commit.size and self.reads < 2:  # noqa: PLR2004 - a single read is of one moment
+        if not commit.size and self.reads < 2 and self._fenced is None and self._silent is None:  # noqa: PLR2004 - a single read is of one moment
             return
         try:
             yield from submit(commit, self.base.keys())
@@ -229,10 +246,13 @@ class Unit(Writing):
         if entries is not NONE:
             written, removed = (*written, *entries.puts), (*removed, *entries.deletes)
         self.check_size(len(written) + len(removed), "the records of this commit")
-        return Commit(
+        commit = Commit(
             self.txid, self._expected(deletes), frozenset(require), dict(self.sealed), written, removed,
             holder=self.holding.holder if self.holding else "",
         )  # fmt: skip
+        if self._fenced is None and self._silent is None:
+            return commit
+        return replace(commit, fenced=self._fenced or {}, silent=self._silent or {})
 
     def _expected(self, deletes: Iterable[Key]) -> dict[Key, Stamp | None]:
         """Return the states that the commit rests on; not those of statuses that only go with their resources."""

@@ -124,7 +124,7 @@ class Writing(View):
 
         Rules: DEL-1 to DEL-18.
         """
-        keys = self.context.addresses(targets)
+        keys = self.context.deletable(targets)
         return (yield from self.delete_records(keys, targets, only, missing_ok=missing_ok))
 
     def delete_records(

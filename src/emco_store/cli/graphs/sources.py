@@ -9,6 +9,7 @@ from emco_store import InvalidResource, Key, Resource, Store
 from emco_store.cli.graphs.graph import Arrow, Box, Graph
 from emco_store.core.kinship import find_model
 from emco_store.core.refs import RefSpec
+from emco_store.core.reserved import stated
 from emco_store.core.shapes import Either, Entries, Items, Leaf, Node, Root, Struct
 from emco_store.core.some_of import SelectionSpec
 
@@ -82,7 +83,7 @@ def graph_around(store: Store, key: Key, *, depth: int) -> Graph:
         near: dict[Key, Any] = {}
         for at in frontier:
             near |= {item.key: item for item in _referrers(store, at)}
-        wanted = {edge.target for at in frontier for edge in found[at].meta.edges} - found.keys() - near.keys()
+        wanted = {stated(edge.target) for at in frontier for edge in found[at].meta.edges} - found.keys() - near.keys()
         targets = store.get_many(sorted(wanted), missing_ok=True) if wanted else ()
         near |= {item.key: item for item in targets if item is not None}
         fresh = [at for at in sorted(near) if at not in found]
