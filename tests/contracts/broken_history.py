@@ -101,6 +101,12 @@ def drop_references(rewriting: _Rewriting, row: Row, old: Record | None) -> Reco
     return replace(made, edges=made.edges[:1]) if row.key.kind == "Odd" else made
 
 
+def drop_every_reference(rewriting: _Rewriting, row: Row, old: Record | None) -> Record:
+    """Bring resources back without their references, except for the first."""
+    made = _made(rewriting, row, old)
+    return replace(made, edges=made.edges[:1])
+
+
 def carry_always(found: Found, after: Content) -> Approval | None:
     """Carry an approval to other content."""
     return found.document.approval

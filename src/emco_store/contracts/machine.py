@@ -211,6 +211,18 @@ def run_machine(bench: Bench, examples: int, *, steps: int = 25, may_shrink: boo
     Raises:
         AssertionError: Store and dictionaries differ. The shortest program found is printed.
     """
+    run_programs(partial(StoreMachine, bench), examples, steps=steps, may_shrink=may_shrink)
+
+
+def run_programs(machine: Any, examples: int, *, steps: int, may_shrink: bool = True) -> None:
+    """Run a number of random programs of a state machine, the same in every run.
+
+    Args:
+        machine: Returns a new state machine.
+        examples: The number of programs (>= 1).
+        steps: The most steps of a program (>= 1).
+        may_shrink: Whether to look for a shorter program that fails.
+    """
     every_check: Any = list(HealthCheck)  # a slow server is no fault of the program's
     profile = settings(
         max_examples=examples,
@@ -222,7 +234,6 @@ def run_machine(bench: Bench, examples: int, *, steps: int = 25, may_shrink: boo
         report_multiple_bugs=False,
         suppress_health_check=every_check,
     )
-    machine: Any = partial(StoreMachine, bench)
     run_state_machine_as_test(machine, settings=profile)
 
 

@@ -53,6 +53,7 @@ from emco_store.contracts.transactions import TransactionRules
 from emco_store.contracts.uniques import UniqueRules
 from emco_store.contracts.unreadable import UnreadableRules
 from emco_store.contracts.values import ValueRules
+from emco_store.contracts.walked import WalkRules
 
 __all__ = ["Conformance", "Gap", "Harness", "Mode"]
 
@@ -107,6 +108,7 @@ class Conformance(
     JudgingRules,
     LeaseInterleavingRules,
     MachineRules,
+    WalkRules,
 ):
     """The tests of every rule. Subclass it as ``Test…`` and set ``harness``."""
 
