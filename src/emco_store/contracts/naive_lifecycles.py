@@ -129,8 +129,8 @@ def _at(value: Any, path: Sequence[str]) -> Iterator[Any]:
     elif isinstance(value, list | tuple):
         for entry in value:
             yield from _at(entry, path)
-    elif isinstance(value, Mapping):
-        yield from _at(value.get(path[0]), path[1:])
+    else:
+        yield from _at(value.get(path[0]) if isinstance(value, Mapping) else None, path[1:])
 
 
 class NaiveLifecycles:
