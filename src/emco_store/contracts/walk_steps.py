@@ -98,6 +98,7 @@ class Walker:
         self.digests: dict[str, dict[Content, str]] = {}
         self.operations: list[str] = ["none"]
         self.actor = ""
+        self.tried = Counter[str]()
         self.walked = walked
         walked.programs += 1
 
@@ -214,7 +215,11 @@ class Walker:
         }
         if not steps:
             return True
-        text, one = steps[dice.choice(list(steps))]
+        if dice.randint(0, 1):  # what this program has done least
+            least = min(self.tried[name] for name in steps)
+            steps = {name: pair for name, pair in steps.items() if self.tried[name] == least}
+        text, one = steps[name := dice.choice(list(steps))]
+        self.tried[name] += 1
         is_right = bool(dice.randint(0, 3))
         if on is not self.store:
             return self.make(on, expected, text, one, is_right=is_right, is_planned=False)
