@@ -18,7 +18,7 @@ from emco_store.errors import StoreError
 from tests.contracts.broken_core import BROKEN_CORE
 from tests.contracts.mutants import MUTANTS
 
-SLOW = {"test_every_schedule", "test_random_programs"}
+SLOW = {"test_every_schedule", "test_random_programs", "test_walk_over"}
 RED = (AssertionError, StoreError, pytest.fail.Exception)
 """How a test of the contract fails; anything else is a fault in the test or in the mutant."""
 
