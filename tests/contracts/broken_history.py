@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +15,9 @@ from emco_store.core.origins import Origin
 from emco_store.core.records import Edge, Record
 from emco_store.core.revisions import RevisionDocument, Row
 from emco_store.core.rules import RESTRICT
-from emco_store.flows import content
+from emco_store.flows import content, pruning
 from emco_store.flows.asking import Flow
+from emco_store.flows.context import Context
 from emco_store.flows.history import Found
 from emco_store.flows.rollbacks import _Rewriting
 from emco_store.flows.unit import Unit
@@ -66,6 +67,14 @@ def record_always(unit: Unit, found: Content, standing: Standing, about: Revisio
 
 def write_on(unit: Unit, found: Content) -> None:
     """Let a transaction change what it has recorded before."""
+
+
+def forget_parts_first(context: Context, key: Key, page: Sequence[Record]) -> Flow[None]:
+    """Remove the parts of revisions in a commit of their own, so that half of a revision may stay."""
+    own = {record.key: record.stamp for record in page}
+    stamps = yield from pruning._stamps(page, is_sure=True)
+    yield from pruning._submit(context, {one: stamps[one] for one in stamps if one not in own}, {key: None})
+    yield from pruning._submit(context, own, {key: None})
 
 
 def keep_the_newest(judge: Any, record: Record, uid: str, standing: Standing | None) -> bool:

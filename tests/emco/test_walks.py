@@ -62,7 +62,7 @@ CLUSTERS = (
 
 def test_deployments_go_only_where_they_may(bench):
     """Whatever is done with deployments and clouds, there is a way back (LIF-2, LIF-5)."""
-    walked = walk_on(bench, DEPLOYMENTS, 25 if bench.harness.name == "memory" else 2)
+    walked = walk_on(bench, DEPLOYMENTS, 25 if bench.harness.name == "memory" else 6)
 
     assert walked.made
     assert walked.refused
@@ -71,7 +71,7 @@ def test_deployments_go_only_where_they_may(bench):
 
 def test_clusters_and_certificates_go_only_where_they_may(bench):
     """The same for the networks of a cluster and for certificates (LIF-2, LIF-5)."""
-    walked = walk_on(bench, CLUSTERS, 15 if bench.harness.name == "memory" else 2)
+    walked = walk_on(bench, CLUSTERS, 15 if bench.harness.name == "memory" else 6)
 
     assert walked.made
     assert bench.harness.name != "memory" or () == walked.unmade

@@ -283,6 +283,12 @@ class Lab:
         """Return the unresolved references."""
         return dangling_in(self.records())
 
+    def wipe(self) -> None:
+        """Remove every record, those of the store's own included; only the outcomes of commits stay."""
+        stamps = {record.key: record.stamp for record in self.records().values()}
+        reply = self.port.ask(Commit(f"{self._ids.new()}-wipe", {**stamps}, deletes=tuple(stamps)))
+        assert isinstance(reply, Receipt)
+
     def tamper(self, key: Key, document: bytes) -> None:
         """Replace a document by other bytes, as a manual edit or a faulty program would."""
         record = self.port.ask(Get((key,)))[key]

@@ -12,6 +12,7 @@ from emco_store.contracts.checks import CheckRules
 from emco_store.contracts.commits import CommitRules
 from emco_store.contracts.concurrency import ConcurrencyRules
 from emco_store.contracts.content_races import ContentRaces
+from emco_store.contracts.crash_points import CrashRules
 from emco_store.contracts.crowds import CrowdRules
 from emco_store.contracts.deadlines import DeadlineRules
 from emco_store.contracts.deletes import DeleteRules
@@ -81,6 +82,7 @@ class Conformance(
     TransactionRules,
     HoldRules,
     AtomicityRules,
+    CrashRules,
     CommitRules,
     CrowdRules,
     FenceRules,

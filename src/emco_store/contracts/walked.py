@@ -22,7 +22,7 @@ GROUPS: tuple[Resource, ...] = (
     Cloud(name="a"), Cloud(name="a", level=1), Cloud(name="a", note="x"), Cloud(name="b"), Zone(name="z"),
     Group(name="g", parent="Zone/z", cloud="Cloud/a"), Group(name="g", parent="Zone/z", cloud="Cloud/b"),
     Group(name="g", parent="Zone/z", note="odd"), Guest(name="u", group=_GROUP),
-    Member(name="m", parent=_GROUP, note="x"), Member(name="m", parent=_GROUP),
+    Member(name="m", parent=_GROUP), Member(name="m", parent=_GROUP, note="x"),
     Member(name="n", parent=_GROUP, note="x"),
     GroupStatus(parent=_GROUP, conditions={"Ready": yes()}), GroupStatus(parent=_GROUP, conditions={"Ready": no()}),
 )  # fmt: skip

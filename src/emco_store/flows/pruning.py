@@ -11,7 +11,7 @@ from emco_store.core.lifecycle_records import Standing, read_standing, standing_
 from emco_store.core.records import Record, Stamp
 from emco_store.core.reserved import REVISION, REVISION_PART, beside_prefix
 from emco_store.core.revisions import part_keys, read_document, tags_of
-from emco_store.errors import Conflict, InvalidCall, InvalidResource
+from emco_store.errors import AlreadyExists, Conflict, InvalidCall, InvalidResource
 from emco_store.flows.asking import Flow, read, records_at
 from emco_store.flows.context import Context
 from emco_store.flows.lifecycles import refuse_without_lifecycle
@@ -116,17 +116,38 @@ def forget(context: Context, key: Key) -> Flow[Pruned]:
     """
     refuse_without_lifecycle(context, key)
     removed = 0
-    for kind in (REVISION_PART, REVISION):
+    for kind in (REVISION, REVISION_PART):  # then the parts of revisions that could not be read
         while True:
             page = yield from _page(kind, key, "")
             if key in (yield from records_at([key])):
-                hint = "prune(…, keep=…) removes old revisions of what is there; delete it first to forget all of them."
-                raise already_exists(key, "forget the history of", hint)
-            yield from _submit(context, {record.key: record.stamp for record in page}, {key: None})
+                raise _is_there(key)
+            yield from _forget_page(context, key, page)
             removed += len(page) if kind == REVISION else 0
             if len(page) < PAGE:
                 break
     return Pruned(removed, 0)
+
+
+def _forget_page(context: Context, key: Key, page: Sequence[Record]) -> Flow[None]:
+    """Remove one page of what is kept, each revision together with its parts."""
+    for attempt in range(ATTEMPTS):
+        stamps = yield from _stamps(page, is_sure=not attempt)
+        try:
+            yield from _submit(context, stamps, {key: None})
+        except Conflict:
+            if attempt == ATTEMPTS - 1:
+                raise
+            found = yield from records_at([key, *(record.key for record in page)])
+            if key in found:
+                raise _is_there(key) from None
+            page = [found[record.key] for record in page if record.key in found]
+        else:
+            return
+
+
+def _is_there(key: Key) -> AlreadyExists:
+    hint = "prune(…, keep=…) removes old revisions of what is there; delete it first to forget all of them."
+    return already_exists(key, "forget the history of", hint)
 
 
 def _page(kind: str, key: Key, after: str) -> Flow[Sequence[Record]]:
@@ -143,11 +164,7 @@ def _prune_page(context: Context, key: Key, page: Sequence[Record], judge: _Judg
         root, stored = there.get(key), there.get(standing_key(key))
         uid, standing = root.uid if root else "", read_standing(stored) if stored else None
         going = [record for record in page if not judging.keeps(record, uid, standing)]
-        stamps: dict[Key, Stamp] = {record.key: record.stamp for record in going}
-        for record in going:
-            parts = part_keys(record.key, _parts(record))
-            is_there = (yield from records_at(parts)) if attempt else parts  # at first, as they were written
-            stamps |= {part: Stamp(record.uid, 1) for part in parts if part in is_there}
+        stamps = yield from _stamps(going, is_sure=not attempt)
         try:
             yield from _submit(context, stamps, {standing_key(key): stored.stamp if stored else None})
         except Conflict:
@@ -158,6 +175,21 @@ def _prune_page(context: Context, key: Key, page: Sequence[Record], judge: _Judg
         else:
             return judging, len(going)
     raise AssertionError  # the last attempt has raised
+
+
+def _stamps(going: Sequence[Record], *, is_sure: bool) -> Flow[dict[Key, Stamp]]:
+    """Return what revisions and their parts must be, to be removed.
+
+    Args:
+        going: The revisions.
+        is_sure: Whether to take it that their parts are as they were written, without looking.
+    """
+    stamps: dict[Key, Stamp] = {record.key: record.stamp for record in going}
+    for record in going:
+        parts = part_keys(record.key, _parts(record))
+        is_there = parts if is_sure else (yield from records_at(parts))
+        stamps |= {part: Stamp(record.uid, 1) for part in parts if part in is_there}
+    return stamps
 
 
 def _submit(context: Context, stamps: Mapping[Key, Stamp], expect: Mapping[Key, Stamp | None]) -> Flow[None]:
