@@ -32,8 +32,8 @@ IN_GROUPS = {
     "RecordsAlways": BROKEN_CORE["RecordsAlways"],
     "FindsEveryState": BROKEN_CORE["FindsEveryState"],
     "FreezesNothing": Broken(Freezing, "check", broken_lifecycles.look_away, "LIF-7"),
-    "CountsNobody": Broken(guards.Some, "refusals", broken_lifecycles.refuse_nothing, "LIF-2"),
-    "AsksNoTarget": Broken(guards.Target, "refusals", broken_lifecycles.refuse_nothing, "LIF-2"),
+    "CountsNobody": Broken(guards.Some, "objections", broken_lifecycles.refuse_nothing, "LIF-2"),
+    "AsksNoTarget": Broken(guards.Target, "objections", broken_lifecycles.refuse_nothing, "LIF-2"),
 }
 IN_PLANTS = {
     "BlindToNewChildren": BROKEN_CORE["BlindToNewChildren"],
