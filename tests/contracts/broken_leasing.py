@@ -100,7 +100,7 @@ def count_from_the_answer(beater: Beater, leases: list[Lease], answer: Beaten, s
 
 def date_by_the_client(record: Any, pulse: Any, at_us: int, stall_after: Any = None) -> LeaseState:
     """Count the silence of a holder by the wall clock of the client that took the lease."""
-    return state_of(record, replace(pulse, at_us=record.created_us), at_us, stall_after)
+    return state_of(record, replace(pulse, at_us=at_us - abs(at_us - record.created_us)), at_us, stall_after)
 
 
 def keep_no_watch(_: Watch, __: int) -> bool:
