@@ -33,7 +33,7 @@ from emco_store.core.documents import decode
 from emco_store.core.records import Record
 from emco_store.core.reserved import LIFECYCLE, REVISION, REVISION_PART
 from emco_store.core.rules import Rule
-from emco_store.errors import Conflict, ContentChanged, NotFound, StoreError
+from emco_store.errors import Conflict, StoreError
 from emco_store.ports import AsyncPort, Commit, Port, PortWrapper, Receipt, ReferrerQuery, Request
 from proof.lifecycle_pairs import (
     OPERATIONS,
@@ -321,22 +321,13 @@ def explore(stage: Stage, family: Family, pair: tuple[Player, Player], tally: Ta
 
 
 def _is_explained(found: Result, serial: Sequence[Result], alone: Sequence[Result]) -> bool:
-    if not any(_has_lost(at, found, serial) for at in range(len(alone))):
+    lost = [ending.problem is Conflict for ending in found.endings]
+    if not any(lost):
         return found in serial
-    if all(_has_lost(at, found, serial) for at in range(len(alone))):
+    if all(lost):
         return False
-    winner = next(at for at in range(len(alone)) if not _has_lost(at, found, serial))
+    winner = lost.index(False)
     return Result((found.endings[winner],), found.state) == alone[winner]
-
-
-def _has_lost(at: int, found: Result, serial: Sequence[Result]) -> bool:
-    """Return whether a transaction counts as not run.
-
-    Content is read level by level. So whoever approves it while all of it is deleted may be told that it has changed,
-    where after the delete there would be nothing to approve; either way, nothing is written.
-    """
-    problem, after = found.endings[at].problem, serial[1 - at].endings[at].problem
-    return problem is Conflict or (problem is ContentChanged and after is NotFound)
 
 
 def _next(taken: Sequence[tuple[int, bool]]) -> list[int] | None:

@@ -295,6 +295,7 @@ BROKEN_CORE = {
     "FreezesByClass": Broken(freezing, "_may_freeze", broken_lifecycles.freeze_by_class, "LIF-7"),
     "FreezesWithoutASign": Broken(transitions, "_freeze", broken_lifecycles.freeze_without_a_sign, "LIF-7"),
     "PassesByTheFreeze": Broken(Freezing, "check", broken_lifecycles.pass_by_the_freeze, "LIF-7"),
+    "RefusesWhatWasReadApart": Broken(unit.Unit, "confirm", broken_lifecycles.confirm_nothing, "LIF-10"),
     "AcceptsAnyReport": Broken(transitions, "_wrong_report", broken_lifecycles.accept_any_report, "LIF-8"),
     "AllowsTraps": Broken(lifecycle, "_path_problems", broken_lifecycles.refuse_nothing, "LIF-9"),
     "AllowsAnyHold": Broken(lifecycle, "_misplaced_holds", broken_lifecycles.refuse_nothing, "LIF-9"),

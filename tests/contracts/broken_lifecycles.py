@@ -56,6 +56,11 @@ def let_the_target_go(unit: Unit, call: Call[Any]) -> Flow[Begun[Any]]:
     return begun
 
 
+def confirm_nothing(_: Unit) -> Flow[None]:
+    """Refuse by what several reads have shown, of whatever moments they are."""
+    yield from ()
+
+
 def leave_unsealed(unit: Unit, call: Call[Any]) -> Flow[Begun[Any]]:
     """Look for holders, and let others begin to hold before the commit."""
     begun = yield from _begin(unit, call)

@@ -24,7 +24,7 @@ from emco_store.contracts.recorded import (
 )
 from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
-from emco_store.errors import ContentChanged, StoreError, TransitionRefused
+from emco_store.errors import ContentChanged, NotFound, StoreError, TransitionRefused
 from emco_store.ports import Request
 
 MODELS = {"Plant": Plant, "Hall": Hall, "Desk": Desk, "Chart": Chart}
@@ -66,6 +66,23 @@ class ContentRaces:
             lambda store, _: store.transition(PLANT, PlantLife.run),
             TransitionRefused,
         )
+
+    @rule("LIF-3", "LIF-10")
+    def test_approval_against_a_delete(self, lab: Lab) -> None:
+        """An approval of what is deleted before any of its requests says so, and not that it has changed (LIF-10)."""
+        begin(lab.store)
+        for at in range(MOST):
+            _anew(lab)
+            digest = lab.store.digest(PLANT)
+            came = _before_request(lab, at, partial(_delete, lab.inside(lab.open())))
+            problem = _problem(partial(_approve, lab.store, digest))
+            lab.faults.clear()
+            if not came:
+                assert problem is None
+                break
+            assert type(problem) is NotFound, (at, problem)
+        else:
+            raise AssertionError
 
     def _all(
         self, lab: Lab, prepare: Callable[[], Any], call: Callable[[Any, str], Any], refusal: type[StoreError]
@@ -128,6 +145,10 @@ class ContentRaces:
 
 def _approve(store: Any, digest: str) -> Any:
     return store.transition(PLANT, PlantLife.approve, digest=digest)
+
+
+def _delete(store: Any) -> Any:
+    return store.delete(PLANT)
 
 
 def _anew(lab: Lab) -> None:

@@ -278,10 +278,11 @@ def finish(unit: Unit, begun: Begun[S], objections: Sequence[Objection] = ()) ->
     """
     against = [*begun.objections, *objections]
     if against:
+        yield from unit.confirm()
         raise refused(begun, against)
     call, step, found = begun.call, begun.call.step, begun.sight.content
     if found is not None:
-        yield from _check_digest(begun, found)
+        yield from _check_digest(unit, begun, found)
         unit.before_commit.append(lambda: content.check_still(unit, found))
     old = unit.current(standing_key(call.key))
     before = begun.sight.standing or Standing(state=str(begun.state.value))
@@ -306,7 +307,7 @@ def finish(unit: Unit, begun: Begun[S], objections: Sequence[Objection] = ()) ->
     return LifecycleRecord.of(call.key, step.to, after, record.version)
 
 
-def _check_digest(begun: Begun[Any], found: Content) -> Flow[None]:
+def _check_digest(unit: Unit, begun: Begun[Any], found: Content) -> Flow[None]:
     """Refuse content that the caller has not looked at.
 
     Rules: LIF-10.
@@ -314,6 +315,7 @@ def _check_digest(begun: Begun[Any], found: Content) -> Flow[None]:
     digest, standing = begun.call.digest, begun.sight.standing
     if digest is None or digest == found.digest:
         return
+    yield from unit.confirm()
     known = standing.revisions if standing is not None and standing.digest == digest else 0
     changed = (yield from changes_since(found, known)) if known else ()
     raise ContentChanged(

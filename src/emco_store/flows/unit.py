@@ -118,6 +118,17 @@ class Unit(Writing):
         if self.holding:
             self.holding.forget((*commit.deletes, *self.puts))
 
+    def confirm(self) -> Flow[None]:
+        """Check that everything that was read is of one moment, before it is refused for what was read.
+
+        Raises:
+            Conflict: Something has changed between two reads; another attempt sees what is there.
+        """
+        if self.reads > 1:
+            yield from submit(
+                Commit(self.context.new_id(), dict(self.expect), sealed=dict(self.sealed)), self.base.keys()
+            )
+
     def _go_on(self, problem: StoreError) -> Flow[None]:
         """Commit again by the lifecycle records where there is a freeze; otherwise raise why the commit was refused."""
         freezing = self._freezing
