@@ -13,6 +13,7 @@ from emco_store.contracts.checks import checked
 from emco_store.contracts.deletes import blocked, sites
 from emco_store.contracts.harness import Lab
 from emco_store.contracts.models import Cascade, Crate, Restrict, SetNull, Site
+from emco_store.contracts.recorded import PLANT, PlantLife, begin
 from emco_store.contracts.rules import rule
 from emco_store.core.codec import Untyped, meta_of
 from emco_store.core.flaws import Flaw, FlawKind, Repair
@@ -139,6 +140,18 @@ class ReservedRules:
             assert lab.faults.count(Scan) <= 2
             for scan in lab.faults.asked(Scan):
                 assert not any(record.key.kind.startswith("emco__") for record in lab.port.ask(scan)), scan
+
+    @rule("RES-2")
+    def test_transaction_lists_no_record_that_it_writes_for_the_store(self, lab: Lab) -> None:
+        """The lifecycle record and the revision of a transition are in no list of the same transaction (RES-2)."""
+        begin(lab.store)
+        shown = sorted(lab.records())
+
+        with lab.store.transaction() as tx:
+            tx.transition(PLANT, PlantLife.save)
+            assert shown == [item.key.text for item in tx.list(Resource, limit=1000)]
+
+        assert len(shown) < len(lab.records())
 
     @rule("RES-2")
     def test_children_and_referrers_pass_over_them(self, lab: Lab) -> None:
