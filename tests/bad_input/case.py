@@ -70,7 +70,8 @@ class Case:
         error: The class of the error.
         fields: Fields of the error, with their values.
         must_read: True where the input alone does not show that it is bad, so that the backend may be read.
-        must_commit: True where only the backend can tell, so that a commit is sent and refused.
+        must_commit: True where a commit is sent that writes nothing, because only the backend can tell, or because what
+            was read must be of one moment.
         given: What happened before.
     """
 

@@ -371,7 +371,7 @@ def test_bad_status_is_refused(case: Case, world: World):
         partial(_approve, digest="sha256:0"),
         ContentChanged,
         {"digest": "sha256:0", "key": DEPLOYMENT},
-        must_read=True,
+        must_commit=True,
         given=lives.create,
     ),
     Case(

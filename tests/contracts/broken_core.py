@@ -268,7 +268,6 @@ BROKEN_CORE = {
     "KeepsTrailsByModelOnly": Broken(unit, "leaves_trail", broken_origins.look_at_models_only, "WHO-9"),
     "SealsNoMembers": Broken(View, "seal", broken_history.seal_nothing, "HIS-7"),
     "ExpectsNoMembers": Broken(View, "_rest_on", broken_history.rest_on_nothing, "HIS-7"),
-    "ApprovesOtherContent": Broken(transitions, "_check_digest", broken_history.look_for_nothing, "LIF-10"),
     "CountsKnownKinds": Broken(content, "_is_member_of", broken_history.count_known_kinds, "LIF-11"),
     "PrintsBytes": Broken(digests, "fingerprint", broken_history.print_bytes, "LIF-11"),
     "WritesIntoRevisions": Broken(history, "tagged", broken_history.write_into_the_revision, "HIS-1"),
