@@ -254,11 +254,13 @@ class AsyncFastTransport:
             self._idle.clear()
             self._sessions.clear()
         while self._idle:
-            with suppress(IndexError):  # another thread was faster
+            try:
                 pinned = self._idle.pop()
-                if pinned.is_usable():
-                    return pinned
-                await self.calls.within(ABORT_WITHIN_S, pinned.discard)
+            except IndexError:  # another thread was faster
+                break
+            if pinned.is_usable():
+                return pinned
+            await self.calls.within(ABORT_WITHIN_S, pinned.discard)
         return await self.calls.within(within_s, self._check_out, self.put_back)
 
     async def _check_out(self) -> _AsyncPinned:

@@ -255,11 +255,13 @@ class FastTransport:
             self._idle.clear()
             self._sessions.clear()
         while self._idle:
-            with suppress(IndexError):  # another thread was faster
+            try:
                 pinned = self._idle.pop()
-                if pinned.is_usable():
-                    return pinned
-                self.calls.within(ABORT_WITHIN_S, pinned.discard)
+            except IndexError:  # another thread was faster
+                break
+            if pinned.is_usable():
+                return pinned
+            self.calls.within(ABORT_WITHIN_S, pinned.discard)
         return self.calls.within(within_s, self._check_out, self.put_back)
 
     def _check_out(self) -> _Pinned:

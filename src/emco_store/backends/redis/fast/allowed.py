@@ -7,6 +7,7 @@ these versions and options, and have their duties: time-outs, and connections th
 from __future__ import annotations
 
 import select
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType
@@ -93,8 +94,9 @@ def _replaced(client: Any) -> str:
     return is_watched(client)
 
 
+@lru_cache(maxsize=64)
 def _is_original(method: Any) -> bool:
-    """Check that a method is a plain function of redis-py's own files."""
+    """Check, once for each, that a method is a plain function of redis-py's own files."""
     return isinstance(method, FunctionType) and method.__code__.co_filename.startswith(f"{_HOME}/")
 
 

@@ -113,7 +113,7 @@ class PinnedTransport:
         """Take a pinned connection, or make one; None where its socket cannot be had."""
         if self._process != os.getpid():  # after a fork: the server's end of these belongs to the parent
             self._process, self._idle, self._freed, self._waiting = os.getpid(), [], threading.Condition(), 0
-        end_s = monotonic() + (REQUEST_S if within_s is None else within_s)
+        end_s: float | None = None
         while True:
             while self._idle:
                 try:
@@ -123,6 +123,7 @@ class PinnedTransport:
                 if not pinned.is_over:
                     return pinned
                 pinned.close(pool)
+            end_s = end_s or monotonic() + (REQUEST_S if within_s is None else within_s)
             try:
                 return self._made(pool, within_s)
             except exceptions.ConnectionError as problem:
