@@ -13,7 +13,7 @@ from emco_store.core.keys import Key, checked_key
 from emco_store.core.leases import LeaseTarget
 from emco_store.core.records import Record
 from emco_store.core.refs import Ref
-from emco_store.core.reserved import PREFIX, refuse_reserved
+from emco_store.core.reserved import refuse_reserved
 from emco_store.core.resource import Resource, is_model
 from emco_store.core.schema import Schema
 from emco_store.core.times import EPOCH
@@ -144,8 +144,7 @@ class Context:
                 hint="give a resource, a Ref, or a Key, such as Key.parse('App/p1/web'); get() also takes a model and "
                 "the names of a key.",
             )
-        if key.kind.startswith(PREFIX):
-            refuse_reserved(key.kind)
+        refuse_reserved(key.kind)
         self.schema.check_key(key)
         return key
 
