@@ -15,7 +15,7 @@ from emco_store.backends.mongo import judging
 from emco_store.backends.mongo.documents import claim_of, outcome_id
 from emco_store.backends.mongo.errors import Collided
 from emco_store.backends.mongo.task import TaskMongoPort
-from emco_store.backends.redis.errors import lost
+from emco_store.backends.redis.errors import meaning_in_commit, translated
 from emco_store.backends.redis.task import TaskRedisPort
 from emco_store.ports import Commit, OutcomeLost, Receipt, Refusal
 from proof.simulated_network import NAMESPACE, NoAnswer, NotSent, Server
@@ -122,7 +122,7 @@ class PipingPort(SimulatedReads, TaskRedisPort):
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.Port.commit`."""
-        with lost():
+        with translated(meaning_in_commit):
             reply: Receipt | Refusal = await self._together(commit, ENDLESS_S)
         return reply
 

@@ -13,7 +13,7 @@ from typing import Any
 from redis import exceptions
 
 from emco_store.backends.redis.aio_transport import AsyncPlainTransport
-from emco_store.backends.redis.errors import lost
+from emco_store.backends.redis.errors import meaning_in_commit, translated
 from emco_store.backends.redis.fast.multiplexed import MultiplexedTransport
 from emco_store.backends.redis.task import TaskRedisPort
 from emco_store.ports import Commit, Receipt, Refusal
@@ -35,7 +35,7 @@ class SharingPort(SimulatedReads, TaskRedisPort):
         self.site.client.check_alive()
         self.book.commits[commit.txid] = commit
         try:
-            with lost():
+            with translated(meaning_in_commit):
                 number: bytes = await self._together(f"{commit.txid}\n".encode(), None)
         finally:
             self.site.client.check_alive()

@@ -207,13 +207,14 @@ def test_metrics_of_redis_py_see_every_request(monkeypatch):
 
 def test_metrics_are_found_where_redis_py_has_them():
     """The names that are asked for are those of this release."""
-    assert not on_redis._has_metrics()
+    client = redis.Redis.from_url("redis://localhost")
+    assert "" == on_redis.is_watched(client)
     try:
         get_observability_instance().init(OTelConfig())
     except ImportError:
         pytest.skip("OpenTelemetry is not installed")
     try:
-        assert on_redis._has_metrics()
+        assert "metrics" in on_redis.is_watched(client)
     finally:
         reset_observability_instance()
 

@@ -6,7 +6,7 @@ import pytest
 from redis import exceptions
 from redis._parsers.base import BaseParser
 
-from emco_store.backends.redis.errors import Passing, lost, translated
+from emco_store.backends.redis.errors import Passing, meaning, meaning_in_commit, translated
 from emco_store.errors import Misconfigured, Unavailable
 from emco_store.ports import OutcomeLost, Unreachable
 
@@ -58,25 +58,25 @@ SENT = [
 ]
 
 
-@pytest.mark.parametrize("handler", [lost, translated])
+@pytest.mark.parametrize("judge", [meaning, meaning_in_commit])
 @pytest.mark.parametrize(("reply", "expected"), NOT_EXECUTED.items())
-def test_reply_that_says_not_executed_is_never_unknown(handler, reply, expected):
+def test_reply_that_says_not_executed_is_never_unknown(judge, reply, expected):
     """ATM-4: a commit that the server has refused has certainly not happened."""
-    with pytest.raises(expected), handler():
+    with pytest.raises(expected), translated(judge):
         raise BaseParser.parse_error(reply)
 
 
 @pytest.mark.parametrize("problem", NOT_SENT, ids=str)
 def test_request_that_was_not_sent_had_no_effect(problem):
     """ATM-4: who could not connect has sent nothing."""
-    with pytest.raises(Unreachable), lost():
+    with pytest.raises(Unreachable), translated(meaning_in_commit):
         raise problem
 
 
 @pytest.mark.parametrize("problem", SENT, ids=repr)
 def test_request_that_may_have_arrived_is_unknown(problem):
     """ATM-4: whatever is not known to be harmless counts as a lost reply."""
-    with pytest.raises(OutcomeLost), lost():
+    with pytest.raises(OutcomeLost), translated(meaning_in_commit):
         raise problem
 
 
@@ -85,7 +85,7 @@ def test_failure_that_happened_while_another_was_handled_is_judged_by_itself():
     problem = exceptions.ConnectionError("Connection closed by server.")
     problem.__context__ = ConnectionRefusedError()
 
-    with pytest.raises(OutcomeLost), lost():
+    with pytest.raises(OutcomeLost), translated(meaning_in_commit):
         raise problem
 
 

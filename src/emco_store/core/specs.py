@@ -83,6 +83,7 @@ class ModelSpec:
     selects: bool = False
     unique: tuple[str, ...] = ()
     indexed: tuple[str, ...] = ()
+    label: str = field(init=False)
     freezes: bool = field(init=False)
     length: int = field(init=False)
     parent_kind: str | None = field(init=False)
@@ -90,17 +91,13 @@ class ModelSpec:
     own_of: Callable[[Sequence[str]], Any] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.label = f"{self.kind}/{self.writer}" if self.writer else self.kind
         self.freezes = self.lifecycle is not None and bool(self.lifecycle.spec.frozen)
         self.length = sum(count for _, count in self.chain)
         self.parent_kind = self.chain[-2][0] if self.parent is not None else None
         own = len(self.key_fields)
         self.own_in = itemgetter(*self.key_fields)
         self.own_of = itemgetter(-1 if own == 1 else slice(-own, None))
-
-    @property
-    def label(self) -> str:
-        """What tells it from all other models of a store: its kind, with the writer where it is a status."""
-        return f"{self.kind}/{self.writer}" if self.writer else self.kind
 
     @property
     def shape(self) -> dict[str, Node]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -131,7 +132,7 @@ def test_instrumentation_sees_every_command_from_the_moment_it_begins(open_store
 def test_metrics_of_redis_py_switch_the_fast_transport_off(open_store, empty, monkeypatch):
     """They see every request from then on."""
     store = open_store(empty.url)
-    monkeypatch.setattr(allowed, "_has_metrics", lambda: True)
+    monkeypatch.setattr(allowed, "_PROVIDER", lambda: SimpleNamespace(get_provider_manager=object))
 
     works(store)
 

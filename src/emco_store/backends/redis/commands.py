@@ -185,6 +185,8 @@ class Names:
         return (len(parts) + more, *map(self.key, parts))
 
 
+_FIELDS = 9
+"""How many there are in the first line of a record's value; the size of its origin follows where it has one."""
 Head = tuple[str | int, ...]
 """How many keys a script declares, and those that are always the same."""
 Rest = Sequence[str | bytes | int]
@@ -253,25 +255,32 @@ def decode(key: Key, value: bytes, guard: bytes | None) -> Record:
         Misconfigured: It is no such value: another program has written it.
     """
     try:
-        end = value.index(b"\n")
-        uid, version, f, u, i, e, p, created_us, updated_us, *more = value[:end].split(b" ")
-        start = end + 1 + int(f) + int(u) + int(i)
+        head, _, rest = value.partition(b"\n")
+        fields = head.split(b" ")
+        origin_size = int(fields.pop()) if len(fields) > _FIELDS else 0
+        uid, version, f, u, i, e, p, created_us, updated_us = fields
+        start = int(f) + int(u) + int(i)
         middle = start + int(e)
         stop = middle + int(p)
-        begin = stop + int(more[0]) if more else stop
-        unique, index = from_json(value[middle:stop]) if stop > middle else ((), ())
+        unique: tuple[Any, ...] = ()
+        index: tuple[Any, ...] = ()
+        if stop > middle:
+            unique, index = [tuple(map(tuple, pairs)) for pairs in from_json(rest[middle:stop])]
+        origin = NOBODY
+        if origin_size:
+            origin = read_origin(rest[stop : stop + origin_size])
         return Record(
             key,
             uid.decode(),
             int(version),
-            value[begin:],
-            read_edges(value[start:middle]),
-            tuple([(name, text) for name, text in unique]) if unique else (),
-            tuple([(name, text) for name, text in index]) if index else (),
+            rest[stop + origin_size :],
+            read_edges(rest[start:middle]),
+            unique,
+            index,
             int(created_us),
             int(updated_us),
             int(guard) if guard else 0,
-            read_origin(value[stop:begin]) if more else NOBODY,
+            origin,
         )
     except (ValueError, TypeError, StoreError) as problem:
         raise Misconfigured(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from redis import exceptions
@@ -121,43 +122,54 @@ It has one class for these and for a lost reply. A text that is not known here c
 """
 _NOT_TRUSTED = re.compile(r"connecting to .*CERTIFICATE_VERIFY_FAILED")
 """What it makes of Python's error for a certificate."""
-_DRIVER = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
+DRIVER_ERRORS = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
+"""What redis-py raises."""
+Judge = Callable[[Exception], Exception]
+"""Says what an error of redis-py means."""
 
 
-class translated:  # noqa: N801 - used like a function; a generator would cost each request a microsecond more
-    """Let no error of the driver out, where the request wrote nothing."""
+def meaning(problem: Exception) -> Exception:
+    """Return what an error of the driver means where the request wrote nothing, with its cause."""
+    refused = _refused(problem)
+    if refused is not None:
+        return _because(refused.told(), problem)
+    if isinstance(problem, exceptions.ResponseError):
+        return _because(_unforeseen(problem), problem)
+    return _because(_unreachable(problem), _harmless(problem))
+
+
+def meaning_in_commit(problem: Exception) -> Exception:
+    """Return what an error means where the request may have been executed before its reply was lost, with its cause."""
+    refused = _refused(problem)
+    if refused is not None:
+        return _because(refused.told(), problem)
+    if _NOT_SENT.match(str(problem)):
+        return _because(_unreachable(problem), problem)
+    return _because(OutcomeLost(), _harmless(problem))
+
+
+class translated:  # noqa: N801 - used like a function
+    """Let no error of the driver out.
+
+    Args:
+        judge: Says what an error means; by default that of a request that wrote nothing.
+    """
+
+    def __init__(self, judge: Judge = meaning) -> None:
+        self._judge = judge
 
     def __enter__(self) -> None:
         """Begin."""
 
     def __exit__(self, _: object, problem: BaseException | None, __: object) -> None:
         """Judge what was raised."""
-        if not isinstance(problem, _DRIVER):
-            return
-        refused = _refused(problem)
-        if refused is not None:
-            raise refused.told() from problem
-        if isinstance(problem, exceptions.ResponseError):
-            raise _unforeseen(problem) from problem
-        raise _unreachable(problem) from _harmless(problem)
+        if isinstance(problem, DRIVER_ERRORS):
+            raise self._judge(problem)
 
 
-class lost:  # noqa: N801 - see translated
-    """Let no error of the driver out, where the request may have been executed before its reply was lost."""
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, _: object, problem: BaseException | None, __: object) -> None:
-        """Judge what was raised."""
-        if not isinstance(problem, _DRIVER):
-            return
-        refused = _refused(problem)
-        if refused is not None:
-            raise refused.told() from problem
-        if _NOT_SENT.match(str(problem)):
-            raise _unreachable(problem) from problem
-        raise OutcomeLost from _harmless(problem)
+def _because(error: Exception, cause: Exception | None) -> Exception:
+    error.__cause__ = cause
+    return error
 
 
 def _refused(problem: Exception) -> _Refused | None:

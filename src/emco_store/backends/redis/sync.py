@@ -18,7 +18,15 @@ from emco_store.backends.patience import REQUEST_S, Patience
 from emco_store.backends.redis import auditing, commands
 from emco_store.backends.redis.calls import addresses
 from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Head, Names, Rest, Script, words
-from emco_store.backends.redis.errors import Outright, Passing, lost, translated
+from emco_store.backends.redis.errors import (
+    DRIVER_ERRORS,
+    Judge,
+    Outright,
+    Passing,
+    meaning,
+    meaning_in_commit,
+    translated,
+)
 from emco_store.backends.redis.pulses import beat_args, beat_reply, pulses_args, pulses_reply
 from emco_store.backends.redis.server import judge
 from emco_store.backends.redis.sync_transport import PlainTransport, Transport
@@ -58,7 +66,6 @@ LANES = 3
 WAIT_MS = 2000
 """For how long a commit waits for replicas; then its outcome is lost, and it is sent again."""
 Send = Callable[[Any, float | None], Any]
-Judged = type[translated] | type[lost]
 T = TypeVar("T")
 
 
@@ -104,9 +111,7 @@ class RedisPort(PortBase):
     def open(self) -> None:
         """See :meth:`emco_store.ports.Port.open`."""
         if self._guarantees is None:
-            self._guarantees = self._perform(
-                translated, lambda within_s: self._plain.calls.within(within_s, self._set_up)
-            )
+            self._guarantees = self._perform(meaning, self._plain.calls.within, self._set_up)
 
     def _set_up(self) -> Guarantees:
         """Look at the server, and prepare what requests need."""
@@ -161,7 +166,7 @@ class RedisPort(PortBase):
         """See :meth:`emco_store.ports.PortBase.commit`."""
         head, rest = commands.commit_call(self._names, commit)
         script = self._scripts.commit(commit)
-        reply = self._perform(lost, lambda within_s: self._call(script, head, rest, within_s, self._together))
+        reply = self._perform(meaning_in_commit, self._call, script, head, rest, self._together)
         return commands.commit_reply(commit, reply)
 
     def settle(self, request: Settle) -> Outcome | None:
@@ -211,21 +216,22 @@ class RedisPort(PortBase):
 
     def _ask(self, script: Script, head: Head, rest: Rest, send: Send | None = None) -> Any:
         """Call a script that may be called twice."""
-        return self._perform(translated, lambda within_s: self._call(script, head, rest, within_s, send))
+        return self._perform(meaning, self._call, script, head, rest, send)
 
-    def _perform(self, judged: Judged, request: Callable[[float | None], T]) -> T:
+    def _perform(self, judge: Judge, request: Callable[..., T], *args: Any) -> T:
         """Make a request, again after a pause while it has no effect, until the deadline.
 
         Args:
-            judged: Reads the errors of redis-py.
-            request: Gets the number of seconds that it may take, None where the client's own time-outs are enough.
+            judge: Says what an error of redis-py means.
+            request: Gets the number of seconds that it may take, None where the client's own time-outs are enough; and
+                ``args``.
+            args: What it gets beside that.
         """
         begin_s = monotonic()
         try:
-            with judged():
-                return request(time_left_s())
-        except Unreachable as problem:
-            failed = problem
+            return request(time_left_s(), *args)
+        except (*DRIVER_ERRORS, Unreachable) as problem:
+            failed = _unreached(problem, judge)
         patience = Patience(begin_s=begin_s)
         while True:
             if isinstance(failed, Passing):
@@ -237,19 +243,18 @@ class RedisPort(PortBase):
                 raise Unreachable(*(f"{servers}: {reason}" for reason in failed.reasons)) from failed.__cause__
             time.sleep(pause_s)
             try:
-                with judged():
-                    return request(patience.left_s)
-            except Unreachable as problem:
-                failed = problem
+                return request(patience.left_s, *args)
+            except (*DRIVER_ERRORS, Unreachable) as problem:
+                failed = _unreached(problem, judge)
 
-    def _call(self, script: Script, head: Head, rest: Rest, within_s: float | None, send: Send | None = None) -> Any:
+    def _call(self, within_s: float | None, script: Script, head: Head, rest: Rest, send: Send | None = None) -> Any:
         """Call a script; where the server does not know it, nothing was executed, and its text goes along.
 
         Args:
+            within_s: How long that may take, in seconds.
             script: The script.
             head: The keys that it declares.
             rest: Its other keys and its arguments.
-            within_s: How long that may take, in seconds.
             send: How to send a request, if not by itself.
         """
         go = send or self._alone
@@ -319,3 +324,15 @@ class RedisPort(PortBase):
                     ticket.fail(reply)
                 else:
                     ticket.answer(reply)
+
+
+def _unreached(problem: Exception, judge: Judge) -> Unreachable:
+    """Return why a request that failed had no effect.
+
+    Raises:
+        Exception: It had one, may have had one, or would be refused again.
+    """
+    failed = problem if isinstance(problem, Unreachable) else judge(problem)
+    if isinstance(failed, Unreachable):
+        return failed
+    raise failed

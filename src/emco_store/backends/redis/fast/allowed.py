@@ -78,7 +78,9 @@ def is_watched(client: Any) -> str:
     """Say who listens to the commands of a client by now; empty where nobody does."""
     if "execute_command" in client.__dict__ or not _is_original(client.__class__.execute_command):
         return "something has been put in the place of redis-py's execute_command"
-    return "redis-py's metrics are switched on" if _has_metrics() else ""
+    if _PROVIDER is not None and _PROVIDER().get_provider_manager() is not None:
+        return "redis-py's metrics are switched on"
+    return ""
 
 
 def _replaced(client: Any) -> str:
@@ -109,7 +111,3 @@ def _provider() -> Any:
 
 
 _PROVIDER: Final = _provider()
-
-
-def _has_metrics() -> bool:
-    return _PROVIDER is not None and _PROVIDER().get_provider_manager() is not None

@@ -82,7 +82,7 @@ class PinnedTransport:
 
     def ask(self, request: Request, within_s: float | None) -> Any:
         """See the interface."""
-        if self._objection_now():
+        if self._objection or is_watched(self._client):
             return self._plain.ask(request, within_s)
         pool = self._client.connection_pool
         pinned = self._take(pool, within_s)
