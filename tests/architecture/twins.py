@@ -76,6 +76,7 @@ RENAMES: Final[Mapping[str, str]] = {
     "aio_pulses": "sync_pulses",
     "aio_transport": "sync_transport",
     "awaited_answer": "finished_answer",
+    "async_pause": "pause",
     "asyncio": "time",
     "awaited": "finished",
     "connect_async": "connect",

@@ -321,7 +321,7 @@ BROKEN_CORE = {
     "RepointsOneEdge": Broken(edits, "lease_of", broken_leasing.same_key, "LEA-6"),
     "DeletesTheLeased": Broken(leases, "RESTRICT", Rule.CASCADE, "LEA-7"),
     "ReleasesWithoutRules": Broken(leasing, "release", broken_leasing.drop_the_record, "LEA-8"),
-    "BeatsAfterAFork": Broken(beating._State, "over_now", broken_leasing.forget_who_was_forked, "LEA-9"),
+    "BeatsAfterAFork": Broken(beating.held.State, "over_now", broken_leasing.forget_who_was_forked, "LEA-9"),
     "BeatsForEver": Broken(beating.Beater, "close", broken_leasing.go_on_for_ever, "HB-1"),
     "BeatsIntoRecords": Broken(beating.Beater, "beat", broken_leasing.touch_the_lease, "HB-2"),
     "BelievesInTheLease": Broken(beating.Beater, "_take_note", broken_leasing.believe_in_the_lease, "HB-3"),

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from emco_store.beating import Beater, Lease, _State
+from emco_store.beating import Beater, Lease
+from emco_store.beating.held import State
 from emco_store.core.judging import Watch
 from emco_store.core.keys import Key
 from emco_store.core.leases import LeaseDocument, LeaseState, LeaseTarget, state_of
@@ -58,7 +59,7 @@ def drop_the_record(unit: Unit, lease: LeaseTarget) -> Flow[None]:
     yield from unit.commit()
 
 
-def forget_who_was_forked(state: _State, token: int) -> str:
+def forget_who_was_forked(state: State, token: int) -> str:
     """Take a lease of the parent for one's own."""
     return f"{state._over}; its token was {token}" if state._over else ""
 

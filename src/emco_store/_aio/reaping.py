@@ -15,8 +15,7 @@ from emco_store.core.reserved import resource_of
 from emco_store.errors import Conflict, LeaseHeld, LeaseLost, StoreError, Unavailable, UnknownOutcome
 from emco_store.flows import leasing
 from emco_store.flows.context import Context
-from emco_store.queueing.queues import Queues
-from emco_store.queueing.waiters import AsyncWaiter
+from emco_store.queueing.pauses import async_pause
 
 REAPER = "emco-reaper"
 """The name of the seat that the leading reaper holds."""
@@ -62,14 +61,14 @@ class AsyncReaper:
             except (LeaseHeld, LeaseLost):
                 continue
             except (Conflict, Unavailable, UnknownOutcome):
-                await AsyncWaiter(Queues()).pause(self._pause_s())
+                await async_pause(self._pause_s())
 
     async def _lead(self, leader: Lease, told: Callable[[Reaped], object] | None) -> None:
         while not self._stopped:
             reaped = await self.look(leader)
             if told is not None and any(reaped):
                 told(reaped)
-            await AsyncWaiter(Queues()).pause(self._pause_s())
+            await async_pause(self._pause_s())
 
     async def look(self, leader: Lease) -> Reaped:
         """Look once, and end what is to be ended.

@@ -19,8 +19,7 @@ from emco_store.flows.asking import Flow
 from emco_store.flows.context import Context
 from emco_store.flows.holding import Holding
 from emco_store.flows.unit import Unit
-from emco_store.queueing.queues import Queues
-from emco_store.queueing.waiters import AsyncWaiter
+from emco_store.queueing.pauses import async_pause
 
 LONGEST_PAUSE_S = 1.0
 """Maximum time between two looks at leases, in seconds."""
@@ -53,7 +52,7 @@ class AsyncTaking:
                 if left_s <= 0:
                     raise
                 if not await self._end_if_dead(problem.lease_uid):
-                    await AsyncWaiter(Queues()).pause(min(pause_s, left_s))
+                    await async_pause(min(pause_s, left_s))
             else:
                 return self._lease
 

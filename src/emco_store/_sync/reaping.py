@@ -16,8 +16,7 @@ from emco_store.core.reserved import resource_of
 from emco_store.errors import Conflict, LeaseHeld, LeaseLost, StoreError, Unavailable, UnknownOutcome
 from emco_store.flows import leasing
 from emco_store.flows.context import Context
-from emco_store.queueing.queues import Queues
-from emco_store.queueing.waiters import Waiter
+from emco_store.queueing.pauses import pause
 
 REAPER = "emco-reaper"
 """The name of the seat that the leading reaper holds."""
@@ -63,14 +62,14 @@ class Reaper:
             except (LeaseHeld, LeaseLost):
                 continue
             except (Conflict, Unavailable, UnknownOutcome):
-                Waiter(Queues()).pause(self._pause_s())
+                pause(self._pause_s())
 
     def _lead(self, leader: Lease, told: Callable[[Reaped], object] | None) -> None:
         while not self._stopped:
             reaped = self.look(leader)
             if told is not None and any(reaped):
                 told(reaped)
-            Waiter(Queues()).pause(self._pause_s())
+            pause(self._pause_s())
 
     def look(self, leader: Lease) -> Reaped:
         """Look once, and end what is to be ended.

@@ -20,8 +20,7 @@ from emco_store.flows.asking import Flow
 from emco_store.flows.context import Context
 from emco_store.flows.holding import Holding
 from emco_store.flows.unit import Unit
-from emco_store.queueing.queues import Queues
-from emco_store.queueing.waiters import Waiter
+from emco_store.queueing.pauses import pause
 
 LONGEST_PAUSE_S = 1.0
 """Maximum time between two looks at leases, in seconds."""
@@ -54,7 +53,7 @@ class Taking:
                 if left_s <= 0:
                     raise
                 if not self._end_if_dead(problem.lease_uid):
-                    Waiter(Queues()).pause(min(pause_s, left_s))
+                    pause(min(pause_s, left_s))
             else:
                 return self._lease
 

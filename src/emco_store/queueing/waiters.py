@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
+from emco_store.queueing.pauses import async_pause, pause
 from emco_store.queueing.queues import BaseWaiter
 
 MAX_TURN_S = 1.0
@@ -33,7 +34,7 @@ class Waiter(BaseWaiter):
     def pause(self, seconds: float) -> None:
         """Wait until it is first, for at most ``seconds``, if it has just joined queues; otherwise sleep."""
         if self._woken is None:
-            time.sleep(seconds)  # noqa: TID251 - the pause between two attempts, as the policy says
+            pause(seconds)
         else:
             self._wait(seconds)
 
@@ -77,7 +78,7 @@ class AsyncWaiter(BaseWaiter):
     async def pause(self, seconds: float) -> None:
         """See :meth:`Waiter.pause`."""
         if self._woken is None:
-            await asyncio.sleep(seconds)
+            await async_pause(seconds)
         else:
             await self._wait(seconds)
 
