@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from emco_store import Key, LifecycleRecord, Store, connect
+from emco_store import Key, LifecycleRecord, Ref, Store, connect
 from emco_store.contracts.harness import Bench, Mode
-from emco_store.emco import Bundle, DeploymentIntentGroup, read_bundle
+from emco_store.emco import Bundle, Cluster, DeploymentIntentGroup, read_bundle
 from tests.backends.shared import ON_EACH, bench_on, url_of
 
 FACTS = Path(os.environ.get("EMCO_STORE_TEST_EMCO", Path(__file__).parents[2] / ".." / "shared" / "emco"))
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+REASON = "no route to the cluster"
+"""Why a worker that is broken fails."""
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +77,7 @@ class Rsync:
 
     def __init__(self, store: Any) -> None:
         self.store = store
+        self.clusters: list[Ref[Cluster]] = []
         self.deployed: list[Key] = []
         self.removed: list[Key] = []
         self.is_broken = False
@@ -89,14 +92,16 @@ class Rsync:
         """End all operations that are under way."""
         self._work(self.store, self._deploy, self._remove)
 
-    def _deploy(self, group: DeploymentIntentGroup, operation: str) -> None:
+    def _deploy(self, group: DeploymentIntentGroup, operation: str) -> Sequence[Ref[Cluster]]:
         assert operation
         if self.is_broken:
-            raise OSError
+            raise OSError(REASON)
         self.deployed.append(group.key)
+        return self.clusters
 
-    def _remove(self, group: DeploymentIntentGroup, operation: str) -> None:
+    def _remove(self, group: DeploymentIntentGroup, operation: str) -> Sequence[Ref[Cluster]]:
         assert operation
         if self.is_broken:
-            raise OSError
+            raise OSError(REASON)
         self.removed.append(group.key)
+        return ()

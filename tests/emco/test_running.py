@@ -50,7 +50,7 @@ from emco_store.emco import (
     terminate_bundle,
     terminate_bundle_async,
 )
-from tests.emco.conftest import EXAMPLES, Rsync, bundle_of
+from tests.emco.conftest import EXAMPLES, REASON, Rsync, bundle_of
 
 EXAMPLES_OF_EMCO = ("vfw", "sfc", "hpa", "test-update", "test-cert", "test-tac")
 MISSING = """
@@ -268,6 +268,42 @@ def test_failure_of_the_worker_is_a_state_and_can_be_left(store, rsync):
     assert DigState.STOPPING is run_bundle(store, on_live("terminate")).done[0].record.state
 
 
+def test_worker_reports_where_a_deployment_is_placed(store, rsync):
+    """The end of an operation comes with a status; what runs somewhere keeps its cluster (GEN-2, GEN-5)."""
+    run_bundle(store, bundle_of(EDGE))
+    office = Ref(Key("Cluster", "coast", "office"))
+    rsync.clusters = [office]
+    assert store.status(LIVE, DigStatus) is None
+
+    rsync(store.lifecycle(LIVE))
+
+    assert [office] == store.status(LIVE, DigStatus).placed_on
+    assert store.condition(LIVE, "Ready").is_true
+    assert "unobserved" not in store.sync_state(LIVE).words
+    assert LIVE in {blocker.referrer for blocker in store.plan_delete(office.key).blockers}
+    run_bundle(store, on_live("terminate"))
+    rsync(store.lifecycle(LIVE))
+    assert [] == store.status(LIVE, DigStatus).placed_on
+    ready = store.condition(LIVE, "Ready")
+    assert (False, "Terminated") == (ready.value, ready.reason)
+
+
+def test_worker_that_fails_reports_why_and_keeps_what_it_has_placed(store, rsync):
+    """After a failure the cluster stays protected, and the condition holds the reason (GEN-5)."""
+    run_bundle(store, bundle_of(EDGE), wait=rsync)
+    rsync.clusters = [Ref(Key("Cluster", "coast", "office"))]
+    rsync.catch_up()
+    run_bundle(store, on_live("update"))
+    rsync.is_broken = True
+
+    rsync.catch_up()
+
+    status = store.status(LIVE, DigStatus)
+    assert (rsync.clusters, DigState.FAILED) == (status.placed_on, store.lifecycle(LIVE).state)
+    ready = status.conditions["Ready"]
+    assert (False, "Failed", REASON) == (ready.value, ready.reason, ready.message)
+
+
 def test_report_of_anybody_else_is_refused(store):
     """Only rsync reports what it has done (LIF-12)."""
     run_bundle(store, bundle_of(EDGE))
@@ -457,3 +493,24 @@ def test_plan_of_a_run_is_the_same_for_asyncio(backend):
 
     with connect(backend, namespace="emco") as opened:
         assert str(plan_run(opened, bundle_of(EDGE))) == asyncio.run(shown())
+
+
+def test_stop_waits_for_nobody(store):
+    """A run that waits does not wait for the operation that it is to stop (LIF-9)."""
+    run_bundle(store, bundle_of(EDGE))
+
+    report = run_bundle(store, on_live("stop"), wait=lambda record: pytest.fail(f"waits for {record}"))
+
+    assert [DigState.FAILED] == [done.record.state for done in report.done]
+
+
+def test_plan_of_a_run_that_waits_takes_operations_as_ended(store):
+    """What needs the end of an operation is possible then, and without waiting it is refused (LIF-8)."""
+    bundle = bundle_of(f"{EDGE}\n---\n{{resourceContext: {{anchor: {D}/update}}}}")
+
+    assert ["update"] == [one.action.verb for one in plan_run(store, bundle).refusals]
+    plan = plan_run(store, bundle, waits=True)
+    assert () == plan.refusals
+    assert ("Instantiated", "Instantiating") == (plan.actions[-1].state, plan.actions[-1].to)
+    stop = plan_run(store, bundle_of(f"{EDGE}\n---\n{{resourceContext: {{anchor: {D}/stop}}}}"), waits=True)
+    assert ("Instantiating", "InstantiateFailed") == (stop.actions[-1].state, stop.actions[-1].to)

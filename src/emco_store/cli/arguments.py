@@ -54,6 +54,12 @@ def read_arguments(argv: Sequence[str] | None) -> Options:
             why=["both keys and a bundle are given" if options.keys else "neither a key nor a bundle is given"],
             hint="give keys, or a bundle with -f; emco-store delete --help shows examples.",
         )
+    if options.verb == "apply" and (options.wait < 0 or (options.wait and not (options.run or options.plan))):
+        raise InvalidCall(
+            "Cannot wait." if options.wait < 0 else "Cannot wait without --run.",
+            why=[f"--wait {options.wait}: seconds are 0 or more" if options.wait < 0 else "--wait belongs to --run"],
+            hint="emco-store apply --help shows examples.",
+        )
     if options.verb == "tag" and options.remove == (options.name is not None):
         raise InvalidCall(
             "Cannot tell which tag is meant.",
@@ -105,6 +111,14 @@ def _fill_apply(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plan", action="store_true", help="show what --run would do, and write nothing")
     parser.add_argument("--yes", action="store_true", help="carry it out without asking")
+    parser.add_argument(
+        "--wait",
+        type=int,
+        default=0,
+        metavar="SECONDS",
+        help="with --run: wait until a worker has ended an operation, before the next action on its resource and at "
+        "the end, each time for at most so long (0)",
+    )
     _add_store(parser)
 
 
@@ -319,6 +333,7 @@ VERBS: Mapping[str, Verb] = {
             ("cat a.yaml | emco-store apply -f -", "reads the standard input"),
             ("emco-store apply -f a.yaml --plan", "shows what its actions would do: approve, instantiate, …"),
             ("emco-store apply -f a.yaml --run --yes", "carries out its documents and actions, one after the other"),
+            ("emco-store apply -f a.yaml --run --yes --wait 300", "waits for the worker, before and after each"),
         ),
         _fill_apply,
     ),

@@ -14,6 +14,7 @@ from emco_store.cli.plans import coloured, plan_tree
 from emco_store.cli.reading import read_key
 from emco_store.cli.reports import report_lines
 from emco_store.cli.screen import Screen
+from emco_store.cli.waiting import Waiting
 from emco_store.core.wording import count
 from emco_store.emco import Bundle, RunPlan, apply_bundle, plan_bundle_delete, plan_run, read_bundle, run_bundle
 
@@ -39,23 +40,27 @@ def apply(options: Options, screen: Screen) -> Exit:
 
 def _run(options: Options, screen: Screen, store: Store, bundle: Bundle) -> Exit:
     """Show what a bundle would do with its actions; then carry it out, if that is wanted and nothing is refused."""
-    plan = plan_run(store, bundle)
+    plan = plan_run(store, bundle, waits=options.wait > 0)
     screen.show(*coloured(str(plan)))
     if plan.refusals or options.plan:
         return Exit.REFUSED if plan.refusals else Exit.OK
     if not options.yes and not _is_wanted(screen, plan):
         screen.note("nothing was done")
         return Exit.OK
+    wait = Waiting(store, screen, options.wait) if options.wait else None
     try:
         with screen.progress("Carrying out …"):
-            report = run_bundle(store, bundle)
+            report = run_bundle(store, bundle, wait=wait)
     except StoreError as problem:
         done = problem.fields.get("report")
         screen.note(f"before that: {done}" if done is not None else "nothing was done")
         raise
     screen.show(*str(report).split("\n"))
     _warn(options, screen)
-    return Exit.OK
+    if wait is None:
+        return Exit.OK
+    with screen.progress("Waiting …"):
+        return wait.finish(dict.fromkeys(one.record.key for one in report.done))
 
 
 def _is_wanted(screen: Screen, plan: RunPlan) -> bool:

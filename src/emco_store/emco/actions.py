@@ -55,6 +55,8 @@ _MODELS = {
 }
 REACHED = {"instantiate": {"Instantiating", "Instantiated"}, "terminate": {"Terminating", "Terminated"}}
 """The states in which nothing is left to do."""
+AT_ONCE = frozenset({"stop", "status"})
+"""The verbs that wait for no operation under way: it is what they are about."""
 
 
 @dataclass(frozen=True, slots=True)

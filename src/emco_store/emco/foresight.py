@@ -12,7 +12,7 @@ from emco_store._sync.store import Store
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle import Transition
 from emco_store.core.wording import count
-from emco_store.emco.actions import REACHED, VERBS, check_action, lifecycle_of, looked_up, successor_of
+from emco_store.emco.actions import AT_ONCE, REACHED, VERBS, check_action, lifecycle_of, looked_up, successor_of
 from emco_store.emco.bundles import Action, Bundle
 from emco_store.emco.catalogue.lifecycles import DigState
 from emco_store.emco.steps import Steps, perform, perform_async
@@ -72,29 +72,29 @@ class RunPlan:
         return "\n".join([head, *(f"  {one}" for one in self.actions)])
 
 
-def plan_run(store: Store, bundle: Bundle) -> RunPlan:
+def plan_run(store: Store, bundle: Bundle, *, waits: bool = False) -> RunPlan:
     """Return what :func:`run_bundle` would do, as far as the states of the targets tell; nothing is written.
-
-    An operation that an action begins is taken as under way until the end of the bundle: what needs its end is shown as
-    refused.
 
     Args:
         store: The store.
         bundle: The bundle.
+        waits: Whether ``run_bundle`` is given a ``wait``. Then each operation is taken as ended well before the next
+            action on its resource. Otherwise it is taken as under way until the end of the bundle, and what needs its
+            end is shown as refused.
 
     Raises:
         InvalidCall: An action does not exist for its target, or lacks its spec.
         InvalidResource: A lifecycle record cannot be read.
     """
-    return perform(_foreseen(bundle), store)
+    return perform(_foreseen(bundle, waits=waits), store)
 
 
-async def plan_run_async(store: AsyncStore, bundle: Bundle) -> RunPlan:
+async def plan_run_async(store: AsyncStore, bundle: Bundle, *, waits: bool = False) -> RunPlan:
     """Do the same as :func:`plan_run`, for asyncio."""
-    return await perform_async(_foreseen(bundle), store)
+    return await perform_async(_foreseen(bundle, waits=waits), store)
 
 
-def _foreseen(bundle: Bundle) -> Steps[RunPlan]:
+def _foreseen(bundle: Bundle, *, waits: bool) -> Steps[RunPlan]:
     checked = [(action, *check_action(action)) for action in bundle.actions]
     states: dict[Key, str] = {}
     found: list[Foreseen] = []
@@ -103,6 +103,8 @@ def _foreseen(bundle: Bundle) -> Steps[RunPlan]:
         for key in concerned:
             if key not in states:
                 states[key] = yield from _state_of(key)
+        if waits and verb not in AT_ONCE:
+            states[target] = _ended_well(target, states[target])
         if verb != "status":
             found += _moved(action, target, verb, states)
     return RunPlan(len(bundle.final), tuple(found))
@@ -115,6 +117,12 @@ def _state_of(key: Key) -> Steps[str]:
     except NotFound:
         return str(lifecycle_of(key).spec.initial.value)
     return str(record.state.value)
+
+
+def _ended_well(key: Key, state: str) -> str:
+    """Return the state after the operation that is under way in a state: its lifecycle declares the good end first."""
+    steps: Mapping[str, Transition[Any]] = lifecycle_of(key).spec.transitions
+    return next((str(one.to.value) for one in steps.values() if one.ends and state in _values(one)), state)
 
 
 def _moved(action: Action, target: Key, verb: str, states: dict[Key, str]) -> Iterator[Foreseen]:

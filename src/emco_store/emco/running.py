@@ -15,7 +15,7 @@ from emco_store._sync.transaction import Transaction
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle import LifecycleRecord
 from emco_store.core.wording import count
-from emco_store.emco.actions import VERBS, Done, carried_out, check_action, ended, looked_up, rolled_back
+from emco_store.emco.actions import AT_ONCE, VERBS, Done, carried_out, check_action, ended, looked_up, rolled_back
 from emco_store.emco.applying import Report, by_document, stated
 from emco_store.emco.bundles import Bundle, Stage
 from emco_store.emco.catalogue.certificates import PHASES
@@ -75,8 +75,9 @@ def run_bundle(store: Store, bundle: Bundle, *, wait: Wait | None = None) -> Run
     Args:
         store: The store.
         bundle: The bundle.
-        wait: Called with the lifecycle record of a target whose operation is under way, before the next action on it;
-            it returns when the operation has ended. Without it, an action that needs the end is refused.
+        wait: Called with the lifecycle record of a target whose operation is under way, before the next action on it
+            other than ``stop``; it returns when the operation has ended. Without it, an action that needs the end is
+            refused.
 
     Raises:
         StoreError: A document cannot be carried out: the error of the call, such as ``TransitionRefused``,
@@ -146,7 +147,9 @@ def _run(bundle: Bundle, wait: Callable[..., Any] | None, in_one: _InOne) -> Ste
 def _carry_out(stage: Stage, wait: Callable[..., Any] | None, in_one: _InOne, report: RunReport) -> Steps[None]:
     action = stage.action
     if action is not None and wait is not None:
-        yield from _waited(check_action(action)[0], wait)
+        target, verb = check_action(action)
+        if verb not in AT_ONCE:
+            yield from _waited(target, wait)
     if action is not None and action.verb == "rollback":
         report.add((yield in_one(lambda: stated(Bundle(stage.statements)))), ())
         yield from rolled_back(action)
