@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from emco_store import MemoryBackend
 from emco_store.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +79,19 @@ def bundle(tmp_path) -> Path:
     path = tmp_path / "bundle.yaml"
     path.write_text(BUNDLE)
     return path
+
+
+@pytest.fixture
+def kept(monkeypatch) -> MemoryBackend:
+    """A backend that outlives a command, as a server does: the URL ``kept://`` leads to it."""
+    backend = MemoryBackend()
+    from emco_store.cli import opening  # noqa: PLC0415 - the module whose way to a store is replaced
+
+    real = opening.connect
+    monkeypatch.setattr(
+        opening, "connect", lambda url, **options: real(backend if url == "kept://" else url, **options)
+    )
+    return backend
 
 
 def start(

@@ -10,6 +10,7 @@ from pymongo import MongoClient
 from redis import Redis
 
 from emco_store import Resource, connect
+from emco_store.backends.health import clock, clock_finding
 from emco_store.backends.mongo.backend import DATABASE
 from emco_store.backends.mongo.commands import collection
 from emco_store.backends.redis.commands import Names
@@ -110,6 +111,42 @@ def test_redis_is_well_and_its_records_are_counted(look, redis, redis_url):
     assert {"Ward": 1, "Patient": 2} == report["records"]
     assert redis.info("server")["redis_version"] in report["findings"][0]["value"]
     assert value(report, "transport").startswith("fast: ")
+
+
+def test_clock_of_a_server_is_compared(look, redis, redis_url, mongo, mongo_server):  # noqa: ARG001 - empty servers
+    """Servers on this machine have its clock, to what the way to them takes."""
+    for url in (redis_url, mongo_server.url):
+        _, report = look(url)
+
+        assert ("fine", True) == (verdict(report, "clock"), value(report, "clock").startswith("that of this machine"))
+
+
+@pytest.mark.parametrize(
+    ("ahead_us", "found"),
+    [
+        (0, ("fine", "that of this machine, to 0.2 ms")),
+        (-200, ("fine", "that of this machine, to 0.2 ms")),
+        (201, ("fine", "0.2 ms ahead of this machine's, to 0.2 ms")),
+        (-1_000_200, ("fine", "1,000.2 ms behind this machine's, to 0.2 ms")),
+        (1_000_201, ("advice", "1,000.2 ms ahead of this machine's, to 0.2 ms")),
+        (-90_000_000, ("advice", "90,000.0 ms behind this machine's, to 0.2 ms")),
+    ],
+)
+def test_clock_that_is_far_off_is_advised(ahead_us, found):
+    """Beyond a second, and what the measurement may be wrong by, there is something to do."""
+    finding = clock_finding(ahead_us, 200)
+
+    assert (*found, found[0] == "advice") == (str(finding.verdict), finding.value, bool(finding.hint))
+
+
+def test_clock_is_compared_by_the_quickest_answer():
+    """An answer that took long says little about the time, and does not count."""
+    own = iter([0, 8_000_000, *[8_000_000, 8_000_200] * 19])
+    server = iter([0, *[9_000_100] * 19])
+
+    found = clock(lambda: next(server), own_us=lambda: next(own))
+
+    assert ("fine", "1,000.0 ms ahead of this machine's, to 0.1 ms") == (str(found.verdict), found.value)
 
 
 def test_redis_without_a_file_is_advised(look, redis, redis_url):

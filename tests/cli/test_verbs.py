@@ -9,7 +9,7 @@ import sys
 import pytest
 import yaml
 
-from emco_store import Key, MemoryBackend, connect
+from emco_store import Key, connect
 from emco_store.cli import main
 from emco_store.cli.exits import Exit
 from tests.cli.conftest import BUNDLE, EDGE
@@ -178,19 +178,6 @@ def test_delete_plan_shows_blockers_and_ends_as_the_delete_would(run, bundle):
     assert (Exit.REFUSED, Exit.OK) == (blocked.code, free.code)
     assert "└── ! CompositeApp/p1/vfw/v1 parent → Project/p1  RESTRICT" in blocked.out.splitlines()
     assert "└── - Cluster/edge/c1" in free.out.splitlines()
-
-
-@pytest.fixture
-def kept(monkeypatch) -> MemoryBackend:
-    """A backend that outlives a command, as a server does: the URL ``kept://`` leads to it."""
-    backend = MemoryBackend()
-    from emco_store.cli import opening  # noqa: PLC0415 - the module whose way to a store is replaced
-
-    real = opening.connect
-    monkeypatch.setattr(
-        opening, "connect", lambda url, **options: real(backend if url == "kept://" else url, **options)
-    )
-    return backend
 
 
 @pytest.mark.usefixtures("kept")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from statistics import median
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Protocol, runtime_checkable
 
 from emco_store.core.keys import Key
@@ -18,6 +18,8 @@ from emco_store.ports import Durability
 
 LOOKS = 20
 """How often each latency is measured; the median is reported."""
+CLOCKS_DIFFER_US = 1_000_000
+"""How far the clock of a server and that of this machine may be apart before there is something to say about it."""
 PROBE = Key("Probe", "of-the-doctor")
 """The key that is read to measure a read; it need not exist."""
 
@@ -140,3 +142,43 @@ def latency(name: str, ask: Callable[[], object]) -> Finding:
             return refusal(name, problem)
         times_s.append(perf_counter() - begin_s)
     return Finding(name, f"{median(times_s) * 1000:.3f} ms, the median of {LOOKS}")
+
+
+def _own_us() -> int:
+    return time_ns() // 1000
+
+
+def clock(ask: Callable[[], int], *, resolution_us: int = 1, own_us: Callable[[], int] = _own_us) -> Finding:
+    """Compare the clock of a server with that of this machine, by the request that took the least time.
+
+    Args:
+        ask: Asks for the server's time, in microseconds since 1970.
+        resolution_us: The steps in which the server tells its time, in microseconds.
+        own_us: The clock of this machine, in microseconds since 1970.
+    """
+    looks: list[tuple[int, int]] = []
+    for _ in range(LOOKS):
+        sent_us = own_us()
+        try:
+            server_us = ask()
+        except StoreError as problem:
+            return refusal("clock", problem)
+        received_us = own_us()
+        looks.append((abs(received_us - sent_us), server_us - (sent_us + received_us) // 2))
+    took_us, ahead_us = min(looks)
+    return clock_finding(ahead_us, took_us // 2 + resolution_us)
+
+
+def clock_finding(ahead_us: int, error_us: int) -> Finding:
+    """Build the finding about the clock of a server that is ahead of this machine's, give or take the error."""
+    if abs(ahead_us) <= error_us:
+        return Finding("clock", f"that of this machine, to {error_us / 1000:.1f} ms")
+    return Finding.judged(
+        "clock",
+        f"{abs(ahead_us) / 1000:,.1f} ms {'ahead of' if ahead_us > 0 else 'behind'} this machine's, to "
+        f"{error_us / 1000:.1f} ms",
+        bad=abs(ahead_us) - error_us > CLOCKS_DIFFER_US,
+        hint="let both follow one source of time, with NTP: resources carry the times of the machines that wrote them. "
+        "Leases do not depend on it.",
+        verdict=Verdict.ADVICE,
+    )

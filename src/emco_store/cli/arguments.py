@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from emco_store import Durability, InvalidCall, __version__
 from emco_store.cli.exits import MEANINGS
+from emco_store.cli.lease_arguments import LEASE_VERBS
+from emco_store.cli.verbs import Verb, add_files, add_output, add_reading, add_store, examples
 
 Options = argparse.Namespace
-DEFAULT_STORE = "memory://"
-FORGETFUL = (DEFAULT_STORE, "fakeredis://", "mongomock://")
-"""Schemes of stores that start empty and end with the command."""
-DEFAULT_NAMESPACE = "default"
-
-
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """One verb of the command line.
-
-    Attributes:
-        summary: What it does, in one sentence.
-        examples: Commands to copy, each with a comment.
-        fill: Adds its arguments to its parser.
-    """
-
-    summary: str
-    examples: Sequence[tuple[str, str]]
-    fill: Callable[[argparse.ArgumentParser], None]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -91,12 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"emco-store {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, verb in VERBS.items():
-        examples = "\n".join(f"  {command}\n      {comment}" for command, comment in verb.examples)
+        text = "\n".join(f"  {command}\n      {comment}" for command, comment in verb.examples)
         child = verbs.add_parser(
             name,
             help=verb.summary,
             description=verb.summary.capitalize() + ".",
-            epilog=f"examples:\n{examples}",
+            epilog=f"examples:\n{text}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -105,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _fill_apply(parser: argparse.ArgumentParser) -> None:
-    _add_files(parser, required=True, help_text="bundles in the format of emcoctl; - is the standard input")
+    add_files(parser, required=True, help_text="bundles in the format of emcoctl; - is the standard input")
     parser.add_argument(
         "--run", action="store_true", help="carry out the actions too, in the order of the documents; shows the plan"
     )
@@ -119,13 +100,13 @@ def _fill_apply(parser: argparse.ArgumentParser) -> None:
         help="with --run: wait until a worker has ended an operation, before the next action on its resource and at "
         "the end, each time for at most so long (0)",
     )
-    _add_store(parser)
+    add_store(parser)
 
 
 def _fill_get(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("keys", nargs="+", metavar="KEY", help="a whole key, for example App/p1/vfw/v1/sink")
-    _add_output(parser)
-    _add_reading(parser)
+    add_output(parser)
+    add_reading(parser)
 
 
 def _fill_list(parser: argparse.ArgumentParser) -> None:
@@ -143,18 +124,19 @@ def _fill_list(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="resources on the page, 1 to 1000 (100)")
     parser.add_argument("--after", metavar="CURSOR", help="continue after the page that ended with this cursor")
-    _add_output(parser)
-    _add_reading(parser)
+    add_output(parser)
+    add_reading(parser)
 
 
 def _fill_delete(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("keys", nargs="*", metavar="KEY", help="whole keys; all are deleted in one commit")
-    _add_files(parser, required=False, help_text="delete everything in these bundles")
+    add_files(parser, required=False, help_text="delete everything in these bundles")
     parser.add_argument("--plan", action="store_true", help="show what would happen, and write nothing")
     parser.add_argument(
         "--missing-ok", action="store_true", help="skip keys that do not exist; resources of a bundle always are"
     )
-    _add_reading(parser)
+    add_output(parser)
+    add_reading(parser)
 
 
 def _fill_graph(parser: argparse.ArgumentParser) -> None:
@@ -162,13 +144,13 @@ def _fill_graph(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lifecycle", metavar="KIND", help="draw the states of this kind, and how many are in each")
     parser.add_argument("--format", choices=("tree", "mermaid", "dot"), default="tree", help="tree is the default")
     parser.add_argument("--depth", type=int, default=2, metavar="N", help="steps from KEY along references (2)")
-    _add_reading(parser)
+    add_reading(parser)
 
 
 def _fill_lifecycle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", metavar="KEY", help="a whole key, for example LogicalCloud/p1/lc1")
-    _add_output(parser)
-    _add_reading(parser)
+    add_output(parser)
+    add_reading(parser)
 
 
 def _fill_transition(parser: argparse.ArgumentParser) -> None:
@@ -178,24 +160,24 @@ def _fill_transition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--digest", metavar="D", help="the digest of the content that you approve")
     parser.add_argument("--operation", metavar="ID", help="the id of the operation whose end you report")
     parser.add_argument("--note", default="", metavar="TEXT", help="what to store with it, for people")
-    _add_output(parser)
-    _add_reading(parser)
+    add_output(parser)
+    add_reading(parser)
 
 
 def _fill_history(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", metavar="KEY", help="a whole key; the resource may be gone")
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="revisions on the page, 1 to 1000 (100)")
     parser.add_argument("--after", metavar="CURSOR", help="continue after the page that ended with this cursor")
-    _add_output(parser)
-    _add_reading(parser)
+    add_output(parser)
+    add_reading(parser)
 
 
 def _fill_diff(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", metavar="KEY", help="a whole key; the resource may be gone")
     parser.add_argument("before", metavar="BEFORE", help="the number of a revision, a tag, or now")
     parser.add_argument("after", metavar="AFTER", nargs="?", default="now", help="the same; now is the default")
-    _add_output(parser)
-    _add_reading(parser)
+    add_output(parser)
+    add_reading(parser)
 
 
 def _fill_rollback(parser: argparse.ArgumentParser) -> None:
@@ -216,22 +198,22 @@ def _fill_tag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("revision", metavar="REVISION", help="the number of a revision, or a tag")
     parser.add_argument("name", metavar="NAME", nargs="?", help="the tag that it is given; another revision loses it")
     parser.add_argument("--remove", action="store_true", help="take the tag REVISION away instead")
-    _add_reading(parser)
+    add_reading(parser)
 
 
 def _fill_prune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", metavar="KEY", help="a whole key; the resource may be gone")
     parser.add_argument("--keep", type=int, default=50, metavar="N", help="how many of the newest to keep (50)")
     parser.add_argument("--forget", action="store_true", help="remove everything of a resource that is gone")
-    _add_reading(parser)
+    add_reading(parser)
 
 
 def _fill_trail(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="KEY|KIND", help="a whole key, also of what is gone; or a kind, by time")
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="entries on the page, 1 to 1000 (100)")
     parser.add_argument("--after", metavar="CURSOR", help="continue after the page that ended with this cursor")
-    _add_output(parser)
-    _add_reading(parser)
+    add_output(parser)
+    add_reading(parser)
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
@@ -239,12 +221,12 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--leave-out", action="extend", nargs="+", default=[], metavar="KEY", help="resources that stay as they are"
     )
-    _add_reading(parser)
+    add_reading(parser)
 
 
 def _fill_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("yaml", "json", "emcoctl"), default="yaml", help="yaml is the default")
-    _add_reading(parser)
+    add_reading(parser)
 
 
 def _fill_doctor(parser: argparse.ArgumentParser) -> None:
@@ -256,8 +238,8 @@ def _fill_doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models", metavar="MODULE", help="a Python module with your models: also compare them with what is stored"
     )
-    _add_output(parser)
-    _add_store(parser, needs_models=False)
+    add_output(parser)
+    add_store(parser, needs_models=False)
 
 
 def _fill_check(parser: argparse.ArgumentParser) -> None:
@@ -266,69 +248,17 @@ def _fill_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON value per line, for programs")
     parser.add_argument("--after", metavar="CURSOR", help="continue where a check ended early")
     parser.add_argument("--unknown-kinds", action="store_true", help="also report kinds without a model")
-    _add_reading(parser)
+    add_reading(parser)
 
 
 def _fill_demo(_: argparse.ArgumentParser) -> None:
     """Add nothing: the demonstration has its own data, in memory."""
 
 
-def _add_files(parser: argparse.ArgumentParser, *, required: bool, help_text: str) -> None:
-    parser.add_argument(
-        "-f", "--file", action="extend", nargs="+", default=[], required=required, metavar="FILE", help=help_text
-    )  # fmt: skip
-
-
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-o", "--output", choices=("table", "json", "yaml"), default="table", help="table, for people, is the default"
-    )
-
-
-def _add_reading(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--load",
-        action="extend",
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="apply these bundles first; only for a store that starts empty, such as memory://",
-    )
-    _add_store(parser)
-
-
-def _add_store(parser: argparse.ArgumentParser, *, needs_models: bool = True) -> None:
-    group = parser.add_argument_group("which store")
-    group.add_argument(
-        "--store",
-        default=os.environ.get("EMCO_STORE_URL") or DEFAULT_STORE,
-        metavar="URL",
-        help=f"where the data is (EMCO_STORE_URL, else {DEFAULT_STORE})",
-    )
-    group.add_argument(
-        "--namespace",
-        default=os.environ.get("EMCO_STORE_NAMESPACE") or DEFAULT_NAMESPACE,
-        metavar="NAME",
-        help=f"(EMCO_STORE_NAMESPACE, else {DEFAULT_NAMESPACE})",
-    )
-    if needs_models:
-        group.add_argument("--models", metavar="MODULE", help="a Python module with your models, instead of EMCO's")
-        group.add_argument(
-            "--actor",
-            default=os.environ.get("EMCO_STORE_ACTOR") or None,
-            metavar="NAME",
-            help="who acts, stored with all that is written (EMCO_STORE_ACTOR)",
-        )
-
-
-def _examples(*pairs: tuple[str, str]) -> Sequence[tuple[str, str]]:
-    return pairs
-
-
 VERBS: Mapping[str, Verb] = {
     "apply": Verb(
         "create or update everything in bundles, or nothing",
-        _examples(
+        examples(
             ("emco-store apply -f examples/edge.yaml", "one transaction; prints what was created, updated, unchanged"),
             ("cat a.yaml | emco-store apply -f -", "reads the standard input"),
             ("emco-store apply -f a.yaml --plan", "shows what its actions would do: approve, instantiate, …"),
@@ -339,7 +269,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "get": Verb(
         "show resources by their keys",
-        _examples(
+        examples(
             ("emco-store get Project/harbour --load examples/edge.yaml", "one resource, with what it refers to"),
             ("emco-store get Project/harbour -o json", "for programs: key, meta and document"),
         ),
@@ -347,7 +277,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "list": Verb(
         "list the resources of a kind",
-        _examples(
+        examples(
             ("emco-store list App --load examples/edge.yaml", "all resources of a kind, page by page"),
             ("emco-store list App --under Project/harbour --limit 20", "the descendants of one resource"),
             (
@@ -359,7 +289,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "delete": Verb(
         "delete resources, and apply the delete rules of everything that refers to them",
-        _examples(
+        examples(
             (
                 "emco-store delete Project/harbour --plan",
                 "show what would be deleted, what would change and what blocks it; write nothing",
@@ -371,7 +301,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "graph": Verb(
         "draw the models, or the data around one resource",
-        _examples(
+        examples(
             ("emco-store graph", "the models as a tree"),
             ("emco-store graph --format dot | dot -Tsvg > models.svg", "the same as a picture, with Graphviz"),
             ("emco-store graph --lifecycle LogicalCloud", "the states of a kind; mermaid and dot as for models"),
@@ -381,7 +311,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "lifecycle": Verb(
         "show in which state a resource is, and the transitions from there",
-        _examples(
+        examples(
             ("emco-store lifecycle LogicalCloud/p1/lc1", "its state, what was approved, and what can be done now"),
             ("emco-store lifecycle LogicalCloud/p1/lc1 -o json", "for programs"),
         ),
@@ -389,7 +319,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "transition": Verb(
         "change the state of a resource, if its state and all guards allow it",
-        _examples(
+        examples(
             ("emco-store transition LogicalCloud/p1/lc1 instantiate --note CHG-7", "one commit, or nothing"),
             ("emco-store transition LogicalCloud/p1/lc1 approve --plan", "what it would do, and the digest to give"),
         ),
@@ -397,7 +327,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "history": Verb(
         "show the revisions of a resource, also of one that is gone",
-        _examples(
+        examples(
             ("emco-store history Group/p1/g1", "numbers, tags, what was approved (✓) and what was carried out (▶)"),
             ("emco-store history Group/p1/g1 --limit 10 -o json", "for programs"),
         ),
@@ -405,7 +335,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "diff": Verb(
         "show what differs between two revisions, or between one and the content now",
-        _examples(
+        examples(
             ("emco-store diff Group/p1/g1 3", "revision 3 and the content now"),
             ("emco-store diff Group/p1/g1 stable 5", "a tag and a number"),
         ),
@@ -413,7 +343,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "rollback": Verb(
         "bring the content of a revision back; without --apply, show the plan",
-        _examples(
+        examples(
             ("emco-store rollback Group/p1/g1 3", "what would be created, updated and deleted; writes nothing"),
             ("emco-store rollback Group/p1/g1 stable --apply --note CHG-9", "all of it, or nothing"),
         ),
@@ -421,7 +351,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "restore": Verb(
         "create a resource again that is gone; without --apply, show the plan",
-        _examples(
+        examples(
             ("emco-store restore Group/p1/g1", "from the newest revision"),
             ("emco-store restore Group/p1/g1 3 --apply", "from another one"),
         ),
@@ -429,7 +359,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "tag": Verb(
         "give a revision a name, or take it away",
-        _examples(
+        examples(
             ("emco-store tag Group/p1/g1 3 stable", "prune keeps what has a name"),
             ("emco-store tag Group/p1/g1 stable --remove", "the revision stays"),
         ),
@@ -437,7 +367,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "prune": Verb(
         "remove old revisions; the newest, tagged, approved and applied ones stay",
-        _examples(
+        examples(
             ("emco-store prune Group/p1/g1 --keep 20", "may be repeated at any time"),
             ("emco-store prune Group/p1/g1 --forget", "everything of a resource that is gone"),
         ),
@@ -445,15 +375,16 @@ VERBS: Mapping[str, Verb] = {
     ),
     "trail": Verb(
         "show who changed a resource, when and why, and what",
-        _examples(
+        examples(
             ("emco-store trail App/p1/web --models shop.models", "of one resource, also of one that is gone"),
             ("emco-store trail App --limit 20 -o json --models shop.models", "of all of a kind, for programs"),
         ),
         _fill_trail,
     ),
+    **LEASE_VERBS,
     "export": Verb(
         "write all resources of the namespace; the same data gives the same bytes on every backend",
-        _examples(
+        examples(
             ("emco-store export > backup.yaml", "sorted, without uids, versions and times"),
             ("emco-store export --format emcoctl", "a bundle for apply"),
         ),
@@ -461,7 +392,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "doctor": Verb(
         "examine a server and a namespace on it, and say what to change; writes nothing",
-        _examples(
+        examples(
             ("emco-store doctor redis://127.0.0.1:6379/0", "server, durability, latency, indexes and records"),
             (
                 "emco-store doctor mongodb://h1,h2,h3/?replicaSet=rs0 --require majority",
@@ -474,7 +405,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "check": Verb(
         "look for damage in a namespace, and repair what needs no decision",
-        _examples(
+        examples(
             ("emco-store check", "the store that EMCO_STORE_URL names; harmless while services use it"),
             ("emco-store check --repair", "show what is wrong and what would be done, and ask"),
             ("emco-store check --json", "for programs: one JSON value per line; exit code 0 or 5"),
@@ -483,7 +414,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "demo": Verb(
         "see in less than a minute what the store does for you, in memory",
-        _examples(
+        examples(
             ("emco-store demo", "no server is needed and nothing is kept"),
         ),
         _fill_demo,

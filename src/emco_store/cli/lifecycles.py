@@ -24,7 +24,7 @@ from emco_store import (
     Transition,
     TransitionPlan,
 )
-from emco_store.cli.arguments import FORGETFUL, Options
+from emco_store.cli.arguments import Options
 from emco_store.cli.conditions import suggestion
 from emco_store.cli.exits import Exit
 from emco_store.cli.formats import write_json, write_yaml
@@ -33,6 +33,7 @@ from emco_store.cli.opening import models, opened
 from emco_store.cli.plans import coloured
 from emco_store.cli.reading import read_key
 from emco_store.cli.screen import Screen, visible
+from emco_store.cli.verbs import FORGETFUL
 
 _PAGE = 1000
 

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from emco_store import InvalidCall, Resource, Store, StoreError, connect
-from emco_store.cli.arguments import DEFAULT_STORE, FORGETFUL, Options
+from emco_store.cli.arguments import Options
 from emco_store.cli.bundles import read_files
 from emco_store.cli.screen import Screen
 from emco_store.cli.secrets import masked
+from emco_store.cli.verbs import DEFAULT_STORE, FORGETFUL
 from emco_store.emco import CATALOGUE, apply_bundle, read_bundle
 
 

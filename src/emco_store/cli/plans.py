@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 from rich.text import Text
 from rich.tree import Tree
 
-from emco_store import Blocker, BlockReason, Deletion, Key, Plan
-from emco_store.cli.screen import visible
+from emco_store import Blocker, BlockReason, Plan
+from emco_store.cli.arguments import Options
+from emco_store.cli.exits import Exit
+from emco_store.cli.formats import write_json, write_yaml
+from emco_store.cli.screen import Screen, visible
+from emco_store.core.reserved import named_by_resource, stated
 from emco_store.core.wording import count
 
 _MARKS = {"+": "green", "-": "red", "~": "yellow", "!": "bold red", "?": "cyan", "=": "dim"}
 """The colour of a line of a plan, by its first character."""
+
+
+def show_plan(options: Options, screen: Screen, plan: Plan) -> Exit:
+    """Show a plan; exit code 1 if something blocks it."""
+    if options.output == "table":
+        screen.show(plan_tree(plan))
+    else:
+        value = _plain(plan)
+        screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
+    return Exit.REFUSED if plan.blockers else Exit.OK
 
 
 def plan_tree(plan: Plan) -> Tree:
@@ -42,10 +56,8 @@ def _blocker_line(blocker: Blocker) -> Text:
 
 
 def _add_deletions(tree: Tree, plan: Plan) -> None:
-    below: dict[Key | None, list[Deletion]] = defaultdict(list)
-    for deletion in plan.deletes:
-        below[deletion.via.target if deletion.via else None].append(deletion)
-    stack = [(deletion, tree) for deletion in reversed(below[None])]
+    below = plan.by_cause()
+    stack = [(deletion, tree) for deletion in reversed(below.get(None, ()))]
     while stack:
         deletion, above = stack.pop()
         line = Text.assemble(("- ", "bold red"), deletion.key.text)
@@ -53,10 +65,45 @@ def _add_deletions(tree: Tree, plan: Plan) -> None:
             line.append(f"  {visible(deletion.via.place)} ", style="dim")
             line.append(str(deletion.via.rule), style=deletion.via.rule.style)
         branch = above.add(line)
-        stack.extend((inner, branch) for inner in reversed(below[deletion.key]))
+        stack.extend((inner, branch) for inner in reversed(below.get(deletion.key, ())))
 
 
 def coloured(text: str) -> Iterator[Text]:
     """Yield the lines of a plan that is given as text, each in the colour of its first character."""
     for number, line in enumerate(visible(text).split("\n")):
         yield Text(line, style="bold" if not number else _MARKS.get(line.lstrip()[:1], ""))
+
+
+def _plain(plan: Plan) -> dict[str, Any]:
+    """Return a plan as JSON values."""
+    return {
+        "deletes": [
+            {
+                "key": one.key.text,
+                "via": one.via
+                and {"place": one.via.place, "target": named_by_resource(one.via.target), "rule": str(one.via.rule)},
+            }
+            for one in plan.deletes
+        ],
+        "updates": [
+            {
+                "key": one.key.text,
+                "place": one.edge.place,
+                "target": stated(one.edge.target).text,
+                "rule": str(one.edge.rule),
+            }
+            for one in plan.updates
+        ],
+        "blockers": [
+            {
+                "key": one.referrer.text,
+                "place": one.place,
+                "target": named_by_resource(one.target),
+                "rule": str(one.rule),
+                "reason": str(one.reason),
+                "detail": one.detail,
+            }
+            for one in plan.blockers
+        ],
+        "blocker_count": plan.blocker_count,
+    }

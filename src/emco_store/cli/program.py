@@ -14,6 +14,7 @@ from emco_store.cli.demo import demo
 from emco_store.cli.examining import doctor
 from emco_store.cli.exits import Exit, exit_of
 from emco_store.cli.histories import diff, history, prune, restore, rollback, tag
+from emco_store.cli.leases import expire, workers
 from emco_store.cli.lifecycles import draw_lifecycle, lifecycle, transition
 from emco_store.cli.reading import export, get, graph, list_
 from emco_store.cli.screen import Screen
@@ -35,6 +36,8 @@ VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
     "tag": tag,
     "prune": prune,
     "trail": trail,
+    "workers": workers,
+    "expire": expire,
     "export": export,
     "doctor": doctor,
     "check": check,

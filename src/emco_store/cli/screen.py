@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import IO, NoReturn
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.text import Text
 
 from emco_store import StoreError
@@ -72,6 +73,20 @@ class Screen:
             return
         with self._err.status(text):
             yield
+
+    @contextmanager
+    def redrawing(self) -> Generator[Callable[..., None], None, None]:
+        """Give a function that shows results in place of those before; outside a terminal, below them."""
+        if not self._wide.is_terminal:
+
+            def below(*renderables: RenderableType) -> None:
+                self.show(*renderables, "")
+                self.flush()
+
+            yield below
+            return
+        with Live(console=self._wide, auto_refresh=False) as live:
+            yield lambda *renderables: live.update(Group(*renderables), refresh=True)
 
     def flush(self) -> None:
         """Flush the output, so that its errors are raised here."""

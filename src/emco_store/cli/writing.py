@@ -6,14 +6,16 @@ import sys
 from collections.abc import Sequence
 
 from emco_store import InvalidCall, Key, Plan, Store, StoreError
-from emco_store.cli.arguments import FORGETFUL, Options
+from emco_store.cli.arguments import Options
 from emco_store.cli.bundles import read_files
 from emco_store.cli.exits import Exit
+from emco_store.cli.formats import write_json, write_yaml
 from emco_store.cli.opening import opened
-from emco_store.cli.plans import coloured, plan_tree
+from emco_store.cli.plans import coloured, show_plan
 from emco_store.cli.reading import read_key
 from emco_store.cli.reports import report_lines
 from emco_store.cli.screen import Screen
+from emco_store.cli.verbs import FORGETFUL
 from emco_store.cli.waiting import Waiting
 from emco_store.core.wording import count
 from emco_store.emco import Bundle, RunPlan, apply_bundle, plan_bundle_delete, plan_run, read_bundle, run_bundle
@@ -86,10 +88,13 @@ def delete(options: Options, screen: Screen) -> Exit:
     for key in absent:
         screen.note(f"does not exist, skipped: {key}")
     if options.plan:
-        screen.show(plan_tree(plan))
-        return Exit.REFUSED if plan.blockers else Exit.OK
+        return show_plan(options, screen, plan)
     done = plan.figures
     gone, changed = sum(done.deleted.values()), sum(done.changed.values())
+    if options.output != "table":
+        value = {"deleted": dict(done.deleted), "changed": dict(done.changed), "missing": [key.text for key in absent]}
+        screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
+        return Exit.OK
     screen.show(f"{count(gone, 'resource')} deleted, {count(changed, 'resource')} changed")
     return Exit.OK
 

@@ -202,6 +202,19 @@ class Plan(Prepared[Deleted]):
         noun = "reference" if all(blocker.is_reference for blocker in self.blockers) else "blocker"
         return f"blocked by {count(self.blocker_count, noun)}"
 
+    def by_cause(self) -> Mapping[Key | None, Sequence[Deletion]]:
+        """Return the deletions by the deletion that causes them; under None stand those that no other one causes.
+
+        What goes with a record of the store's own, such as a lease, stands under None too, because plans do not show
+        such records.
+        """
+        shown = {deletion.key for deletion in self.deletes}
+        found: dict[Key | None, list[Deletion]] = defaultdict(list)
+        for deletion in self.deletes:
+            above = deletion.via.target if deletion.via else None
+            found[above if above in shown else None].append(deletion)
+        return found
+
     def __str__(self) -> str:
         return "\n".join(_describe(self))
 
@@ -209,17 +222,13 @@ class Plan(Prepared[Deleted]):
 def _describe(plan: Plan) -> Iterable[str]:
     gone, kept = len(plan.deletes), len({change.key for change in plan.updates})
     yield f"Plan: {count(gone, 'resource')} would go, {count(kept, 'resource')} would change; {plan.verdict}."
-    below: dict[Key | None, list[Deletion]] = defaultdict(list)
-    named = {deletion.key for deletion in plan.deletes}
-    for deletion in plan.deletes:  # what goes with a record of the store's own, such as a lease, stands first
-        above = deletion.via.target if deletion.via else None
-        below[above if above in named else None].append(deletion)
-    stack = [(deletion, 0) for deletion in reversed(below[None])]
+    below = plan.by_cause()
+    stack = [(deletion, 0) for deletion in reversed(below.get(None, ()))]
     while stack:
         deletion, depth = stack.pop()
         via = f"  ({deletion.via.place}, {deletion.via.rule})" if deletion.via else ""
         yield f"  {'  ' * depth}- {deletion.key}{via}"
-        stack.extend((inner, depth + 1) for inner in reversed(below[deletion.key]))
+        stack.extend((inner, depth + 1) for inner in reversed(below.get(deletion.key, ())))
     for change in plan.updates:
         yield f"  ~ {change}"
     for blocker in plan.blockers:

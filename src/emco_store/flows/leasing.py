@@ -21,7 +21,7 @@ from emco_store.core.leases import (
 from emco_store.core.origins import origin_of
 from emco_store.core.plan import Deleted, Plan
 from emco_store.core.pulses import LEASE, Heartbeat, Pulse
-from emco_store.core.query import Page, check_limit
+from emco_store.core.query import Order, Page, check_limit, read_cursor, write_cursor
 from emco_store.core.records import Record
 from emco_store.core.reserved import lease_of, resource_of
 from emco_store.core.resource import Resource, is_model
@@ -276,10 +276,10 @@ def look(
     """
     if model is None:
         check_limit(limit)
-        position = None if after is None else ("", after)
+        position = None if after is None else read_cursor(after, LEASE, Order())
         batch: tuple[Record, ...] = yield from read(Scan(LEASE, after=position, limit=limit + 1))
         records = batch[:limit]
-        following = records[-1].key.text if len(batch) > limit else None
+        following = write_cursor(LEASE, Order(), ("", records[-1].key.text)) if len(batch) > limit else None
         states = yield from _states([record.key for record in records], {r.key: r for r in records}, stall_after)
         return Page(states, following)
     if not is_model(model) or model.__emco__.lease is None:

@@ -7,8 +7,17 @@ from typing import Any
 
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
-from emco_store.backends.health import Finding, Report, Verdict, durability_finding, latency, refusal, unreachable
-from emco_store.backends.mongo import commands
+from emco_store.backends.health import (
+    Finding,
+    Report,
+    Verdict,
+    clock,
+    durability_finding,
+    latency,
+    refusal,
+    unreachable,
+)
+from emco_store.backends.mongo import commands, pulses
 from emco_store.backends.mongo.errors import Collided, translated
 from emco_store.backends.mongo.outages import addresses, outage
 from emco_store.backends.mongo.server import guarantees
@@ -41,6 +50,7 @@ def look(client: Any, database: str, namespace: str, read: Callable[[], object],
             durability, refusals = _judged(hello, version, findings)
             findings += refusals
             findings.append(latency("ping", lambda: client.admin.command("ping")))
+            findings.append(clock(lambda: _now_us(client), resolution_us=1000))
             if durability is not None:
                 findings += [transport, latency("read", read), *_settings(client)]
             collection = client[database][commands.collection(namespace)]
@@ -111,6 +121,10 @@ def _settings(client: Any) -> Iterator[Finding]:
         hint=f"setParameter {name}: 5 on every member: a client that dies in a commit blocks its records for so long.",
         verdict=Verdict.ADVICE,
     )
+
+
+def _now_us(client: Any) -> int:
+    return pulses.micros(client.admin.command("hello")["localTime"])
 
 
 def _indexes(collection: Any) -> Finding:

@@ -7,7 +7,16 @@ from typing import Any
 
 from redis.exceptions import NoPermissionError, ResponseError
 
-from emco_store.backends.health import Finding, Report, Verdict, durability_finding, latency, refusal, unreachable
+from emco_store.backends.health import (
+    Finding,
+    Report,
+    Verdict,
+    clock,
+    durability_finding,
+    latency,
+    refusal,
+    unreachable,
+)
 from emco_store.backends.redis.commands import Names
 from emco_store.backends.redis.errors import translated
 from emco_store.backends.redis.server import judge
@@ -43,7 +52,7 @@ def look(client: Any, namespace: str, read: Callable[[], object], *, transport: 
             findings = [*_server(info), _append_only(info, fsync), *_disk(info)]
             durability, refusals = _judged(info, fsync, findings, replicas)
             findings += refusals
-            findings += _ping(client)
+            findings += [*_ping(client), _clock(client)]
             if durability is not None:
                 findings += [transport, latency("read", read)]
             findings.append(_keys(client, Names(namespace)))
@@ -119,6 +128,17 @@ def _ping(client: Any) -> Iterator[Finding]:
         yield latency("ping", client.ping)
     except NoPermissionError:
         yield Finding("ping", "may not be sent by this user")
+
+
+def _clock(client: Any) -> Finding:
+    def now_us() -> int:
+        seconds, micros = client.time()
+        return int(seconds) * 1_000_000 + int(micros)
+
+    try:
+        return clock(now_us)
+    except NoPermissionError:
+        return Finding("clock", "may not be read by this user")
 
 
 def _keys(client: Any, names: Names) -> Finding:
