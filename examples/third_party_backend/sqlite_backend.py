@@ -12,7 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from emco_store.backends.adapters import ThreadedPort
+from emco_store.backends.feeds import TRIMMED, changes_of, number_in
 from emco_store.backends.pulses import PulseTable, lease_without_pulse, pulse_without_lease
+from emco_store.core.events import Event
 from emco_store.core.flaws import read_place, write_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
@@ -24,6 +26,8 @@ from emco_store.ports import (
     Beaten,
     Commit,
     Durability,
+    EventPage,
+    Events,
     Failure,
     Fenced,
     Get,
@@ -46,6 +50,7 @@ from emco_store.ports import (
     Settle,
     Stale,
     Taken,
+    feed_gap,
 )  # fmt: skip
 
 
@@ -58,6 +63,8 @@ class SqliteBackend:
         for table in ("records", "outcomes", "pulses"):
             self._connection.execute(f"CREATE TABLE IF NOT EXISTS {table} (ns, id, value, PRIMARY KEY (ns, id))")
         self._connection.execute("CREATE TABLE IF NOT EXISTS holds (ns, id, holder, until, PRIMARY KEY (ns, id))")
+        self._connection.execute("CREATE TABLE IF NOT EXISTS feed (number INTEGER PRIMARY KEY, ns, txid, value)")
+        self.committed = threading.Condition()
 
     def port(self, namespace: str) -> SqlitePort:
         return SqlitePort(self, namespace)
@@ -78,7 +85,7 @@ class SqliteBackend:
 class SqlitePort(PortBase):
     """One namespace, for blocking use."""
 
-    guarantees = Guarantees("sqlite", "strict serializable", Durability.VOLATILE, leases=True)
+    guarantees = Guarantees("sqlite", "strict serializable", Durability.VOLATILE, leases=True, feed=True)
 
     def __init__(self, backend: SqliteBackend, namespace: str) -> None:
         self._backend, self._ns = backend, namespace
@@ -112,6 +119,12 @@ class SqlitePort(PortBase):
         return ReferrerPage(loaded, tuple(behind[: query.limit]))
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
+        reply = self._committed(commit)
+        with self._backend.committed:
+            self._backend.committed.notify_all()
+        return reply
+
+    def _committed(self, commit: Commit) -> Receipt | Refusal:
         with self._backend.transaction() as sql:
             past = sql("SELECT value FROM outcomes WHERE ns = ? AND id = ?", (self._ns, commit.txid)).fetchone()
             if past is not None:
@@ -130,6 +143,10 @@ class SqlitePort(PortBase):
             for key in commit.require:
                 record = new.get(key, old[key])
                 new[key] = replace(record, guard=record.guard + 1)
+            if commit.size:
+                changes = changes_of(commit, {key: record.stamp for key, record in old.items()})
+                event = Event("", commit.txid, changes, commit.origin)
+                sql("INSERT INTO feed VALUES (NULL, ?, ?, ?)", (self._ns, commit.txid, pickle.dumps(event)))
             for key in commit.deletes:
                 sql("DELETE FROM records WHERE ns = ? AND id = ?", (self._ns, key.text))
             for key in (*commit.deletes, *(put.key for put in commit.puts)):
@@ -171,6 +188,30 @@ class SqlitePort(PortBase):
     def pulses(self, pulses: Pulses) -> PulsePage:
         with self._backend.transaction() as sql:
             return self._pulses(sql).page(pulses, _now_us())
+
+    def events(self, events: Events) -> EventPage:
+        until_s = time.monotonic() + events.wait.total_seconds()
+        with self._backend.committed:  # so no commit comes between the look and the wait
+            while True:
+                page = self._events(events)
+                left_s = until_s - time.monotonic()
+                if page.events or events.after is None or left_s <= 0:
+                    return page
+                self._backend.committed.wait(left_s)
+
+    def _events(self, events: Events) -> EventPage:
+        with self._backend.transaction() as sql:
+            if events.after is None:
+                newest = "SELECT number, txid FROM feed WHERE ns = ? ORDER BY number DESC LIMIT 1"
+                return EventPage("{}.{}".format(*(sql(newest, (self._ns,)).fetchone() or (0, self._ns))))
+            number = number_in(events.after)
+            found = sql("SELECT txid FROM feed WHERE ns = ? AND number = ?", (self._ns, number)).fetchone()
+            if events.after != f"{number}.{self._ns if number == 0 else found and found[0]}":
+                raise feed_gap(TRIMMED, events.after)
+            after = "SELECT number, txid, value FROM feed WHERE ns = ? AND number > ? ORDER BY number LIMIT ?"
+            rows = sql(after, (self._ns, number, events.limit)).fetchall()
+        found = [replace(pickle.loads(value), cursor=f"{at}.{txid}") for at, txid, value in rows]  # noqa: S301 - our own
+        return EventPage(found[-1].cursor if found else events.after, tuple(found))
 
     def audit(self, audit: Audit) -> Audited:
         with self._backend.transaction() as sql:

@@ -8,6 +8,7 @@
      ├─ Conflict            something moved since it was read; run it again (retryable)
      │   └─ LeaseHeld       another holder has the lease
      ├─ LeaseLost           the lease is over; what was begun under it must stop
+     ├─ FeedGap             events after a cursor are missing; read anew, then watch from now
      ├─ MissingReference    a parent or a reference's target is not there
      ├─ DeleteRestricted    resources that stay still refer to what would go
      ├─ UniqueViolation     another resource holds this value
@@ -161,6 +162,17 @@ class LeaseLost(StoreError):
 
     code = "LEASE-LOST"
     keys: tuple[Any, ...] = ()
+
+
+class FeedGap(StoreError):
+    """The feed cannot continue after a cursor: what came after it is not kept any more, or may never have been.
+
+    Attributes:
+        cursor: The cursor.
+    """
+
+    code = "FEED-GAP"
+    cursor: str = ""
 
 
 class MissingReference(StoreError):

@@ -75,6 +75,7 @@ ERRORS = {
     "InvalidCall",
     "InvalidModel",
     "InvalidResource",
+    "FeedGap",
     "LeaseHeld",
     "LeaseLost",
     "MissingReference",

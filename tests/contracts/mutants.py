@@ -29,6 +29,7 @@ from emco_store.ports import (
     Scan,
 )
 from tests.contracts.broken_audits import BROKEN_AUDITS
+from tests.contracts.broken_feeds import BROKEN_FEEDS
 from tests.contracts.broken_holds import (
     FailsWithItsNeighbour,
     HoldsBackTheHolder,
@@ -575,6 +576,7 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             (TakesMatchesForTargets, "DEL-13"),
             *BROKEN_AUDITS,
             *BROKEN_LEASES,
+            *BROKEN_FEEDS,
         )
     },
     **{

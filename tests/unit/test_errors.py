@@ -19,6 +19,7 @@ FIELDS = {
     "Conflict": {"keys": (KEY,), "pinned": True},
     "LeaseHeld": {"keys": (KEY,), "pinned": True, "holder": "process 1 on a", "token": 7, "lease_uid": "u"},
     "LeaseLost": {"keys": (KEY,)},
+    "FeedGap": {"cursor": "7.x"},
     "MissingReference": {"missing": (("App/p/a app", KEY),)},
     "DeleteRestricted": {"keys": (KEY,), "blockers": (Blocker(KEY, "apps[0]", Rule.RESTRICT, KEY),)},
     "UniqueViolation": {"key": KEY, "field": "chart", "owner": KEY},

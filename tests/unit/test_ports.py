@@ -8,7 +8,7 @@ import pytest
 
 from emco_store.backends.memory import MemoryBackend, MemoryPort
 from emco_store.errors import NotSupported
-from emco_store.ports import AsyncPortBase, Beat, Durability, Guarantees, PortBase, Pulses, Request, requests
+from emco_store.ports import AsyncPortBase, Beat, Durability, Events, Guarantees, PortBase, Pulses, Request, requests
 
 KINDS: tuple[type[Request[Any]], ...] = tuple(
     kind for kind in vars(requests).values()
@@ -17,6 +17,7 @@ KINDS: tuple[type[Request[Any]], ...] = tuple(
 
 
 OF_LEASES = (Beat, Pulses)
+LEFT_OUT = (*OF_LEASES, Events)
 
 
 def reply_of(kind: type[Request[Any]]) -> Any:
@@ -31,11 +32,11 @@ def reply_of(kind: type[Request[Any]]) -> Any:
 def test_request_is_answered_by_the_method_of_its_verb(kind, base):
     """The method takes this request and returns its reply, which no type checker can see through ask.
 
-    It is abstract, apart from those of leases, which a backend may leave out.
+    It is abstract, apart from those of leases and of the feed, which a backend may leave out.
     """
     hints = get_type_hints(getattr(base, kind.verb))
 
-    assert (kind.verb in base.__abstractmethods__) == (kind not in OF_LEASES)
+    assert (kind.verb in base.__abstractmethods__) == (kind not in LEFT_OUT)
     assert [kind, reply_of(kind)] == list(hints.values())
 
 
@@ -56,7 +57,16 @@ def test_backend_without_leases_says_so():
     assert not Guarantees("new", "strict serializable", Durability.VOLATILE).leases
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in OF_LEASES])
+def test_backend_without_a_feed_says_so():
+    """A port that leaves out events refuses the request, and promises no feed."""
+    port = type("Without", (MemoryPort,), {"events": PortBase.events})(MemoryBackend(), "n")
+
+    with pytest.raises(NotSupported):
+        port.ask(Events())
+    assert not Guarantees("new", "strict serializable", Durability.VOLATILE).feed
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in LEFT_OUT])
 def test_backend_that_lacks_a_method_cannot_be_made(kind):
     """Python refuses it when it is made, and not when the request comes."""
     names = {kind.verb: PortBase.__dict__[kind.verb]}

@@ -14,12 +14,14 @@ import os
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from contextvars import copy_context
-from typing import Any, TypeVar
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from emco_store.errors import InvalidCall
-from emco_store.ports import AsyncPort, Commit, Guarantees, OutcomeLost, Port, Request, Unreachable
+from emco_store.ports import AsyncPort, Commit, Events, Guarantees, OutcomeLost, Port, Request, Unreachable
 
 T = TypeVar("T")
 THREADS = 32
@@ -28,11 +30,21 @@ GRACE_S = 2.0
 """How long a caller that is cancelled waits for its commit to end."""
 
 
+@runtime_checkable
+class Wakes(Protocol):
+    """A blocking port that says when there may be new events."""
+
+    def waking(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
+        """Have something called, in any thread, after each commit that the feed tells, until the block is left."""
+        ...
+
+
 class ImmediatePort:
     """A port for asyncio over a blocking one in which nothing waits.
 
     Args:
-        port: The blocking port. Each of its requests stops the event loop until it has ended.
+        port: The blocking port. Each of its requests stops the event loop until it has ended. If it has a feed, it is
+            asked for events without a wait, and says by ``waking`` when to ask again; see :class:`Wakes`.
     """
 
     def __init__(self, port: Port) -> None:
@@ -50,11 +62,32 @@ class ImmediatePort:
     async def ask(self, request: Request[T]) -> T:
         """See :meth:`emco_store.ports.Port.ask`; other tasks run first, as they would while a server works."""
         await asyncio.sleep(0)
+        if _waits(request) and isinstance(self._port, Wakes):
+            page: T = await self._events(request, self._port)
+            return page
         return self._port.ask(request)
 
     async def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
         self._port.close()
+
+    async def _events(self, request: Any, port: Wakes) -> Any:
+        """Ask for events again and again, whenever there may be some."""
+        loop = asyncio.get_running_loop()
+        woken = asyncio.Event()
+        now = replace(request, wait=timedelta(0))
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(woken.set)
+
+        with port.waking(wake), suppress(TimeoutError):
+            async with asyncio.timeout(request.wait.total_seconds()):
+                while not (page := self._port.ask(now)).events and request.after is not None:
+                    await woken.wait()
+                    woken.clear()
+                return page
+        return self._port.ask(now)
 
 
 class ThreadedPort:
@@ -90,6 +123,8 @@ class ThreadedPort:
 
     async def ask(self, request: Request[T]) -> T:
         """See :meth:`emco_store.ports.Port.ask`."""
+        if _waits(request):  # apart, since readers must not take the threads of others
+            return await self._finish(self._begin_apart(request))
         grace_s = GRACE_S if isinstance(request, Commit) else 0.0
         return await self._finish(self._begin(self._port.ask, request), grace_s)
 
@@ -111,6 +146,24 @@ class ThreadedPort:
             self._threads = ThreadPoolExecutor(self._number, thread_name_prefix="emco-store")
         return self._threads.submit(copy_context().run, call, *arguments)
 
+    def _begin_apart(self, request: Request[T]) -> Future[T]:
+        if self._is_closed:
+            raise Unreachable
+        ended: Future[T] = Future()
+        ended.set_running_or_notify_cancel()
+        context = copy_context()
+
+        def work() -> None:
+            try:
+                reply = context.run(self._port.ask, request)
+            except BaseException as problem:  # noqa: BLE001 - the caller raises it
+                ended.set_exception(problem)
+            else:
+                ended.set_result(reply)
+
+        threading.Thread(target=work, name="emco-store-events", daemon=True).start()
+        return ended
+
     async def _finish(self, running: Future[T], grace_s: float = 0.0) -> T:
         reply = asyncio.wrap_future(running)
         try:
@@ -124,6 +177,11 @@ class ThreadedPort:
                     reply.exception()  # seen: the caller is told that it was cancelled, and nothing else
             raise
         return reply.result()
+
+
+def _waits(request: Request[Any]) -> bool:
+    """Return whether a request may wait for something that happens only later."""
+    return isinstance(request, Events) and bool(request.wait)
 
 
 class BackgroundPort:

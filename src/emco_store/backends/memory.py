@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Literal
 
 from emco_store.backends.adapters import ImmediatePort
+from emco_store.backends.feeds import KEPT, Ring, Wake
 from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
 from emco_store.backends.spaces import OUTCOMES_KEPT, Space, audited, mended, ranged
 from emco_store.core.keys import Key
-from emco_store.core.records import Record
+from emco_store.core.records import Record, Stamp
 from emco_store.core.txids import ahead_ms, may_be_forgotten
 from emco_store.ports import (
     Audit,
@@ -23,6 +24,8 @@ from emco_store.ports import (
     Beaten,
     Commit,
     Durability,
+    EventPage,
+    Events,
     Failure,
     Fenced,
     Get,
@@ -65,18 +68,24 @@ class MemoryBackend(Renewed):
     Args:
         hook: Called before and after every request; for tests that make requests fail or examine them.
         clock: Returns seconds since any fixed moment; holds, outcomes and leases expire by it.
+        feed_kept: How many of the newest commits the feed of a namespace keeps (>= 1).
     """
 
-    def __init__(self, *, hook: Hook | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, hook: Hook | None = None, clock: Callable[[], float] = time.monotonic, feed_kept: int = KEPT
+    ) -> None:
         super().__init__()
         self.hook = hook
         self.clock = clock
-        self._spaces: dict[str, Space] = defaultdict(Space)
+        self.feed_kept = feed_kept
+        self._spaces: dict[str, Space] = defaultdict(lambda: Space(feed=Ring(feed_kept)))
         self._renew()
 
     def _renew(self) -> None:
         """See :meth:`emco_store.queueing.forks.Renewed._renew`."""
         self._lock = threading.RLock()
+        for space in self._spaces.values():
+            space.feed.waiting.clear()  # threads and tasks of the parent
 
     def port(self, namespace: str) -> MemoryPort:
         """Open one namespace for blocking use."""
@@ -97,6 +106,19 @@ class MemoryBackend(Renewed):
             latency("read", lambda: port.ask(Get((PROBE,)))),
         )
         return Report("memory", findings, records, durability=port.guarantees.durability)
+
+    @contextmanager
+    def waking(self, namespace: str, wake: Wake) -> Generator[None]:
+        """Have something called after each commit in a namespace that its feed tells."""
+        feed = self._spaces[namespace].feed
+        with self._lock:
+            feed.waiting.append(wake)
+        try:
+            yield
+        finally:
+            with self._lock:
+                if wake in feed.waiting:  # a forked process has forgotten it
+                    feed.waiting.remove(wake)
 
     def request(self, namespace: str, name: str, argument: object) -> AbstractContextManager[Space]:
         """Perform one request: alone, and with the hook around it."""
@@ -146,7 +168,10 @@ class MemoryPort(PortBase):
     @property
     def guarantees(self) -> Guarantees:
         """Strict serializability within the process; nothing survives it."""
-        return Guarantees("memory", "strict serializable", Durability.VOLATILE, OUTCOMES_KEPT, leases=True)
+        return Guarantees(
+            "memory", "strict serializable", Durability.VOLATILE, OUTCOMES_KEPT, leases=True, feed=True,
+            feed_retention=self._backend.feed_kept,
+        )  # fmt: skip
 
     def open(self) -> None:
         """Do nothing: there is no server."""
@@ -188,6 +213,8 @@ class MemoryPort(PortBase):
             if space.pulses:
                 space.pulses.end(commit, space.records)
             if commit.size or commit.silent:
+                if space.feed.is_read and commit.size:
+                    space.feed.add(commit, _stamps(space, commit))
                 _apply(space, commit)
                 space.settled(commit.txid, now, Outcome.COMMITTED, ahead_ms(commit.txid, time.time_ns() // 1_000_000))
             return Receipt(commit.txid)
@@ -223,6 +250,30 @@ class MemoryPort(PortBase):
         """See :meth:`emco_store.ports.PortBase.pulses`."""
         with self._backend.request(self._namespace, "pulses", pulses) as space:
             return space.pulses.page(pulses, self._now_us())
+
+    def events(self, events: Events) -> EventPage:
+        """See :meth:`emco_store.ports.PortBase.events`."""
+        until_s = time.monotonic() + events.wait.total_seconds()
+        woken = threading.Event()
+        with self.waking(woken.set):
+            while True:
+                woken.clear()
+                page = self.events_now(events)
+                left_s = until_s - time.monotonic()
+                if page.events or events.after is None or left_s <= 0:
+                    return page
+                woken.wait(left_s)
+
+    def events_now(self, events: Events) -> EventPage:
+        """Return the next events without waiting for one."""
+        with self._backend.request(self._namespace, "events", events) as space:
+            return space.feed.page(events)
+
+    @contextmanager
+    def waking(self, wake: Wake) -> Generator[None]:
+        """Have something called after each commit that the feed tells; see :class:`.adapters.Wakes`."""
+        with self._backend.waking(self._namespace, wake):
+            yield
 
     def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.PortBase.audit`."""
@@ -291,6 +342,11 @@ def _claims_of_others(space: Space, commit: Commit, claims: Sequence[tuple[Key, 
             owner = claimed.setdefault(claim, key)
         if owner != key:
             yield Taken(key, name, owner)
+
+
+def _stamps(space: Space, commit: Commit) -> dict[Key, Stamp]:
+    keys = (*commit.deletes, *(record.key for record in commit.puts))
+    return {key: space.records[key.text].stamp for key in keys if key.text in space.records}
 
 
 def _apply(space: Space, commit: Commit) -> None:

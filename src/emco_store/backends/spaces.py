@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from sortedcontainers import SortedList
 
+from emco_store.backends.feeds import Ring
 from emco_store.backends.pulses import STAGE, PulseTable, lease_without_pulse, pulse_without_lease
 from emco_store.core.flaws import (
     Flaw,
@@ -50,6 +51,7 @@ class Space:
     outcomes: dict[str, tuple[Outcome, float]] = field(default_factory=dict)
     holds: dict[str, tuple[str, float]] = field(default_factory=dict)
     pulses: PulseTable = field(default_factory=PulseTable)
+    feed: Ring = field(default_factory=Ring)
 
     def settled(self, txid: str, now: float, outcome: Outcome | None = None, ahead_ms: int = 0) -> Outcome | None:
         """Return the outcome of a commit, ``outcome`` from now on if it has none yet; forget those that are old."""

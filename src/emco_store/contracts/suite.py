@@ -19,6 +19,7 @@ from emco_store.contracts.deletes import DeleteRules
 from emco_store.contracts.digests import DigestRules
 from emco_store.contracts.durability import DurabilityRules
 from emco_store.contracts.edits import EditRules
+from emco_store.contracts.feed import FeedRules
 from emco_store.contracts.fences import FenceRules
 from emco_store.contracts.freezes import FreezeRules
 from emco_store.contracts.guards_of_states import GuardRules
@@ -88,6 +89,7 @@ class Conformance(
     FenceRules,
     BeatRules,
     PulseCheckRules,
+    FeedRules,
     DurabilityRules,
     DeadlineRules,
     BadInputRules,

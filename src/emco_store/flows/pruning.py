@@ -194,7 +194,10 @@ def _stamps(going: Sequence[Record], *, is_sure: bool) -> Flow[dict[Key, Stamp]]
 
 def _submit(context: Context, stamps: Mapping[Key, Stamp], expect: Mapping[Key, Stamp | None]) -> Flow[None]:
     if stamps:
-        yield from submit(Commit(context.new_id(), {**expect, **stamps}, deletes=tuple(stamps)), expect)
+        yield from submit(
+            Commit(context.new_id(), {**expect, **stamps}, deletes=tuple(stamps), origin=context.actors.origin),
+            expect,
+        )
 
 
 def _parts(record: Record) -> int:

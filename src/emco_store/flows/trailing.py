@@ -109,7 +109,8 @@ def prune(context: Context, target: Any, *, older_than: Any) -> Flow[int]:
     while True:
         found = yield from read(Scan(TRAIL, prefix=prefix, field=kind, high=last, limit=limit))
         if found:
-            yield from submit(Commit(context.new_id(), deletes=tuple([record.key for record in found])), ())
+            going = tuple([record.key for record in found])
+            yield from submit(Commit(context.new_id(), deletes=going, origin=context.actors.origin), ())
         removed += len(found)
         if len(found) < limit:
             return removed

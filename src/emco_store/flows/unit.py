@@ -259,7 +259,7 @@ class Unit(Writing):
         self.check_size(len(written) + len(removed), "the records of this commit")
         commit = Commit(
             self.txid, self._expected(deletes), frozenset(require), dict(self.sealed), written, removed,
-            holder=self.holding.holder if self.holding else "",
+            holder=self.holding.holder if self.holding else "", origin=origin,
         )  # fmt: skip
         if self._fenced is None and self._silent is None:
             return commit

@@ -1,8 +1,8 @@
 """The narrow waist: what a store asks of a backend, and what a backend promises while it answers.
 
 A backend decides nothing. It answers three reads and performs one write, :class:`Commit`; it can keep others off some
-records for a moment, keeps the heartbeats of leases, and can be examined for flaws. Rules, cascades, retries and
-validation live above it.
+records for a moment, keeps the heartbeats of leases, tells what was committed, and can be examined for flaws. Rules,
+cascades, retries and validation live above it.
 
 A store has one door into it, ``port.ask(request)``. The requests stand in :mod:`.requests`, the replies in
 :mod:`.replies`; a backend subclasses :class:`PortBase` or :class:`AsyncPortBase`.
@@ -18,6 +18,7 @@ from emco_store.ports.replies import (
     Alive,
     Audited,
     Beaten,
+    EventPage,
     Failure,
     Fenced,
     Held,
@@ -33,6 +34,9 @@ from emco_store.ports.replies import (
     Stale,
     Taken,
     Unreachable,
+    feed_gap,
+    no_cursor,
+    no_feed,
     no_leases,
     not_open,
 )
@@ -40,6 +44,7 @@ from emco_store.ports.requests import (
     Audit,
     Beat,
     Commit,
+    Events,
     Get,
     Hold,
     Mend,
@@ -66,6 +71,8 @@ __all__ = [
     "Clock",
     "Commit",
     "Durability",
+    "EventPage",
+    "Events",
     "Failure",
     "Fenced",
     "Get",
@@ -95,6 +102,9 @@ __all__ = [
     "Stale",
     "Taken",
     "Unreachable",
+    "feed_gap",
+    "no_cursor",
+    "no_feed",
     "no_leases",
     "not_open",
 ]

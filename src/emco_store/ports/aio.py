@@ -9,11 +9,23 @@ from typing import Protocol, TypeVar
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.ports.guarantees import Guarantees
-from emco_store.ports.replies import Audited, Beaten, Outcome, PulsePage, Receipt, ReferrerPage, Refusal, no_leases
+from emco_store.ports.replies import (
+    Audited,
+    Beaten,
+    EventPage,
+    Outcome,
+    PulsePage,
+    Receipt,
+    ReferrerPage,
+    Refusal,
+    no_feed,
+    no_leases,
+)
 from emco_store.ports.requests import (
     Audit,
     Beat,
     Commit,
+    Events,
     Get,
     Hold,
     Mend,
@@ -276,6 +288,35 @@ class AsyncPortBase(ABC):
         Rules: PUL-4, PUL-6.
         """
         raise no_leases()
+
+    async def events(self, events: Events) -> EventPage:  # noqa: ARG002 - a backend that has a feed overrides it
+        """Return the next events of the feed: each commit that wrote or deleted a record is one, and nothing else is.
+
+        An event is part of its commit: both happen, or neither. It stands after the events of all commits that it rests
+        on, and of all that were acknowledged before it was sent. It names every record that the commit wrote or
+        deleted. A delete without ``expect`` may be told without uid and version, even if nothing was there.
+
+        The events after a cursor come in order, each once, and none is left out. Where that cannot be promised, because
+        the event of the cursor is not kept any more, or is not the one that the cursor names, the backend raises
+        :func:`emco_store.ports.feed_gap`. A cursor names the event itself, for example by its txid, and not only its
+        number, so one of an event that a failover has forgotten, or of another namespace, is a gap.
+
+        A page holds up to ``events.limit`` events, and may hold fewer. If there is none, wait for up to
+        ``events.wait`` until there is one; a wait delays no other request. An event is there soon after its commit was
+        acknowledged, and need not be there at once. A backend may begin to keep events with the first request for
+        them, and keeps as many as ``guarantees.feed_retention`` says, whether anybody reads them or not.
+
+        A backend that leaves out this method has no feed, as ``guarantees.feed`` says.
+
+        Raises:
+            FeedGap: Events after the cursor are missing, or may be.
+            InvalidCall: The text is no cursor of such a backend.
+            NotSupported: The backend has no feed.
+            Unreachable: No answer came.
+
+        Rules: FEED-1 to FEED-8.
+        """
+        raise no_feed()
 
     @abstractmethod
     async def audit(self, audit: Audit) -> Audited:

@@ -45,6 +45,8 @@ class Guarantees:
             there is no server.
         transport_reason: Why it is that one.
         leases: Whether the backend keeps the pulses of leases, and checks ``fenced`` and ``silent`` in commits.
+        feed: Whether the backend has a feed of all commits.
+        feed_retention: How many of the newest commits the feed keeps at least; 0 where only the server knows.
     """
 
     backend: str
@@ -54,6 +56,8 @@ class Guarantees:
     transport: str = ""
     transport_reason: str = ""
     leases: bool = False
+    feed: bool = False
+    feed_retention: int = 0
 
     def refuse_below(self, wanted: Durability | None) -> None:
         """Refuse a server that promises less than the caller demands.

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from emco_store.core.events import Event
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
 from emco_store.core.pulses import Pulse
 from emco_store.core.records import Record, Stamp
 from emco_store.core.values import value
-from emco_store.errors import InvalidCall, NotSupported
+from emco_store.errors import FeedGap, InvalidCall, NotSupported
 
 
 @value(frozen=True, slots=True)
@@ -153,6 +154,20 @@ class PulsePage:
     pulses: tuple[Pulse, ...] = ()
 
 
+@value(frozen=True, slots=True)
+class EventPage:
+    """The reply to :class:`Events`.
+
+    Attributes:
+        cursor: Where the next page begins: the cursor of the last event. Without events it is a cursor after which
+            nothing is left out.
+        events: The events, in the order of the feed.
+    """
+
+    cursor: str
+    events: tuple[Event, ...] = ()
+
+
 class Outcome(StrEnum):
     """How a commit ended."""
 
@@ -187,4 +202,37 @@ def no_leases() -> NotSupported:
         "This backend knows no leases.",
         why=["its port answers neither beats nor pulses, as store.guarantees.leases says"],
         hint="use the memory, Redis or MongoDB backend; or write both methods: see the how-to about backends.",
+    )
+
+
+def no_feed() -> NotSupported:
+    """Build the error for a backend that has no feed."""
+    return NotSupported(
+        "This backend has no feed of changes.",
+        why=["its port answers no requests for events, as store.guarantees.feed says"],
+        hint="use the memory or Redis backend; or write the method: see the how-to about backends.",
+    )
+
+
+def feed_gap(why: str, cursor: str) -> FeedGap:
+    """Build the error for a cursor after which something is missing, or may be.
+
+    Args:
+        why: What has happened to the event that the cursor names, or to those after it.
+        cursor: The cursor.
+    """
+    return FeedGap(
+        "The feed cannot continue after this cursor.",
+        why=[why],
+        hint="read the resources that you keep a copy of, and watch from a cursor that you took before that.",
+        cursor=cursor,
+    )
+
+
+def no_cursor(given: object) -> InvalidCall:
+    """Build the error for a text that is no cursor of a feed."""
+    return InvalidCall(
+        f"Cannot read the feed after {given!r:.80}.",
+        why=["it is no cursor of this backend"],
+        hint="give the cursor of an event, or None to begin now.",
     )

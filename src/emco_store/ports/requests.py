@@ -12,10 +12,11 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
+from emco_store.core.origins import NOBODY, Origin
 from emco_store.core.pulses import Heartbeat, Seen
 from emco_store.core.records import Record, Seal, Stamp
 from emco_store.core.values import Nothing, value
-from emco_store.ports.replies import Audited, Beaten, Outcome, PulsePage, Receipt, ReferrerPage, Refusal
+from emco_store.ports.replies import Audited, Beaten, EventPage, Outcome, PulsePage, Receipt, ReferrerPage, Refusal
 
 Reply_co = TypeVar("Reply_co", covariant=True)
 
@@ -106,6 +107,7 @@ class Commit(Request[Receipt | Refusal]):
         puts: Whole records, written over whatever has their key. The guard of the record that is replaced is kept.
         deletes: Records to delete.
         holder: Whose holds do not refuse it. A record that another holder holds refuses a commit that writes.
+        origin: Who makes it and why, for the feed.
 
     A value in ``puts[…].unique`` may belong to no other record of the kind that remains.
     """
@@ -120,6 +122,7 @@ class Commit(Request[Receipt | Refusal]):
     holder: str = ""
     fenced: Mapping[Key, str] = _NOTHING
     silent: Mapping[Key, Seen] = _NOTHING
+    origin: Origin = NOBODY
 
     @property
     def keys(self) -> frozenset[Key]:
@@ -210,6 +213,23 @@ class Pulses(Request[PulsePage]):
     uids: tuple[str, ...] | None = None
     after: str = ""
     limit: int = 1000
+
+
+@value(frozen=True, slots=True)
+class Events(Request[EventPage]):
+    """Read the next events of the feed.
+
+    Attributes:
+        after: Start after the event of this cursor. None asks where the feed ends now: the reply holds no events, and
+            everything that is committed after it comes after its cursor.
+        limit: Maximum number of events (>= 1).
+        wait: How long to wait if there is no event yet; never with ``after=None``.
+    """
+
+    verb: ClassVar[str] = "events"
+    after: str | None = None
+    limit: int = 1000
+    wait: timedelta = timedelta(0)
 
 
 @value(frozen=True, slots=True)

@@ -1,0 +1,95 @@
+"""The feed in memory, and what an event of any backend says of its commit."""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Callable, Mapping
+from itertools import islice
+
+from emco_store.core.events import Action, Event, RecordChange
+from emco_store.core.keys import Key
+from emco_store.core.records import Record, Stamp
+from emco_store.ports import Commit, EventPage, Events, feed_gap, no_cursor
+
+KEPT = 10_000
+"""How many of the newest commits the feed of a namespace in memory keeps."""
+TRIMMED = "the event that it names is not kept any more, or is none of this feed"
+Wake = Callable[[], None]
+
+
+def changes_of(commit: Commit, stamps: Mapping[Key, Stamp]) -> tuple[RecordChange, ...]:
+    """Return what a commit does to records.
+
+    Args:
+        commit: The commit.
+        stamps: The states of its records before it; those that are not there are missing.
+    """
+    written = {record.key: record for record in commit.puts}
+    gone = [(key, stamps[key]) for key in (*commit.deletes, *written) if key in stamps]
+    return (
+        *(
+            RecordChange(Action.DELETED, key, stamp.uid, stamp.version)
+            for key, stamp in gone
+            if key not in written or written[key].uid != stamp.uid
+        ),
+        *(_written(record, stamps.get(record.key)) for record in commit.puts),
+    )
+
+
+def _written(record: Record, before: Stamp | None) -> RecordChange:
+    is_same = before is not None and before.uid == record.uid
+    return RecordChange(Action.UPDATED if is_same else Action.CREATED, record.key, record.uid, record.version)
+
+
+class Ring:
+    """The newest commits of one namespace. It keeps nothing until it is first read.
+
+    Args:
+        kept: How many of them (>= 1).
+
+    Attributes:
+        is_read: Whether it has been read, so that it keeps what is added.
+        waiting: What to call whenever a commit is added; it must not wait.
+    """
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self.is_read = False
+        self._last = 0
+        self._entries: deque[Event] = deque(maxlen=kept + 1)  # a reader needs the entry that its cursor names, too
+        self.waiting: list[Wake] = []
+
+    def add(self, commit: Commit, stamps: Mapping[Key, Stamp]) -> None:
+        """Add a commit, and wake those who wait for one."""
+        self._append(commit.txid, changes_of(commit, stamps), commit)
+        for wake in self.waiting:
+            wake()
+
+    def page(self, events: Events) -> EventPage:
+        """Return the next events, without waiting for one; see :meth:`emco_store.ports.PortBase.events`."""
+        if not self.is_read:
+            self.is_read = True
+            self._append(f"begun-{secrets.token_hex(8)}", (), Commit(""))
+        if events.after is None:
+            return EventPage(self._entries[-1].cursor)
+        begin = number_in(events.after) - self._last + len(self._entries)
+        if not 0 < begin <= len(self._entries) or self._entries[begin - 1].cursor != events.after:
+            raise feed_gap(TRIMMED, events.after)
+        found = tuple(islice(self._entries, begin, begin + events.limit))
+        return EventPage(found[-1].cursor if found else events.after, found)
+
+    def _append(self, txid: str, changes: tuple[RecordChange, ...], commit: Commit) -> None:
+        self._last += 1
+        self._entries.append(Event(f"{self._last}.{txid}", txid, changes, commit.origin))
+
+
+def number_in(cursor: str) -> int:
+    """Return the number in a cursor, which a txid follows.
+
+    Raises:
+        InvalidCall: It is no such cursor.
+    """
+    number, point, _ = cursor.partition(".")
+    if not point or not number.isascii() or not number.isdigit():
+        raise no_cursor(cursor)
+    return int(number)
