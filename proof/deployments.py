@@ -19,10 +19,11 @@ from emco_store.contracts.histories.workloads import Shift
 from emco_store.core.guards import approved
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle import Lifecycle, hold, transition
+from emco_store.core.naming import LIFECYCLE, REVISION, REVISION_PART
 from emco_store.core.query import F
 from emco_store.core.records import Record
 from emco_store.core.refs import Ref, on_delete
-from emco_store.core.reserved import LIFECYCLE, REVISION, REVISION_PART, read_numbered, resource_of
+from emco_store.core.reserved import read_numbered, resource_of
 from emco_store.core.resource import Resource
 from emco_store.core.rules import Rule
 from emco_store.core.status import Status

@@ -12,8 +12,9 @@ from emco_store.contracts.models import Cascade, Crate, Item, Parcel, Rack, Remo
 from emco_store.contracts.recorded import PLANT, Chart, Desk, Ground, Hall, Plant, PlantLife
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
+from emco_store.core.naming import REVISION, REVISION_PART
 from emco_store.core.records import Record
-from emco_store.core.reserved import REVISION, REVISION_PART, is_reserved
+from emco_store.core.reserved import is_reserved
 from emco_store.core.resource import Resource
 from emco_store.core.status import Status
 from emco_store.ports import Commit, Get, Port, Receipt, Scan

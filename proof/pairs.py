@@ -30,8 +30,8 @@ from emco_store.contracts.scripts import (
 )
 from emco_store.contracts.status_scripts import begin_with_status, begin_without_status, scripts_of_statuses
 from emco_store.core.documents import decode
+from emco_store.core.naming import LIFECYCLE, REVISION, REVISION_PART
 from emco_store.core.records import Record
-from emco_store.core.reserved import LIFECYCLE, REVISION, REVISION_PART
 from emco_store.core.rules import Rule
 from emco_store.errors import Conflict, StoreError
 from emco_store.ports import AsyncPort, Commit, Port, PortWrapper, Receipt, ReferrerQuery, Request
@@ -186,6 +186,7 @@ class Stage:
         self.store = connect(rig.backend, **self._settings)
         self._gated = [_GatedPort(rig.backend.port(namespace)) for _ in range(2)]
         self._stores = [connect(_GatedBackend(port), **self._settings) for port in self._gated]
+        self._empty = rig.empty
         self._wiped = 0
 
     def close(self) -> None:
@@ -196,6 +197,9 @@ class Stage:
 
     def wipe(self) -> None:
         """Delete everything."""
+        if self._empty is not None:
+            self._empty(self._settings["namespace"])
+            return
         there = tuple(record.key for record in scan_all(self.port).values())
         self._wiped += 1
         if there:

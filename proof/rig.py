@@ -21,6 +21,7 @@ class Rig:
         url: Where other clients and processes reach the same data; empty for data in the memory of this process.
         version: The server and its version, for the report.
         drop: Drops a namespace that is no longer needed, where many of them are a burden.
+        empty: Removes all of a namespace, traces of deletes included, where these make each next scan slower.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Rig:
     url: str = ""
     version: str = ""
     drop: Callable[[str], None] | None = None
+    empty: Callable[[str], object] | None = None
 
     def fresh(self) -> Backend:
         """Return a backend for the same data, with its own clients."""
@@ -44,7 +46,7 @@ class Rig:
 
     def broken(self, defect: str) -> Rig:
         """Return a rig whose backend is broken on purpose; for this process only."""
-        return Rig(f"{self.name}, {defect}", broken(self.backend, defect), drop=self.drop)
+        return Rig(f"{self.name}, {defect}", broken(self.backend, defect), drop=self.drop, empty=self.empty)
 
 
 def at_url(url: str) -> Backend:

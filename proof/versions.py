@@ -16,7 +16,8 @@ from typing import Any
 from emco_store.contracts.histories import serializability
 from emco_store.contracts.histories.history import Operation, Result
 from emco_store.contracts.histories.serializability import Verdict
-from emco_store.core.reserved import LIFECYCLE, REVISION, is_reserved
+from emco_store.core.naming import LIFECYCLE, REVISION
+from emco_store.core.reserved import is_reserved
 
 Version = tuple[str, int]
 """An object, and the number of its version."""

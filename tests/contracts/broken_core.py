@@ -18,6 +18,7 @@ from emco_store.core import (
     edits,
     guards,
     judging,
+    keys,
     kinship,
     leases,
     lifecycle,
@@ -206,6 +207,10 @@ def name_the_record(blocker: Blocker, record: Record | None) -> Blocker:  # noqa
     return blocker
 
 
+def name_nothing(kind: str, names: list[str]) -> None:
+    """Have no words for the store's own records."""
+
+
 def say_no_state(blocker: Blocker, record: Record | None) -> Blocker:  # noqa: ARG001 - it does not look
     """Name the resource, and do not read its state."""
     return blockers.by_resource(blocker, None)
@@ -226,6 +231,7 @@ BROKEN_CORE = {
     "SaysNoState": Broken(cascade, "by_resource", say_no_state, "RES-3"),
     "CountsReservedInChecks": Broken(checking, "is_reserved", reserve_nothing, "RES-4"),
     "RepairsWhatNobodyFound": Broken(checking, "refuse_reserved", refuse_nothing, "RES-4"),
+    "ShowsReservedKeys": Broken(keys, "named", name_nothing, "RES-5"),
     "EtagWithoutUid": Broken(matching, "etag", name_the_version_only, "OCC-13"),
     "RunsNoGenerator": Broken(callbacks, "_refuse_generator", commit_all_the_same, "OCC-14"),
     "SearchesTheStoreOnly": Broken(unit, "Selecting", broken_selections.SearchesTheStoreOnly, "REF-14"),

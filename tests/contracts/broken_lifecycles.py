@@ -10,9 +10,9 @@ from typing import Any
 from emco_store.core.digests import Content
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import standing_key
+from emco_store.core.naming import FREEZE, LIFECYCLE
 from emco_store.core.objections import Objection
 from emco_store.core.records import Edge
-from emco_store.core.reserved import FREEZE, LIFECYCLE
 from emco_store.flows import content, transitions
 from emco_store.flows.asking import Flow
 from emco_store.flows.freezing import Freezing, _freezes

@@ -8,8 +8,8 @@ from typing import Any
 
 from emco_store.core.codec import Draft
 from emco_store.core.lifecycle_records import Standing
+from emco_store.core.naming import is_status
 from emco_store.core.records import Record
-from emco_store.core.reserved import is_status
 from emco_store.core.status import Condition, Report, SeenCondition, Status
 from emco_store.core.sync_states import SyncState
 from emco_store.flows.asking import Flow

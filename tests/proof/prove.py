@@ -105,7 +105,7 @@ def rig_of(name: str, server: Server | None = None) -> Iterator[Rig]:
             server = server or stack.enter_context(running_mongo())
             clients = SharedClients(server.url)
             stack.callback(clients.client.close)
-            yield Rig(name, clients, server.url, f"MongoDB {server.version}, one member", clients.drop)
+            yield Rig(name, clients, server.url, f"MongoDB {server.version}, one member", clients.drop, clients.empty)
 
 
 def _show(line: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from emco_store import MemoryBackend
 from emco_store.contracts.histories.history import Result
 from emco_store.core.keys import Key
-from emco_store.core.reserved import LIFECYCLE, REVISION, STATUS
+from emco_store.core.naming import LIFECYCLE, REVISION, STATUS
 from emco_store.ports import Commit
 from proof import versions
 from proof.mutants import Mutant, MutantBackend, Reply

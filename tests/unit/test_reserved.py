@@ -6,10 +6,11 @@ import pytest
 
 from emco_store import InvalidCall, Resource, connect
 from emco_store.core.keys import Key
+from emco_store.core.naming import FREEZE, LIFECYCLE, PREFIX, REVISION, REVISION_PART, TRAIL
 from emco_store.core.plan import Blocker, BlockReason
 from emco_store.core.query import Order
 from emco_store.core.records import Record
-from emco_store.core.reserved import BEHIND, PREFIX, beside, is_reserved, named_by_resource, resource_of
+from emco_store.core.reserved import BEHIND, beside, is_reserved, lease_of, numbered, resource_of
 from emco_store.core.rules import Rule
 from emco_store.flows.lists import Listing, _read_batch
 from emco_store.flows.refusals import moved, restricted
@@ -66,11 +67,24 @@ def test_record_beside_a_resource_leads_back_to_it():
 
 
 def test_reserved_records_are_named_by_their_resource():
-    """Errors name what people know."""
-    assert "Rack/a/b" == named_by_resource(Key("Rack", "a", "b"))
-    assert "the lifecycle of Rack/a/b" == named_by_resource(Key("emco__Lifecycle", "Rack", "a", "b"))
-    assert "the status of Rack/a/b by w" == named_by_resource(Key("emco__Status_Rack", "a", "b", "w"))
-    assert "emco__" not in str(moved([Key("emco__Lifecycle", "Rack", "a", "b")]))
+    """Texts for people name what people know (RES-5)."""
+    rack = Key("Rack", "a", "b")
+
+    assert "Rack/a/b" == str(rack)
+    assert "the lifecycle of Rack/a/b" == str(beside(LIFECYCLE, rack))
+    assert "the frozen fields of Rack/a/b" == str(beside(FREEZE, rack))
+    assert "the lease of Rack/a/b" == str(lease_of(rack))
+    assert "the status of Rack/a/b by w" == str(Key("emco__Status_Rack", "a", "b", "w"))
+    assert "revision 10 of Rack/a/b" == str(numbered(REVISION, rack, "uid", 10))
+    assert "part 0 of revision 1 of Rack/a/b" == str(beside(REVISION_PART, rack, "uid", "0000000001", "0"))
+    assert "the trail of Rack/a/b at version 3" == str(numbered(TRAIL, rack, "uid", 3))
+    assert "emco__" not in str(moved([beside(LIFECYCLE, rack)]))
+
+
+@pytest.mark.parametrize("text", ["emco__Lifecycle/Rack", "emco__Revision/Rack/a/1", "emco__Other/Rack/a"])
+def test_key_that_the_store_does_not_write_is_shown_as_it_is(text):
+    """A record of no form that is known is named by its key."""
+    assert text == str(Key.parse(text))
 
 
 def test_refusal_by_a_state_says_what_to_do():

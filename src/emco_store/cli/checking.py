@@ -15,6 +15,7 @@ from emco_store.cli.exits import Exit
 from emco_store.cli.formats import write_json
 from emco_store.cli.opening import opened
 from emco_store.cli.screen import Screen, visible
+from emco_store.core.keys import shown_key
 from emco_store.core.wording import count
 
 MAX_REPAIRED = 10_000
@@ -115,13 +116,17 @@ def _repair(store: Store, flaws: list[Flaw], options: Options, screen: Screen) -
             _show(screen, {"repaired": flaw.plain()})
         for flaw, reason in repaired.skipped:
             value = {"skipped": flaw.plain(), "reason": reason} if options.json else None
-            _show(screen, value, Text(visible(f"not repaired: {flaw.key} {flaw.place}: {reason}"), style="yellow"))
+            _show(
+                screen,
+                value,
+                Text(visible(f"not repaired: {shown_key(flaw.key)} {flaw.place}: {reason}"), style="yellow"),
+            )
     _show(screen, {"done": done} if options.json else None, Text(f"{count(done, 'flaw')} repaired.", style="bold"), "")
 
 
 def _lines(flaw: Flaw) -> Iterator[RenderableType]:
     look = _LOOKS.get(flaw.repair, "bold")
-    yield Text.assemble((f"{flaw.kind:17}  ", look), visible(f"{flaw.key} {flaw.place}".strip()))
+    yield Text.assemble((f"{flaw.kind:17}  ", look), visible(f"{shown_key(flaw.key)} {flaw.place}".strip()))
     yield Text(f"{'':19}{visible(flaw.detail)}", style="dim")
     yield Text(f"{'':19}{'Repair' if flaw.repair else 'Hint'}: {visible(flaw.hint)}", style=look)
 

@@ -16,7 +16,6 @@ from emco_store.cli.formats import write_json, write_yaml
 from emco_store.cli.screen import visible
 from emco_store.core.codec import draft
 from emco_store.core.documents import LARGEST_MAX_BYTES, decode
-from emco_store.core.reserved import named_by_resource
 
 MAX_COLUMNS = 6
 """Maximum number of fields in a table."""
@@ -109,7 +108,7 @@ def card_of(item: Resource | Untyped) -> RenderableType:
     lines.append(Padding(Text(write_yaml(_filled(document_of(item))).rstrip()), (0, 0, 0, 2), expand=False))
     for edge in meta.edges:
         rule = (str(edge.rule), edge.rule.style)
-        line = Text.assemble((visible(edge.place), ""), (" → ", "dim"), named_by_resource(edge.target), "  ", rule)
+        line = Text.assemble((visible(edge.place), ""), (" → ", "dim"), str(edge.target), "  ", rule)
         lines.append(Padding(line, (0, 0, 0, 2), expand=False))
     return Group(*lines)
 

@@ -13,7 +13,7 @@ from emco_store.cli.arguments import Options
 from emco_store.cli.exits import Exit
 from emco_store.cli.formats import write_json, write_yaml
 from emco_store.cli.screen import Screen, visible
-from emco_store.core.reserved import named_by_resource, stated
+from emco_store.core.reserved import stated
 from emco_store.core.wording import count
 
 _MARKS = {"+": "green", "-": "red", "~": "yellow", "!": "bold red", "?": "cyan", "=": "dim"}
@@ -80,8 +80,7 @@ def _plain(plan: Plan) -> dict[str, Any]:
         "deletes": [
             {
                 "key": one.key.text,
-                "via": one.via
-                and {"place": one.via.place, "target": named_by_resource(one.via.target), "rule": str(one.via.rule)},
+                "via": one.via and {"place": one.via.place, "target": str(one.via.target), "rule": str(one.via.rule)},
             }
             for one in plan.deletes
         ],
@@ -98,7 +97,7 @@ def _plain(plan: Plan) -> dict[str, Any]:
             {
                 "key": one.referrer.text,
                 "place": one.place,
-                "target": named_by_resource(one.target),
+                "target": str(one.target),
                 "rule": str(one.rule),
                 "reason": str(one.reason),
                 "detail": one.detail,

@@ -25,8 +25,8 @@ from emco_store.contracts.scripts import (
     scripts_of_hierarchies,
     scripts_of_values,
 )
+from emco_store.core.naming import REVISION
 from emco_store.core.records import Record
-from emco_store.core.reserved import REVISION
 from emco_store.core.rules import Rule
 from emco_store.errors import Conflict, StoreError
 from emco_store.ports import ReferrerQuery

@@ -16,8 +16,8 @@ from emco_store.contracts.lease_models import DUTIES, RUNNER, SPARE, TTL, DutyTo
 from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
 from emco_store.core.leases import LeaseTarget
+from emco_store.core.naming import LEASE
 from emco_store.core.pulses import Heartbeat, Pulse
-from emco_store.core.reserved import LEASE
 from emco_store.core.rules import Rule
 from emco_store.core.schema import Schema
 from emco_store.errors import Conflict, StoreError

@@ -26,8 +26,9 @@ from emco_store.contracts.lease_models import (
 from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
 from emco_store.core.leases import Verdict
+from emco_store.core.naming import LEASE
 from emco_store.core.plan import BlockReason
-from emco_store.core.reserved import LEASE, lease_of
+from emco_store.core.reserved import lease_of
 from emco_store.core.rules import Rule
 from emco_store.errors import (
     DeleteRestricted,

@@ -18,10 +18,11 @@ from emco_store.contracts.rules import rule
 from emco_store.core.codec import Untyped, meta_of
 from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.keys import Key
+from emco_store.core.naming import LIFECYCLE, REVISION, STATUS
 from emco_store.core.plan import BlockReason
 from emco_store.core.records import PARENT_PATH, Edge, Record
 from emco_store.core.refs import Ref, on_delete
-from emco_store.core.reserved import LIFECYCLE, REVISION, STATUS, beside
+from emco_store.core.reserved import beside
 from emco_store.core.resource import Resource
 from emco_store.core.rules import Rule
 from emco_store.core.some_of import some_of

@@ -23,8 +23,8 @@ from emco_store.contracts.recorded import (
 )
 from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
+from emco_store.core.naming import REVISION, REVISION_PART
 from emco_store.core.records import Record
-from emco_store.core.reserved import REVISION, REVISION_PART
 from emco_store.core.resource import Resource
 from emco_store.core.trails import FieldChange
 from emco_store.errors import AlreadyExists, InvalidCall, InvalidResource, NotFound

@@ -42,6 +42,7 @@ from emco_store.contracts.plans import PlanRules
 from emco_store.contracts.references import ReferenceRules
 from emco_store.contracts.removals import RemovalRules
 from emco_store.contracts.reserved_kinds import ReservedRules
+from emco_store.contracts.reserved_names import ReservedNameRules
 from emco_store.contracts.revisions import RevisionRules
 from emco_store.contracts.rollback_plans import RollbackPlanRules
 from emco_store.contracts.rollbacks import RollbackRules
@@ -95,6 +96,7 @@ class Conformance(
     BadInputRules,
     UnreadableRules,
     CheckRules,
+    ReservedNameRules,
     ReservedRules,
     OriginRules,
     StatusRules,

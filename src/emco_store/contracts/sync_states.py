@@ -12,7 +12,7 @@ from emco_store.contracts.rules import rule
 from emco_store.core.guards import approved
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle import Lifecycle, transition
-from emco_store.core.reserved import REVISION, REVISION_PART
+from emco_store.core.naming import REVISION, REVISION_PART
 from emco_store.core.resource import Resource
 from emco_store.core.revisions import content_of
 from emco_store.core.rules import Rule

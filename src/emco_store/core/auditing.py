@@ -12,9 +12,10 @@ from emco_store.core.documents import LARGEST_MAX_BYTES, decode
 from emco_store.core.edits import without
 from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.keys import Key
+from emco_store.core.naming import LIFECYCLE, REVISION
 from emco_store.core.origins import Origin
 from emco_store.core.records import Edge, Record, with_matches, without_options
-from emco_store.core.reserved import LIFECYCLE, REVISION, named_by_resource, stated, states_references
+from emco_store.core.reserved import stated, states_references
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidResource, shown
 
@@ -158,7 +159,7 @@ def _dangling(record: Record, edge: Edge, absent: AbstractSet[Key]) -> Flaw:
         hint = "deletes it, with all that the rules take along"
     else:
         hint = f"create {edge.target} again, or change or delete {record.key}"
-    detail = f"refers to {named_by_resource(edge.target)}, which is not there ({edge.rule})"
+    detail = f"refers to {edge.target}, which is not there ({edge.rule})"
     return Flaw(
         FlawKind.DANGLING, record.key.text, edge.place, detail, hint, repair, record.stamp, (edge.target.text,)
     )  # fmt: skip

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from emco_store.core.lifecycle_records import read_standing
+from emco_store.core.naming import LEASE, LIFECYCLE, STATUS
 from emco_store.core.plan import Blocker, BlockReason
 from emco_store.core.records import Record
-from emco_store.core.reserved import LEASE, LIFECYCLE, STATUS, resource_of, stated, status_resource
+from emco_store.core.reserved import resource_of, stated, status_resource
 from emco_store.errors import InvalidResource
 
 

@@ -13,6 +13,7 @@ from emco_store.core.documents import decode, encode, is_plain, problems_in
 from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
 from emco_store.core.meta import Lineage, Meta
+from emco_store.core.naming import is_status
 from emco_store.core.origins import NOBODY, Origin
 from emco_store.core.readback import read_back
 from emco_store.core.records import PARENT_PATH, Edge, Record, known_edge
@@ -184,8 +185,9 @@ def _reason(problem: Exception) -> str:
 
 
 def _refusal(model: type[BaseModel], key: Key | None, problems: list[str]) -> InvalidResource:
+    named = f"the {model.__name__}{f' {key}' if key else ''}"
     return InvalidResource(
-        f"Cannot store the {model.__name__}{f' {key}' if key else ''}.",
+        f"Cannot store {key if key and is_status(key.kind) else named}.",
         why=problems,
         hint="correct the data.",
         key=key,

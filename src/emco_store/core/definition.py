@@ -8,8 +8,9 @@ from typing import Any, Final, Generic
 
 from emco_store.core.keys import kind_problem
 from emco_store.core.kinship import Model, is_kind
+from emco_store.core.naming import PREFIX
 from emco_store.core.refs import OnExpire, Ref
-from emco_store.core.reserved import PREFIX, is_reserved
+from emco_store.core.reserved import is_reserved
 from emco_store.core.rules import RESTRICT, Rule
 from emco_store.core.trails import Trail
 from emco_store.errors import InvalidModel

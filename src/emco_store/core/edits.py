@@ -11,9 +11,10 @@ from typing import Any
 from emco_store.core.documents import decode, encode
 from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
+from emco_store.core.naming import LEASE
 from emco_store.core.origins import Origin
 from emco_store.core.records import Edge, Record
-from emco_store.core.reserved import LEASE, lease_of, stated
+from emco_store.core.reserved import lease_of, stated
 from emco_store.errors import InvalidResource
 
 Path = tuple[str | int, ...]

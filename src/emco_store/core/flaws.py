@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from emco_store.core.keys import shown_key
 from emco_store.core.records import Stamp
 from emco_store.errors import InvalidCall
 
@@ -85,7 +86,7 @@ class Flaw:
     entry: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        where = f"{self.key} {self.place}".strip()
+        where = f"{shown_key(self.key)} {self.place}".strip()
         return f"{self.kind} {where}: {self.detail}\n  {'Repair' if self.repair else 'Do'}: {self.hint}"
 
     def plain(self) -> dict[str, Any]:

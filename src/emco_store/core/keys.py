@@ -7,6 +7,7 @@ import unicodedata
 from functools import lru_cache, total_ordering
 from urllib.parse import quote, unquote
 
+from emco_store.core.naming import PREFIX, named
 from emco_store.errors import InvalidResource
 
 MAX_NAME_LENGTH = 253
@@ -168,7 +169,8 @@ class Key:
         raise AttributeError(message)
 
     def __str__(self) -> str:
-        return self.text
+        """Return the text of the key; for a record of the store's own, what it is of which resource."""
+        return shown_key(self.text)
 
     def __repr__(self) -> str:
         return f"Key.parse({self.text!r})"
@@ -211,6 +213,17 @@ def _plain_key(text: str) -> Key | None:
         return None
     kind, *segments = text.split("/")
     return Key.trusted(kind, tuple(segments), text)
+
+
+def shown_key(text: str) -> str:
+    """Return what people read in place of the text of a key: the same, except for records of the store's own.
+
+    Rules: RES-5.
+    """
+    if not text.startswith(PREFIX):
+        return text
+    kind, *names = text.split("/")
+    return named(kind, names) or text
 
 
 def _text_of(kind: str, segments: tuple[str, ...]) -> str:

@@ -80,7 +80,7 @@ def find_model(owner: Model, target: Any) -> Model:
     if found is not None and is_reserved(found.__emco__.kind):
         raise InvalidModel(
             f"Cannot define a reference of {owner.__name__} to {found.__name__}.",
-            why=[f"records of the kind {found.__emco__.kind} are the store's own, and nothing refers to them"],
+            why=[f"{found.__name__} is a class of the store's own records, and nothing refers to these"],
             hint="refer to the resource that they belong to.",
             model=owner.__name__,
         )

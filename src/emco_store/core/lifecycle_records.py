@@ -12,8 +12,9 @@ from __future__ import annotations
 from pydantic import BaseModel, ValidationError
 
 from emco_store.core.keys import Key
+from emco_store.core.naming import FREEZE, LIFECYCLE
 from emco_store.core.records import Edge, Record
-from emco_store.core.reserved import FREEZE, LIFECYCLE, beside
+from emco_store.core.reserved import beside
 from emco_store.core.rules import CASCADE
 from emco_store.errors import InvalidResource
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from emco_store.core.keys import Key
-from emco_store.core.reserved import LEASE
+from emco_store.core.naming import LEASE
 from emco_store.core.values import value
 
 __all__ = ["LEASE", "Heartbeat", "Pulse", "Seen"]

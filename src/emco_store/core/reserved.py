@@ -5,26 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from emco_store.core.keys import Key, key_prefix
+from emco_store.core.naming import LEASE, PREFIX, STATUS, is_status
 from emco_store.errors import InvalidCall
 
-PREFIX: Final = "emco__"
-"""How the name of every reserved kind begins."""
 BEHIND: Final = "emco_`"
 """A text that sorts after the keys of all reserved kinds and before all others: a scan goes on there."""
-LEASE: Final = "emco__Lease"
-"""The lease of a resource, there exactly while somebody holds it: ``emco__Lease/<Kind>/<names>``."""
-LIFECYCLE: Final = "emco__Lifecycle"
-"""The state of a resource: ``emco__Lifecycle/<Kind>/<names>``."""
-FREEZE: Final = "emco__Freeze"
-"""Says that the state of a resource freezes fields: ``emco__Freeze/<Kind>/<names>``."""
-REVISION: Final = "emco__Revision"
-"""One entry of a resource's history: ``emco__Revision/<Kind>/<names>/<uid>/<10 digits>``."""
-REVISION_PART: Final = "emco__RevisionPart"
-"""A part of the content of a revision: the key of the revision, and the number of the part."""
-TRAIL: Final = "emco__Trail"
-"""One write of a resource: ``emco__Trail/<Kind>/<names>/<uid>/<10 digits of the version>``."""
-STATUS: Final = "emco__Status_"
-"""How the names of the kinds of statuses begin: ``emco__Status_<Kind>/<names>/<writer>``."""
 
 
 def is_reserved(kind: str) -> bool:
@@ -107,22 +92,6 @@ def lease_of(resource: Key) -> Key:
 def stated(target: Key) -> Key:
     """Return the key that stands in a document where an edge leads to a target: for a lease, that of its resource."""
     return resource_of(target) if target.kind == LEASE else target
-
-
-def named_by_resource(key: Key) -> str:
-    """Return how people name a record: the text of its key, or what it is of the resource to which it belongs."""
-    if key.kind == LEASE:
-        return f"the lease of {resource_of(key)}"
-    if key.kind in {LIFECYCLE, FREEZE}:
-        return f"the lifecycle of {resource_of(key)}"
-    if is_status(key.kind):
-        return f"the status of {status_resource(key)} by {key.name}"
-    return key.text
-
-
-def is_status(kind: str) -> bool:
-    """Return whether a kind is one of statuses."""
-    return kind.startswith(STATUS)
 
 
 def status_resource(key: Key) -> Key:

@@ -22,9 +22,10 @@ from emco_store.core.digests import Content, digest_of, fingerprint
 from emco_store.core.documents import encode
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import Approval, reasons_of
+from emco_store.core.naming import REVISION, REVISION_PART
 from emco_store.core.origins import Origin
 from emco_store.core.records import Edge, Record, read_edges, write_edges
-from emco_store.core.reserved import REVISION, REVISION_PART, digits, numbered, read_numbered
+from emco_store.core.reserved import digits, numbered, read_numbered
 from emco_store.core.times import moment
 from emco_store.errors import InvalidResource
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from emco_store.core.naming import REVISION, TRAIL
 from emco_store.core.origins import Origin
 from emco_store.core.records import Record
-from emco_store.core.reserved import REVISION, TRAIL
 from emco_store.core.revisions import signed_revision
 from emco_store.core.trails import signed_entry
 

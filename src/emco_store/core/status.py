@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field, ValidationError
 from emco_store.core.definition import refused_class
 from emco_store.core.keys import MAX_KIND_LENGTH, MAX_NAME_LENGTH, Key, kind_problem, name_problem
 from emco_store.core.kinship import is_kind
+from emco_store.core.naming import STATUS
 from emco_store.core.records import Record
-from emco_store.core.reserved import STATUS, is_reserved
+from emco_store.core.reserved import is_reserved
 from emco_store.core.resource import Resource, invalid_resource
 from emco_store.core.rules import CASCADE
 from emco_store.core.times import moment

@@ -16,9 +16,10 @@ from typing import Any, Final, NamedTuple, cast
 from emco_store.core.documents import decode, encode
 from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
+from emco_store.core.naming import TRAIL
 from emco_store.core.origins import Origin
 from emco_store.core.records import Record
-from emco_store.core.reserved import TRAIL, numbered, read_numbered
+from emco_store.core.reserved import numbered, read_numbered
 from emco_store.core.times import moment
 from emco_store.errors import InvalidModel, InvalidResource
 

@@ -13,7 +13,6 @@ from emco_store.core.keys import Key
 from emco_store.core.origins import Origin
 from emco_store.core.plan import Blocker, BlockReason, Change, Deleted, Deletion
 from emco_store.core.records import Edge, Record
-from emco_store.core.reserved import named_by_resource
 from emco_store.errors import MissingReference, StoreError, UniqueViolation, shown
 from emco_store.flows.asking import Flow, records_at
 from emco_store.flows.refusals import restricted, too_large
@@ -206,7 +205,7 @@ class Cascade:
         put = [(key, edge, target) for key, edge, target in _put(edits) if view.current(target) is None]
         there: Mapping[Key, Record] = yield from records_at(target for _, _, target in put)
         found = [
-            _blocker(key, edge, BlockReason.NO_DEFAULT, f"{named_by_resource(target)} does not exist")
+            _blocker(key, edge, BlockReason.NO_DEFAULT, f"{target} does not exist")
             for key, edge, target in put if target not in there
         ]  # fmt: skip
         for claim, edge in _claims(edits):
@@ -331,7 +330,7 @@ def _by_resource(view: View, blockers: Sequence[Blocker]) -> list[Blocker]:
 
 
 def _going(default: Key) -> str:
-    return f"{named_by_resource(default)} is deleted as well"
+    return f"{default} is deleted as well"
 
 
 def _blocker(referrer: Key, edge: Edge, reason: BlockReason, detail: str) -> Blocker:

@@ -8,8 +8,9 @@ from typing import Final
 from emco_store.core.flaws import Flaw, FlawKind
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import freeze_key, read_standing, standing_key
+from emco_store.core.naming import FREEZE, LIFECYCLE, REVISION
 from emco_store.core.records import Record
-from emco_store.core.reserved import FREEZE, LIFECYCLE, REVISION, resource_of
+from emco_store.core.reserved import resource_of
 from emco_store.core.revisions import content_of, part_keys, read_document
 from emco_store.errors import InvalidResource, shown
 from emco_store.flows.asking import Flow, records_at

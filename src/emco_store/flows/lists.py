@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emco_store.core.keys import Key, key_prefix, kind_problem
+from emco_store.core.naming import PREFIX
 from emco_store.core.query import (
     MAX_PAGE,
     Condition,
@@ -20,7 +21,7 @@ from emco_store.core.query import (
     write_cursor,
 )
 from emco_store.core.records import Record
-from emco_store.core.reserved import BEHIND, PREFIX, is_reserved, refuse_reserved
+from emco_store.core.reserved import BEHIND, is_reserved, refuse_reserved
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.flows.asking import Flow, read

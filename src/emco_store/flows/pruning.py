@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import Standing, read_standing, standing_key
+from emco_store.core.naming import REVISION, REVISION_PART
 from emco_store.core.records import Record, Stamp
-from emco_store.core.reserved import REVISION, REVISION_PART, beside_prefix
+from emco_store.core.reserved import beside_prefix
 from emco_store.core.revisions import part_keys, read_document, tags_of
 from emco_store.errors import AlreadyExists, Conflict, InvalidCall, InvalidResource
 from emco_store.flows.asking import Flow, read, records_at

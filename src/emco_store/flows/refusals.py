@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from emco_store.core.keys import Key
+from emco_store.core.naming import LEASE
 from emco_store.core.plan import Blocker, BlockReason
-from emco_store.core.reserved import LEASE, named_by_resource, stated
+from emco_store.core.reserved import stated
 from emco_store.core.wording import count
 from emco_store.errors import (
     AlreadyExists,
@@ -292,4 +293,4 @@ def unavailable(problem: Exception) -> Unavailable:
 
 
 def _named(keys: Sequence[Key]) -> str:
-    return ", ".join(shown([named_by_resource(key) for key in keys]))
+    return ", ".join(shown([str(key) for key in keys]))

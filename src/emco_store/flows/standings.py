@@ -10,9 +10,10 @@ from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle import LifecycleSpec
 from emco_store.core.lifecycle_records import Standing, read_standing, standing_key
+from emco_store.core.naming import LIFECYCLE
 from emco_store.core.query import Page, read_cursor
 from emco_store.core.records import Record
-from emco_store.core.reserved import LIFECYCLE, resource_of
+from emco_store.core.reserved import resource_of
 from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.flows import lists
 from emco_store.flows.asking import Flow, read, records_at

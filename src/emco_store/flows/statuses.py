@@ -7,8 +7,9 @@ from typing import Any, Generic, TypeVar
 
 from emco_store.core.codec import Draft, draft
 from emco_store.core.keys import Key, key_prefix
+from emco_store.core.naming import STATUS, is_status
 from emco_store.core.records import Record
-from emco_store.core.reserved import STATUS, is_status, status_resource
+from emco_store.core.reserved import status_resource
 from emco_store.core.resource import Resource, is_model
 from emco_store.core.status import Condition, Status, agreed, ahead, backwards, read_report, settled, status_key
 from emco_store.errors import Conflict, InvalidCall, NotPermitted

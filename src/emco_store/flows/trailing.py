@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from emco_store.core.keys import Key
+from emco_store.core.naming import TRAIL
 from emco_store.core.origins import Origin
 from emco_store.core.query import Order, Page, check_limit, read_cursor, write_cursor
 from emco_store.core.records import Record
-from emco_store.core.reserved import TRAIL, beside_prefix
+from emco_store.core.reserved import beside_prefix
 from emco_store.core.resource import is_model
 from emco_store.core.trails import (
     TrailEntry,

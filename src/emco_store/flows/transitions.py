@@ -25,9 +25,10 @@ from emco_store.core.lifecycle_records import (
     read_standing,
     standing_key,
 )
+from emco_store.core.naming import LIFECYCLE
 from emco_store.core.objections import Objection, to_enter, to_leave
 from emco_store.core.records import Edge, Record
-from emco_store.core.reserved import LIFECYCLE, resource_of
+from emco_store.core.reserved import resource_of
 from emco_store.core.revisions import RevisionDocument, content_of, revision_key
 from emco_store.core.rules import CASCADE, PROTECT, RESTRICT
 from emco_store.core.transition_plans import TransitionPlan

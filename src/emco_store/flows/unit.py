@@ -12,10 +12,11 @@ from typing import TypeVar
 
 from emco_store.core.codec import with_meta
 from emco_store.core.keys import Key
+from emco_store.core.naming import is_status
 from emco_store.core.plan import Blocker, Plan
 from emco_store.core.pulses import Seen
 from emco_store.core.records import Edge, Record, Stamp
-from emco_store.core.reserved import is_status, status_resource
+from emco_store.core.reserved import status_resource
 from emco_store.core.resource import Resource
 from emco_store.errors import (
     AlreadyExists,
