@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeGuard
@@ -14,6 +14,8 @@ from emco_store._aio.store import AsyncStore
 from emco_store._sync.store import Store
 from emco_store.backends.health import Inspectable, Report
 from emco_store.backends.memory import MemoryBackend
+from emco_store.beating import FindLaunch, no_process_from
+from emco_store.beating.process import launcher
 from emco_store.core.documents import LARGEST_MAX_BYTES, MAX_BYTES
 from emco_store.core.origins import NOBODY, origin_of
 from emco_store.core.resource import Resource
@@ -25,6 +27,9 @@ from emco_store.ports.guarantees import checked_transport
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+_IN_MEMORY = ("memory:", "fakeredis:", "mongomock:")
+_LONGEST_END = timedelta(seconds=5)
+"""How long a process that beats may take to end a lease."""
 _FAKE = re.compile(r"(?:fakeredis|mongomock)://([A-Za-z0-9_-]*)")
 
 
@@ -61,6 +66,7 @@ def connect(
     retry: RetryPolicy | None = None,
     clock: Clock | None = None,
     ids: IdSource | None = None,
+    heartbeat_url: str | None = None,
 ) -> Store:
     """Open a store for blocking use.
 
@@ -88,6 +94,8 @@ def connect(
         retry: How calls that lose races are repeated.
         clock: The source of the time.
         ids: The source of identifiers.
+        heartbeat_url: The URL of the same server, over which the beats of leases go; needed only for leases with
+            ``heartbeat="process"`` of a store that is made from a client.
 
     Raises:
         InvalidCall: An argument cannot be right.
@@ -109,7 +117,11 @@ def connect(
         require=require,
     )
     backend = _backend(target, options["require"], transport)
-    store = Store(backend.port(namespace), beats=lambda: backend.port(namespace), **options)
+    beating = backend if heartbeat_url is None else _backend(heartbeat_url, options["require"], transport)
+    url = _url_for_processes(target if heartbeat_url is None else heartbeat_url)
+    find_launch = _launcher(url, options, transport, actor)
+    port = backend.port(namespace)
+    store = Store(port, beats=lambda: beating.port(namespace), find_launch=find_launch, **options)
     store.open()
     return store
 
@@ -146,7 +158,7 @@ def connect_async(
         clock: As for :func:`connect`.
         ids: As for :func:`connect`.
         heartbeat_url: The URL of the same server, over which the beats of leases go; needed only for leases of a store
-            that is made from a client, because a thread of its own sends them.
+            that is made from a client, because a thread or a process of its own sends them.
     """
     options = _options(
         namespace,
@@ -173,7 +185,51 @@ def connect_async(
                 hint="give connect_async() heartbeat_url=, the URL of the same server; or make the store from a URL.",
             ) from problem
 
-    return AsyncStore(backend.async_port(namespace), beats=beats, **options)
+    find_launch = _launcher(
+        _url_for_processes(target if heartbeat_url is None else heartbeat_url), options, transport, actor
+    )
+    return AsyncStore(backend.async_port(namespace), beats=beats, find_launch=find_launch, **options)
+
+
+def open_to_beat(options: Mapping[str, Any]) -> tuple[Store, Port]:
+    """Open a store without models, for a process that beats for another one, and the port over which it beats.
+
+    Args:
+        options: The arguments of :func:`connect`.
+
+    Raises:
+        StoreError: See :func:`connect`.
+
+    Rules: HB-7.
+    """
+    given = dict(options)
+    backend = _backend(given.pop("target"), _durability(given["require"]), given.pop("transport"))
+    defaults = {"models": (), "max_bytes": MAX_BYTES, "retry": None, "clock": None, "ids": None}
+    settings: dict[str, Any] = {**defaults, **given, "deadline": _LONGEST_END}
+    port = backend.port(settings["namespace"])
+    store = Store(port, **_options(settings.pop("namespace"), **settings))
+    store.open()
+    return store, port
+
+
+def _url_for_processes(target: object) -> str | None:
+    """Return the URL of a server; None for what only this process can use."""
+    return target if isinstance(target, str) and not target.startswith(_IN_MEMORY) else None
+
+
+def _launcher(url: str | None, options: Mapping[str, Any], transport: str, actor: str | None) -> FindLaunch:
+    """Return what finds out how to start a process that beats for a store."""
+    if url is None:
+        return no_process_from
+    given = {
+        "target": url,
+        "namespace": options["namespace"],
+        "require": options["require"],
+        "transport": transport,
+        "max_records": options["limits"].max_records,
+        "actor": actor,
+    }
+    return lambda: launcher(given)
 
 
 def inspect(target: Any, *, namespace: str, require: Durability | str | None = None, transport: str = "auto") -> Report:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
 from emco_store._aio.block import AsyncBlock, Target
 from emco_store._aio.reading import AsyncReadingStore
 from emco_store._aio.reaping import AsyncReaper
 from emco_store._aio.taking import AsyncTaking
 from emco_store.beating import Lease, required
-from emco_store.core.leases import LeaseState, checked_heartbeat
+from emco_store.core.leases import LeaseState, LeaseTarget, checked_stall
 from emco_store.core.plan import Deleted, Plan
 from emco_store.core.query import Page
 from emco_store.core.resource import Resource
@@ -22,16 +23,28 @@ from emco_store.ports import no_leases
 class AsyncLeases(AsyncReadingStore):
     """The part of a store that is about leases; :class:`AsyncStore` is the whole."""
 
-    def lease(self, target: Target | str, *, heartbeat: str = "thread", wait: timedelta | None = None) -> AsyncTaking:
+    def lease(
+        self,
+        target: Target | str,
+        *,
+        heartbeat: Literal["thread", "process"] = "thread",
+        stall_after: timedelta | None = None,
+        wait: timedelta | None = None,
+    ) -> AsyncTaking:
         """Return a lease for an ``async with`` block, which takes it at the beginning and releases it at the end.
 
         While the block runs, a thread of this process tells the server that the holder lives. If it stops doing so for
         the TTL of the lease, somebody ends the lease: a reaper, or another process that waits for it.
 
+        With ``heartbeat="process"``, a process does so that this one starts, so no code of this one can hold it up. It
+        ends the lease at once when this process is gone.
+
         Args:
             target: A resource of a class with ``lease=``: one that is new is stored along; one that came from a store,
                 a key or a reference must be there. Or a text: the name of a seat, which stands for nothing but itself.
-            heartbeat: ``"thread"``.
+            heartbeat: What beats: ``"thread"`` or ``"process"``.
+            stall_after: With ``"process"``: for how long this process may stand still before the other one ends the
+                lease, at least the TTL; default: four TTLs.
             wait: How long to wait while another holder has it; None for not at all.
 
         Raises:
@@ -39,17 +52,18 @@ class AsyncLeases(AsyncReadingStore):
             NotFound: The resource does not exist.
             Conflict: The target was given as a resource, and another one has its key now.
             InvalidCall: It is nothing that can be leased, or an argument is of another type.
-            NotSupported: The backend knows no leases, or the store was made from a client for asyncio.
+            NotSupported: The backend knows no leases, or the store was made from a client for asyncio; with
+                ``"process"``, it was made from no URL.
 
-        Rules: LEA-1 to LEA-3, LEA-8, HB-1, HB-4.
+        Rules: LEA-1 to LEA-3, LEA-8, HB-1, HB-4, HB-7, HB-8.
         """
-        checked_heartbeat(heartbeat)
         context = self._context()
         asked = leasing.asked(context, target)
+        still = checked_stall(heartbeat, stall_after, asked.ttl)
         if not self._port.guarantees.leases:
             raise no_leases()
-        self._beater.prepare()
-        return AsyncTaking(context, self._attempts, self._beater, asked, checked_deadline(wait))
+        self._beater.prepare(still)
+        return AsyncTaking(context, self._attempts, self._beater, asked, checked_deadline(wait), stall_after=still)
 
     async def leases(
         self,
@@ -101,12 +115,13 @@ class AsyncLeases(AsyncReadingStore):
         return AsyncReaper(context, self._attempts, self._beater, poll)
 
     async def expire(
-        self, target: Target | str, *, reason: str | None = None, deadline: timedelta | None = None
+        self, target: Target | LeaseTarget | str, *, reason: str | None = None, deadline: timedelta | None = None
     ) -> Deleted:
         """End the lease of a resource, whoever holds it: its holder can no longer commit what requires it.
 
         Args:
-            target: The resource, or the name of a seat.
+            target: The resource, or the name of a seat; or a lease, if only this one is to end and none that was taken
+                since.
             reason: Why, stored with what changes because of it.
             deadline: When the call must have ended.
 
@@ -116,7 +131,7 @@ class AsyncLeases(AsyncReadingStore):
         Raises:
             NotFound: Nobody holds it.
             DeleteRestricted: A rule cannot be carried out, because other references forbid it.
-            Conflict: Other writers won until the deadline.
+            Conflict: Other writers won until the deadline, or another lease was taken since.
 
         Rules: LEA-2, LEA-6.
         """

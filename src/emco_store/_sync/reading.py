@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar, overload
 
 from emco_store._sync.attempts import Attempts
 from emco_store._sync.block import Target
-from emco_store.beating import Beater, MakePort, no_leases_from
+from emco_store.beating import Beater, FindLaunch, MakePort, no_leases_from, no_process_from
 from emco_store.core.keys import Key
 from emco_store.core.matching import match, matches
 from emco_store.core.origins import NOBODY, Origin
@@ -48,13 +48,14 @@ class ReadingStore:
         deadline: timedelta | None = None,
         origin: Origin = NOBODY,
         beats: MakePort = no_leases_from,
+        find_launch: FindLaunch = no_process_from,
     ) -> None:
         self._port = port
         self._require = require
         self._namespace = namespace
         self._surroundings = Context(schema, limits, clock, ids.new, Actors(origin))
         self._attempts = Attempts(port, retry, deadline)
-        self._beater = Beater(beats, home=self._surroundings)
+        self._beater = Beater(beats, home=self._surroundings, find_launch=find_launch)
         self._closed = False
 
     def __enter__(self) -> Self:

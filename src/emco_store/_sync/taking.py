@@ -32,13 +32,21 @@ class Taking:
     """A lease for an ``with`` block, which takes it and releases it at the end; made by ``store.lease``."""
 
     def __init__(
-        self, context: Context, attempts: Attempts, beater: Beater, asked: leasing.Asked, wait: timedelta | None
+        self,
+        context: Context,
+        attempts: Attempts,
+        beater: Beater,
+        asked: leasing.Asked,
+        wait: timedelta | None,
+        *,
+        stall_after: timedelta | None = None,
     ) -> None:
         self._context = context
         self._attempts = attempts
         self._beater = beater
         self._asked = asked
         self._wait = wait
+        self._stall_after = stall_after
         self._watch = Watch()
         self._lease: Lease | None = None
 
@@ -67,7 +75,9 @@ class Taking:
             if record is not None:
                 target = LeaseTarget(self._asked.resource, uid)
                 token = read_lease(record).token
-                return self._beater.hold(target, token=token, ttl=self._asked.ttl, sent_us=sent_us)
+                return self._beater.hold(
+                    target, token=token, ttl=self._asked.ttl, sent_us=sent_us, stall_after=self._stall_after
+                )
 
     def _end_if_dead(self, uid: str) -> bool:
         """Judge the holder of the lease, and end it if it looks dead: nobody else may be there to do so."""

@@ -14,17 +14,18 @@ from datetime import timedelta
 from random import Random
 from typing import Any, Final, NoReturn
 
-from emco_store.beating.clocks import own_us
+from emco_store.beating.clocks import PERIODS, TRIES, own_us
 from emco_store.beating.held import Lease, State, state_of
+from emco_store.beating.process import Attendance, Launch, no_process_from
 from emco_store.core.leases import LeaseTarget
 from emco_store.errors import StoreError
 from emco_store.ports import Beat, Beaten, Port, Unreachable, no_leases
 
 MakePort = Callable[[], Port]
-_PERIODS: Final = 3
-"""Beats in a TTL."""
-_TRIES: Final = 15
-"""How often a beat that failed is tried again in a TTL."""
+FindLaunch = Callable[[], Launch]
+_LOOKS: Final = 12
+"""How often in a TTL to look after the process that beats. If it beats no more, that is seen after half of a TTL and a
+twelfth: before its leases count as over."""
 _LONGEST_JOIN_S: Final = 1.0
 """How long the end of a store waits for a beat that is on its way; the thread ends by itself after it."""
 
@@ -45,16 +46,24 @@ class Beater:
         make_port: Makes the port over which beats go; it is opened by the thread that beats.
         home: What tells the store from others.
         clock: The own clock.
-        is_threaded: Whether a thread beats; if not, whoever calls :meth:`beat` decides when.
+        is_threaded: Whether a thread beats; if not, whoever calls :meth:`beat` and :meth:`look` decides when.
+        find_launch: Returns what starts a process that beats, or refuses to.
 
-    Rules: HB-1, HB-4, LEA-9.
+    Rules: HB-1, HB-4, HB-8, LEA-9.
     """
 
     def __init__(
-        self, make_port: MakePort, *, home: object, clock: Callable[[], int] = own_us, is_threaded: bool = True
+        self,
+        make_port: MakePort,
+        *,
+        home: object,
+        clock: Callable[[], int] = own_us,
+        is_threaded: bool = True,
+        find_launch: FindLaunch = no_process_from,
     ) -> None:
         self._home = home
         self._make_port = make_port
+        self._find_launch = find_launch
         self.clock = clock
         self._is_threaded = is_threaded
         self._begin()
@@ -66,21 +75,33 @@ class Beater:
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
         self._port: Port | None = None
+        self._attendance: Attendance | None = None
         self._is_open = False
         self._random = Random()  # noqa: S311 - so that not all processes beat at once
 
-    def prepare(self) -> None:
-        """See that there is something to beat over.
+    def prepare(self, stall_after: timedelta | None = None) -> None:
+        """See that there is something to beat over, and if it is asked for, a way to start a process that beats.
+
+        Args:
+            stall_after: See :meth:`hold`.
 
         Raises:
-            StoreError: What the store was made from allows no blocking port beside it.
+            StoreError: What the store was made from allows no blocking port beside it, or no process.
         """
         if os.getpid() != self._pid:  # the thread, the connection and the lock are the parent's
             self._begin()
         if self._port is None:
             self._port = self._make_port()
+        if stall_after is not None:
+            with self._lock:
+                self._attendance = self._attendance or Attendance(self._find_launch(), self._now_us)
 
-    def hold(self, target: LeaseTarget, *, token: int, ttl: timedelta, sent_us: int) -> Lease:
+    def _now_us(self) -> int:
+        return self.clock()
+
+    def hold(
+        self, target: LeaseTarget, *, token: int, ttl: timedelta, sent_us: int, stall_after: timedelta | None = None
+    ) -> Lease:
         """Begin to beat for a lease that was taken.
 
         Args:
@@ -88,9 +109,11 @@ class Beater:
             token: Its token.
             ttl: Its TTL.
             sent_us: When its first beat was sent, by :attr:`clock`.
+            stall_after: A process is to beat, and ends the lease when this one has stood still for so long; None for
+                the thread.
         """
-        self.prepare()
-        lease = Lease(target.resource, target.uid, token, ttl, self._home, State(sent_us, self.clock))
+        self.prepare(stall_after)
+        lease = Lease(target.resource, target.uid, token, ttl, self._home, State(sent_us, self.clock, stall_after))
         with self._lock:
             self._leases[lease.uid] = lease
             if self._is_threaded and self._thread is None:
@@ -121,11 +144,16 @@ class Beater:
         self._woken.set()
         if thread is not None:
             thread.join(_LONGEST_JOIN_S)
+        elif self._attendance is not None:
+            self._attendance.close()
 
     def beat(self) -> bool:
-        """Beat once for all leases, in one request; return whether an answer came."""
+        """Beat once for all leases for which no process beats, in one request; return whether an answer came.
+
+        Rules: HB-4, HB-8.
+        """
         with self._lock:
-            leases = list(self._leases.values())
+            leases = [lease for lease in self._leases.values() if not state_of(lease).is_attended(lease.ttl)]
         if not leases:
             return True
         sent_us = self.clock()
@@ -135,6 +163,21 @@ class Beater:
             return False
         self._take_note(leases, answer, sent_us)
         return True
+
+    def look(self) -> bool:
+        """Look after the process that beats, if there is one; return whether it has left a lease.
+
+        Rules: HB-7, HB-8.
+        """
+        if self._attendance is None:
+            return False
+        with self._lock:
+            leases = [lease for lease in self._leases.values() if state_of(lease).stall_after is not None]
+        self._attendance.look(leases)
+        for lease in leases:
+            if reason := state_of(lease).found_end:
+                self.drop(lease, reason)
+        return any(state_of(lease).is_left(lease.ttl) for lease in leases)
 
     def _port_to_beat(self) -> Port:
         self.prepare()
@@ -157,21 +200,32 @@ class Beater:
         due_s: float | None = None
         was_heard = True
         while self._thread is thread:
-            now_s, pause_s = time.monotonic(), self._pause_s(was_heard=was_heard)
+            is_left = self.look()
+            now_s, pause_s = time.monotonic(), 0.0 if is_left and was_heard else self._pause_s(was_heard=was_heard)
             # What was due already stays due, however often leases come and go.
             due_s = None if pause_s is None else min(now_s + pause_s, now_s + pause_s if due_s is None else due_s)
-            if self._woken.wait(None if due_s is None else max(0.0, due_s - now_s)):
+            wait_s = [wait_s for wait_s in (due_s and due_s - now_s, self._look_s()) if wait_s is not None]
+            if self._woken.wait(max(0.0, min(wait_s)) if wait_s else None):
                 self._woken.clear()
-                continue
-            was_heard, due_s = self.beat(), None
-        if self._port is not None:
-            with suppress(Unreachable, StoreError, OSError):
+            elif due_s is not None and time.monotonic() >= due_s:
+                was_heard, due_s = self.beat(), None
+        with suppress(Unreachable, StoreError, OSError):
+            if self._port is not None:
                 self._port.close()
+        if self._attendance is not None:
+            self._attendance.close()
 
     def _pause_s(self, *, was_heard: bool) -> float | None:
         """Return for how long to wait before the next beat; None while nothing is held."""
         with self._lock:
-            if not self._leases:
-                return None
-            ttl_s = min(lease.ttl for lease in self._leases.values()).total_seconds()
-        return ttl_s / _PERIODS * self._random.uniform(0.8, 1.0) if was_heard else ttl_s / _TRIES
+            ttls = [lease.ttl for lease in self._leases.values()]
+        if not ttls:
+            return None
+        ttl_s = min(ttls).total_seconds()
+        return ttl_s / PERIODS * self._random.uniform(0.8, 1.0) if was_heard else ttl_s / TRIES
+
+    def _look_s(self) -> float | None:
+        """Return for how long to wait before the next look; None while no process is to beat."""
+        with self._lock:
+            ttls = [lease.ttl for lease in self._leases.values() if state_of(lease).stall_after is not None]
+        return min(ttls).total_seconds() / _LOOKS if ttls else None

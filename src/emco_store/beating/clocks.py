@@ -1,4 +1,4 @@
-"""The clock that every process on this machine shares and nobody sets, and the name of this process."""
+"""The clock that every process on this machine shares and nobody sets, how often one beats by it, and who one is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from typing import Final
 
 _OWN_CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """The clock that also counts while the machine is suspended, where there is one."""
+PERIODS: Final = 3
+"""Beats in a TTL."""
+TRIES: Final = 15
+"""How often a beat that failed is tried again in a TTL."""
 
 
 def own_us() -> int:

@@ -8,12 +8,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
+from emco_store.beating.cells import EMPTY, LAPSED, STALLED, Cells
 from emco_store.core.leases import LeaseTarget, check_progress, write_progress
 from emco_store.core.pulses import Heartbeat
 from emco_store.errors import InvalidCall
 from emco_store.flows.refusals import lease_lost
 
 _US: Final = timedelta(microseconds=1)
+_ENDS: Final = {
+    LAPSED: "it was ended, whatever its holder still does",
+    STALLED: "its holder stood still, so the process that beats for it has ended it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +113,28 @@ class State:
     Args:
         acked_us: When the first beat was sent, by the own clock.
         clock: The own clock.
+        stall_after: After which time without a tick the process that beats for it ends it; None: a thread beats for it.
+
+    Attributes:
+        stall_after: See above.
+        cell: Where the process that beats for it says how it goes; None where there is none.
     """
 
-    def __init__(self, acked_us: int, clock: Callable[[], int]) -> None:
+    def __init__(self, acked_us: int, clock: Callable[[], int], stall_after: timedelta | None = None) -> None:
         self._pid = os.getpid()
         self._clock = clock
         self._acked_us = acked_us
         self._number = 1
         self._over = ""
         self._progress: tuple[Mapping[str, Any], int] = ({}, acked_us)
+        self._cells: Cells | None = None
+        self.stall_after = stall_after
+        self.cell: int | None = None
 
     def reason_now(self, ttl: timedelta, token: int) -> str:
         """Return why the lease counts as over; empty if it does not."""
         over = self.over_now(token)
-        silent = (self._clock() - self._acked_us) * _US
+        silent = (self._clock() - max(self._acked_us, self._written)) * _US
         if over or silent * 3 < ttl * 2:
             return over
         return (
@@ -133,21 +146,54 @@ class State:
         """Return why the lease is known to be over, for this process; empty if it is not."""
         if os.getpid() != self._pid:
             return f"process {self._pid} holds it, and this process was forked from that one"
-        return f"{self._over}; its token was {token}" if self._over else ""
+        over = self._over or self.found_end
+        return f"{over}; its token was {token}" if over else ""
+
+    @property
+    def found_end(self) -> str:
+        """Why the lease is over, as the process that beats for it has found out; empty if it has not."""
+        return _ENDS.get(self._written, "")
+
+    @property
+    def _written(self) -> int:
+        """What the process that beats for it has written."""
+        return EMPTY if self._cells is None or self.cell is None else self._cells[self.cell]
+
+    @property
+    def reported(self) -> tuple[Mapping[str, Any], int]:
+        """What the holder has reported, and when, by the own clock."""
+        return self._progress
 
     def report(self, fields: Mapping[str, Any]) -> None:
         """Note what the holder reports."""
         self._progress = (fields, self._clock())
 
     def next_beat(self) -> tuple[int, str]:
-        """Return the number of the next beat, and what goes along with it."""
-        self._number += 1
+        """Return the number of the next beat of the thread, and what goes along with it.
+
+        Where a process beats too, the time is the number; see :meth:`emco_store.beating.notes.Note.beat`.
+        """
+        now_us = self._clock()
+        self._number = self._number + 1 if self.stall_after is None else now_us
         fields, at_us = self._progress
-        return self._number, write_progress(fields, self._clock() - at_us)
+        return self._number, write_progress(fields, now_us - at_us)
 
     def acknowledge(self, sent_us: int) -> None:
         """Note that a beat was acknowledged which was sent at that time."""
         self._acked_us = max(self._acked_us, sent_us)
+
+    def attend(self, cells: Cells, cell: int) -> None:
+        """Let a process beat for the lease, which writes to that cell."""
+        self._cells, self.cell = cells, cell
+
+    def is_attended(self, ttl: timedelta) -> bool:
+        """Return whether a process beats for the lease: its newest beat is younger than half of the TTL."""
+        return self._written > EMPTY and (self._clock() - self._written) * _US * 2 < ttl
+
+    def is_left(self, ttl: timedelta) -> bool:
+        """Return whether a process beats for the lease no more, and the thread has not taken over yet."""
+        newest_us = max(self._acked_us, self._written)
+        return self._written > EMPTY and (self._clock() - newest_us) * _US * 2 >= ttl
 
     def end(self, reason: str) -> None:
         """Note that the lease is over."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
@@ -215,16 +215,38 @@ def read_progress(text: str) -> tuple[Mapping[str, Any], timedelta | None]:
         return {}, None
 
 
-def checked_heartbeat(heartbeat: Any) -> Literal["thread"]:
-    """Refuse a way to beat that there is not.
+def checked_stall(heartbeat: Any, stall_after: Any, ttl: timedelta) -> timedelta | None:
+    """Check how a holder wants to beat.
+
+    Args:
+        heartbeat: ``"thread"`` or ``"process"``.
+        stall_after: After which time without a sign of the holder the process ends the lease; None for four TTLs.
+        ttl: The TTL of the lease.
+
+    Returns:
+        The same where a process is to beat; None for a thread.
 
     Raises:
-        InvalidCall: It is another one than ``"thread"``.
+        InvalidCall: There is no such way to beat, or ``stall_after`` is no time span that suits it.
     """
+    if heartbeat not in ("thread", "process"):
+        raise InvalidCall(
+            f"Cannot beat with heartbeat={heartbeat!r:.40}.",
+            why=["beats go from a thread of this process, or from a process of their own"],
+            hint='give "thread" or "process".',
+        )
+    if stall_after is None:
+        return 4 * ttl if heartbeat == "process" else None
     if heartbeat == "thread":
-        return "thread"
+        why = 'it is for heartbeat="process": a thread that stands still does not beat'
+    elif not isinstance(stall_after, timedelta):
+        why = "a number alone does not say its unit" if isinstance(stall_after, int | float) else "it is no time span"
+    elif stall_after < ttl:
+        why = f"it is less than the TTL, {ttl.total_seconds():g} s"
+    else:
+        return stall_after
     raise InvalidCall(
-        f"Cannot beat with heartbeat={heartbeat!r:.40}.",
-        why=["beats go from a thread of this process"],
-        hint='leave it out, or give "thread".',
+        f"Cannot lease with stall_after={stall_after!r:.40}.",
+        why=[why],
+        hint='leave it out for four TTLs, or give a timedelta of at least one TTL, with heartbeat="process".',
     )
