@@ -10,6 +10,9 @@ from datetime import timedelta
 from typing import Any
 
 from emco_store import beating, errors
+from emco_store.beating.attending import Attending
+from emco_store.beating.notes import Note
+from emco_store.beating.process import Attendance
 from emco_store.core import (
     blockers,
     codec,
@@ -334,6 +337,18 @@ BROKEN_CORE = {
     "BeatsOneByOne": Broken(beating.Beater, "beat", broken_leasing.beat_one_by_one, "HB-4"),
     "CountsFromTheAnswer": Broken(beating.Beater, "_take_note", broken_leasing.count_from_the_answer, "HB-5"),
     "DatesByTheClient": Broken(leasing, "state_of", broken_leasing.date_by_the_client, "HB-6"),
+    "EndsWhoeverHolds": Broken(Attending, "_end_all", broken_leasing.end_whoever_holds, "HB-7"),
+    "EndsTheFirstOnly": Broken(Attending, "_end_all", broken_leasing.give_up_at_the_first_refusal, "HB-7"),
+    "EndsWithoutRules": Broken(Attending, "_end_all", broken_leasing.drop_without_rules, "HB-7"),
+    "OutlivesItsWorker": Broken(Attending, "leave", broken_leasing.outlive_the_worker, "HB-7"),
+    "BeatsForWhoStandsStill": Broken(Attending, "_end_stalled", broken_leasing.beat_for_who_stands_still, "HB-7"),
+    "TellsNobodyOfTheEnd": Broken(
+        beating.held.State, "found_end", property(broken_leasing.tell_nobody_of_the_end), "HB-7"
+    ),
+    "LeavesToTheProcess": Broken(beating.held.State, "is_attended", broken_leasing.leave_to_the_process, "HB-8"),
+    "BelievesInTheProcess": Broken(beating.held.State, "is_attended", broken_leasing.believe_in_the_process, "HB-8"),
+    "StartsItOnce": Broken(Attendance, "_start", broken_leasing.start_it_once, "HB-8"),
+    "CountsBeatsApart": Broken(Note, "beat", broken_leasing.count_beats_apart, "HB-8"),
     "EndsWhoeverBeats": Broken(leasing, "end_silent", broken_leasing.end_whoever_beats, "SUP-1"),
     "KeepsNoWatch": Broken(Watch, "is_kept", broken_leasing.keep_no_watch, "SUP-2"),
     "LooksAtSuccessivePolls": Broken(Watch, "is_kept", broken_leasing.look_at_successive_polls, "SUP-2"),

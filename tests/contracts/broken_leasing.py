@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from emco_store.beating import Beater, Lease
+from emco_store.beating.attending import Attending
 from emco_store.beating.held import State
+from emco_store.beating.notes import Note
+from emco_store.beating.process import Attendance
 from emco_store.core.judging import Watch
 from emco_store.core.keys import Key
 from emco_store.core.leases import LeaseDocument, LeaseState, LeaseTarget, state_of
+from emco_store.core.pulses import Heartbeat
 from emco_store.core.records import Edge, known_edge
 from emco_store.core.shapes import Found
+from emco_store.errors import StoreError
 from emco_store.flows.asking import Flow, ask
 from emco_store.flows.leasing import end_silent
 from emco_store.flows.unit import Unit
 from emco_store.ports import Beat, Beaten, Commit, Get
 
 beat, take_note = Beater.beat, Beater._take_note
+end_all, beat_of, start = Attending._end_all, Note.beat, Attendance._start
 
 
 def let_two_hold(_: Any) -> Flow[None]:
@@ -97,6 +104,64 @@ def believe_in_the_lease(beater: Beater, leases: list[Lease], answer: Beaten, se
 def count_from_the_answer(beater: Beater, leases: list[Lease], answer: Beaten, sent_us: int) -> None:  # noqa: ARG001 - it does not look
     """Count the age of a beat from its answer, and not from when it was sent."""
     take_note(beater, leases, answer, beater.clock())
+
+
+def end_whoever_holds(attending: Attending, notes: Iterable[Note], reason: str) -> None:
+    """End the lease of the resource, whoever has it by now."""
+    end = attending._end
+    attending._end = lambda lease, why: end(cast("Any", lease.resource), why)
+    end_all(attending, notes, reason)
+    attending._end = end
+
+
+def give_up_at_the_first_refusal(attending: Attending, notes: Iterable[Note], reason: str) -> None:
+    """End no further lease once a rule has forbidden the end of one."""
+    with suppress(StoreError):
+        for note in notes:
+            attending._end(note.target, reason)
+
+
+def drop_without_rules(attending: Attending, notes: Iterable[Note], reason: str) -> None:  # noqa: ARG001 - gives none
+    """End the lease of a worker that is gone without doing what the rules say."""
+    for note in notes:
+        found = attending._port.ask(Get((note.target.key,)))
+        for key, record in found.items():
+            attending._port.ask(Commit(f"{note.uid}-gone", {key: record.stamp}, deletes=(key,)))
+
+
+def outlive_the_worker(attending: Attending) -> None:
+    """Beat on for a worker that is gone."""
+    attending.step()
+
+
+def beat_for_who_stands_still(_: Attending, __: int) -> None:
+    """Look at no tick."""
+
+
+def leave_to_the_process(state: State, ttl: Any) -> bool:  # noqa: ARG001 - it does not look
+    """Let the thread stop as soon as there is a process, which has not beaten yet."""
+    return state.cell is not None
+
+
+def believe_in_the_process(state: State, ttl: Any) -> bool:  # noqa: ARG001 - it does not look
+    """Let the thread stop for good once the process has beaten."""
+    return state._written > 0
+
+
+def start_it_once(attendance: Attendance, now_us: int, attended: Any) -> None:
+    """Start no other process when one has ended."""
+    if not attendance._next_start_us:
+        start(attendance, now_us, attended)
+
+
+def count_beats_apart(note: Note, now_us: int) -> Heartbeat:
+    """Number the beats of the process by a count of its own."""
+    return replace(beat_of(note, now_us), number=2 + now_us // 10**9)
+
+
+def tell_nobody_of_the_end(_: Any) -> str:
+    """Hide from the holder what the process has found out."""
+    return ""
 
 
 def date_by_the_client(record: Any, pulse: Any, at_us: int, stall_after: Any = None) -> LeaseState:

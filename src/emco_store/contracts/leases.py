@@ -225,7 +225,7 @@ class LeaseRules:
     def test_end_does_to_each_reference_what_its_rule_says(self, lab: Lab) -> None:
         """CASCADE, SET_NULL, SET_DEFAULT and REMOVE, in one commit; what does not depend on it stays (LEA-6)."""
         with lab.store.lease(Runner(name="r")), lab.store.lease(Runner(name="spare")):
-            _assign_all(lab)
+            assign_all(lab)
             plan = lab.store.plan_expire(RUNNER)
             before = lab.faults.count(Commit)
 
@@ -233,24 +233,24 @@ class LeaseRules:
 
             assert before + 1 == lab.faults.count(Commit)
             assert plan.figures == figures
-            _assert_all_freed(lab)
+            assert_all_freed(lab)
 
     @rule("LEA-6")
     def test_end_does_the_same_in_a_store_without_models(self, lab: Lab) -> None:
         """The rules are stored with the references (LEA-6)."""
         with lab.store.lease(Runner(name="r")), lab.store.lease(Runner(name="spare")):
-            _assign_all(lab)
+            assign_all(lab)
 
             lab.open().expire(RUNNER)
 
-            _assert_all_freed(lab)
+            assert_all_freed(lab)
             assert [] == list(lab.store.check().flaws)
 
     @rule("LEA-6")
     def test_plan_of_an_end_shows_it_and_can_be_applied(self, lab: Lab) -> None:
         """A plan names what would be deleted and changed, names no record of the store's own, and does it (LEA-6)."""
         with lab.store.lease(Runner(name="r")), lab.store.lease(Runner(name="spare")):
-            _assign_all(lab)
+            assign_all(lab)
 
             plan = lab.store.plan_expire(RUNNER)
             figures = lab.store.apply(plan)
@@ -260,7 +260,7 @@ class LeaseRules:
             assert "emco__" not in str(plan)
             assert "DutyToMove/d runner -> Runner/spare (SET_DEFAULT)" in str(plan)
             assert "- DutyToDelete/d" in str(plan)
-            _assert_all_freed(lab)
+            assert_all_freed(lab)
 
     @rule("LEA-6")
     def test_end_that_a_rule_cannot_carry_out_is_refused_whole(self, lab: Lab) -> None:
@@ -303,11 +303,11 @@ class LeaseRules:
         """The end of the block carries out the same rules, in one commit (LEA-8)."""
         with lab.store.lease(Runner(name="spare")):
             with lab.store.lease(Runner(name="r")):
-                _assign_all(lab)
+                assign_all(lab)
                 before = lab.faults.count(Commit)
 
             assert before + 1 == lab.faults.count(Commit)
-            _assert_all_freed(lab)
+            assert_all_freed(lab)
 
     @rule("LEA-8")
     def test_release_of_what_has_ended_does_no_harm_to_the_next_holder(self, lab: Lab) -> None:
@@ -350,13 +350,15 @@ def _leases(lab: Lab) -> list[tuple[Key, str, int]]:
     return [(one.resource, str(one.verdict), one.token) for one in lab.store.leases()]
 
 
-def _assign_all(lab: Lab) -> None:
+def assign_all(lab: Lab) -> None:
+    """Create a duty of the runner under each rule."""
     for chosen in DUTIES:
         lab.store.create(duty(chosen, "d", RUNNER))
     lab.store.create(DutyToKeep(name="d", runner=RUNNER))
 
 
-def _assert_all_freed(lab: Lab) -> None:
+def assert_all_freed(lab: Lab) -> None:
+    """Check that the end of the lease has done to each duty what its rule says."""
     with pytest.raises(NotFound):
         lab.store.get(DutyToDelete, "d")
     assert lab.store.get(DutyToFree, "d").runner is None

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from emco_store.contracts.approvals import ApprovalRules
 from emco_store.contracts.atomicity import AtomicityRules
+from emco_store.contracts.attendances import AttendanceRules
 from emco_store.contracts.bad_input import BadInputRules
 from emco_store.contracts.beats import BeatRules, PulseCheckRules
 from emco_store.contracts.checks import CheckRules
@@ -111,6 +112,7 @@ class Conformance(
     InterleavingRules,
     LeaseRules,
     HeartbeatRules,
+    AttendanceRules,
     JudgingRules,
     LeaseInterleavingRules,
     MachineRules,
