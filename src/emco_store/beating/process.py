@@ -141,7 +141,7 @@ def launcher(options: Mapping[str, Any]) -> Launch:
         opening = written(Opening(os.getpid(), options))
         if child.tell(opening) != len(opening):
             child.end()
-            message = f"{len(opening)} bytes of arguments do not fit into a pipe"
+            message = "what opens the store does not fit into a pipe"
             raise OSError(message)
         return child
 
