@@ -18,6 +18,8 @@ def test_demo_ends_with_no_dangling_reference():
     assert (Exit.OK, "") == (process.returncode, err)
     assert "0 dangling" in out
     assert "the colour is green again" in out
+    assert "LeaseLost" in out
+    assert "counts 1 step, not 2" in out
     assert "\x1b" not in out
     assert [] == [line for line in out.splitlines() if len(line) > 100 or line != line.rstrip()]
 

@@ -108,8 +108,17 @@ def _look(
 ) -> tuple[Page[LeaseState], Mapping[str, _Assigned]]:
     """Read a page of leases, and what is assigned to the holder of each."""
     page = store.leases(model, stall_after=options.stall_after, limit=options.limit, after=options.after)
+    return page, _assigned_of(store, page)
+
+
+def state_table(store: Store, page: Page[LeaseState]) -> Table:
+    """Build a table of leases, with what is assigned to the holder of each."""
+    return _table(page, _assigned_of(store, page))
+
+
+def _assigned_of(store: Store, page: Page[LeaseState]) -> Mapping[str, _Assigned]:
     held = [state for state in page.resources if state.verdict is not Verdict.FREE]
-    return page, {state.resource.text: _assigned(store, state) for state in held}
+    return {state.resource.text: _assigned(store, state) for state in held}
 
 
 def _assigned(store: Store, state: LeaseState) -> _Assigned:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-
 from rich.text import Text
 
-from emco_store import Conflict, DeleteRestricted, Key, Ref, Resource, Store, Transaction
+from emco_store import Conflict, DeleteRestricted, Key, Ref, Store, Transaction
 from emco_store.cli.demo.models import App, Cluster, CompositeApp, Placement, Project, Provider
-from emco_store.cli.demo.stage import Stage
+from emco_store.cli.demo.stage import Stage, source_of
 from emco_store.cli.plans import plan_tree
 from emco_store.core.wording import count
 
@@ -39,7 +37,7 @@ def plan_a_delete(stage: Stage, store: Store) -> None:
         "A delete, planned before it happens",
         "Delete rules stand in the models. A plan shows all that they would do, and writes nothing.",
     )
-    stage.code("\n".join(_without_docstring(model) for model in (App, Placement)).rstrip())
+    stage.code("\n".join(source_of(model) for model in (App, Placement)).rstrip())
     stage.code("plan = store.plan_delete(version_1, cluster_1)")
     before = store.get(_KEPT)
     plan = store.plan_delete(_OLD, _CLUSTER)
@@ -112,12 +110,6 @@ def catch_a_lost_update(stage: Stage, store: Store, other: Store) -> None:
 
 def _with_one_more(app: App) -> App:
     return app.model_copy(update={"replicas": app.replicas + 1})
-
-
-def _without_docstring(model: type[Resource]) -> str:
-    return "".join(line for line in inspect.getsource(model).splitlines(keepends=True) if '"""' not in line).replace(
-        ":\n\n", ":\n"
-    )
 
 
 def _texts(value: Ref[Cluster] | list[Ref[Cluster]] | None) -> str:

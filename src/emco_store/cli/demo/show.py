@@ -10,6 +10,7 @@ from emco_store import MemoryBackend, Resource, Store, connect
 from emco_store.cli.arguments import Options
 from emco_store.cli.demo import rules
 from emco_store.cli.demo.approval import change_what_was_approved
+from emco_store.cli.demo.leases import lose_a_worker
 from emco_store.cli.demo.models import MODELS
 from emco_store.cli.demo.race import NAMESPACE, OPERATIONS, run_race, take_census
 from emco_store.cli.demo.stage import Stage
@@ -39,6 +40,7 @@ def demo(_: Options, screen: Screen) -> Exit:
         rules.refuse_a_delete(stage, store)
         rules.catch_a_lost_update(stage, store, other)
         change_what_was_approved(stage, store)
+    lose_a_worker(stage)
     is_whole = _race(stage, screen)
     _say_what_is_next(stage)
     return Exit.OK if is_whole else Exit.REFUSED

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.rule import Rule as Line
 from rich.syntax import Syntax
 from rich.text import Text
 
-from emco_store import StoreError
+from emco_store import Resource, StoreError
 from emco_store.cli.screen import Screen, visible
 
 
@@ -52,3 +54,10 @@ class Stage:
     def verdict(self, text: str) -> None:
         """Say what the step has shown."""
         self.show(Text.assemble(("✓ ", "bold green"), (text, "green")))
+
+
+def source_of(model: type[Resource]) -> str:
+    """Return the source of a model, without docstrings."""
+    return "".join(line for line in inspect.getsource(model).splitlines(keepends=True) if '"""' not in line).replace(
+        ":\n\n", ":\n"
+    )
