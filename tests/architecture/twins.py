@@ -32,6 +32,7 @@ PAIRS: Final = (
     ("src/emco_store/backends/mongo/fast/aio.py", "src/emco_store/backends/mongo/fast/sync.py"),
     ("src/emco_store/backends/redis/aio.py", "src/emco_store/backends/redis/sync.py"),
     ("src/emco_store/backends/redis/aio_transport.py", "src/emco_store/backends/redis/sync_transport.py"),
+    ("src/emco_store/backends/redis/aio_waits.py", "src/emco_store/backends/redis/sync_waits.py"),
 )
 """Source and twin: two folders or two files."""
 
@@ -66,6 +67,7 @@ RENAMES: Final[Mapping[str, str]] = {
     "AsyncTransitions": "Transitions",
     "AsyncTransport": "Transport",
     "AsyncWaiter": "Waiter",
+    "AsyncWaits": "Waits",
     "_AsyncFastTransaction": "_FastTransaction",
     "_AsyncPinned": "_Pinned",
     "_AsyncPlainTransaction": "_PlainTransaction",
@@ -75,6 +77,7 @@ RENAMES: Final[Mapping[str, str]] = {
     "aclose": "close",
     "aio_pulses": "sync_pulses",
     "aio_transport": "sync_transport",
+    "aio_waits": "sync_waits",
     "awaited_answer": "finished_answer",
     "async_pause": "pause",
     "asyncio": "time",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emco_store.backends.redis.fake import FakeRedisBackend
 from emco_store.contracts.suite import Conformance, Harness, Mode
-from tests.backends.shared import NO_FEED, only
+from tests.backends.shared import only
 
 contract_mode = only(Mode.ASYNCIO)
 """One mode: the ports are those of the real Redis, which passes in both, and only the client behind them differs."""
@@ -13,4 +13,4 @@ contract_mode = only(Mode.ASYNCIO)
 class TestFakeRedis(Conformance):
     """Every rule of the contract, without a gap; what the stand-in cannot do lies outside of the rules."""
 
-    harness = Harness("fakeredis", FakeRedisBackend, examples=3, stride=40, gaps=NO_FEED)
+    harness = Harness("fakeredis", FakeRedisBackend, examples=3, stride=40)

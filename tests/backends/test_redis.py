@@ -6,7 +6,6 @@ import pytest
 
 from emco_store.backends.redis.backend import RedisBackend
 from emco_store.contracts.suite import Conformance, Harness
-from tests.backends.shared import NO_FEED
 from tests.servers.process import Server
 
 
@@ -19,4 +18,4 @@ def contract_backend(redis_server: Server) -> RedisBackend:
 class TestRedis(Conformance):
     """Every rule of the contract, without a gap."""
 
-    harness = Harness("redis", lambda: RedisBackend("redis://"), examples=20, stride=8, gaps=NO_FEED)
+    harness = Harness("redis", lambda: RedisBackend("redis://"), examples=20, stride=8)

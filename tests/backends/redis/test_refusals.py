@@ -21,7 +21,7 @@ from tests.servers.proxy import Fault
 pytestmark = pytest.mark.redis
 
 SECRET, CONTENT = "hunter2", "what only the document holds"
-PARTS = ("records", "guards", "keys", "unique", "index", "referrers")
+PARTS = ("records", "guards", "keys", "unique", "index", "referrers", "feed")
 
 
 class Visit(Resource):

@@ -17,6 +17,7 @@ from emco_store.contracts.beats import BeatRules
 from emco_store.contracts.concurrency import ConcurrencyRules
 from emco_store.contracts.deletes import DeleteRules
 from emco_store.contracts.durability import DurabilityRules
+from emco_store.contracts.feed import FeedRules
 from emco_store.contracts.fences import FenceRules
 from emco_store.contracts.harness import Harness
 from emco_store.contracts.identity import IdentityRules
@@ -126,6 +127,7 @@ class TestLeastPrivilege(
     BadInputRules,
     FenceRules,
     BeatRules,
+    FeedRules,
 ):
     """The rules that the suite can show in a few seconds hold for a user with no other right."""
 

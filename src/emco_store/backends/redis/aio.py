@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import cycle
 from time import monotonic
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from emco_store.backends.batcher import AsyncBatcher, Ticket
 from emco_store.backends.patience import REQUEST_S, Patience
 from emco_store.backends.redis import auditing, commands
 from emco_store.backends.redis.aio_transport import AsyncPlainTransport, AsyncTransport
+from emco_store.backends.redis.aio_waits import AsyncWaits
 from emco_store.backends.redis.calls import addresses
 from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Head, Names, Rest, Script, words
 from emco_store.backends.redis.errors import (
@@ -27,6 +29,7 @@ from emco_store.backends.redis.errors import (
     meaning_in_commit,
     translated,
 )
+from emco_store.backends.redis.feed import blocked, events_args, events_reply
 from emco_store.backends.redis.pulses import beat_args, beat_reply, pulses_args, pulses_reply
 from emco_store.backends.redis.server import judge
 from emco_store.core.keys import Key
@@ -38,6 +41,8 @@ from emco_store.ports import (
     Beat,
     Beaten,
     Commit,
+    EventPage,
+    Events,
     Get,
     Guarantees,
     Hold,
@@ -95,6 +100,7 @@ class AsyncRedisPort(AsyncPortBase):
         self._scripts = SCRIPTS
         self._plain = AsyncPlainTransport(client, "the default of a port")
         self._transport = transport or self._plain
+        self._waits = AsyncWaits(client)
         # A client that was given may have just one connection.
         lanes = LANES if owned else 1
         self._batchers = cycle([AsyncBatcher[Any, Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
@@ -193,6 +199,25 @@ class AsyncRedisPort(AsyncPortBase):
         args = pulses_args(pulses)
         return pulses_reply(await self._ask(self._scripts.pulses, self._names.pulses, args))
 
+    async def events(self, events: Events) -> EventPage:
+        """See :meth:`emco_store.ports.PortBase.events`."""
+        args = events_args(events)
+        until_s = monotonic() + events.wait.total_seconds()
+        while True:
+            reply = await self._ask(self._scripts.events, self._names.events, args)
+            page = events_reply(events, reply)
+            left_s = until_s - monotonic()
+            if page.events or events.after is None or left_s <= 0:
+                return page
+            await self._perform(meaning, self._await_event, events.after, left_s)
+
+    async def _await_event(self, within_s: float | None, after: str, left_s: float) -> None:
+        """Wait until the feed goes on, or for a while; what it says then, ``events.lua`` judges."""
+        if within_s is not None:
+            left_s = min(left_s, within_s)
+        command = partial(blocked, self._names.feed, after)
+        await self._plain.calls.beside(lambda: self._waits.wait(left_s, command))
+
     async def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.PortBase.audit`."""
         args = auditing.audit_args(self._names, audit)
@@ -206,6 +231,7 @@ class AsyncRedisPort(AsyncPortBase):
     async def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
         await self._transport.close()
+        await self._waits.close()
         if self._owned:
             with suppress(Unreachable), translated():  # what cannot be closed is gone
                 await self._client.aclose()

@@ -69,6 +69,19 @@ class Calls(Renewed):
         except Overdue:
             raise exceptions.TimeoutError(LATE) from None
 
+    def beside(self, call: Callable[[], T]) -> T:
+        """Call redis-py over a connection that is none of its pool.
+
+        Raises:
+            TimeoutError: The call has not ended in time.
+        """
+        if not self._is_endless:
+            return call()
+        try:
+            return in_thread(call, REQUEST_S)
+        except Overdue:
+            raise exceptions.TimeoutError(LATE) from None
+
     def _ended(self, call: Callable[[], T]) -> T:
         try:
             return call()
@@ -105,6 +118,15 @@ class AsyncCalls(Apart):
         except Overdue:
             raise exceptions.TimeoutError(LATE) from None
 
+    async def beside(self, call: Callable[[], Awaitable[T]]) -> T:
+        """See :meth:`Calls.beside`."""
+        if not self._is_endless:
+            return await call()
+        try:
+            return await self.wait(self.begin(_done(call())), REQUEST_S)
+        except Overdue:
+            raise exceptions.TimeoutError(LATE) from None
+
     async def _ended(self, call: Callable[[], Awaitable[T]]) -> T:
         if self._places is None:
             return await call()
@@ -117,6 +139,10 @@ class AsyncCalls(Apart):
             return await call()
         finally:
             self._places.release()
+
+
+async def _done(reply: Awaitable[T]) -> T:
+    return await reply
 
 
 def places_of(client: Any) -> int | None:

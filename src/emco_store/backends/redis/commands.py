@@ -43,7 +43,9 @@ from emco_store.ports import (
 OUTCOMES_KEPT = timedelta(hours=1)
 """For how long the outcome of a commit is remembered, at about 150 bytes each."""
 OUTCOME_TTL_S = int(OUTCOMES_KEPT.total_seconds())
-COMMIT_PARTS = ("records", "guards", "keys", "unique", "index", "referrers", "holds")
+FEED_KEPT = 100_000
+"""How many of the newest commits the feed keeps at least; ``commit.lua`` says so too."""
+COMMIT_PARTS = ("records", "guards", "keys", "unique", "index", "referrers", "holds", "feed")
 PULSE_PARTS = ("pulses", "due", "beating")
 _NUL = "\0"
 
@@ -75,6 +77,7 @@ class Scripts:
         hold: The beginning and the end of a hold.
         beat: The beats of leases.
         pulses: A read of pulses.
+        events: A read of the feed.
         audit: One step of a check.
         mend: The repair of entries.
     """
@@ -87,6 +90,7 @@ class Scripts:
     hold: Script
     beat: Script
     pulses: Script
+    events: Script
     audit: Script
     mend: Script
 
@@ -102,6 +106,7 @@ class Scripts:
             hold=Script.named("hold", even_if_full),
             beat=Script.named("beat", even_if_full),
             pulses=Script.named("pulses", even_if_full),
+            events=Script.named("events", even_if_full),
             audit=Script.named("audit", even_if_full),
             mend=Script.named("mend", plain),
         )
@@ -174,6 +179,16 @@ class Names:
     def pulses(self) -> Head:
         """What ``pulses.lua`` declares."""
         return self.head(*PULSE_PARTS, "nothing")
+
+    @cached_property
+    def events(self) -> Head:
+        """What ``events.lua`` declares."""
+        return self.head("feed")
+
+    @cached_property
+    def feed(self) -> str:
+        """The key of the feed."""
+        return self.key("feed")
 
     @cached_property
     def hold(self) -> Head:
@@ -322,7 +337,7 @@ def commit_args(outcome: str, commit: Commit) -> list[str | bytes | int]:
     counts = map(len, (commit.expect, commit.require, commit.sealed, commit.deletes, commit.puts))
     begun = begun_s(commit.txid)
     kept = f"{OUTCOME_TTL_S} {begun}" if begun else OUTCOME_TTL_S
-    args: list[str | bytes | int] = [outcome, kept, commit.holder, *counts]
+    args: list[str | bytes | int] = [outcome, kept, commit.holder, *counts, write_origin(commit.origin)]
     for key, stamp in commit.expect.items():
         args += (key.text, "" if stamp is None else f"{stamp.uid} {stamp.version}")
     args += sorted([key.text for key in commit.require])

@@ -8,7 +8,7 @@ from importlib import import_module
 from fakeredis import FakeAsyncRedis, FakeRedis, FakeServer
 
 from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
-from emco_store.backends.redis.commands import OUTCOMES_KEPT, Scripts
+from emco_store.backends.redis.commands import FEED_KEPT, OUTCOMES_KEPT, Scripts
 from emco_store.backends.redis.sync import RedisPort
 from emco_store.backends.redis.task import TaskRedisPort
 from emco_store.ports import Durability, Get, Guarantees, Scan
@@ -17,7 +17,15 @@ import_module("lupa")  # fakeredis runs scripts with it; without it the first on
 
 VERSION = (7,)
 _MOST = 1_000_000
-GUARANTEES = Guarantees("fakeredis", "strict serializable", Durability.VOLATILE, OUTCOMES_KEPT, leases=True)
+GUARANTEES = Guarantees(
+    "fakeredis",
+    "strict serializable",
+    Durability.VOLATILE,
+    OUTCOMES_KEPT,
+    leases=True,
+    feed=True,
+    feed_retention=FEED_KEPT,
+)
 """fakeredis runs one command at a time, for all threads of the process; nothing survives it."""
 _HEADER = "local redis = setmetatable({acl_check_cmd = function() return true end}, {__index = redis})\n"
 """There are no users whose rights a script could ask for; the other way to ask, pcall, gives what Lua cannot read."""

@@ -26,7 +26,7 @@ from emco_store.ports import Durability, Unreachable
 
 _TYPES = {
     "records": b"hash", "guards": b"hash", "unique": b"hash", "keys": b"zset", "index": b"zset", "referrers": b"zset",
-    "pulses": b"hash", "due": b"zset", "beating": b"zset",
+    "pulses": b"hash", "due": b"zset", "beating": b"zset", "feed": b"stream",
 }  # fmt: skip
 _SAFER = {
     Durability.VOLATILE: "for production: CONFIG SET appendonly yes, and the same in redis.conf.",

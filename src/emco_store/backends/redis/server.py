@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emco_store.backends.redis.commands import OUTCOMES_KEPT
+from emco_store.backends.redis.commands import FEED_KEPT, OUTCOMES_KEPT
 from emco_store.errors import Misconfigured, NotSupported
 from emco_store.ports import Durability, Guarantees
 
@@ -16,6 +16,7 @@ _COMMANDS = (
     *("evalsha", "eval", "script|load", "info", "config|get"),
     *("type", "get", "set", "del", "hget", "hmget", "hset", "hdel", "hlen", "hexists", "time", "expire", "wait"),
     *("zadd", "zrem", "zrangebylex", "zrevrangebylex", "zrangebyscore", "zcount"),
+    *("xadd", "xrange", "xrevrange", "xread"),
 )
 """What the port and its scripts call. What redis-py sends on its own account is left out: it goes on without."""
 
@@ -92,7 +93,9 @@ def guarantees(info: Mapping[str, Any], appendfsync: str | None, replicas: int =
             setting="replicas",
         )
     durability = Durability.REPLICATED if replicas else _durability(info, appendfsync)
-    return Guarantees("redis", "strict serializable", durability, OUTCOMES_KEPT, leases=True)
+    return Guarantees(
+        "redis", "strict serializable", durability, OUTCOMES_KEPT, leases=True, feed=True, feed_retention=FEED_KEPT
+    )
 
 
 def _version(info: Mapping[str, Any]) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import cycle
 from time import monotonic
 from typing import Any, TypeVar
@@ -27,9 +28,11 @@ from emco_store.backends.redis.errors import (
     meaning_in_commit,
     translated,
 )
+from emco_store.backends.redis.feed import blocked, events_args, events_reply
 from emco_store.backends.redis.pulses import beat_args, beat_reply, pulses_args, pulses_reply
 from emco_store.backends.redis.server import judge
 from emco_store.backends.redis.sync_transport import PlainTransport, Transport
+from emco_store.backends.redis.sync_waits import Waits
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.ports import (
@@ -38,6 +41,8 @@ from emco_store.ports import (
     Beat,
     Beaten,
     Commit,
+    EventPage,
+    Events,
     Get,
     Guarantees,
     Hold,
@@ -96,6 +101,7 @@ class RedisPort(PortBase):
         self._scripts = SCRIPTS
         self._plain = PlainTransport(client, "the default of a port")
         self._transport = transport or self._plain
+        self._waits = Waits(client)
         # A client that was given may have just one connection.
         lanes = LANES if owned else 1
         self._batchers = cycle([Batcher[Any, Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
@@ -194,6 +200,25 @@ class RedisPort(PortBase):
         args = pulses_args(pulses)
         return pulses_reply(self._ask(self._scripts.pulses, self._names.pulses, args))
 
+    def events(self, events: Events) -> EventPage:
+        """See :meth:`emco_store.ports.PortBase.events`."""
+        args = events_args(events)
+        until_s = monotonic() + events.wait.total_seconds()
+        while True:
+            reply = self._ask(self._scripts.events, self._names.events, args)
+            page = events_reply(events, reply)
+            left_s = until_s - monotonic()
+            if page.events or events.after is None or left_s <= 0:
+                return page
+            self._perform(meaning, self._await_event, events.after, left_s)
+
+    def _await_event(self, within_s: float | None, after: str, left_s: float) -> None:
+        """Wait until the feed goes on, or for a while; what it says then, ``events.lua`` judges."""
+        if within_s is not None:
+            left_s = min(left_s, within_s)
+        command = partial(blocked, self._names.feed, after)
+        self._plain.calls.beside(lambda: self._waits.wait(left_s, command))
+
     def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.PortBase.audit`."""
         args = auditing.audit_args(self._names, audit)
@@ -207,6 +232,7 @@ class RedisPort(PortBase):
     def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
         self._transport.close()
+        self._waits.close()
         if self._owned:
             with suppress(Unreachable), translated():  # what cannot be closed is gone
                 self._client.close()

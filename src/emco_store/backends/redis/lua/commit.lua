@@ -4,16 +4,16 @@
 -- fail, because all keys have their types, all records could be read, and the user may run each of its commands. From
 -- Redis 7.0 on, a full memory refuses the script before it begins; before, it refuses what `may` tries out first.
 --
--- KEYS: 1 records, 2 guards, 3 keys, 4 unique, 5 index, 6 referrers, 7 holds (see hold.lua), 8 outcome of this txid; where
---       it may end pulses (see beat.lua): 9 pulses, 10 due, 11 beating
+-- KEYS: 1 records, 2 guards, 3 keys, 4 unique, 5 index, 6 referrers, 7 holds (see hold.lua), 8 feed (see events.lua),
+--       9 outcome of this txid; where it may end pulses (see beat.lua): 10 pulses, 11 due, 12 beating
 -- ARGV: seconds for which outcomes are kept, and when the commit began by the clock of its client, in seconds since 1970,
---       where that is known; whose holds do not matter; five counts; then, as many as these say:
+--       where that is known; whose holds do not matter; five counts; who makes it and why; then, as many as the counts say:
 --       expected (key, stamp or ''), required (key), sealed (key, uid, guard), deletes (key), puts (key, value); then, if
 --       it rests on leases, how many are fenced, fenced (key, uid), silent (key, uid, number)
 -- A value: 'uid version F U I E P created updated\n', then five parts of that many bytes, then the document. F: targets.
 -- U: unique entries. I: index entries; each list joined by NUL. E: edges. P: unique and index entries, unescaped. Where
 -- somebody has said who made the change, ' W' follows in the first line, and W bytes with that before the document.
-local records, guards, names, unique, index, referrers, holds, outcome, pulses, due, beating = unpack(KEYS)
+local records, guards, names, unique, index, referrers, holds, feed, outcome, pulses, due, beating = unpack(KEYS)
 local call, match, gmatch, sub = redis.call, string.match, string.gmatch, string.sub
 
 -- Whoever asks later judges the age of the commit by the time in its txid: one from the future is remembered for longer.
@@ -47,7 +47,7 @@ local function touch(key)
   end
 end
 
-local expected = 8
+local expected = 9
 local required = expected + 2 * ARGV[3]
 local sealed = required + ARGV[4]
 local deleted = sealed + 3 * ARGV[5]
@@ -266,6 +266,29 @@ if broken then return redis.error_reply('EMCOVALUE ' .. broken .. ' holds what n
 if #refused > 1 then return refused end
 if not next(going) and #ended == 0 then return {'committed'} end
 
+-- What the feed tells, once somebody has begun it (see events.lua): '-' for what goes, '+' for what is new, '=' for what
+-- changes; then its uid, its version and its key.
+local told
+if next(going) then
+  local kind = call('TYPE', feed).ok
+  if kind == 'stream' then
+    told = {}
+    local function tell(action, stamp, key) told[#told + 1] = action .. stamp .. ' ' .. key end
+    for n = deleted, put - 1 do
+      if stamps[ARGV[n]] then tell('-', stamps[ARGV[n]], ARGV[n]) end
+    end
+    local is_same = {}
+    for n = put, last, 2 do
+      local key, stamp = ARGV[n], stamps[ARGV[n]]
+      is_same[key] = stamp and match(stamp, '^%S+') == match(ARGV[n + 1], '^%S+')
+      if stamp and not is_same[key] then tell('-', stamp, key) end
+    end
+    for n = put, last, 2 do tell(is_same[ARGV[n]] and '=' or '+', match(ARGV[n + 1], '^%S+ %d+'), ARGV[n]) end
+  elseif kind ~= 'none' then
+    return redis.error_reply('EMCOVALUE ' .. feed .. ' holds what no store has written')
+  end
+end
+
 -- Ask for each command that follows: by one that changes nothing, since no key, target or claim is empty. ZREM tells the
 -- types of the keys that were not read, too. On Redis 6.2 a full memory refuses SET and HSET, unless the script has
 -- written before, which is what a commit that only deletes makes use of.
@@ -292,6 +315,7 @@ if can then
     and (#moved == 0 or can('HSET', guards, '', '')) and (#over == 0 or can('HDEL', holds, ''))
     and (#new_referrers == 0 or can('ZADD', referrers, 0, '')) and (#new_index == 0 or can('ZADD', index, 0, ''))
     and (not is_claiming or (can('HDEL', unique, '') and can('HSET', unique, '', '')))
+    and (not told or can('XADD', feed, '*', 't', ''))
     and (not is_ending or (can('HDEL', pulses, '') and can('ZREM', due, '') and can('ZREM', beating, ''))))
   then return redis.error_reply('NOPERM') end
   call('ZREM', names, '')
@@ -310,7 +334,8 @@ elseif not ((put > last or may('SET', outcome, '', 'XX'))
   and (#new_index == 0 or may('ZADD', index, 'XX', 0, ''))
   and may('HSET', records, '', '', '') and (#moved == 0 or may('HSET', guards, '', '', ''))
   and (not is_claiming or may('HSET', unique, '', '', '')) and (put <= last or may('SET', outcome, '', 'XX'))
-  and (not is_ending or (may('HDEL', pulses, '') and may('ZREM', due, '') and may('ZREM', beating, ''))))
+  and (not is_ending or (may('HDEL', pulses, '') and may('ZREM', due, '') and may('ZREM', beating, '')))
+  and (not told or may('XADD', feed, '0-0', 't', ''))) -- an id that every stream refuses
 then return redis.error_reply(broken) end
 
 -- Phase two.
@@ -319,6 +344,13 @@ local function write(command, key, values, step)
   for first = 1, #values, step do call(command, key, unpack(values, first, math.min(first + step - 1, #values))) end
 end
 
+if told then -- first, since a stream that somebody has tampered with may take no more entries
+  local txid = match(outcome, '^{[^}]*}:tx:(.*)$')
+  local added = redis.pcall(
+    'XADD', feed, 'MAXLEN', '~', 100000, '*', 't', txid, 'o', ARGV[8], 'c', table.concat(told, '\0')
+  )
+  if type(added) == 'table' and added.err then return redis.error_reply('EMCOVALUE ' .. feed .. ' takes no more events') end
+end
 if is_ending then
   write('HDEL', pulses, ended, 1000)
   write('ZREM', due, ended, 1000)

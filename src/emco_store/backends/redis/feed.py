@@ -1,0 +1,88 @@
+"""The feed on Redis: what is sent, and what the replies mean; pure."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from emco_store.backends.feeds import TRIMMED
+from emco_store.backends.redis.commands import Rest
+from emco_store.core.events import Action, Event, RecordChange
+from emco_store.core.keys import Key
+from emco_store.core.origins import read_origin
+from emco_store.errors import Misconfigured, StoreError
+from emco_store.ports import EventPage, Events, feed_gap, no_cursor
+
+_CURSOR: Final = re.compile(r"([0-9]{1,20}-[0-9]{1,20})\.(.+)", re.DOTALL)
+_ACTIONS: Final = {"+": Action.CREATED, "=": Action.UPDATED, "-": Action.DELETED}
+_FIELDS = 4
+"""How many values there are of each event in a reply: id, txid, origin, changes."""
+
+
+def events_args(events: Events) -> Rest:
+    """Write the query for events as the arguments of ``events.lua``.
+
+    Raises:
+        InvalidCall: What it names as a cursor is none.
+    """
+    if events.after is None:
+        return ("", f"begun-{secrets.token_hex(8)}", events.limit)
+    return (*_parts(events.after), events.limit)
+
+
+def blocked(feed: str, cursor: str, within_s: float) -> Rest:
+    """Return the command that waits until an entry follows the one that a cursor names.
+
+    Args:
+        feed: The key of the feed.
+        cursor: The cursor.
+        within_s: How long it waits, in seconds; at least a millisecond, since Redis takes 0 for ever.
+    """
+    return ("XREAD", "COUNT", 1, "BLOCK", max(int(within_s * 1000), 1), "STREAMS", feed, _parts(cursor)[0])
+
+
+def events_reply(events: Events, reply: Sequence[bytes]) -> EventPage:
+    """Read the reply of ``events.lua``.
+
+    Raises:
+        FeedGap: The event of the cursor is not there.
+        Misconfigured: An event is none that a store has written.
+    """
+    if not reply:
+        raise feed_gap(TRIMMED, events.after or "")
+    name, txid, *values = reply
+    return EventPage(f"{name.decode()}.{txid.decode()}", tuple(_events(values)))
+
+
+def _parts(cursor: str) -> tuple[str, str]:
+    found = _CURSOR.fullmatch(cursor)
+    if found is None:
+        raise no_cursor(cursor)
+    return found[1], found[2]
+
+
+def _events(values: Sequence[bytes]) -> Iterator[Event]:
+    for at in range(0, len(values), _FIELDS):
+        name, txid, origin, changes = values[at : at + _FIELDS]
+        cursor = f"{name.decode()}.{txid.decode()}"
+        try:
+            told = tuple(map(_change, changes.decode().split("\0"))) if changes else ()
+            yield Event(cursor, txid.decode(), told, read_origin(origin))
+        except (ValueError, KeyError, TypeError, StoreError) as problem:
+            raise _unreadable(cursor) from problem
+
+
+def _change(text: str) -> RecordChange:
+    uid, version, key = text[1:].split(" ", 2)
+    return RecordChange(_ACTIONS[text[:1]], Key.parse(key), uid, int(version))
+
+
+def _unreadable(which: str) -> Misconfigured:
+    return Misconfigured(
+        f"Cannot read the event {which:.80} of the feed.",
+        why=["its entry is none that a store has written"],
+        hint="see that nobody else writes to the keys of this namespace; deleting the feed's key begins a new one.",
+        setting="namespace",
+    )

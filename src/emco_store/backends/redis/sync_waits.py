@@ -1,0 +1,76 @@
+# Generated from src/emco_store/backends/redis/aio_waits.py by `python3 dev.py sync`: do not edit.
+"""How a reader of the feed waits on the server: over a connection that serves nobody else meanwhile.
+
+The blocking form is generated from it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from emco_store.backends.redis.commands import Rest
+from emco_store.queueing.forks import Renewed
+
+LONGEST_S = 1.0
+"""For how long a command waits at most, so that the end of a port is not held up."""
+POLL_S = 0.05
+"""How long a reader of a cluster pauses, whose nodes have no connection to lend."""
+
+
+class Waits(Renewed):
+    """Connections on which commands wait, one for each that does so at a time.
+
+    redis-py makes them, with the options of the client, beside those of its pool: a command that waits would keep one
+    of these from all others.
+
+    Args:
+        client: A client of redis-py, of one server or of a cluster.
+    """
+
+    def __init__(self, client: Any) -> None:
+        super().__init__()
+        self._pool: Any = getattr(client, "connection_pool", None)
+        self._is_closed = False
+        self._renew()
+
+    def _renew(self) -> None:
+        """See :meth:`emco_store.queueing.forks.Renewed._renew`."""
+        self._free: list[Any] = []
+
+    def wait(self, within_s: float, command: Callable[[float], Rest]) -> None:
+        """Send a command that waits, and wait for its reply.
+
+        Args:
+            within_s: For how long to wait, in seconds; the command may end sooner.
+            command: Returns the command that waits for so many seconds.
+
+        Raises:
+            ConnectionError: There is no connection, or it broke.
+            TimeoutError: There was no reply in time.
+            ResponseError: The server refused it.
+        """
+        if self._pool is None:
+            time.sleep(min(within_s, POLL_S))
+            return
+        connection = self._free.pop() if self._free else self._pool.connection_class(**self._pool.connection_kwargs)
+        longest_s = min(within_s, LONGEST_S, (connection.socket_timeout or 2 * LONGEST_S) / 2)
+        try:
+            connection.connect()
+            connection.send_command(*command(longest_s))
+            connection.read_response()
+        except BaseException:
+            connection.disconnect()
+            raise
+        self._free.append(connection)
+        if self._is_closed:
+            self.close()
+
+    def close(self) -> None:
+        """Close the connections; those on which a command waits close when it ends."""
+        self._is_closed = True
+        while self._free:
+            with suppress(OSError):
+                self._free.pop().disconnect()

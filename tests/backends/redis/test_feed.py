@@ -1,0 +1,197 @@
+"""The feed on Redis: when it begins, what trims it, and what a failover forgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from emco_store import FeedGap
+from emco_store.backends.redis.backend import RedisBackend
+from emco_store.contracts.feed import site
+from emco_store.contracts.harness import Mode
+from emco_store.core.keys import Key
+from emco_store.core.records import Stamp
+from emco_store.errors import Misconfigured
+from emco_store.ports import Commit, Events, Receipt
+from tests.backends.redis.conftest import NAMESPACE, dump
+from tests.backends.redis.test_refusals import allow, fill
+
+pytestmark = pytest.mark.redis
+
+FEED = f"{{emco:{NAMESPACE}}}:feed"
+PATIENCE = timedelta(seconds=10)
+
+
+@pytest.fixture
+def port(fresh, mode, loop) -> Iterator[Any]:
+    """A port that is asked in the mode of the test."""
+    with_port = _Asked(fresh.url, mode, loop)
+    yield with_port
+    with_port.close()
+
+
+class _Asked:
+    def __init__(self, url, mode, loop, **options):
+        backend = RedisBackend(url, **options)
+        self._call = (lambda reply: reply) if mode is Mode.BLOCKING else loop.call
+        self._port = backend.port(NAMESPACE) if mode is Mode.BLOCKING else backend.async_port(NAMESPACE)
+        self._call(self._port.open())
+        self.loop = loop
+
+    def ask(self, request):
+        return self._call(self._port.ask(request))
+
+    def close(self):
+        self._call(self._port.close())
+
+
+def write(port, number):
+    """Commit a new record."""
+    key = Key("Site", f"n{number}")
+    assert Receipt(f"t{number}") == port.ask(Commit(f"t{number}", {key: None}, puts=(site(key),)))
+
+
+def test_nothing_is_kept_until_somebody_reads(port, fresh):
+    """Commits before the first reader leave no entry, and those after it one each."""
+    with Redis.from_url(fresh.url) as client:
+        write(port, 0)
+        assert not client.exists(FEED)
+        begin = port.ask(Events()).cursor
+        write(port, 1)
+
+        assert 2 == client.xlen(FEED)
+    assert ["t1"] == [event.txid for event in port.ask(Events(begin)).events]
+
+
+def test_cursor_of_what_was_trimmed_is_a_gap(port, fresh):
+    """A reader whose entry is gone learns it, whether entries behind it are left or none (FEED-3, FEED-6)."""
+    begin = port.ask(Events()).cursor
+    for number in range(3):
+        write(port, number)
+    (first, _, last) = port.ask(Events(begin)).events
+    with Redis.from_url(fresh.url) as client:
+        client.xtrim(FEED, maxlen=1, approximate=False)
+        for cursor in (begin, first.cursor):
+            with pytest.raises(FeedGap):
+                port.ask(Events(cursor, wait=PATIENCE))
+        assert () == port.ask(Events(last.cursor)).events
+        client.xtrim(FEED, maxlen=0, approximate=False)
+
+    with pytest.raises(FeedGap):
+        port.ask(Events(last.cursor, wait=PATIENCE))
+    write(port, 3)
+    with pytest.raises(FeedGap):
+        port.ask(Events(last.cursor, wait=PATIENCE))
+
+
+def test_empty_feed_begins_again(port, fresh):
+    """An administrator who trims everything away stops nobody from reading on from now."""
+    port.ask(Events())
+    with Redis.from_url(fresh.url) as client:
+        client.xtrim(FEED, maxlen=0, approximate=False)
+    begin = port.ask(Events()).cursor
+    write(port, 0)
+
+    assert ["t0"] == [event.txid for event in port.ask(Events(begin)).events]
+
+
+def test_event_that_a_failover_has_forgotten_is_a_gap(port, fresh):
+    """Another commit has taken the place of an event, under the same id: the cursor names the first one (FEED-4)."""
+    begin = port.ask(Events()).cursor
+    with Redis.from_url(fresh.url) as client:
+        older = client.dump(FEED)
+        write(port, 0)
+        (forgotten,) = port.ask(Events(begin)).events
+        client.restore(FEED, 0, older, replace=True)
+        client.xadd(FEED, {"t": "other", "o": "", "c": "+u 1 Site/other"}, id=forgotten.cursor.partition(".")[0])
+
+        with pytest.raises(FeedGap):
+            port.ask(Events(forgotten.cursor, wait=PATIENCE))
+        assert ["other"] == [event.txid for event in port.ask(Events(begin)).events]
+        client.delete(FEED)
+    with pytest.raises(FeedGap):
+        port.ask(Events(begin, wait=PATIENCE))
+
+
+def test_reader_that_waits_survives_what_ends_its_connection(port, fresh):
+    """The server closes the connections of readers; they ask again (FEED-3)."""
+    begin = port.ask(Events()).cursor
+    with Redis.from_url(fresh.url) as client:
+        assert () == port.ask(Events(begin, wait=timedelta(milliseconds=5))).events
+        client.client_kill_filter(_type="normal", skipme=True)
+        assert () == port.ask(Events(begin, wait=timedelta(milliseconds=5))).events
+    write(port, 0)
+
+    assert ["t0"] == [event.txid for event in port.ask(Events(begin, wait=PATIENCE)).events]
+
+
+def test_entry_that_no_store_has_written_is_a_typed_error(port, fresh):
+    """An event that cannot be read is named, and is no gap in silence (FEED-3)."""
+    begin = port.ask(Events()).cursor
+    with Redis.from_url(fresh.url) as client:
+        client.xadd(FEED, {"t": "foreign", "o": "", "c": "what"})
+
+    with pytest.raises(Misconfigured):
+        port.ask(Events(begin))
+
+
+def test_commit_that_the_feed_cannot_take_writes_nothing(port, fresh):
+    """ATM-3: a stream that is full to its last id refuses the commit whole."""
+    port.ask(Events())
+    with Redis.from_url(fresh.url) as client:
+        client.xadd(FEED, {"t": "last"}, id=f"{2**64 - 1}-{2**64 - 1}")
+        before = dump(fresh)
+
+        with pytest.raises(Misconfigured):
+            port.ask(Commit("t", {Key("Site", "a"): None}, puts=(site(Key("Site", "a")),)))
+
+    assert before == dump(fresh)
+
+
+def test_user_who_may_not_add_to_the_feed_writes_nothing(fresh, mode, loop):
+    """ATM-3: once somebody reads, the right to add to the feed is asked for before the first write."""
+    port = _Asked(allow(fresh), mode, loop)
+    port.ask(Events())
+    allow(fresh, "-xadd")
+    before = dump(fresh)
+    commit = Commit("t", {Key("Site", "a"): None}, puts=(site(Key("Site", "a")),))
+
+    with pytest.raises(Misconfigured) as caught:
+        port.ask(commit)
+    assert before == dump(fresh)
+    allow(fresh)
+    assert Receipt("t") == port.ask(commit)
+    port.close()
+    assert "acl" == caught.value.setting
+
+
+def test_full_memory_refuses_what_grows_and_lets_deletes_through_with_a_reader(port, fresh):
+    """ATM-3: the feed makes no commit fail that would go through without it, and is told each that does."""
+    begin = port.ask(Events()).cursor
+    write(port, 0)
+    key, other = Key("Site", "n0"), Key("Site", "b")
+    before = dump(fresh)
+    fill(fresh)
+
+    with pytest.raises(Misconfigured) as caught:
+        port.ask(Commit("grows", {other: None}, puts=(site(other),)))
+    assert before == dump(fresh)
+    assert Receipt("shrinks") == port.ask(Commit("shrinks", {key: Stamp("u-n0", 1)}, deletes=(key,)))
+    assert ["t0", "shrinks"] == [event.txid for event in port.ask(Events(begin)).events]
+    assert "maxmemory" == caught.value.setting
+
+
+@pytest.mark.parametrize("options", ["?max_connections=1", "?socket_timeout=0.6", "?socket_timeout=60"])
+def test_reader_takes_no_connection_that_others_need(fresh, mode, loop, options):
+    """A reader waits beside a pool of one connection, and with a short time-out in short steps."""
+    port = _Asked(f"{fresh.url}{options}", mode, loop, transport="plain")
+    begin = port.ask(Events()).cursor
+    assert () == port.ask(Events(begin, wait=timedelta(seconds=1))).events
+    write(port, 0)
+
+    assert ["t0"] == [event.txid for event in port.ask(Events(begin, wait=PATIENCE)).events]
+    port.close()
