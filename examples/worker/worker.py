@@ -10,7 +10,6 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from emco_store import (
-    InvalidResource,
     Lifecycle,
     NotFound,
     Ref,
@@ -80,8 +79,7 @@ def work(store: Store, install: Effect, remove: Effect) -> int:
     return sum(
         carry_out(store, group, effect)
         for state, effect in ((State.STARTING, install), (State.STOPPING, remove))
-        for group in store.list(Group, state=state, limit=1000)
-        if not isinstance(group, InvalidResource)
+        for group in store.list(Group, state=state, limit=1000).resources
     )
 
 

@@ -3,9 +3,11 @@
 The public names are here, and nowhere else.
 """
 
+from emco_store._aio.iterating import AsyncIteration
 from emco_store._aio.reaping import AsyncReaper
 from emco_store._aio.store import AsyncStore
 from emco_store._aio.transaction import AsyncTransaction
+from emco_store._sync.iterating import Iteration
 from emco_store._sync.reaping import Reaper
 from emco_store._sync.store import Store
 from emco_store._sync.transaction import Transaction
@@ -24,8 +26,9 @@ from emco_store.core.lifecycle_records import Approval
 from emco_store.core.meta import Meta
 from emco_store.core.objections import Objection
 from emco_store.core.opaque import Opaque
+from emco_store.core.pages import Page
 from emco_store.core.plan import Blocker, BlockReason, Change, Deleted, Deletion, Plan
-from emco_store.core.query import F, Page
+from emco_store.core.query import F
 from emco_store.core.refs import Ref, on_delete, on_expire, reference
 from emco_store.core.resource import Resource
 from emco_store.core.revisions import Revision
@@ -77,6 +80,7 @@ __all__ = [
     "SET_NULL",
     "AlreadyExists",
     "Approval",
+    "AsyncIteration",
     "AsyncReaper",
     "AsyncStore",
     "AsyncTransaction",
@@ -102,6 +106,7 @@ __all__ = [
     "InvalidCall",
     "InvalidModel",
     "InvalidResource",
+    "Iteration",
     "Key",
     "Lease",
     "LeaseHeld",

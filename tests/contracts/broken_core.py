@@ -35,6 +35,7 @@ from emco_store.core import (
 from emco_store.core.judging import Watch
 from emco_store.core.keys import Key
 from emco_store.core.meta import Lineage
+from emco_store.core.pages import Page
 from emco_store.core.plan import Blocker, Change, Deleted, Deletion
 from emco_store.core.readback import ReadBack
 from emco_store.core.records import Record
@@ -55,6 +56,7 @@ from emco_store.flows import (
     history,
     leasing,
     lists,
+    patching,
     pruning,
     refusals,
     resources,
@@ -219,7 +221,32 @@ def say_no_state(blocker: Blocker, record: Record | None) -> Blocker:  # noqa: A
     return blockers.by_resource(blocker, None)
 
 
+def begin_the_next_page(page: Page[Any], position: int) -> str | None:  # noqa: ARG001 - that is what is broken
+    """Take the cursor after a page for the one after each of its items."""
+    return page.next
+
+
+def take_errors_for_resources(page: Page[Any]) -> Iterator[Any]:
+    """Iterate over whatever a page holds."""
+    return iter(page.items)
+
+
+def change_what_was_seen(unit: Any, target: Any, change: Any, only: Any) -> Any:
+    """Change the state that the caller gave, and put it over whatever is stored."""
+    seen = target if isinstance(target, Resource) else (yield from resources.get(unit, target, only))
+    return (yield from unit.put(patching._changed(seen, change)))
+
+
+def never_the_same(old: Resource, new: Resource) -> bool:  # noqa: ARG001 - that is what is broken
+    """Write whatever a patch returns."""
+    return False
+
+
 BROKEN_CORE = {
+    "PatchesWhatWasSeen": Broken(patching, "patch", change_what_was_seen, "OCC-15"),
+    "PatchWritesEqualValues": Broken(patching, "_is_same", never_the_same, "OCC-15"),
+    "CursorOfThePage": Broken(Page, "cursor", begin_the_next_page, "ID-17"),
+    "IteratesOverErrors": Broken(Page, "__iter__", take_errors_for_resources, "BAD-8"),
     "NamesReservedKeys": Broken(context, "refuse_reserved", refuse_nothing, "RES-1"),
     "ListsReservedKinds": Broken(lists, "refuse_reserved", refuse_nothing, "RES-1"),
     "WritesReservedKinds": Broken(writing, "refuse_reserved", refuse_nothing, "RES-1"),

@@ -13,6 +13,7 @@ from emco_store import (
     Condition,
     F,
     InvalidResource,
+    Iteration,
     Key,
     Outcome,
     Page,
@@ -104,6 +105,11 @@ def get_gives_the_class_that_was_asked_for(store: Store, placement: Placement, k
 
 def writes_keep_the_class(store: Store, app: App) -> None:
     assert_type(store.create(app), App)
+    assert_type(store.patch(app, {"chart": "web-2"}), App)
+    assert_type(store.patch(app, lambda found: found.model_copy(update={"chart": f"{found.chart}-2"})), App)
+    assert_type(store.patch(app.ref, lambda found: found.model_copy(update={"chart": "web-2"})), App)
+    assert_type(store.patch(app.key, {"chart": "web-2"}), Any)
+    assert_type(store.exists(App, "p1", "web"), bool)
     assert_type(store.update(app.model_copy(update={"chart": "sink-1.3"})), App)
     assert_type(store.put(app, if_version=1), App)
 
@@ -114,9 +120,14 @@ def pages_know_what_they_hold(store: Store, project: Project) -> None:
     assert_type(page.resources, tuple[App, ...])
     assert_type(page.errors, tuple[InvalidResource, ...])
     assert_type(page.next, str | None)
-    assert_type(list(page), list[App | InvalidResource])
+    assert_type(list(page), list[App])
+    assert_type(page.items, tuple[App | InvalidResource, ...])
     assert_type(store.list(Resource), Page[Resource])
     assert_type(store.list("App"), Page[Any])
+    assert_type(store.iterate(App, parent=project), Iteration[App])
+    assert_type(store.iterate(App, unreadable="give"), Iteration[App | InvalidResource])
+    assert_type(store.iterate("App", unreadable="skip"), Iteration[Any])
+    assert_type([app.chart for app in store.iterate(App, unreadable="skip")], list[str])
     assert_type(store.children(project), Page[Any])
     assert_type(store.referrers(project.key), Page[Any])
 

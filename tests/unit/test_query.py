@@ -149,12 +149,16 @@ def test_any_other_text_is_no_cursor(text: str):
 
 
 def test_page_gives_resources_and_errors_apart_and_together():
-    """BAD-8: A page iterates over all that was found, and tells the readable from the unreadable."""
+    """BAD-8: A page holds all that was found, tells the readable from the unreadable, and raises the latter."""
     good, bad = Thing(name="a"), InvalidResource("unreadable", key=None, problems=("x",))
 
     page = Page((good, bad), "next")
 
-    assert ([good, bad], 2, (good,), (bad,), "next") == (list(page), len(page), page.resources, page.errors, page.next)
+    assert ((good, bad), 2, (good,), (bad,), "next") == (page.items, len(page), page.resources, page.errors, page.next)
+    iteration = iter(page)
+    assert good == next(iteration)
+    with pytest.raises(InvalidResource, match="unreadable"):
+        next(iteration)
     with pytest.raises(FrozenInstanceError):
         page.next = None
 

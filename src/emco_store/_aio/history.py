@@ -8,7 +8,7 @@ from datetime import timedelta
 from emco_store._aio.block import Target
 from emco_store._aio.reading import AsyncReadingStore
 from emco_store.core.diffs import Diff
-from emco_store.core.query import Page
+from emco_store.core.pages import Page
 from emco_store.core.revisions import Revision
 from emco_store.core.rollbacks import RollbackPlan
 from emco_store.flows import history, pruning, rollbacks

@@ -11,8 +11,8 @@ from emco_store._aio.reaping import AsyncReaper
 from emco_store._aio.taking import AsyncTaking
 from emco_store.beating import Lease, required
 from emco_store.core.leases import LeaseState, LeaseTarget, checked_stall
+from emco_store.core.pages import Page
 from emco_store.core.plan import Deleted, Plan
-from emco_store.core.query import Page
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidCall
 from emco_store.flows import leasing

@@ -1,112 +1,29 @@
-"""What the two halves of ``AsyncStore`` share, and what it reads."""
+"""What ``AsyncStore`` reads."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import Enum
-from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
-from emco_store._aio.attempts import AsyncAttempts
 from emco_store._aio.block import Target
-from emco_store.beating import Beater, FindLaunch, MakePort, no_leases_from, no_process_from
+from emco_store._aio.iterating import AsyncIteration, Unreadable
+from emco_store._aio.opening import AsyncOpenedStore
 from emco_store.core.keys import Key
 from emco_store.core.matching import match, matches
-from emco_store.core.origins import NOBODY, Origin
-from emco_store.core.query import Condition, Page
+from emco_store.core.pages import Page
+from emco_store.core.query import Condition
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
-from emco_store.core.schema import Schema
-from emco_store.errors import InvalidCall
-from emco_store.flows import callbacks, lists, resources, standings
-from emco_store.flows.acting import Actors
-from emco_store.flows.context import Context, Limits, RetryPolicy
-from emco_store.flows.holding import Holding
-from emco_store.flows.refusals import unavailable
-from emco_store.flows.unit import Unit
-from emco_store.ports import AsyncPort, Clock, Durability, Guarantees, IdSource, Unreachable
+from emco_store.errors import InvalidResource
+from emco_store.flows import lists, resources, standings
 
 R = TypeVar("R", bound=Resource)
 
 
-class AsyncReadingStore:
-    """A store as far as it is opened, closed and read; :class:`AsyncStore` is the whole."""
-
-    def __init__(
-        self,
-        port: AsyncPort,
-        *,
-        namespace: str,
-        schema: Schema,
-        limits: Limits,
-        retry: RetryPolicy,
-        clock: Clock,
-        ids: IdSource,
-        require: Durability | None = None,
-        deadline: timedelta | None = None,
-        origin: Origin = NOBODY,
-        beats: MakePort = no_leases_from,
-        find_launch: FindLaunch = no_process_from,
-    ) -> None:
-        self._port = port
-        self._require = require
-        self._namespace = namespace
-        self._surroundings = Context(schema, limits, clock, ids.new, Actors(origin))
-        self._attempts = AsyncAttempts(port, retry, deadline)
-        self._beater = Beater(beats, home=self._surroundings, find_launch=find_launch)
-        self._closed = False
-
-    async def __aenter__(self) -> Self:
-        await self.open()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    async def open(self) -> None:
-        """Connect to the server and check what it promises; the start of an ``async with`` block does this.
-
-        Raises:
-            Misconfigured: A setting of the server would break a promise, or it promises less than was required.
-            NotSupported: The server is too old, or of an unsupported kind.
-            Unavailable: It does not answer.
-
-        Rules: DUR-1, DUR-2.
-        """
-        try:
-            await self._attempts.by_deadline(self._port.open)
-            self._port.guarantees.refuse_below(self._require)
-        except BaseException as problem:
-            await self.aclose()
-            if isinstance(problem, Unreachable):
-                raise unavailable(problem) from problem
-            raise
-
-    async def aclose(self) -> None:
-        """Close what was opened; later calls are refused."""
-        self._closed = True
-        self._beater.close()
-        await self._port.close()
-
-    @property
-    def namespace(self) -> str:
-        """The name of the namespace."""
-        return self._namespace
-
-    @property
-    def schema(self) -> Schema:
-        """The models that this store knows so far."""
-        return self._surroundings.schema
-
-    @property
-    def guarantees(self) -> Guarantees:
-        """What the store promises with the server that it found."""
-        return self._port.guarantees
-
-    # reading
+class AsyncReadingStore(AsyncOpenedStore):
+    """A store as far as it is read; :class:`AsyncStore` is the whole."""
 
     @overload
     async def get(
@@ -175,6 +92,19 @@ class AsyncReadingStore:
         key = context.address(target, segments)
         flow = resources.look_up(context, key, match(if_version, if_match))
         return await self._attempts.once(flow, deadline)
+
+    async def exists(self, target: Target | type[Resource], *segments: str, deadline: timedelta | None = None) -> bool:
+        """Return whether there is a resource, readable or not.
+
+        Args:
+            target: A model, followed by the names of the key from the root; or a resource, a ``Key`` or a ``Ref``.
+            segments: The names, if ``target`` is a model.
+            deadline: When the call must have ended.
+
+        Rules: ID-2.
+        """
+        context = self._context()
+        return await self._attempts.once(resources.is_there(context.address(target, segments)), deadline)
 
     async def get_many(
         self,
@@ -251,10 +181,86 @@ class AsyncReadingStore:
 
         Rules: ID-7 to ID-9, BAD-7, BAD-8, LIF-1.
         """
-        context = self._context()
         listing = lists.ask(
-            context, model, parent=parent, under=under, where=where, order_by=order_by, limit=limit, after=after
+            self._context(), model, parent=parent, under=under, where=where, order_by=order_by, limit=limit, after=after
         )
+        return await self._read_page(listing, state, deadline)
+
+    @overload
+    def iterate(
+        self, model: type[R], *, parent: Target | None = None, under: Target | None = None,
+        where: Sequence[Condition] | Condition = (), order_by: str | None = None, state: Enum | None = None,
+        page_size: int = 100, after: str | None = None, unreadable: Literal["raise", "skip"] = "raise",
+        deadline: timedelta | None = None,
+    ) -> AsyncIteration[R]: ...  # fmt: skip
+    @overload
+    def iterate(
+        self, model: type[R], *, parent: Target | None = None, under: Target | None = None,
+        where: Sequence[Condition] | Condition = (), order_by: str | None = None, state: Enum | None = None,
+        page_size: int = 100, after: str | None = None, unreadable: Literal["give"],
+        deadline: timedelta | None = None,
+    ) -> AsyncIteration[R | InvalidResource]: ...  # fmt: skip
+    @overload
+    def iterate(
+        self, model: str, *, parent: Target | None = None, under: Target | None = None,
+        where: Sequence[Condition] | Condition = (), order_by: str | None = None, state: Enum | None = None,
+        page_size: int = 100, after: str | None = None, unreadable: Unreadable = "raise",
+        deadline: timedelta | None = None,
+    ) -> AsyncIteration[Any]: ...  # fmt: skip
+    def iterate(
+        self,
+        model: type[R] | str,
+        *,
+        parent: Target | None = None,
+        under: Target | None = None,
+        where: Sequence[Condition] | Condition = (),
+        order_by: str | None = None,
+        state: Enum | None = None,
+        page_size: int = 100,
+        after: str | None = None,
+        unreadable: Unreadable = "raise",
+        deadline: timedelta | None = None,
+    ) -> AsyncIteration[Any]:
+        """Go over all resources of a list, page by page: ``async for app in store.iterate(App): …``.
+
+        Each page shows one moment, the whole does not: a resource that is there throughout, with the same value in the
+        field of the order, comes exactly once; one that is created, deleted or moved in the order meanwhile may come or
+        not.
+
+        Args:
+            model: See :meth:`list`, as of all that is not named here.
+            parent: Only children of this resource.
+            under: Only resources under this one, at any depth.
+            where: Conditions on fields, all of which must hold.
+            order_by: An indexed field, or ``"key"`` (default); a leading ``-`` reverses the order.
+            state: Only resources in this state of their lifecycle.
+            page_size: Resources in one request, 1 to 1000.
+            after: ``cursor`` of an iteration with the same arguments, to go on where it stopped; or ``page.next``.
+            unreadable: What to do with a document that cannot be read: ``"raise"`` its ``InvalidResource``, and go on
+                after it if the next one is asked for; ``"skip"`` it; or ``"give"`` the error in its place.
+            deadline: When each request must have ended.
+
+        Returns:
+            An iterator, with ``cursor``.
+
+        Raises:
+            InvalidCall: An argument cannot be right.
+
+        Rules: ID-17, BAD-8.
+        """
+        lists.refuse_unreadable(unreadable)
+        listing = lists.ask(
+            self._context(), model, parent=parent, under=under, where=where, order_by=order_by, limit=page_size,
+            after=after,
+        )  # fmt: skip
+
+        async def read(cursor: str | None) -> Page[Any]:
+            return await self._read_page(listing.after_cursor(cursor), state, deadline)
+
+        return AsyncIteration(read, after, unreadable)
+
+    async def _read_page(self, listing: lists.Listing, state: Enum | None, deadline: timedelta | None) -> Page[Any]:
+        context = self._context()
         flow = lists.read_page(context, listing) if state is None else standings.read_page(context, listing, state)
         return await self._attempts.once(flow, deadline)
 
@@ -277,15 +283,3 @@ class AsyncReadingStore:
         wanted = resources.is_referrer
         flow = resources.related(context, key, wanted, limit=limit, after=after)
         return await self._attempts.once(flow, deadline)
-
-    # for the other half
-
-    def _unit(self, holding: Holding | None = None) -> Unit:
-        return Unit(self._context(), holding)
-
-    def _context(self) -> Context:
-        """Return the surroundings of a flow, where the store may be used."""
-        if self._closed:
-            raise InvalidCall("Cannot use this store.", why=["it is closed"], hint="open another one with connect().")
-        callbacks.refuse_inside(self)
-        return self._surroundings

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from emco_store._aio.attempts import late
 from emco_store._aio.block import Target
@@ -15,11 +15,14 @@ from emco_store._aio.origins import AsyncOrigins
 from emco_store._aio.statuses import AsyncStatuses
 from emco_store._aio.transaction import AsyncTransaction
 from emco_store.core.applicable import Applicable, Prepared
+from emco_store.core.codec import Untyped
 from emco_store.core.flaws import Flaw
+from emco_store.core.keys import Key
 from emco_store.core.matching import match
 from emco_store.core.plan import Deleted, Plan
+from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
-from emco_store.flows import callbacks, checking, outcomes, resources, transition_calls
+from emco_store.flows import callbacks, checking, outcomes, patching, resources, transition_calls
 from emco_store.flows.checking import CheckPage, Repaired
 from emco_store.flows.holding import Holding
 from emco_store.flows.unit import Unit
@@ -104,6 +107,59 @@ class AsyncStore(AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncLeases, As
         """
         return await self._attempts.queued(
             lambda: resources.update(self._unit(), resource, match(if_version, if_match)), deadline
+        )
+
+    @overload
+    async def patch(
+        self, target: R, change: Mapping[str, Any] | Callable[[R], R], *, if_version: int | None = None,
+        if_match: str | None = None, deadline: timedelta | None = None,
+    ) -> R: ...  # fmt: skip
+    @overload
+    async def patch(
+        self, target: Ref[R], change: Mapping[str, Any] | Callable[[R], R], *, if_version: int | None = None,
+        if_match: str | None = None, deadline: timedelta | None = None,
+    ) -> R: ...  # fmt: skip
+    @overload
+    async def patch(
+        self, target: Key | Untyped, change: Mapping[str, Any] | Callable[[Any], Any], *, if_version: int | None = None,
+        if_match: str | None = None, deadline: timedelta | None = None,
+    ) -> Any: ...  # fmt: skip
+    async def patch(
+        self,
+        target: Any,
+        change: Mapping[str, Any] | Callable[[Any], Any],
+        *,
+        if_version: int | None = None,
+        if_match: str | None = None,
+        deadline: timedelta | None = None,
+    ) -> Any:
+        """Read a resource, change it and update it; repeat all of that while other writers win.
+
+        Args:
+            target: The resource, its ``Key`` or a ``Ref``. Its newest state is changed, whatever state was read before.
+            change: New values by the names of fields, which replace the old ones whole; or a plain function that gets
+                the resource and returns a changed copy of it. The function may be called several times.
+            if_version: The version that the resource must have.
+            if_match: The value of an ``If-Match`` header that it must match.
+            deadline: When the call must have ended.
+
+        Returns:
+            The resource as it is now; one that stays equal is not written, and keeps its version.
+
+        Raises:
+            NotFound: It does not exist.
+            Conflict: It has another version than is asked for, or other writers won until the deadline.
+            MissingReference: The target of a new reference does not exist.
+            UniqueViolation: Another resource has a value that must be unique.
+            InvalidResource: The result is not acceptable, or the fields of the key would change.
+            InvalidCall: There is no such field, or the function returned no such resource.
+
+        Rules: OCC-15.
+        """
+        patching.refuse_change(change)
+        only = match(if_version, if_match)
+        return await self._attempts.retried(
+            lambda holding: patching.commit_patch(self._unit(holding), target, change, only), deadline
         )
 
     async def put(

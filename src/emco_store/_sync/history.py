@@ -9,7 +9,7 @@ from datetime import timedelta
 from emco_store._sync.block import Target
 from emco_store._sync.reading import ReadingStore
 from emco_store.core.diffs import Diff
-from emco_store.core.query import Page
+from emco_store.core.pages import Page
 from emco_store.core.revisions import Revision
 from emco_store.core.rollbacks import RollbackPlan
 from emco_store.flows import history, pruning, rollbacks

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from emco_store._sync.block import Target
 from emco_store._sync.reading import ReadingStore
-from emco_store.core.query import Page
+from emco_store.core.pages import Page
 from emco_store.core.resource import Resource
 from emco_store.core.trails import TrailEntry
 from emco_store.flows import trailing

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, TypeVar, overload
 
@@ -11,13 +11,15 @@ from emco_store._sync.block import Target
 from emco_store._sync.leases import LeaseRequirements
 from emco_store._sync.statuses import StatusReports
 from emco_store._sync.transitions import Transitions
+from emco_store.core.codec import Untyped
 from emco_store.core.keys import Key
 from emco_store.core.matching import match, matches
+from emco_store.core.pages import Page
 from emco_store.core.plan import Deleted
-from emco_store.core.query import Condition, Page
+from emco_store.core.query import Condition
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
-from emco_store.flows import lists, resources, standings
+from emco_store.flows import lists, patching, resources, standings
 
 R = TypeVar("R", bound=Resource)
 
@@ -43,6 +45,11 @@ class Transaction(Transitions, StatusReports, LeaseRequirements):
         """Read one resource; see :meth:`Store.get`."""
         key = self._unit.context.address(target, segments)
         return self._perform(resources.get(self._unit, key, match(if_version, if_match)))
+
+    def exists(self, target: Target | type[Resource], *segments: str) -> bool:
+        """Return whether there is a resource; the commit fails if that has changed. See :meth:`Store.exists`."""
+        key = self._unit.context.address(target, segments)
+        return key in self._perform(self._unit.fetch([key]))
 
     def get_many(
         self,
@@ -73,6 +80,33 @@ class Transaction(Transitions, StatusReports, LeaseRequirements):
             return self._unit.update(resource, match(if_version, if_match))
         finally:
             self._busy.release()
+
+    @overload
+    def patch(
+        self, target: R, change: Mapping[str, Any] | Callable[[R], R], *, if_version: int | None = None,
+        if_match: str | None = None,
+    ) -> R: ...  # fmt: skip
+    @overload
+    def patch(
+        self, target: Ref[R], change: Mapping[str, Any] | Callable[[R], R], *, if_version: int | None = None,
+        if_match: str | None = None,
+    ) -> R: ...  # fmt: skip
+    @overload
+    def patch(
+        self, target: Key | Untyped, change: Mapping[str, Any] | Callable[[Any], Any], *, if_version: int | None = None,
+        if_match: str | None = None,
+    ) -> Any: ...  # fmt: skip
+    def patch(
+        self,
+        target: Any,
+        change: Mapping[str, Any] | Callable[[Any], Any],
+        *,
+        if_version: int | None = None,
+        if_match: str | None = None,
+    ) -> Any:
+        """Read a resource, change it and update it; see :meth:`Store.patch`."""
+        patching.refuse_change(change)
+        return self._perform(patching.patch(self._unit, target, change, match(if_version, if_match)))
 
     def put(self, resource: R, *, if_version: int | None = None, if_match: str | None = None) -> R:
         """Create or replace a resource; see :meth:`Store.put`."""

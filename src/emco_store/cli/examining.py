@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from emco_store import InvalidResource, connect
+from emco_store import connect
 from emco_store.backends.health import Finding, Report, Verdict
 from emco_store.cli.arguments import Options
 from emco_store.cli.exits import Exit
@@ -60,7 +60,7 @@ def _compared(url: str, options: Options, records: Mapping[str, int] | None) -> 
             if is_reserved(kind) or (records is not None and kind not in records):
                 continue
             page = store.list(model, limit=SAMPLE)
-            problems = [item for item in page if isinstance(item, InvalidResource)]
+            problems = page.errors
             looked = f"{kind}: {count(len(page), 'record')} looked at"
             if not problems:
                 yield Finding("model", f"{looked}, and all fit {model.__module__}.{model.__qualname__}")

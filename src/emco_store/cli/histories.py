@@ -28,10 +28,10 @@ def history(options: Options, screen: Screen) -> Exit:
         page = store.history(key, limit=options.limit, after=options.after)
         now = _now(store, key)
     if options.output == "table":
-        screen.show(_tree(key, list(page), now))
+        screen.show(_tree(key, list(page.items), now))
         screen.note(f"{count(len(page), 'revision')} shown" + (f"; more: --after {page.next}" if page.next else ""))
     else:
-        _write(options, screen, {"items": [_plain(item) for item in page], "next": page.next})
+        _write(options, screen, {"items": [_plain(item) for item in page.items], "next": page.next})
     for problem in page.errors:
         screen.error(problem)
     return Exit.REFUSED if page.errors else Exit.OK

@@ -35,7 +35,7 @@ def trail(options: Options, screen: Screen) -> Exit:
         if not is_kept:
             screen.note(f"{kind} keeps no trail: its class says no trail=")
     else:
-        value = {"items": [_plain(entry) for entry in page], "next": page.next}
+        value = {"items": [_plain(entry) for entry in page.items], "next": page.next}
         screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
     for problem in page.errors:
         screen.error(problem)

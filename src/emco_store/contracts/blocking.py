@@ -49,6 +49,17 @@ class _View:
         return self._loop.call(method(*args, **options))
 
 
+class _IterationView(_View):
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return self._loop.call(_next(self.inner))
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+
 class _StoreView(_View):
     inner: AsyncStore
 
@@ -86,6 +97,9 @@ class _StoreView(_View):
         else:
             self._loop.call(_left(block, None))
 
+    def iterate(self, *args: Any, **options: Any) -> _IterationView:
+        return _IterationView(self.inner.iterate(*args, **options), self._loop)
+
     def reaper(self, **options: Any) -> _View:
         return _View(self.inner.reaper(**options), self._loop)
 
@@ -104,6 +118,10 @@ class _StoreView(_View):
             return await asyncio.to_thread(fn, _View(tx, self._loop))
 
         return self._loop.call(self.inner.run(attempt, **options))
+
+
+async def _next(iteration: Any) -> Any:
+    return await anext(iteration)
 
 
 async def _begun(store: AsyncStore, options: dict[str, Any]) -> AsyncTransaction:

@@ -11,7 +11,7 @@ from emco_store.contracts.models import App, Bundle, Crate, Item, Parcel, Rack, 
 from emco_store.contracts.rules import rule
 from emco_store.core.query import F
 from emco_store.core.resource import Resource
-from emco_store.errors import InvalidCall
+from emco_store.errors import Conflict, InvalidCall
 
 RANKS = (3, -1, 0, 3, 10, -(2**63), 2**63 - 1, 0, 2**53, 2**53 + 1)
 PRICES = (None, 0.5, -2.0, None, 1e300, -1e300, 0.0, 3, 3.5, None)
@@ -54,6 +54,83 @@ class ListRules:
         assert lab.store.list(Item, limit=len(RANKS)).next is None
         assert lab.store.list(Item, limit=len(RANKS) - 1).next is not None
         assert lab.store.list(Rack, limit=1).next is None
+
+    @rule("ID-17")
+    def test_iteration_gives_what_the_pages_give(self, lab: Lab) -> None:
+        """It goes over the whole list in order, whatever the size of its pages, and ends (ID-17)."""
+        _items(lab.store)
+        for order in ("key", "-key", "rank", "-label"):
+            whole = _keys(lab.store, Item, order_by=order)
+            for size in (1, 3, len(RANKS), 1000):
+                iteration = lab.store.iterate(Item, order_by=order, page_size=size)
+                assert whole == [item.key.text for item in iteration]
+                assert next(iteration, None) is None
+        assert _keys(lab.store, Item, where=F.rank > 0) == [
+            item.key.text for item in lab.store.iterate(Item, where=F.rank > 0, page_size=2)
+        ]
+        assert [] == list(lab.store.iterate(Rack))
+        assert _keys(lab.store, Resource) == [item.key.text for item in lab.store.iterate(Resource, page_size=4)]
+
+    @rule("ID-17")
+    def test_iteration_goes_on_from_any_of_its_cursors(self, lab: Lab) -> None:
+        """The cursor after a resource leads to the next one, anywhere in a page, if it is gone too (ID-17)."""
+        _items(lab.store)
+        for order in ("key", "-rank"):
+            whole = _keys(lab.store, Item, order_by=order)
+            for size in (1, 4, 1000):
+                iteration = lab.store.iterate(Item, order_by=order, page_size=size)
+                assert iteration.cursor is None
+                for at, item in enumerate(iteration, start=1):
+                    rest = lab.store.iterate(Item, order_by=order, page_size=3, after=iteration.cursor)
+                    assert whole[at - 1] == item.key.text
+                    assert whole[at:] == [one.key.text for one in rest], (order, size, at)
+        iteration = lab.store.iterate(Item)
+        lab.store.delete(next(iteration))
+
+        assert _keys(lab.store, Item) == [one.key.text for one in lab.store.iterate(Item, after=iteration.cursor)]
+
+    @rule("ID-17")
+    def test_iteration_misses_nothing_that_stays(self, lab: Lab) -> None:
+        """Resources that come and go between its pages neither hide nor repeat those that stay (ID-17)."""
+        for size in (1, 2, 3):
+            stay = [lab.store.create(Site(name=f"s{at}")) for at in range(8)]
+            goes = [lab.store.create(Site(name=f"s{at}x")) for at in range(8)]
+            seen: list[str] = []
+            for at, site in enumerate(lab.store.iterate(Site, page_size=size)):
+                seen.append(site.name)
+                if at % 2 == 0 and goes:
+                    lab.store.delete(goes.pop())
+                    lab.store.create(Site(name=f"s{at % 8}y{size}"))
+
+            assert [site.name for site in stay] == [name for name in seen if name in {one.name for one in stay}]
+            assert len(seen) == len(set(seen))
+            lab.store.delete(*lab.store.list(Site, limit=1000))
+
+    @rule("ID-2")
+    def test_exists_says_whether_there_is_one(self, lab: Lab) -> None:
+        """Only the very key counts, and a transaction sees its own writes (ID-2)."""
+        site = lab.store.create(Site(name="a"))
+        rack = lab.store.create(Rack(name="r", parent=site))
+
+        assert [True, True, True] == [
+            lab.store.exists(site),
+            lab.store.exists(rack.key),
+            lab.store.exists(Rack, "a", "r"),
+        ]
+        assert [False, False] == [lab.store.exists(Site, "r"), lab.store.exists(Crate, "a", "r")]
+        with lab.store.transaction() as tx:
+            tx.delete(rack)
+            tx.create(Site(name="b"))
+            assert [True, False, True] == [tx.exists(site), tx.exists(rack), tx.exists(Site, "b")]
+
+    @rule("OCC-1")
+    def test_absence_that_a_transaction_has_seen_is_part_of_it(self, lab: Lab) -> None:
+        """What a transaction saw missing must still be missing at its commit (OCC-1)."""
+        with pytest.raises(Conflict), lab.store.transaction() as tx:
+            assert not tx.exists(Site, "late")
+            lab.open(models=[Site]).create(Site(name="late"))
+            tx.create(Site(name="other"))
+        assert ["Site/late"] == _keys(lab.store, Site)
 
     @rule("ID-8")
     def test_order_is_that_of_the_values(self, lab: Lab) -> None:

@@ -38,6 +38,7 @@ from emco_store.contracts.lists import ListRules
 from emco_store.contracts.machine import MachineRules
 from emco_store.contracts.origins import OriginRules
 from emco_store.contracts.pages import PageRules
+from emco_store.contracts.patches import PatchRules
 from emco_store.contracts.phantoms import PhantomRules
 from emco_store.contracts.plans import PlanRules
 from emco_store.contracts.references import ReferenceRules
@@ -68,6 +69,7 @@ class Conformance(
     ValueRules,
     ListRules,
     PageRules,
+    PatchRules,
     ReferenceRules,
     SelectionRules,
     DigestRules,

@@ -10,6 +10,7 @@ from emco_store.contracts.deletes import sites
 from emco_store.contracts.harness import Lab
 from emco_store.contracts.models import Crate, SetNull
 from emco_store.contracts.rules import rule
+from emco_store.core.keys import Key
 from emco_store.errors import InvalidResource
 
 
@@ -39,6 +40,44 @@ class UnreadableRules:
                 assert [crates[1].key, crates[2].key] == [item.key for item in page[1:3]]
 
     @rule("BAD-8")
+    def test_page_raises_where_an_unreadable_document_has_its_turn(self, lab: Lab) -> None:
+        """Nobody takes the error for a resource: to iterate over a page raises it, after what is before it (BAD-8)."""
+        (a,) = sites(lab, "a")
+        crates = [lab.store.create(Crate(name=name, parent=a)) for name in ("c1", "c2", "c3")]
+        lab.tamper(crates[1].key, b"{")
+        page = lab.store.list(Crate)
+        seen: list[Key] = []
+
+        with pytest.raises(InvalidResource) as caught:
+            seen.extend(item.key for item in page)
+
+        assert crates[1].key == caught.value.key
+        assert [crates[0].key] == seen
+        assert [crates[0].key, crates[2].key] == [item.key for item in page.resources]
+
+    @rule("BAD-8", "ID-17")
+    def test_iteration_does_with_an_unreadable_document_as_it_is_told(self, lab: Lab) -> None:
+        """It raises and can be continued after it, skips it, or gives its error (BAD-8, ID-17)."""
+        (a,) = sites(lab, "a")
+        crates = [lab.store.create(Crate(name=name, parent=a)) for name in ("c1", "c2", "c3", "c4")]
+        lab.tamper(crates[1].key, b"{")
+        lab.tamper(crates[3].key, b"{")
+        for size in (1, 2, 3, 100):
+            given = list(lab.store.iterate(Crate, page_size=size, unreadable="give"))
+            assert ["c1", InvalidResource, "c3", InvalidResource] == [
+                type(item) if isinstance(item, InvalidResource) else item.name for item in given
+            ]
+            assert ["c1", "c3"] == [c.name for c in lab.store.iterate(Crate, page_size=size, unreadable="skip")]
+
+            iteration = lab.store.iterate(Crate, page_size=size)
+            assert "c1" == next(iteration).name
+            for crate, following in ((crates[1], "c3"), (crates[3], None)):
+                with pytest.raises(InvalidResource) as caught:
+                    next(iteration)
+                assert crate.key == caught.value.key
+                assert following == getattr(next(iteration, None), "name", None)
+
+    @rule("BAD-8")
     def test_unreadable_document_can_be_replaced_and_deleted(self, lab: Lab) -> None:
         """A put replaces it and a delete removes it, alone or in a cascade, with and without the model (BAD-8)."""
         (a,) = sites(lab, "a")
@@ -64,7 +103,7 @@ class UnreadableRules:
 
         for page in (blind.list("Crate"), blind.children(a.key), blind.list("Crate", under=a.key)):
             assert ([True, True, False], "c3") == (
-                [isinstance(item, InvalidResource) for item in page],
+                [isinstance(item, InvalidResource) for item in page.items],
                 page.resources[0].key.name,
             )
         with pytest.raises(InvalidResource):
@@ -92,7 +131,7 @@ def _items(ask: Any, size: int) -> list[Any]:
     after = None
     while True:
         page = ask(limit=size, after=after)
-        found += page
+        found += page.items
         assert len(found) < 100, "the pages do not end"
         after = page.next
         if after is None:

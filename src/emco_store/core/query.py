@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Self, cast
 from uuid import UUID
 
 from emco_store.core.codec import Untyped
@@ -20,9 +20,8 @@ from emco_store.core.indexing import in_utc, index_text
 from emco_store.core.keys import Key
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
-from emco_store.errors import InvalidCall, InvalidResource
+from emco_store.errors import InvalidCall
 
-T = TypeVar("T")
 MAX_PAGE = 1000
 """The most resources that one page holds."""
 
@@ -360,32 +359,3 @@ def read_cursor(text: str, kind: str, order: Order) -> tuple[str, str]:
         why=["it is not page.next of a list with the same kind and order"],
         hint="pass page.next unchanged, with the same order_by.",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """One page of a list.
-
-    Attributes:
-        items: The resources in order; for a document that cannot be read, an ``InvalidResource`` in its place.
-        next: The cursor for ``after=``; None at the end.
-    """
-
-    items: tuple[T | InvalidResource, ...]
-    next: str | None = None
-
-    def __iter__(self) -> Iterator[T | InvalidResource]:
-        return iter(self.items)
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    @property
-    def resources(self) -> tuple[T, ...]:
-        """The readable resources."""
-        return tuple(item for item in self.items if not isinstance(item, InvalidResource))
-
-    @property
-    def errors(self) -> tuple[InvalidResource, ...]:
-        """The errors of documents that cannot be read."""
-        return tuple(item for item in self.items if isinstance(item, InvalidResource))

@@ -12,7 +12,8 @@ from emco_store.core.documents import decode
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import Standing, read_standing, standing_key
 from emco_store.core.naming import REVISION
-from emco_store.core.query import Order, Page, check_limit, read_cursor, write_cursor
+from emco_store.core.pages import Page
+from emco_store.core.query import Order, check_limit, read_cursor, write_cursor
 from emco_store.core.records import Record
 from emco_store.core.reserved import beside_prefix, read_numbered
 from emco_store.core.revisions import (

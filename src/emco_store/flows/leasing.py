@@ -19,9 +19,10 @@ from emco_store.core.leases import (
     state_of,
 )
 from emco_store.core.origins import origin_of
+from emco_store.core.pages import Page
 from emco_store.core.plan import Deleted, Plan
 from emco_store.core.pulses import LEASE, Heartbeat, Pulse
-from emco_store.core.query import Order, Page, check_limit, read_cursor, write_cursor
+from emco_store.core.query import Order, check_limit, read_cursor, write_cursor
 from emco_store.core.records import Record
 from emco_store.core.reserved import lease_of, resource_of
 from emco_store.core.resource import Resource, is_model

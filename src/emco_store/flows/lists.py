@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from emco_store.core.keys import Key, key_prefix, kind_problem
 from emco_store.core.naming import PREFIX
+from emco_store.core.pages import Page
 from emco_store.core.query import (
     MAX_PAGE,
     Condition,
     Order,
-    Page,
     check_fields,
     check_limit,
     conditions_of,
@@ -61,6 +61,10 @@ class Listing:
         """Return the cursor after a record."""
         return write_cursor(self.kind or "*", self.order, self.position(record))
 
+    def after_cursor(self, cursor: str | None) -> Listing:
+        """Return the same list from a cursor on."""
+        return replace(self, after=None if cursor is None else read_cursor(cursor, self.kind or "*", self.order))
+
     def position(self, record: Record) -> tuple[str, str]:
         """Return the position of a record in the order."""
         return self.order.position(dict(record.index), record.key)
@@ -101,6 +105,20 @@ def ask(
     position = None if after is None else read_cursor(after, kind or "*", order)
     indexed = () if known is None else known.__emco__.indexed
     return Listing(kind, prefix, owner, conditions, order, indexed, position, limit)
+
+
+def refuse_unreadable(unreadable: Any) -> None:
+    """Refuse a wish for unreadable documents that cannot be met.
+
+    Raises:
+        InvalidCall: There is no such wish.
+    """
+    if unreadable not in ("raise", "skip", "give"):
+        raise InvalidCall(
+            f"Cannot treat unreadable documents as {unreadable!r:.40}.",
+            why=["an iteration raises, skips or gives them"],
+            hint="give unreadable='raise', 'skip' or 'give'.",
+        )
 
 
 def _kind_of(context: Context, model: Any) -> tuple[str | None, type[Resource] | None]:
@@ -292,4 +310,5 @@ def _is_behind(listing: Listing, record: Record) -> bool:
 
 def _page(listing: Listing, found: Sequence[Record], values: Sequence[Any]) -> Page[Any]:
     more = len(found) > listing.limit
-    return Page(tuple(values[: listing.limit]), listing.cursor(found[listing.limit - 1]) if more else None)
+    following = listing.cursor(found[listing.limit - 1]) if more else None
+    return Page(tuple(values[: listing.limit]), following, lambda at: listing.cursor(found[at]))

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from emco_store.core.applicable import Applicable, Prepared
 from emco_store.core.keys import Key
 from emco_store.core.matching import Match
+from emco_store.core.pages import Page
 from emco_store.core.plan import Deleted, Plan
-from emco_store.core.query import Order, Page, check_limit, read_cursor, write_cursor
+from emco_store.core.query import Order, check_limit, read_cursor, write_cursor
 from emco_store.core.records import Record
 from emco_store.core.reserved import BEHIND, is_reserved
 from emco_store.core.resource import Resource
@@ -40,6 +41,11 @@ def look_up(context: Context, key: Key, only: Match | None) -> Flow[Any]:
     if only is not None and not only.admits(record):
         raise stale([key])
     return context.value(record)
+
+
+def is_there(key: Key) -> Flow[bool]:
+    """Return whether a record exists, outside a transaction."""
+    return key in (yield from read(Get((key,))))
 
 
 def look_up_many(

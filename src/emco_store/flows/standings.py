@@ -11,7 +11,7 @@ from emco_store.core.keys import Key
 from emco_store.core.lifecycle import LifecycleSpec
 from emco_store.core.lifecycle_records import Standing, read_standing, standing_key
 from emco_store.core.naming import LIFECYCLE
-from emco_store.core.query import Page, read_cursor
+from emco_store.core.pages import Page
 from emco_store.core.records import Record
 from emco_store.core.reserved import resource_of
 from emco_store.errors import InvalidCall, InvalidResource
@@ -103,7 +103,8 @@ def _indexed(context: Context, listing: Listing, state: str) -> Flow[Page[Any]]:
             break
         position = (text, standings[-1].key.text)
     more = len(found) > listing.limit
-    return Page(tuple(found[: listing.limit]), listing.cursor(last[listing.limit - 1]) if more else None)
+    following = listing.cursor(last[listing.limit - 1]) if more else None
+    return Page(tuple(found[: listing.limit]), following, lambda at: listing.cursor(last[at]))
 
 
 def _thinned(
@@ -111,21 +112,23 @@ def _thinned(
 ) -> Flow[Page[Any]]:  # fmt: skip
     """Read pages of all resources, and keep those in the state, until there are enough."""
     found: list[Any] = []
+    sources: list[tuple[Page[Any], int]] = []
     rest = listing
     while True:
         page = yield from pages(rest)
         standings = yield from fetch([standing_key(one.key) for one in page.items])
-        for one in page.items:
+        for at, one in enumerate(page.items):
             record = standings.get(standing_key(one.key))
             try:
-                if _is_in(spec, None if record is None else read_standing(record), state):
-                    found.append(one)
+                if not _is_in(spec, None if record is None else read_standing(record), state):
+                    continue
+                found.append(one)
             except InvalidResource as problem:
                 found.append(problem)
+            sources.append((page, at))
         if page.next is None or len(found) >= listing.limit:
-            return Page(tuple(found), page.next)
-        after = read_cursor(page.next, listing.kind or "*", listing.order)
-        rest = replace(listing, after=after, limit=listing.limit - len(found))
+            return Page(tuple(found), page.next, lambda at: sources[at][0].cursor(sources[at][1]))
+        rest = replace(listing.after_cursor(page.next), limit=listing.limit - len(found))
 
 
 def _is_in(spec: LifecycleSpec[Any], standing: Standing | None, state: Any) -> bool:

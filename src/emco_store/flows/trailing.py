@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from emco_store.core.keys import Key
 from emco_store.core.naming import TRAIL
 from emco_store.core.origins import Origin
-from emco_store.core.query import Order, Page, check_limit, read_cursor, write_cursor
+from emco_store.core.pages import Page
+from emco_store.core.query import Order, check_limit, read_cursor, write_cursor
 from emco_store.core.records import Record
 from emco_store.core.reserved import beside_prefix
 from emco_store.core.resource import is_model

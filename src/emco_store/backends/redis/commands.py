@@ -280,7 +280,8 @@ def decode(key: Key, value: bytes, guard: bytes | None) -> Record:
         unique: tuple[Any, ...] = ()
         index: tuple[Any, ...] = ()
         if stop > middle:
-            unique, index = [tuple(map(tuple, pairs)) for pairs in from_json(rest[middle:stop])]
+            pairs: Any = from_json(rest[middle:stop])
+            unique, index = tuple(map(tuple, pairs[0])), tuple(map(tuple, pairs[1]))
         origin = NOBODY
         if origin_size:
             origin = read_origin(rest[stop : stop + origin_size])

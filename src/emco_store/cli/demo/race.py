@@ -109,7 +109,7 @@ def _delete(tx: Transaction, random: Random, number: int) -> None:
     if turn == 0:
         tx.delete(version)
     elif turn == 3:  # noqa: PLR2004 - every sixth operation
-        tx.delete(next((child for child in tx.children(version) if isinstance(child, App)), version))
+        tx.delete(next((child for child in tx.children(version).resources if isinstance(child, App)), version))
     else:
         tx.delete(Key("Cluster", _PROVIDER.name, f"c{random.randrange(_CLUSTERS)}"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from emco_store import InvalidResource, Key, Resource, Store
+from emco_store import Key, Resource, Store
 from emco_store.cli.graphs.graph import Arrow, Box, Graph
 from emco_store.core.kinship import find_model
 from emco_store.core.refs import RefSpec
@@ -98,7 +98,7 @@ def _referrers(store: Store, key: Key) -> Iterator[Any]:
     after: str | None = None
     while True:
         page = store.referrers(key, after=after)
-        yield from (item for item in page if not isinstance(item, InvalidResource))
+        yield from page.resources
         after = page.next
         if after is None:
             return
