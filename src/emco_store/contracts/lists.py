@@ -100,7 +100,7 @@ class ListRules:
                 seen.append(site.name)
                 if at % 2 == 0 and goes:
                     lab.store.delete(goes.pop())
-                    lab.store.create(Site(name=f"s{at % 8}y{size}"))
+                    lab.store.create(Site(name=f"s{at % 8}y{at}"))
 
             assert [site.name for site in stay] == [name for name in seen if name in {one.name for one in stay}]
             assert len(seen) == len(set(seen))
