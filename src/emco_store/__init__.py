@@ -6,10 +6,12 @@ The public names are here, and nowhere else.
 from emco_store._aio.iterating import AsyncIteration
 from emco_store._aio.reaping import AsyncReaper
 from emco_store._aio.store import AsyncStore
+from emco_store._aio.supervising import AsyncSupervisor
 from emco_store._aio.transaction import AsyncTransaction
 from emco_store._sync.iterating import Iteration
 from emco_store._sync.reaping import Reaper
 from emco_store._sync.store import Store
+from emco_store._sync.supervising import Supervisor
 from emco_store._sync.transaction import Transaction
 from emco_store.backends.memory import MemoryBackend
 from emco_store.beating import Lease
@@ -36,6 +38,8 @@ from emco_store.core.rollbacks import RollbackPlan, RolledBack
 from emco_store.core.rules import CASCADE, PROTECT, REMOVE, RESTRICT, SET_DEFAULT, SET_NULL, Rule
 from emco_store.core.some_of import some_of
 from emco_store.core.status import Condition, Status, no, unknown, yes
+from emco_store.core.strategies import Backoff, Escalate, Failed, FailureRate, GiveUp, Reassign, Restart
+from emco_store.core.supervising import Candidate, Escalation, Recovery, Supervised, by_zone, least_loaded
 from emco_store.core.sync_states import SyncState
 from emco_store.core.trails import ABSENT, FieldChange, Trail, TrailEntry
 from emco_store.core.transition_plans import TransitionPlan
@@ -83,9 +87,12 @@ __all__ = [
     "AsyncIteration",
     "AsyncReaper",
     "AsyncStore",
+    "AsyncSupervisor",
     "AsyncTransaction",
+    "Backoff",
     "BlockReason",
     "Blocker",
+    "Candidate",
     "Change",
     "CheckPage",
     "Condition",
@@ -97,11 +104,16 @@ __all__ = [
     "Diff",
     "DocumentChange",
     "Durability",
+    "Escalate",
+    "Escalation",
     "F",
+    "Failed",
+    "FailureRate",
     "FeedGap",
     "FieldChange",
     "Flaw",
     "FlawKind",
+    "GiveUp",
     "Guarantees",
     "InvalidCall",
     "InvalidModel",
@@ -129,10 +141,13 @@ __all__ = [
     "Pruned",
     "Reaped",
     "Reaper",
+    "Reassign",
+    "Recovery",
     "Ref",
     "Repair",
     "Repaired",
     "Resource",
+    "Restart",
     "RetryPolicy",
     "Revision",
     "RevisionContent",
@@ -144,6 +159,8 @@ __all__ = [
     "Status",
     "Store",
     "StoreError",
+    "Supervised",
+    "Supervisor",
     "SyncState",
     "Trail",
     "TrailEntry",
@@ -158,6 +175,7 @@ __all__ = [
     "Verdict",
     "ancestor",
     "approved",
+    "by_zone",
     "check",
     "connect",
     "connect_async",
@@ -165,6 +183,7 @@ __all__ = [
     "every",
     "hold",
     "indexed",
+    "least_loaded",
     "no",
     "none",
     "observed",

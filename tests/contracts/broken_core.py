@@ -43,6 +43,7 @@ from emco_store.core.resource import Resource
 from emco_store.core.rules import Rule
 from emco_store.core.selection import Pattern
 from emco_store.core.status import Condition
+from emco_store.core.supervising import Recovery
 from emco_store.core.sync_states import SyncState
 from emco_store.flows import (
     acting,
@@ -64,6 +65,7 @@ from emco_store.flows import (
     selecting,
     standings,
     statuses,
+    supervising,
     syncing,
     trailing,
     transition_calls,
@@ -77,6 +79,7 @@ from emco_store.flows.cascade import Cascade, _check_size
 from emco_store.flows.freezing import Freezing
 from emco_store.flows.pruning import _Judge
 from emco_store.flows.rollbacks import _Rewriting
+from emco_store.flows.supervising import Charge
 from emco_store.flows.view import Referrers, View
 from emco_store.ports import Scan, deadline
 from tests.contracts import (
@@ -86,6 +89,7 @@ from tests.contracts import (
     broken_origins,
     broken_selections,
     broken_statuses,
+    broken_supervising,
 )
 
 
@@ -382,4 +386,16 @@ BROKEN_CORE = {
     "WatchesTwice": Broken(judging, "_us", lambda ttl: ttl // timedelta(microseconds=1) * 2, "SUP-3"),
     "EndsWithoutALead": Broken(leasing, "end_silent", broken_leasing.end_without_a_lead, "SUP-4"),
     "BrakesNever": Broken(judging, "SHARE", 101, "SUP-5"),
+    "LeadsForEver": Broken(supervising, "settle", broken_supervising.settle_without_a_lead, "SUP-6"),
+    "RemembersNoFailure": Broken(Recovery, "failed", broken_supervising.remember_no_failure, "SUP-6"),
+    "CountsAFailureAgain": Broken(Recovery, "failed", broken_supervising.count_again, "SUP-6"),
+    "BacksOffByTheClient": Broken(supervising, "observe", broken_supervising.date_by_the_client, "SUP-6"),
+    "RestartsOneAlone": Broken(Charge, "region_of", broken_supervising.take_each_for_a_region, "SUP-6"),
+    "AssignsToTheSilent": Broken(supervising, "state_of", broken_supervising.take_all_for_alive, "SUP-7"),
+    "AssignsUnderAnyLease": Broken(supervising, "settle", broken_supervising.settle_under_any_lease, "SUP-7"),
+    "EndsWhoeverIsStuck": Broken(leasing, "end_silent", broken_supervising.end_whoever_is_stuck, "SUP-8"),
+    "EscalatesNothing": Broken(supervising, "escalations", broken_supervising.tell_nobody, "SUP-8"),
+    "GivesUpForAWhile": Broken(Recovery, "ended", broken_supervising.give_up_for_a_while, "SUP-8"),
+    "RunsWhatIsStopped": Broken(Charge, "standing", broken_supervising.stop_nothing, "SUP-9"),
+    "StopsAtABadRecord": Broken(supervising, "_all_of", broken_supervising.stop_at_the_first, "SUP-9"),
 }

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Literal
 
 from emco_store._aio.block import AsyncBlock, Target
+from emco_store._aio.looking import AsyncLooks
 from emco_store._aio.reading import AsyncReadingStore
 from emco_store._aio.reaping import AsyncReaper
 from emco_store._aio.taking import AsyncTaking
@@ -106,13 +107,16 @@ class AsyncLeases(AsyncReadingStore):
 
         Rules: SUP-1 to SUP-5.
         """
+        return AsyncReaper(self._looks(poll))
+
+    def _looks(self, poll: timedelta | None) -> AsyncLooks:
         context = self._context()
         if poll is not None and checked_deadline(poll) == timedelta(0):
             raise InvalidCall("Cannot look without a pause.", why=["poll= is 0"], hint="give a second or so.")
         if not self._port.guarantees.leases:
             raise no_leases()
         self._beater.prepare()
-        return AsyncReaper(context, self._attempts, self._beater, poll)
+        return AsyncLooks(context, self._attempts, self._beater, poll)
 
     async def expire(
         self, target: Target | LeaseTarget | str, *, reason: str | None = None, deadline: timedelta | None = None

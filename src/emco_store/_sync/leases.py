@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Literal
 
 from emco_store._sync.block import Block, Target
+from emco_store._sync.looking import Looks
 from emco_store._sync.reading import ReadingStore
 from emco_store._sync.reaping import Reaper
 from emco_store._sync.taking import Taking
@@ -107,13 +108,16 @@ class Leases(ReadingStore):
 
         Rules: SUP-1 to SUP-5.
         """
+        return Reaper(self._looks(poll))
+
+    def _looks(self, poll: timedelta | None) -> Looks:
         context = self._context()
         if poll is not None and checked_deadline(poll) == timedelta(0):
             raise InvalidCall("Cannot look without a pause.", why=["poll= is 0"], hint="give a second or so.")
         if not self._port.guarantees.leases:
             raise no_leases()
         self._beater.prepare()
-        return Reaper(context, self._attempts, self._beater, poll)
+        return Looks(context, self._attempts, self._beater, poll)
 
     def expire(
         self, target: Target | LeaseTarget | str, *, reason: str | None = None, deadline: timedelta | None = None

@@ -153,6 +153,11 @@ def blocking(store: AsyncStore, loop: Loop) -> Any:
     return _StoreView(store, loop)
 
 
+def viewed(thing: Any, loop: Loop) -> Any:
+    """Return a view of an asyncio object, whose coroutine methods are called as functions."""
+    return _View(thing, loop)
+
+
 def raw(thing: Any) -> Any:
     """Return the object of a view. In the action of a fault, the port awaits what its methods return."""
     return thing.inner if isinstance(thing, _View) else thing

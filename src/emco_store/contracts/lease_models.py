@@ -9,6 +9,7 @@ from emco_store.core.keys import Key
 from emco_store.core.refs import Ref, on_expire
 from emco_store.core.resource import Resource
 from emco_store.core.rules import Rule
+from emco_store.core.supervising import Recovery
 
 TTL: Final = timedelta(seconds=15)
 
@@ -55,6 +56,16 @@ class DutyToKeep(Resource):
     """What does not depend on a lease."""
 
     runner: Ref[Runner] | None = None
+
+
+class Errand(Resource):
+    """What a supervisor assigns."""
+
+    zone: str = ""
+    team: str = ""
+    is_off: bool = False
+    runner: Annotated[Ref[Runner] | None, on_expire(Rule.SET_NULL)] = None
+    recovery: Recovery = Recovery()
 
 
 RUNNER: Final = Key("Runner", "r")

@@ -20,6 +20,7 @@ from emco_store.contracts.deletes import DeleteRules
 from emco_store.contracts.digests import DigestRules
 from emco_store.contracts.durability import DurabilityRules
 from emco_store.contracts.edits import EditRules
+from emco_store.contracts.escalations import EscalatingRules
 from emco_store.contracts.feed import FeedRules
 from emco_store.contracts.fences import FenceRules
 from emco_store.contracts.freezes import FreezeRules
@@ -52,6 +53,7 @@ from emco_store.contracts.selections import SelectionRules
 from emco_store.contracts.statuses import StatusRules
 from emco_store.contracts.stored_rules import StoredRules
 from emco_store.contracts.stored_states import StoredStateRules
+from emco_store.contracts.supervision import SupervisingRules
 from emco_store.contracts.sync_states import SyncStateRules
 from emco_store.contracts.trails import TrailRules
 from emco_store.contracts.transactions import TransactionRules
@@ -116,6 +118,8 @@ class Conformance(
     HeartbeatRules,
     AttendanceRules,
     JudgingRules,
+    SupervisingRules,
+    EscalatingRules,
     LeaseInterleavingRules,
     MachineRules,
     WalkRules,

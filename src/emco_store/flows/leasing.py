@@ -225,13 +225,16 @@ def _lease_key(context: Context, target: Any) -> Key:
     return lease_of(context.address(Seat(name=target) if isinstance(target, str) else target))
 
 
-def end_silent(unit: Unit, pulse: Pulse, leader: LeaseTarget | None = None) -> Flow[Deleted | None]:
+def end_silent(
+    unit: Unit, pulse: Pulse, leader: LeaseTarget | None = None, reason: str | None = None
+) -> Flow[Deleted | None]:  # fmt: skip
     """End a lease that looks dead, unless its holder has beaten again since; remove the pulse of a taker that died.
 
     Args:
         unit: A new unit.
         pulse: The pulse that looks dead.
         leader: The lease under which it is ended; None for whoever waits for this very lease.
+        reason: Why it is ended, for people; None for its silence.
 
     Returns:
         What it did; None where there is no such lease any more.
@@ -248,7 +251,8 @@ def end_silent(unit: Unit, pulse: Pulse, leader: LeaseTarget | None = None) -> F
     found = yield from unit.fetch([pulse.key])
     is_there = pulse.key in found and found[pulse.key].uid == pulse.uid
     deleted = (yield from unit.delete_records([pulse.key])) if is_there else None
-    unit.origin = origin_of(None, f"no beat for {pulse.ttl.total_seconds():g} s", None, within=unit.origin)
+    why = f"no beat for {pulse.ttl.total_seconds():g} s" if reason is None else reason
+    unit.origin = origin_of(None, why, None, within=unit.origin)
     yield from unit.commit()
     return deleted
 

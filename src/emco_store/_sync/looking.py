@@ -1,0 +1,84 @@
+# Generated from src/emco_store/_aio/looking.py by `python3 dev.py sync`: do not edit.
+"""Looks at leases: judge them, again and again, and end those of the dead."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from emco_store._sync.attempts import Attempts
+from emco_store._sync.taking import LONGEST_PAUSE_S, ending
+from emco_store.beating import Beater
+from emco_store.core.judging import Judgement, Poll, Watch, judge
+from emco_store.core.keys import Key
+from emco_store.core.leases import LeaseTarget, Reaped
+from emco_store.core.reserved import resource_of
+from emco_store.errors import Conflict, LeaseLost, StoreError, Unavailable
+from emco_store.flows import leasing
+from emco_store.flows.context import Context
+
+
+class Looks:
+    """The looks of one observer, which remembers what it has seen.
+
+    Args:
+        context: The surroundings.
+        attempts: How calls are attempted.
+        beater: What beats for leases, and has the own clock.
+        poll: The time between two looks; None for a tenth of the shortest TTL that is known, at most a second.
+    """
+
+    def __init__(self, context: Context, attempts: Attempts, beater: Beater, poll: timedelta | None) -> None:
+        self.context = context
+        self.attempts = attempts
+        self.beater = beater
+        self._poll = poll
+        self._watch = Watch()
+        self._was_whole = False
+        self._ttl_s = 10.0
+
+    def reap(self, target: LeaseTarget) -> Reaped:
+        """Look once, and end what is to be ended, under a lease that must be there at each commit.
+
+        Raises:
+            LeaseLost: The lease is over.
+            Unavailable: The backend does not answer.
+
+        Rules: SUP-1, SUP-4, SUP-5.
+        """
+        judged = self._judged(is_whole=self._watch.wants_all)
+        if judged.watch.wants_all and not self._was_whole:
+            judged = self._judged(is_whole=True)
+        ended: list[Key] = []
+        refused: list[tuple[Key, StoreError]] = []
+        for pulse in judged.ends:
+            resource = resource_of(pulse.key)
+            try:
+                self.attempts.retried(ending(self.context, pulse, target), None)
+            except (LeaseLost, Unavailable):
+                raise
+            except Conflict:
+                continue
+            except StoreError as problem:
+                refused.append((resource, problem))
+            else:
+                ended.append(resource)
+        doubted = [resource_of(pulse.key) for pulse in judged.dead[len(judged.ends) :]]
+        return Reaped(tuple(ended), tuple(doubted), tuple(refused))
+
+    def _judged(self, *, is_whole: bool) -> Judgement:
+        sent_us = self.beater.clock()
+        page = self.attempts.once(leasing.polled(due=not is_whole), None)
+        received_us = self.beater.clock()  # the time of the server is that of the first page
+        pulses = self.attempts.once(leasing.further(page, due=not is_whole), None)
+        judged = judge(self._watch, Poll(sent_us, received_us, page.at_us, pulses, is_whole))
+        self._watch, self._was_whole = judged.watch, is_whole
+        self._ttl_s = min([self._ttl_s, *(pulse.ttl.total_seconds() for pulse in pulses)])
+        return judged
+
+    def pause_s(self) -> float:
+        """Return the time between two looks: a tenth of the shortest TTL, and at most a second, unless it is given."""
+        if self._poll is not None:
+            return self._poll.total_seconds()
+        known = (model.__emco__.lease for model in self.context.schema.models())
+        shortest_s = min([self._ttl_s, *(ttl.total_seconds() for ttl in known if ttl is not None)])
+        return min(LONGEST_PAUSE_S, shortest_s / 10)
