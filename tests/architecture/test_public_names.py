@@ -30,6 +30,23 @@ LEASES = {
     "Verdict",
     "on_expire",
 }
+SUPERVISION = {
+    "AsyncSupervisor",
+    "Backoff",
+    "Candidate",
+    "Escalate",
+    "Escalation",
+    "Failed",
+    "FailureRate",
+    "GiveUp",
+    "Reassign",
+    "Recovery",
+    "Restart",
+    "Supervised",
+    "Supervisor",
+    "by_zone",
+    "least_loaded",
+}
 STATUSES = {"Condition", "Status", "SyncState", "no", "unknown", "yes"}
 DELETE_RULES = {"CASCADE", "PROTECT", "REMOVE", "RESTRICT", "SET_DEFAULT", "SET_NULL"}
 STORES = {"AsyncStore", "AsyncTransaction", "Store", "Transaction", "connect", "connect_async"}
@@ -97,6 +114,7 @@ def test_public_names_are_the_promised_ones():
     assert sorted(
         MODELS
         | LEASES
+        | SUPERVISION
         | STATUSES
         | DELETE_RULES
         | STORES

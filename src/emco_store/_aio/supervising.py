@@ -157,10 +157,9 @@ class AsyncSupervisor:
         return decisions
 
     async def _settle(self, scene: Scene, members: Sequence[Standing], target: LeaseTarget) -> Decision:
-        """Decide about a region in one commit; give up in time, since the workers of the scene may be dead by then."""
+        """Decide about a region in one commit."""
         return await self._attempts.retried(
-            lambda holding: supervising.settle(Unit(self._context, holding), self._charge, scene, members, target),
-            timedelta(seconds=self._looks.pause_s()),
+            lambda holding: supervising.settle(Unit(self._context, holding), self._charge, scene, members, target), None
         )
 
     async def _end_stuck(

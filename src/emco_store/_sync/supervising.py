@@ -158,10 +158,9 @@ class Supervisor:
         return decisions
 
     def _settle(self, scene: Scene, members: Sequence[Standing], target: LeaseTarget) -> Decision:
-        """Decide about a region in one commit; give up in time, since the workers of the scene may be dead by then."""
+        """Decide about a region in one commit."""
         return self._attempts.retried(
-            lambda holding: supervising.settle(Unit(self._context, holding), self._charge, scene, members, target),
-            timedelta(seconds=self._looks.pause_s()),
+            lambda holding: supervising.settle(Unit(self._context, holding), self._charge, scene, members, target), None
         )
 
     def _end_stuck(self, stuck: Sequence[Stuck], target: LeaseTarget, refused: list[tuple[Key, StoreError]]) -> None:

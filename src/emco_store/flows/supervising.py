@@ -14,7 +14,7 @@ from emco_store.core.leases import LeaseState, LeaseTarget, Verdict, state_of
 from emco_store.core.pulses import Pulse
 from emco_store.core.records import Record
 from emco_store.core.refs import Ref, RefSpec
-from emco_store.core.reserved import lease_of
+from emco_store.core.reserved import lease_of, resource_of
 from emco_store.core.resource import Resource, is_model
 from emco_store.core.rules import Rule
 from emco_store.core.strategies import Strategy
@@ -318,7 +318,8 @@ def settle(
 ) -> Flow[Decision]:  # fmt: skip
     """Decide about the operators of one region as they are now, and write it in one commit.
 
-    The commit rests on the operators, on the lease of each worker that gets work, and on that of the supervisor.
+    The commit rests on the operators, on the lease of each worker that gets work, and on that of the supervisor. The
+    pulses of these workers are read again just before it, however often it is attempted.
 
     Args:
         unit: A new unit.
@@ -341,10 +342,7 @@ def settle(
     standings = {value.key: charge.standing(value) for value in values if charge.region_of(value) == region}
     while True:
         decision = charge.decide(tuple(standings.values()), scene)
-        wanted = {change.worker: change.recovery.lease for change in decision.changes if change.worker is not None}
-        leases = yield from unit.fetch([lease_of(key) for key in wanted])
-        uids = {key: record.uid for key, record in leases.items()}
-        gone = [key for key, uid in wanted.items() if uids.get(lease_of(key)) != uid]
+        gone = yield from _gone(unit, charge, decision)
         if not gone:
             break
         scene = scene.without(gone)
@@ -355,6 +353,25 @@ def settle(
     if decision.changes:
         yield from unit.commit()
     return decision
+
+
+def _gone(unit: Unit, charge: Charge, decision: Decision) -> Flow[list[Key]]:
+    """Return the workers of a decision whose lease is another one by now, or which are not alive any more."""
+    uids = {change.worker: change.recovery.lease for change in decision.changes if change.worker is not None}
+    found = yield from unit.fetch([lease_of(key) for key in uids])
+    leases = {resource_of(key): record for key, record in found.items()}
+    getting = {worker for _, worker in decision.assigned}
+    if not getting:
+        return [key for key, uid in uids.items() if key not in leases or leases[key].uid != uid]
+    getting_leases = [record for key, record in leases.items() if key in getting]
+    states, _ = yield from _states(getting_leases, charge.stall_after)
+    return [
+        key
+        for key, uid in uids.items()
+        if key not in leases
+        or leases[key].uid != uid
+        or (key in getting and (key not in states or states[key][0].verdict is not Verdict.ALIVE))
+    ]  # fmt: skip
 
 
 def escalations(observed: Observed, decisions: Iterable[Decision]) -> Iterator[tuple[Hashable, Escalation]]:
