@@ -16,7 +16,8 @@ from emco_store import Verdict, connect
 from emco_store.ports import Pulses
 from tests.backends.shared import url_of
 from tests.beating.rig import is_gone, started, until, worker
-from tests.beating.worker import TTL, Duty, Worker, beating_process, wait_until_attended
+from tests.beating.starts import leave_nothing
+from tests.beating.worker import TTL, Duty, Worker
 
 STARTS = 10
 ON_BOTH = (pytest.param("redis", marks=pytest.mark.redis), pytest.param("mongo", marks=pytest.mark.mongo))
@@ -275,13 +276,9 @@ def test_process_of_a_program_without_a_module(redis_stage, way, tmp_path, monke
 
 def test_stores_that_are_closed_leave_no_process(redis_stage):
     """However often a store is opened and closed, also while its process is still starting, nothing stays (HB-7)."""
-    looking, url, namespace = redis_stage
-    processes = set()
-    for number in range(STARTS):
-        with connect(url, namespace=namespace) as store, store.lease(f"seat{number}", heartbeat="process") as lease:
-            until(lambda store=store: beating_process(store) is not None, "it is started")
-            processes.add(beating_process(store) if number % 4 else wait_until_attended(store, lease))
+    store, *where = redis_stage
 
-    assert STARTS == len(processes)
-    until(lambda: all(map(is_gone, processes)), "all have ended")
-    assert () == looking.leases().items
+    processes = leave_nothing(*where, STARTS)
+
+    assert STARTS == len(set(processes))
+    assert () == store.leases().items
