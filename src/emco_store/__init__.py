@@ -8,16 +8,19 @@ from emco_store._aio.reaping import AsyncReaper
 from emco_store._aio.store import AsyncStore
 from emco_store._aio.supervising import AsyncSupervisor
 from emco_store._aio.transaction import AsyncTransaction
+from emco_store._aio.watching import AsyncWatch
 from emco_store._sync.iterating import Iteration
 from emco_store._sync.reaping import Reaper
 from emco_store._sync.store import Store
 from emco_store._sync.supervising import Supervisor
 from emco_store._sync.transaction import Transaction
+from emco_store._sync.watching import Watch
 from emco_store.backends.memory import MemoryBackend
 from emco_store.beating import Lease
 from emco_store.connect import connect, connect_async
 from emco_store.core.codec import Untyped
 from emco_store.core.diffs import Diff, DocumentChange
+from emco_store.core.events import Action, Aspect, Event, RecordChange
 from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.guards import ancestor, approved, check, every, none, observed, referrers, some, target
 from emco_store.core.indexing import indexed, unique
@@ -82,13 +85,16 @@ __all__ = [
     "RESTRICT",
     "SET_DEFAULT",
     "SET_NULL",
+    "Action",
     "AlreadyExists",
     "Approval",
+    "Aspect",
     "AsyncIteration",
     "AsyncReaper",
     "AsyncStore",
     "AsyncSupervisor",
     "AsyncTransaction",
+    "AsyncWatch",
     "Backoff",
     "BlockReason",
     "Blocker",
@@ -106,6 +112,7 @@ __all__ = [
     "Durability",
     "Escalate",
     "Escalation",
+    "Event",
     "F",
     "Failed",
     "FailureRate",
@@ -142,6 +149,7 @@ __all__ = [
     "Reaped",
     "Reaper",
     "Reassign",
+    "RecordChange",
     "Recovery",
     "Ref",
     "Repair",
@@ -173,6 +181,7 @@ __all__ = [
     "UnknownOutcome",
     "Untyped",
     "Verdict",
+    "Watch",
     "ancestor",
     "approved",
     "by_zone",

@@ -83,6 +83,7 @@ LIFECYCLES = {
     "target",
     "transition",
 }
+FEED = {"Action", "Aspect", "AsyncWatch", "Event", "RecordChange", "Watch"}
 TRAILS = {"ABSENT", "FieldChange", "Trail", "TrailEntry"}
 ERRORS = {
     "AlreadyExists",
@@ -125,6 +126,7 @@ def test_public_names_are_the_promised_ones():
         | LIFECYCLES
         | HISTORY
         | TRAILS
+        | FEED
         | ERRORS
     ) == sorted(emco_store.__all__)
 

@@ -73,6 +73,8 @@ RENAMES: Final[Mapping[str, str]] = {
     "AsyncTransport": "Transport",
     "AsyncWaiter": "Waiter",
     "AsyncWaits": "Waits",
+    "AsyncWatch": "Watch",
+    "AsyncWatches": "Watches",
     "_AsyncFastTransaction": "_FastTransaction",
     "_AsyncPinned": "_Pinned",
     "_AsyncPlainTransaction": "_PlainTransaction",

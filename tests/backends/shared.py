@@ -22,7 +22,7 @@ from tests.servers.process import Server
 NAMES: Final = ("memory", "redis", "mongodb")
 NO_FEED: Final = tuple(
     Gap(f"FEED-{number}", "notimpl", NotSupported, "the feed is not written yet for this backend")
-    for number in range(1, 9)
+    for number in range(1, 10)
 )
 """The gaps of a backend without a feed."""
 ON_EACH: Final = (

@@ -19,6 +19,7 @@ from emco_store.core import (
     definition,
     digests,
     edits,
+    events,
     guards,
     judging,
     keys,
@@ -71,6 +72,7 @@ from emco_store.flows import (
     transition_calls,
     transitions,
     unit,
+    watching,
     writing,
 )
 from emco_store.flows.acting import Actors
@@ -83,6 +85,7 @@ from emco_store.flows.supervising import Charge
 from emco_store.flows.view import Referrers, View
 from emco_store.ports import Scan, deadline
 from tests.contracts import (
+    broken_feeds,
     broken_history,
     broken_leasing,
     broken_lifecycles,
@@ -385,6 +388,12 @@ BROKEN_CORE = {
     "LooksAtSuccessivePolls": Broken(Watch, "is_kept", broken_leasing.look_at_successive_polls, "SUP-2"),
     "WatchesTwice": Broken(judging, "_us", lambda ttl: ttl // timedelta(microseconds=1) * 2, "SUP-3"),
     "EndsWithoutALead": Broken(leasing, "end_silent", broken_leasing.end_without_a_lead, "SUP-4"),
+    "TellsRecordsOfTheStoresOwn": Broken(events, "_seen", lambda change: change, "FEED-9"),
+    "TellsResourcesOnly": Broken(events, "_seen", broken_feeds.tell_resources_only, "FEED-9"),
+    "WatchesNamesakes": Broken(events, "_is_watched", broken_feeds.watch_by_the_kind, "FEED-9"),
+    "LoadsNothing": Broken(watching, "records_at", broken_feeds.load_nothing, "FEED-9"),
+    "TellsNobody": Broken(unit, "Commit", broken_feeds.commit_for_nobody, "FEED-1"),
+    "StaysBehindWhatItSkips": Broken(watching, "Told", broken_feeds.stay_behind, "FEED-7"),
     "BrakesNever": Broken(judging, "SHARE", 101, "SUP-5"),
     "LeadsForEver": Broken(supervising, "settle", broken_supervising.settle_without_a_lead, "SUP-6"),
     "RemembersNoFailure": Broken(Recovery, "failed", broken_supervising.remember_no_failure, "SUP-6"),

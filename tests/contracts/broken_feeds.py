@@ -10,9 +10,12 @@ from typing import Any
 from emco_store.backends.feeds import Ring, number_in
 from emco_store.backends.memory import MemoryPort
 from emco_store.backends.spaces import Space
-from emco_store.core.events import Action
+from emco_store.core.events import Action, RecordChange
 from emco_store.core.origins import NOBODY
+from emco_store.core.reserved import is_reserved
 from emco_store.errors import FeedGap, InvalidCall, Unavailable
+from emco_store.flows.asking import Flow
+from emco_store.flows.watching import Told
 from emco_store.ports import (
     Beat,
     Beaten,
@@ -265,6 +268,35 @@ class BeginsAtTheBeginning(_Port):
         page = super().events_now(events)
         first = self._feed._entries[0].cursor
         return replace(page, cursor=first) if events.after is None else page
+
+
+# what a watch tells of it
+
+
+def tell_resources_only(change: RecordChange) -> RecordChange | None:
+    """Tell nothing of states, statuses and leases."""
+    return None if is_reserved(change.key.kind) else change
+
+
+def watch_by_the_kind(key: Any, prefixes: Any) -> bool:
+    """Take every resource of a kind for one under the resource that was given."""
+    return prefixes is None or key.kind in prefixes
+
+
+def load_nothing(_: Any) -> Flow[dict[Any, Any]]:
+    """Leave the resources out."""
+    yield from ()
+    return {}
+
+
+def commit_for_nobody(*args: Any, **fields: Any) -> Commit:
+    """Do not say whose commit it is."""
+    return Commit(*args, **{**fields, "origin": NOBODY})
+
+
+def stay_behind(cursor: str, events: tuple[Any, ...], is_end: bool) -> Told:  # noqa: FBT001 - as Told takes it
+    """Begin anew, from now on, wherever nothing was for the watcher."""
+    return Told(cursor if events else "0.begin", events, is_end)
 
 
 BROKEN_FEEDS: tuple[tuple[type[MemoryPort], str], ...] = (

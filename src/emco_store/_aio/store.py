@@ -14,6 +14,7 @@ from emco_store._aio.lifecycles import AsyncLifecycles
 from emco_store._aio.origins import AsyncOrigins
 from emco_store._aio.statuses import AsyncStatuses
 from emco_store._aio.transaction import AsyncTransaction
+from emco_store._aio.watching import AsyncWatches
 from emco_store.core.applicable import Applicable, Prepared
 from emco_store.core.codec import Untyped
 from emco_store.core.flaws import Flaw
@@ -33,7 +34,7 @@ R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
 
 
-class AsyncStore(AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncLeases, AsyncOrigins):
+class AsyncStore(AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncLeases, AsyncWatches, AsyncOrigins):
     """The resources of one namespace on one backend; made by ``connect_async``.
 
     A target is a resource, its ``Key`` or a ``Ref`` to it. The store returns values: changing one does not change the

@@ -15,6 +15,7 @@ from emco_store._sync.lifecycles import Lifecycles
 from emco_store._sync.origins import Origins
 from emco_store._sync.statuses import Statuses
 from emco_store._sync.transaction import Transaction
+from emco_store._sync.watching import Watches
 from emco_store.core.applicable import Applicable, Prepared
 from emco_store.core.codec import Untyped
 from emco_store.core.flaws import Flaw
@@ -34,7 +35,7 @@ R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
 
 
-class Store(Lifecycles, Histories, Statuses, Leases, Origins):
+class Store(Lifecycles, Histories, Statuses, Leases, Watches, Origins):
     """The resources of one namespace on one backend; made by ``connect``.
 
     A target is a resource, its ``Key`` or a ``Ref`` to it. The store returns values: changing one does not change the

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from emco_store import Durability, InvalidCall, __version__
 from emco_store.cli.exits import MEANINGS
+from emco_store.cli.feed_arguments import FEED_VERBS
 from emco_store.cli.lease_arguments import LEASE_VERBS
 from emco_store.cli.verbs import Verb, add_files, add_output, add_reading, add_store, examples
 
@@ -382,6 +383,7 @@ VERBS: Mapping[str, Verb] = {
         _fill_trail,
     ),
     **LEASE_VERBS,
+    **FEED_VERBS,
     "export": Verb(
         "write all resources of the namespace; the same data gives the same bytes on every backend",
         examples(

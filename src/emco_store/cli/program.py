@@ -19,6 +19,7 @@ from emco_store.cli.lifecycles import draw_lifecycle, lifecycle, transition
 from emco_store.cli.reading import export, get, graph, list_
 from emco_store.cli.screen import Screen
 from emco_store.cli.trails import trail
+from emco_store.cli.watching import watch
 from emco_store.cli.writing import apply, delete
 
 VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
@@ -38,6 +39,7 @@ VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
     "trail": trail,
     "workers": workers,
     "expire": expire,
+    "watch": watch,
     "export": export,
     "doctor": doctor,
     "check": check,

@@ -100,6 +100,9 @@ class _StoreView(_View):
     def iterate(self, *args: Any, **options: Any) -> _IterationView:
         return _IterationView(self.inner.iterate(*args, **options), self._loop)
 
+    def watch(self, **options: Any) -> _IterationView:
+        return _IterationView(self.inner.watch(**options), self._loop)
+
     def reaper(self, **options: Any) -> _View:
         return _View(self.inner.reaper(**options), self._loop)
 

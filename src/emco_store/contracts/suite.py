@@ -61,6 +61,7 @@ from emco_store.contracts.uniques import UniqueRules
 from emco_store.contracts.unreadable import UnreadableRules
 from emco_store.contracts.values import ValueRules
 from emco_store.contracts.walked import WalkRules
+from emco_store.contracts.watches import WatchRules
 
 __all__ = ["Conformance", "Gap", "Harness", "Mode"]
 
@@ -96,6 +97,7 @@ class Conformance(
     BeatRules,
     PulseCheckRules,
     FeedRules,
+    WatchRules,
     DurabilityRules,
     DeadlineRules,
     BadInputRules,

@@ -1,0 +1,32 @@
+"""Arguments of the verb about the feed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+
+from emco_store.cli.verbs import Verb, add_reading, examples
+
+
+def _fill_watch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", nargs="?", metavar="KIND", help="only resources of this kind; default: all")
+    parser.add_argument("--under", metavar="KEY", help="only descendants of this resource, at any depth; needs KIND")
+    parser.add_argument(
+        "--after", metavar="CURSOR", help="continue after the event of this cursor; default: from now on"
+    )
+    parser.add_argument("--idle", type=float, metavar="SECONDS", help="end when nothing has come for so long")
+    parser.add_argument("--json", action="store_true", help="one JSON value per line, for programs")
+    add_reading(parser)
+
+
+FEED_VERBS: Mapping[str, Verb] = {
+    "watch": Verb(
+        "show what is committed, as it happens",
+        examples(
+            ("emco-store watch", "everything from now on, until interrupted"),
+            ("emco-store watch App --under Project/p1", "the applications of one project"),
+            ("emco-store watch --after CURSOR --idle 0 --json", "what came after an event, for programs"),
+        ),
+        _fill_watch,
+    ),
+}
