@@ -1,0 +1,67 @@
+"""The example of streams: under chaos, sums equal the formula; without the fence, they do not."""
+
+from __future__ import annotations
+
+import io
+import secrets
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from examples.streams import stages
+from examples.streams.__main__ import run
+
+
+def play(url, *, is_unsafe=False):
+    """Run the example for one round of chaos; return the sums, the refused commits, and what it has shown."""
+    namespace, shown = f"streams-{secrets.token_hex(6)}", io.StringIO()
+    sums, refused = run(url, 0, Console(file=shown, width=200), is_unsafe=is_unsafe, namespace=namespace)
+    assert [] == left_behind(namespace)
+    return sums, refused, shown.getvalue()
+
+
+def left_behind(namespace):
+    """Return the processes that still work in a namespace; nothing where the system does not show them."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline") if sys.platform == "linux" else ():
+        try:
+            command = path.read_bytes()
+        except OSError:
+            continue
+        if namespace.encode() in command:
+            found.append(path)
+    return found
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(
+    "name", [pytest.param("redis", marks=pytest.mark.redis), pytest.param("mongo", marks=pytest.mark.mongo)]
+)
+def test_sums_equal_the_formula_whatever_dies(name, request):
+    """LEA-4, SUP-6: killed, stopped and cut off workers lose no event and count none twice."""
+    sums, refused, shown = play(request.getfixturevalue(f"{name}_server").url)
+
+    assert [True] * 3 == [one.is_right for one in sums], sums
+    assert min(one.events for one in sums) >= stages.WINDOW
+    assert refused >= 1
+    for text in (
+        "kill -9",
+        "kill -STOP",
+        "is cut",
+        "late commit refused",
+        "super-1 has assigned",
+        "super-2 has assigned",
+    ):
+        assert text in shown
+
+
+@pytest.mark.redis
+@pytest.mark.timeout(400)
+def test_sums_are_wrong_without_the_fence(redis_server):
+    """The negative control: the same chaos does harm where commits do not require the lease."""
+    sums, refused, _ = play(redis_server.url, is_unsafe=True)
+
+    assert 0 == refused
+    assert any(one.found > one.wanted for one in sums), sums
