@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 from time import monotonic
@@ -15,7 +15,7 @@ from rich.console import Console
 
 from emco_store import Store, connect
 from examples.streams import stages
-from examples.streams.chaos import Chaos, until
+from examples.streams.chaos import HARM, Chaos, until
 from examples.streams.crew import SUPERVISORS, WORKERS, Crew
 from examples.streams.models import MODELS, STAGES, ZONES, Checkpoint, Job, Operator, Total
 from examples.streams.show import Show, Sum, arithmetic
@@ -33,11 +33,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m examples.streams", description=__doc__)
     parser.add_argument("--backend", choices=sorted(STARTERS), default="redis")
     parser.add_argument("--seconds", type=float, default=60, metavar="N", help="of chaos, at least one round (60)")
+    parser.add_argument("--harm", nargs="+", choices=HARM, default=HARM, help="what to do (all of it)")
     parser.add_argument("--unsafe", action="store_true", help="leave out the fence: the sums come out wrong")
     options = parser.parse_args()
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     with STARTERS[options.backend]() as server:
-        sums, refused = run(server.url, options.seconds, console, is_unsafe=options.unsafe)
+        sums, refused = run(server.url, console, seconds=options.seconds, harm=options.harm, is_unsafe=options.unsafe)
     console.print()
     console.print(arithmetic(sums))
     is_right = all(one.is_right for one in sums)
@@ -46,7 +47,15 @@ def main() -> int:
     return 0 if is_right else 1
 
 
-def run(url: str, seconds: float, console: Console, *, is_unsafe: bool, namespace: str = "") -> tuple[list[Sum], int]:
+def run(
+    url: str,
+    console: Console,
+    *,
+    seconds: float = 0,
+    harm: Collection[str] = HARM,
+    is_unsafe: bool = False,
+    namespace: str = "",
+) -> tuple[list[Sum], int]:
     """Run the jobs under chaos on a server; return the sums, and how many late commits were refused."""
     namespace = namespace or f"streams-{secrets.token_hex(4)}"
     there = urlsplit(url)
@@ -59,12 +68,12 @@ def run(url: str, seconds: float, console: Console, *, is_unsafe: bool, namespac
             for name in (*SUPERVISORS, *WORKERS):
                 crew.start(name)
             with _drawing(show, store):
-                until(chaos.is_all_assigned, "each operator has a worker")
+                until(lambda: all(chaos.read(zone) for zone in ZONES), "each job runs")
                 end_s = monotonic() + seconds
-                chaos.go_round()
+                chaos.go_round(harm)
                 while monotonic() < end_s:
-                    chaos.go_round()
-                return finish(store, is_unsafe=is_unsafe), crew.count("refused")
+                    chaos.go_round(harm)
+                return finish(store), crew.count("refused")
         finally:
             crew.close()
             for wire in wires.values():
@@ -81,15 +90,17 @@ def create_jobs(store: Store) -> None:
                 tx.create(Operator(parent=job, name=stage, zone=zone))
 
 
-def finish(store: Store, *, is_unsafe: bool) -> list[Sum]:
+def finish(store: Store) -> list[Sum]:
     """Let the streams end, wait until everything is added up, and return the sums."""
     ends = {zone: _end_of(store, zone) for zone in ZONES}
     for zone, events in ends.items():
         job = store.get(Job, zone)
         store.update(job.model_copy(update={"events": events}))
     until(
-        lambda: all(_windows(store, zone, is_unsafe=is_unsafe) >= ends[zone] // stages.WINDOW for zone in ZONES),
-        "the end",
+        lambda: all(
+            store.get(Checkpoint, zone, "sink", "now").read >= end // stages.WINDOW for zone, end in ends.items()
+        ),
+        "the sinks reach the end",
     )
     totals = {zone: store.get(Total, zone, "all") for zone in ZONES}
     return [Sum(zone, ends[zone], stages.sum_of(ends[zone]), totals[zone].sum) for zone in ZONES]
@@ -99,13 +110,6 @@ def _end_of(store: Store, zone: str) -> int:
     """Return a number of events that fills windows, beyond what there is and what is being written."""
     entries = store.get(Checkpoint, zone, "source", "now").written
     return (entries * stages.IN_ENTRY // stages.WINDOW + 5) * stages.WINDOW
-
-
-def _windows(store: Store, zone: str, *, is_unsafe: bool) -> int:
-    """Return how many windows were added up; without a fence, its checkpoint may have been thrown back."""
-    if is_unsafe:
-        return store.get(Total, zone, "all").windows
-    return store.get(Checkpoint, zone, "sink", "now").read
 
 
 def _through(url: str, wire: Wire | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from random import Random
 from threading import Event
 from time import monotonic
@@ -14,6 +14,8 @@ from examples.streams.wire import Wire
 
 PATIENCE_S = 90.0
 """How long to wait for an effect, in seconds: much longer than it takes, even on a busy machine."""
+HARM = ("kill", "stop", "cut", "lead")
+"""Kill a worker, stop one, cut off a zone, kill the supervisor that leads."""
 _LOOK_EVERY_S = 0.1
 
 
@@ -51,14 +53,18 @@ class Chaos:
         self._seat = Key("emco_Seat", seat)
         self._random = Random(7)  # noqa: S311 - the same chaos each time
 
-    def go_round(self) -> None:
-        """Kill a worker, stop another one, cut off a zone, and kill the leading supervisor."""
+    def go_round(self, harm: Collection[str]) -> None:
+        """Do harm of each of the wanted kinds, see :data:`HARM`, to a zone of its own each."""
         killed, stopped, cut = self._random.sample(ZONES, 3)
-        self.kill_worker(killed)
-        self.stop_worker(stopped)
-        self.cut_zone(cut)
-        self.kill_supervisor()
-        self.kill_worker(cut)  # which the other supervisor must notice
+        if "kill" in harm:
+            self.kill_worker(killed)
+        if "stop" in harm:
+            self.stop_worker(stopped)
+        if "cut" in harm:
+            self.cut_zone(cut)
+        if "lead" in harm:
+            self.kill_supervisor()
+            self.kill_worker(cut)  # which the other supervisor must notice
 
     def kill_worker(self, zone: str) -> None:
         """Kill the worker that runs the sink of a zone; when its work runs elsewhere, start it again."""
@@ -71,9 +77,9 @@ class Chaos:
         """Stop the worker that runs the sink of a zone, and let it go on when the sink has gone on elsewhere."""
         name = self._worker_of(zone, "sink")
         self._crew.stop(name)
-        before = self._read(zone)
+        before = self.read(zone)
         until(lambda: self._has_moved(zone, name), f"the sink of {zone} moves from {name}")
-        until(lambda: self._read(zone) > before + 1, f"the sink of {zone} goes on")
+        until(lambda: self.read(zone) > before + 1, f"the sink of {zone} goes on")
         self._crew.go_on(name)
         Event().wait(1.0)  # it does what it will do at once
 
@@ -105,6 +111,11 @@ class Chaos:
         """Return whether each operator has a worker."""
         return all(one.worker is not None for one in self.operators())
 
+    def read(self, zone: str) -> int:
+        """Return how many windows the sink of a zone has added up."""
+        (found,) = self._store.get_many([Key("Checkpoint", zone, "sink", "now")], missing_ok=True)
+        return found.read if isinstance(found, Checkpoint) else 0
+
     def _worker_of(self, zone: str, stage: str) -> str:
         until(self.is_all_assigned, "each operator has a worker")
         worker = self._store.get(Operator, zone, stage).worker
@@ -117,7 +128,3 @@ class Chaos:
     def _is_elsewhere(self, zone: str) -> bool:
         mine = [one.worker for one in self.operators() if one.zone == zone]
         return all(worker is not None and not worker.text.startswith(f"Worker/{zone}-") for worker in mine)
-
-    def _read(self, zone: str) -> int:
-        (found,) = self._store.get_many([Key("Checkpoint", zone, "sink", "now")], missing_ok=True)
-        return found.read if isinstance(found, Checkpoint) else 0

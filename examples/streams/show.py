@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -81,7 +81,7 @@ class Show:
         if self._live is None:
             return
         try:
-            tables = [_workers(store), _operators(store.list(Operator, limit=1000).resources)]
+            tables: list[RenderableType] = [_workers(store), _operators(store.list(Operator, limit=1000).resources)]
         except StoreError as problem:
             tables = [Text(problem.line, style="red")]
         news = [_line(one) for one in self._news[-SHOWN_NEWS:]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 WINDOW = 100
@@ -32,16 +32,25 @@ def window(state: State, entries: Iterable[Sequence[int]]) -> Output:
     return {"count": count, "sum": total}, sums
 
 
-def source(begin: int, events: int | None, entries: int) -> list[list[str]]:
-    """Return the next entries of the stream.
+def sink(state: State, _: Iterable[Sequence[int]]) -> Output:
+    """Write nothing: what the sink adds up is stored beside its checkpoint."""
+    return state, []
+
+
+STEPS: Mapping[str, Callable[[State, list[list[Any]]], Output]] = {"parse": parse, "window": window, "sink": sink}
+"""What each operator does with entries of the one before it."""
+
+
+def source(begin: int, events: int | None, most: int) -> Output:
+    """Return the next entries of the stream, which needs no state.
 
     Args:
         begin: How many entries there are.
         events: Where the stream ends, as a multiple of :data:`IN_ENTRY`.
-        entries: How many to return at most.
+        most: Maximum number of entries to return.
     """
-    end = begin + entries if events is None else min(begin + entries, events // IN_ENTRY)
-    return [[f"event {number * IN_ENTRY + one}" for one in range(IN_ENTRY)] for number in range(begin, end)]
+    end = begin + most if events is None else min(begin + most, events // IN_ENTRY)
+    return {}, [[f"event {number * IN_ENTRY + one}" for one in range(IN_ENTRY)] for number in range(begin, end)]
 
 
 def sum_of(events: int) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from datetime import timedelta
 from threading import Event
+from typing import Any
 
 from emco_store import (
     InvalidResource,
@@ -87,23 +88,20 @@ class Round:
 
     def _step(self, operator: Operator, at: Checkpoint) -> Checkpoint:
         """Take what there is into account, and store the checkpoint and the output in one commit."""
-        stage = operator.name
-        job = operator.key.segments[0]
+        job, stage = operator.key.segments
+        given = [] if stage == "source" else self._input(job, stage, at.read)
         if stage == "source":
-            events = self._store.get(Job, job).events
-            read, state, entries = 0, dict(at.state), stages.source(at.written, events, AT_ONCE)
+            state, entries = stages.source(at.written, self._store.get(Job, job).events, AT_ONCE)
         else:
-            given = self._input(job, stage, at.read)
-            read, state, entries = len(given), dict(at.state), []
-            if stage == "parse":
-                _, entries = stages.parse(state, given)
-            elif stage == "window":
-                new, entries = stages.window(state, given)
-                state = dict(new)
-        if not read and not entries:
+            state, entries = stages.STEPS[stage](at.state, given)
+        if not given and not entries:
             return at
         after = Checkpoint(
-            parent=operator, name="now", read=at.read + read, written=at.written + len(entries), state=state
+            parent=operator,
+            name="now",
+            read=at.read + len(given),
+            written=at.written + len(entries),
+            state=dict(state),
         )
 
         def commit(tx: Transaction) -> None:
@@ -113,8 +111,8 @@ class Round:
                 tx.put(Entry(parent=operator, name=f"{number:08}", values=values))
             if stage == "sink":
                 total = tx.get(Total, job, "all")
-                sums = [value for values in given for value in values]
-                tx.put(total.model_copy(update={"windows": total.windows + read, "sum": total.sum + sum(sums)}))
+                sums = [total.sum, *(value for values in given for value in values)]
+                tx.put(total.model_copy(update={"windows": total.windows + len(given), "sum": sum(sums)}))
             tx.put(after)
 
         try:
@@ -125,11 +123,11 @@ class Round:
         self._commits += 1
         return after
 
-    def _input(self, job: str, stage: str, begin: int) -> list[list[object]]:
+    def _input(self, job: str, stage: str, begin: int) -> list[list[Any]]:
         """Return the values of the next entries of the operator before this one."""
         before = STAGES[STAGES.index(stage) - 1]
         keys = [Key("Entry", job, before, f"{number:08}") for number in range(begin, begin + 4 * AT_ONCE)]
-        found: list[list[object]] = []
+        found: list[list[Any]] = []
         for entry in self._store.get_many(keys, missing_ok=True):
             if entry is None or isinstance(entry, InvalidResource):
                 break
