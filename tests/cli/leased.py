@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from emco_store import CASCADE, SET_NULL, Ref, Resource, on_expire
+from emco_store import CASCADE, SET_NULL, Recovery, Ref, Resource, on_expire
 
 
 class Worker(Resource, lease=timedelta(hours=1)):
@@ -18,6 +18,14 @@ class Operator(Resource):
     """What stays without its worker."""
 
     worker: Annotated[Ref[Worker] | None, on_expire(SET_NULL)] = None
+
+
+class Shift(Resource):
+    """What a supervisor assigns."""
+
+    zone: str = ""
+    worker: Annotated[Ref[Worker] | None, on_expire(SET_NULL)] = None
+    recovery: Recovery = Recovery()
 
 
 class Session(Resource):

@@ -29,7 +29,7 @@ MEANINGS: Mapping[Exit, str] = {
     Exit.NOT_FOUND: "a resource does not exist",
     Exit.RETRY: "something changed meanwhile, or the server does not answer: the same command may succeed later",
     Exit.FLAWS: "check found flaws that are not repaired",
-    Exit.INTERRUPTED: "interrupted from the keyboard",
+    Exit.INTERRUPTED: "interrupted from the keyboard, or supervise was told to end",
     Exit.NO_READER: "the program that read the output has ended",
 }
 """What ``emco-store --help`` says about each."""

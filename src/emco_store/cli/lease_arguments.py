@@ -46,6 +46,20 @@ def _fill_expire(parser: argparse.ArgumentParser) -> None:
     add_reading(parser)
 
 
+def _fill_supervise(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--strategy",
+        choices=("backoff", "reassign", "escalate"),
+        default="backoff",
+        help="what happens to work that has lost its worker: assigned again after a while (default), at once, or not",
+    )
+    parser.add_argument(
+        "--zone", metavar="FIELD", help="assign to workers with the same value in this field, if there are any"
+    )
+    add_output(parser)
+    add_reading(parser)
+
+
 LEASE_VERBS: Mapping[str, Verb] = {
     "workers": Verb(
         "show who holds leases, when each was last heard of, and what is assigned to it",
@@ -63,5 +77,13 @@ LEASE_VERBS: Mapping[str, Verb] = {
             ('emco-store expire Worker/w1 --reason "node drained"', "end it, whoever holds it"),
         ),
         _fill_expire,
+    ),
+    "supervise": Verb(
+        "end the leases of the dead, and assign their work to workers that are alive, until interrupted",
+        examples(
+            ("emco-store supervise --models farm.models", "run it twice: one leads, and the other one takes over"),
+            ("emco-store supervise --models farm.models --zone zone -o json", "near the data; a line for each change"),
+        ),
+        _fill_supervise,
     ),
 }

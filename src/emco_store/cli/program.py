@@ -18,6 +18,7 @@ from emco_store.cli.leases import expire, workers
 from emco_store.cli.lifecycles import draw_lifecycle, lifecycle, transition
 from emco_store.cli.reading import export, get, graph, list_
 from emco_store.cli.screen import Screen
+from emco_store.cli.supervising import supervise
 from emco_store.cli.trails import trail
 from emco_store.cli.watching import watch
 from emco_store.cli.writing import apply, delete
@@ -39,6 +40,7 @@ VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
     "trail": trail,
     "workers": workers,
     "expire": expire,
+    "supervise": supervise,
     "watch": watch,
     "export": export,
     "doctor": doctor,
