@@ -13,6 +13,7 @@ from emco_store import Flaw, FlawKind, InvalidCall, Repair, Store, StoreError
 from emco_store.cli.arguments import Options
 from emco_store.cli.exits import Exit
 from emco_store.cli.formats import write_json
+from emco_store.cli.hints import said
 from emco_store.cli.opening import opened
 from emco_store.cli.screen import Screen, visible
 from emco_store.core.keys import shown_key
@@ -128,7 +129,7 @@ def _lines(flaw: Flaw) -> Iterator[RenderableType]:
     look = _LOOKS.get(flaw.repair, "bold")
     yield Text.assemble((f"{flaw.kind:17}  ", look), visible(f"{shown_key(flaw.key)} {flaw.place}".strip()))
     yield Text(f"{'':19}{visible(flaw.detail)}", style="dim")
-    yield Text(f"{'':19}{'Repair' if flaw.repair else 'Hint'}: {visible(flaw.hint)}", style=look)
+    yield Text(f"{'':19}{'Repair' if flaw.repair else 'Hint'}: {visible(said(flaw.hint))}", style=look)
 
 
 def _show(screen: Screen, value: Any, *lines: RenderableType) -> None:

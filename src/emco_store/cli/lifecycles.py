@@ -29,6 +29,7 @@ from emco_store.cli.conditions import suggestion
 from emco_store.cli.exits import Exit
 from emco_store.cli.formats import write_json, write_yaml
 from emco_store.cli.graphs import Step, diagram_of, draw_state_dot, draw_state_mermaid, draw_state_tree, lifecycle_of
+from emco_store.cli.hints import plan_in_commands
 from emco_store.cli.opening import models, opened
 from emco_store.cli.plans import coloured
 from emco_store.cli.reading import read_key
@@ -123,7 +124,7 @@ def _numbers(store: Store, model: type[Resource]) -> Mapping[str, int]:
 def _show_plan(options: Options, screen: Screen, plan: TransitionPlan[Any]) -> Exit:
     """Show what a transition would do; exit code 1 if it would be refused."""
     if options.output == "table":
-        screen.show(*coloured(str(plan)))
+        screen.show(*coloured(plan_in_commands(plan)))
     else:
         value = {
             "key": plan.key.text, "transition": plan.step.name, "state": str(plan.state.value),

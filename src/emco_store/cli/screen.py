@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from emco_store import StoreError
+from emco_store.cli.hints import in_commands
 from emco_store.cli.secrets import masked
 
 PIPED_WIDTH = 100
@@ -56,8 +57,8 @@ class Screen:
         self._err.print(Text(visible(masked(text)), style="dim"), soft_wrap=True)
 
     def error(self, problem: StoreError) -> None:
-        """Show an error: what was refused, which object, why, and the hint."""
-        what, *rest = visible(masked(str(problem))).split("\n")
+        """Show an error: what was refused, which object, why, and the hint, which names commands."""
+        what, *rest = visible(masked(in_commands(problem))).split("\n")
         self._err.print(Text(what, style="bold red"), *(Text(line) for line in rest), sep="\n", soft_wrap=True)
 
     @property
