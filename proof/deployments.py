@@ -189,9 +189,13 @@ class _Client:
     def recorded(
         self, request: Ask | Transact, steps: list[Step], *, settles: bool = True
     ) -> Generator[Any, Any, bool]:
-        """Make a request, and record its steps: those that are in the list when it ends."""
+        """Make a request, and record its steps: those that are in the list when it ends, or is cancelled."""
         call = self.shift.recorder.call(self.shift.name, steps)
-        return (yield from ask_and_record(call, request, settles=settles, answered=lambda _: steps))
+        try:
+            return (yield from ask_and_record(call, request, settles=settles, answered=lambda _: steps))
+        except GeneratorExit:
+            call.ends(Result.UNKNOWN, steps, "cancelled")
+            raise
 
     def transacted(self, *actions: Callable[[list[Step]], Script]) -> Generator[Any, Any, bool]:
         """Take actions in one transaction; each attempt begins again with no step."""

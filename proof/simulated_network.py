@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from sortedcontainers import SortedList
 
+from emco_store.backends.feeds import Ring
 from emco_store.backends.memory import MemoryBackend
 from emco_store.backends.pulses import PulseTable
 from emco_store.contracts.faults import ClientDied
@@ -122,6 +123,8 @@ def _copied(index: Any) -> Any:
     """Copy an index, whose entries are values or collections of values."""
     if isinstance(index, PulseTable):
         return PulseTable(index)
+    if isinstance(index, Ring):
+        return index.copy()
     copied = {key: value.copy() if isinstance(value, SortedList | set) else value for key, value in index.items()}
     return defaultdict(index.default_factory, copied) if isinstance(index, defaultdict) else copied
 

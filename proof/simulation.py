@@ -33,12 +33,12 @@ from emco_store.core.keys import Key
 from emco_store.errors import StoreError
 from emco_store.flows.context import RetryPolicy
 from emco_store.ports import AsyncPort, deadline
-from proof import races
+from proof import races, versions
 from proof.models import Hub
 from proof.nemesis import seeded
 from proof.phase import Budget, Phase, PhaseResult
 from proof.rig import Rig
-from proof.running import MODELS, WORKLOADS, check_store, read_finally
+from proof.running import MODELS, WORKLOADS, check_store, look_finally, read_finally
 from proof.simulated_network import CALM, LATEST_S, NAMESPACE, Client, Network, Server, Weather
 from proof.simulated_ports import Book, Design, PlainPort, Site, Watched
 from proof.virtual_time import SeededIds, Stuck, VirtualClock, VirtualLoop, run, virtual_time
@@ -120,10 +120,10 @@ def designs() -> dict[str, Design]:
 
 
 def scenario(seed: int) -> Scenario:
-    """Return the scenario of a seed; of nine seeds in a row, each has another port or another workload."""
+    """Return the scenario of a seed; of twelve seeds in a row, each has another port or another workload."""
     random = seeded("scenario", seed)
-    design = ("plain", "grouping", "sharing" if seed // 9 % 4 == 1 else "piping")[seed % 3]
-    workload = tuple(WORKLOADS)[seed // 3 % 3]
+    design = ("plain", "grouping", "sharing" if seed // 12 % 4 == 1 else "piping")[seed % 3]
+    workload = tuple(WORKLOADS)[seed // 3 % 4]
     return Scenario(seed, design, workload, random.randint(1, 3), random.randint(3, 8), random.randint(8, 16))
 
 
@@ -372,6 +372,10 @@ class _World:
             found += [f"{each.kind}: {each.text}" for each in serializability.check(everything).anomalies]
         elif self.wanted.workload == "registers":
             found += linearizability.check(known.operations).violations
+        elif self.wanted.workload == "deployments":
+            everything = look_finally(rig, NAMESPACE, known, out).operations
+            (out / "final.jsonl").unlink()
+            found += [f"{each.kind}: {each.text}" for each in versions.check(everything).anomalies]
         else:
             found += races.dangling(races.scan_all(self.server.port))
         return found

@@ -16,8 +16,9 @@ from typing import Any
 from emco_store.contracts.histories import serializability
 from emco_store.contracts.histories.history import Operation, Result
 from emco_store.contracts.histories.serializability import Verdict
-from emco_store.core.naming import LIFECYCLE, REVISION
-from emco_store.core.reserved import is_reserved
+from emco_store.core.naming import LIFECYCLE, REVISION, is_status
+from emco_store.core.records import Record
+from emco_store.core.reserved import is_reserved, read_numbered, resource_of
 
 Version = tuple[str, int]
 """An object, and the number of its version."""
@@ -103,6 +104,40 @@ def counted(operations: Iterable[Operation]) -> Counter[str]:
             elif kind == "gone" and what == "Works":
                 made["deletes"] += 1
     return made
+
+
+def lost(operations: Iterable[Operation], records: Iterable[Record]) -> list[str]:
+    """Return what was acknowledged, and is neither there at the end nor deleted by anybody; statuses are not counted.
+
+    Args:
+        operations: Their steps are those of :mod:`proof.deployments`.
+        records: All records that are there at the end.
+    """
+    there: dict[str, int] = {}
+    found = {record.key.text: record for record in records}
+    for record in found.values():
+        if record.key.kind == REVISION:
+            resource, uid, number = read_numbered(record.key)
+            name = f"{REVISION}/{resource.text}@{uid}"
+            there[name] = max(number, there.get(name, 0))
+        elif record.key.kind == LIFECYCLE:
+            owner = found.get(resource_of(record.key).text)
+            there[f"{record.key.text}@{owner and owner.uid}"] = record.version
+        else:
+            there[f"{record.key.text}@{record.uid}"] = record.version
+    gone: set[str] = set()
+    made: dict[str, int] = {}
+    for operation in operations:
+        for kind, name, version, *_ in operation.steps if operation.result is not Result.FAILED else ():
+            if kind == "gone":
+                gone |= {name, f"{LIFECYCLE}/{name}"}
+            elif kind == "made" and operation.result is Result.OK and not is_status(name):
+                made[name] = max(version, made.get(name, 0))
+    return [
+        f"version {version} of {name} was acknowledged, and {there.get(name, 'nothing')} is there"
+        for name, version in sorted(made.items())
+        if there.get(name, 0) < version and name not in gone
+    ]
 
 
 def as_lists(operations: Sequence[Operation]) -> list[Operation]:

@@ -12,6 +12,8 @@ from emco_store import MemoryBackend
 from emco_store.contracts.histories.history import Result
 from emco_store.core.keys import Key
 from emco_store.core.naming import LIFECYCLE, REVISION, STATUS
+from emco_store.core.records import Record
+from emco_store.core.reserved import beside, numbered
 from emco_store.ports import Commit
 from proof import versions
 from proof.mutants import Mutant, MutantBackend, Reply
@@ -188,3 +190,23 @@ def test_hold_that_is_broken_is_seen():
         [*BEGIN, transaction("a", (4, 5), ("rests", WORKS, "Running", "Off"))]
     ).counts
     assert versions.check([*BEGIN, transaction("a", (4, 5), ("rests", WORKS, "Running", "On"))]).holds
+
+
+def test_what_was_acknowledged_and_is_gone_is_named():
+    """A change that is not there at the end is lost, unless somebody has deleted its resource."""
+    works, piece = Key("Works", "w"), Key("Piece", "w", "a")
+    rows = (works, "u", 2), (beside(LIFECYCLE, works), "l", 3), (numbered(REVISION, works, "u", 2), "r", 1)
+    records = [Record(key, uid, version, b"{}", (), (), (), 1, 1) for key, uid, version in rows]
+
+    def lost(*steps):
+        return versions.lost([transaction("", TOGETHER, *steps)], records)
+
+    kept = [
+        ["made", "Works/w@u", 2, 1],
+        ["made", f"{LIFECYCLE}/Works/w@u", 3, 1],
+        ["made", f"{REVISION}/Works/w@u", 2, 1],
+    ]
+    assert [] == lost(*kept)
+    assert 3 == len(lost(*([kind, name, version + 1, 1] for kind, name, version, _ in kept)))
+    assert 1 == len(lost(*kept, ["made", f"{piece.text}@p", 1, 1]))
+    assert [] == lost(*kept, ["made", f"{piece.text}@p", 1, 1], ["gone", f"{piece.text}@p", None, None])

@@ -52,6 +52,7 @@ def holds(ground, name, workload, out):
         ("SIGSTOP and SIGCONT", "races"),
         ("memory full for a while", "races"),
         ("lost requests and replies", "lists"),
+        ("kill -9 and restart", "deployments"),
         ("black hole", "lists"),
     ],
 )
@@ -79,6 +80,7 @@ def test_failover_by_sentinel_costs_no_commit_that_waited_for_a_replica(redis_be
     [
         ("failCommand: WriteConflict", "lists"),
         ("failCommand: closeConnection", "races"),
+        ("failCommand: write concern error", "deployments"),
         ("failCommand: NotWritablePrimary", "lists"),
         ("failCommand: write concern error", "races"),
         ("kill -9 and restart", "lists"),
@@ -99,6 +101,7 @@ def test_fault_on_a_mongodb_of_one_member_costs_no_commit(one_mongo, tmp_path, n
         ("kill -9 of a secondary", "races"),
         ("SIGSTOP of the primary", "lists"),
         ("step-down", "races"),
+        ("kill -9 of the primary", "deployments"),
     ],
 )
 def test_fault_on_a_mongodb_of_three_members_costs_no_commit(three_mongos, tmp_path, name, workload):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable, Mapping
+from copy import copy
 from itertools import islice
 
 from emco_store.core.events import Action, Event, RecordChange
@@ -58,6 +59,12 @@ class Ring:
         self._last = 0
         self._entries: deque[Event] = deque(maxlen=kept + 1)  # a reader needs the entry that its cursor names, too
         self.waiting: list[Wake] = []
+
+    def copy(self) -> Ring:
+        """Return a ring that holds the same, and wakes the same."""
+        copied = copy(self)
+        copied._entries = self._entries.copy()  # noqa: SLF001 - of the same class
+        return copied
 
     def add(self, commit: Commit, stamps: Mapping[Key, Stamp]) -> None:
         """Add a commit, and wake those who wait for one."""

@@ -19,6 +19,7 @@ from emco_store.contracts.histories.workloads import SPAN, Attempt, Shift, list_
 from emco_store.errors import Misconfigured, StoreError, Unavailable, UnknownOutcome
 from emco_store.flows.context import RetryPolicy
 from emco_store.ports import Backend
+from proof.deployments import deployments
 from proof.races import races
 from proof.running import MODELS
 from tests.proof.faults.striking import ENOUGH_S
@@ -89,6 +90,11 @@ def racing(shift: Shift, loose: list[Loose], *, only_reads: bool) -> Client:  # 
     yield from careful(races(shift), [])
 
 
+def deploying(shift: Shift, loose: list[Loose], *, only_reads: bool) -> Client:  # noqa: ARG001 - see WORKLOADS
+    """Take deployments through their lives; half of the unknown outcomes are settled at once."""
+    yield from careful(deployments(shift), [])
+
+
 def appending(shift: Shift, loose: list[Loose], *, only_reads: bool) -> Client:
     """Read and append to lists; every second unknown outcome is settled at once, the others are left for later.
 
@@ -125,7 +131,7 @@ class Workload(Protocol):
         ...
 
 
-WORKLOADS: dict[str, Workload] = {"lists": appending, "races": racing}
+WORKLOADS: dict[str, Workload] = {"lists": appending, "races": racing, "deployments": deploying}
 
 
 def play_all(backend: Callable[[], Backend], namespace: str, threads: list[Client], tasks: list[Client]) -> None:

@@ -15,11 +15,11 @@ from emco_store.contracts.histories import history, serializability
 from emco_store.contracts.histories.history import History, Result
 from emco_store.contracts.histories.workloads import Shift
 from emco_store.ports import Outcome
-from proof import races
+from proof import races, versions
 from proof.nemesis import seeded
 from proof.phase import Budget, Phase, PhaseResult
 from proof.rig import Rig
-from proof.running import MODELS, check_store, read_finally
+from proof.running import MODELS, check_store, look_finally, read_finally
 from tests.proof.faults import mongo_grounds, redis_grounds
 from tests.proof.faults.careful import WORKLOADS, Loose, count_values, play_all
 from tests.proof.faults.grounds import Ground
@@ -33,7 +33,16 @@ _LONGEST_S: Final = 15.0
 _SHORTEST_S: Final = 2.0
 _BETWEEN: Final = 60
 """Acknowledged operations between two strikes, in the long form."""
-_COUNTED: Final = ("rounds", "strikes", "operations", "unknown", "acknowledged", "lost", "anomalies")
+_COUNTED: Final = (
+    "rounds",
+    "strikes",
+    "operations",
+    "unknown",
+    "acknowledged",
+    "lost",
+    "anomalies",
+    "lifecycle changes",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +97,12 @@ def strike_round(
         threads, rest = clients[: size.threads], clients[size.threads :]
         striking.during(partial(play_all, fault.clients or rig.fresh, namespace, threads, rest), clients=len(clients))
     known = history.read(out / "part-0.jsonl")
-    found = (
-        _judge_lists(rig, namespace, known, loose, out) if workload == "lists" else _judge_races(rig, namespace, known)
-    )
+    if workload == "lists":
+        found = _judge_lists(rig, namespace, known, loose, out)
+    elif workload == "races":
+        found = _judge_races(rig, namespace, known)
+    else:
+        found = _judge_deployments(rig, namespace, known, out)
     found.counts |= {
         "rounds": 1,
         "strikes": striking.done,
@@ -146,6 +158,23 @@ def _judge_races(rig: Rig, namespace: str, known: History) -> Found:
     return Found(counts, violations=found.violations + unsettled)
 
 
+def _judge_deployments(rig: Rig, namespace: str, known: History, out: Path) -> Found:
+    seen = look_finally(rig, namespace, known, out)
+    port = rig.fresh().port(namespace)
+    port.open()
+    try:
+        lost = versions.lost(known.operations, races.scan_all(port).values())
+    finally:
+        port.close()
+    verdict = versions.check(seen.operations)
+    violations = [*lost, *(f"{one.kind}: {one.text}" for one in verdict.anomalies)]
+    unread = [one for one in seen.operations if one.process == "final" and one.result is not Result.OK]
+    violations += [f"a last look failed: {one}" for one in unread]
+    made = versions.counted(known.operations)
+    counts = {"acknowledged": len(known.of(Result.OK)), "lost": len(lost), "anomalies": verdict.counts.total()}
+    return Found(counts | {"lifecycle changes": made["lifecycle_changes"]}, violations=violations)
+
+
 def _class_violations(ground: Ground, rig: Rig, namespace: str) -> list[str]:
     with connect(rig.fresh(), namespace=namespace) as store:
         reported = store.guarantees.durability
@@ -184,7 +213,12 @@ def server_faults(rig: Rig, budget: Budget, *, seed: int, out: Path) -> PhaseRes
 
 def _combined(ground: Ground, seed: int, end_s: float | None) -> Iterator[tuple[str, str]]:
     """Return each fault with each workload, in an order drawn by the seed; again and again while there is time."""
-    todo = [(name, workload) for name in ground.faults for workload in WORKLOADS]
+    todo = [
+        (name, workload)
+        for name in ground.faults
+        for workload in WORKLOADS
+        if ground.only_reads or workload != "deployments"  # whose clients look around in transactions that only read
+    ]
     seeded("faults", seed).shuffle(todo)
     yield todo[0]
     if end_s is None:

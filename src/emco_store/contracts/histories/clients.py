@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -82,18 +83,19 @@ async def play_async(asking: Generator[Request, Any, Any], store: Any) -> Any:
     """Answer all requests from a store or transaction for asyncio; see :func:`play`."""
     answer: Any = None
     problem: Exception | None = None
-    while True:
-        try:
-            request = asking.send(answer) if problem is None else asking.throw(problem)
-        except StopIteration as end:
-            return end.value
-        answer = problem = None
-        try:
-            answer = request.on(store)
-            if inspect.isawaitable(answer):
-                answer = await answer
-        except Exception as raised:  # noqa: BLE001 - the client decides what it means
-            problem = raised
+    with closing(asking):  # at once where it is cancelled, so that it records what it was doing
+        while True:
+            try:
+                request = asking.send(answer) if problem is None else asking.throw(problem)
+            except StopIteration as end:
+                return end.value
+            answer = problem = None
+            try:
+                answer = request.on(store)
+                if inspect.isawaitable(answer):
+                    answer = await answer
+            except Exception as raised:  # noqa: BLE001 - the client decides what it means
+                problem = raised
 
 
 def ask_and_record(
