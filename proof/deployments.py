@@ -37,9 +37,10 @@ SPAN: Final = 16
 PARTS: Final = ("a", "b")
 
 Step = list[Any]
-"""``["saw", object, version, content]``, ``["made", …]``, ``["gone", object, None, None]`` or ``["held", object of a
-revision, its number, its note, {key: content}]``; an object is the text of a key and a uid, and a content is the number
-of the operation that wrote it first, None if unknown."""
+"""``["saw", object, version, content]``, ``["made", …]``, ``["gone", object, None, None]``, ``["held", object of a
+revision, its number, its note, {key: content}]`` or ``["kept", object of revisions, numbers that must be there, numbers
+that are]``; an object is the text of a key and a uid, and a content is the number of the operation that wrote it first,
+None if unknown."""
 
 
 class Power(StrEnum):
@@ -180,11 +181,13 @@ class _Client:
         shift: Its arguments.
         known: The resources as it has seen them last; it names them by these values, so their uids are certain.
         states: Their states then, or since.
+        prunes: Whether it prunes histories, too.
     """
 
     shift: Shift
     known: dict[Key, Any] = field(default_factory=dict[Key, Any])
     states: dict[Key, Any] = field(default_factory=dict[Key, Any])
+    prunes: bool = False
 
     def recorded(
         self, request: Ask | Transact, steps: list[Step], *, settles: bool = True
@@ -210,9 +213,14 @@ class _Client:
         return (yield from self.recorded(Transact(script), steps, settles=settles))
 
 
-def deployments(shift: Shift) -> Client:
-    """Take deployments through their lives, several clients at once; each has two at a time in view."""
-    client, at = _Client(shift), 0
+def deployments(shift: Shift, *, prunes: bool = True) -> Client:
+    """Take deployments through their lives, several clients at once; each has two at a time in view.
+
+    Args:
+        shift: The arguments of the client.
+        prunes: Whether it prunes histories, too.
+    """
+    client, at = _Client(shift, prunes=prunes), 0
     while shift.goes_on(at):
         number = shift.random.randrange(HOT)
         works, ground = Key("Works", f"w{number}-{at // SPAN}"), Key("Ground", f"g{number}-{at // SPAN}")
@@ -283,6 +291,8 @@ def _act(client: _Client, works: Any, ground: Any, value: int) -> Generator[Any,
         return (yield from _carried_out(client, Ask("plan_delete", (works,))))
     if choice < 0.20:
         return (yield from _carried_out(client, Ask("plan_delete", (ground,))))
+    if choice < 0.22 and client.prunes:
+        return (yield from client.recorded(Ask("prune", (works,), {"keep": 1}), []))
     if choice < 0.25:
         return (yield from _see_history(client, works))
     return (yield from client.transacted(*_drawn(client, works, ground, value)))
@@ -430,6 +440,18 @@ def last_looks(shift: Shift, names: Iterable[str]) -> Client:
             yield from client.transacted(partial(_see, found))
             yield from _see_history(client, found)
         yield from _see_revisions(client, works)
+        if found is not None:
+            yield from _see_what_is_kept(client, found)
+
+
+def _see_what_is_kept(client: _Client, works: Any) -> Client:
+    """Record whether the revisions that a prune has to keep are there: the newest, and the one that is approved."""
+    record = yield Ask("lifecycle", (works,))
+    kept = {record.revision} | ({record.approved.revision} if record.approved is not None else set())
+    page = yield Ask("history", (works,), {"limit": 1000})
+    there = {revision.number for revision in page if revision.uid == works.meta.uid}
+    step = ["kept", _revisions_of(works), sorted(kept - {0}), sorted(there)]
+    client.shift.recorder.call(client.shift.name, [step]).ends(Result.OK)
 
 
 def _see_revisions(client: _Client, works: Key) -> Client:

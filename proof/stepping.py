@@ -151,7 +151,12 @@ def _nothing(shift: Shift, known: History) -> Client:  # noqa: ARG001 - there is
 
 _LISTS = _Workload("stepping", [Journal], _short_lists, lambda shift, known: final_reads(shift, lists_in(known)))
 _REGISTERS = _Workload("registers", [Register], registers, _nothing)
-_DEPLOYMENTS = _Workload("deployments", MODELS, deployments, lambda shift, known: last_looks(shift, works_in(known)))
+_DEPLOYMENTS, _PRUNED = (
+    _Workload(
+        name, MODELS, partial(deployments, prunes=prunes), lambda shift, known: last_looks(shift, works_in(known))
+    )
+    for name, prunes in (("deployments", False), ("pruned", True))
+)
 
 
 def run_lists(rig: Rig, seed: int, operations: int, out: Path) -> History:
@@ -174,6 +179,11 @@ def run_registers(rig: Rig, seed: int, operations: int, out: Path) -> History:
 def run_deployments(rig: Rig, seed: int, operations: int, out: Path) -> History:
     """Let clients take turns with deployments, and look at all of them; arguments as for :func:`run_lists`."""
     return _run(rig, _DEPLOYMENTS, seed=seed, operations=operations, out=out)
+
+
+def run_pruned(rig: Rig, seed: int, operations: int, out: Path) -> History:
+    """Do the same as :func:`run_deployments`, with clients that prune histories, too."""
+    return _run(rig, _PRUNED, seed=seed, operations=operations, out=out)
 
 
 def _pause_of(rig: Rig) -> Pause:

@@ -80,8 +80,8 @@ class _Chains:
 def check(operations: Sequence[Operation]) -> Verdict:
     """Judge transitions, rollbacks, statuses and all that is done beside them.
 
-    Beyond the anomalies of transactions, there is the ``broken hold``: a deployment that needs its ground to be on, and
-    a ground that is not, seen by one transaction.
+    Beyond the anomalies of transactions, there are the ``broken hold``, a deployment that needs its ground to be on and
+    a ground that is not, seen by one transaction; and the ``pruned`` revision that a prune has to keep.
 
     Args:
         operations: Their steps are those of :mod:`proof.deployments`.
@@ -89,6 +89,10 @@ def check(operations: Sequence[Operation]) -> Verdict:
     verdict = serializability.check(as_lists(operations))
     for text in _broken_holds(operations):
         verdict.add("broken hold", text)
+    for operation in operations:
+        for kind, name, *rest in operation.steps:
+            if kind == "kept" and not set(rest[0]) <= set(rest[1]):
+                verdict.add("pruned", f"{name}: {rest[0]} have to be kept, {rest[1]} are there")
     return verdict
 
 

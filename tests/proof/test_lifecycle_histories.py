@@ -11,14 +11,14 @@ import pytest
 from emco_store import MemoryBackend
 from emco_store.contracts.histories.history import Result
 from emco_store.core.keys import Key
-from emco_store.core.naming import LIFECYCLE, REVISION, STATUS
+from emco_store.core.naming import LIFECYCLE, REVISION, REVISION_PART, STATUS
 from emco_store.core.records import Record
-from emco_store.core.reserved import beside, numbered
-from emco_store.ports import Commit
+from emco_store.core.reserved import beside, beside_prefix, numbered, resource_of
+from emco_store.ports import Commit, Scan
 from proof import versions
 from proof.mutants import Mutant, MutantBackend, Reply
 from proof.rig import Rig
-from proof.stepping import run_deployments
+from proof.stepping import run_deployments, run_pruned
 from tests.proof.written import transaction
 
 SEEDS = 12
@@ -80,6 +80,20 @@ class ReportIgnoresReports(Mutant):
         return self._inner.ask(without(commit, lambda key: key.kind.startswith(STATUS)))
 
 
+class PruneTakesAll(Mutant):
+    """A prune takes the revisions along that it has to keep."""
+
+    def commit(self, commit: Commit) -> Reply:
+        """Commit."""
+        kept: list[Record] = []
+        owners = [key for key in commit.expect if key.kind == LIFECYCLE]
+        if commit.deletes and owners and all(key.kind in {REVISION, REVISION_PART} for key in commit.deletes):
+            kept += self._inner.ask(Scan(REVISION, prefix=beside_prefix(REVISION, resource_of(owners[0]))))
+        stamps = {record.key: record.stamp for record in kept}
+        deletes = tuple(dict.fromkeys((*commit.deletes, *stamps)))
+        return self._inner.ask(replace(commit, expect={**stamps, **commit.expect}, deletes=deletes))
+
+
 class HoldIsForgotten(Mutant):
     """Whoever leaves a state or deletes does not look who holds it."""
 
@@ -107,6 +121,24 @@ def test_broken_lifecycles_are_caught(mutant, tmp_path):
     runs = (versions.check(run_deployments(rig, seed, 30, tmp_path).operations) for seed in range(SEEDS))
 
     assert any(MUTANTS[mutant] & run.counts.keys() for run in runs)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sound_prunes_keep_what_they_must(seed, tmp_path):
+    """Clients that prune while others record revisions leave the newest, and the one that is approved."""
+    operations = run_pruned(Rig("memory", MemoryBackend()), seed, 40, tmp_path).operations
+
+    assert {} == versions.check(operations).counts
+    assert any(step[0] == "kept" and step[2] for operation in operations for step in operation.steps)
+
+
+def test_prune_that_takes_too_much_is_caught(tmp_path):
+    """A revision that had to be kept is missed at the end."""
+    rig = Rig("memory", MutantBackend(MemoryBackend(), PruneTakesAll))
+
+    runs = (versions.check(run_pruned(rig, seed, 30, tmp_path).operations) for seed in range(SEEDS))
+
+    assert any("pruned" in run.counts for run in runs)
 
 
 @pytest.mark.parametrize("seed", range(3))
