@@ -34,7 +34,9 @@ FOR_PROGRAMS = {
     "correct hold(…, needs=…).",
 }
 """Hints at which no command can arrive: about classes, values and transactions, which only programs make."""
-ABOUT_CLASSES = re.compile(r"\bclass\b|lease=timedelta|some_of\(|indexed\(\)|Key\.parse\(|lifecycle=")
+ABOUT_CLASSES = re.compile(
+    r"\bclass\b|lease=timedelta|some_of\(|indexed\(\)|Key\.parse\(|lifecycle=|Annotated\[|update=\{"
+)
 
 
 def hints():
