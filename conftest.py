@@ -19,7 +19,7 @@ from emco_store.backends.redis.commands import Names
 pytest_plugins = ["tests.servers.plugin", "tests.parallel", "emco_store.contracts.plugin"]
 
 ON_MONGODB = ["docs/how-to/from-beanie.md", "docs/how-to/from-pymongo.md"]
-ON_REDIS = ["docs/how-to/from-redis-om.md"]
+ON_REDIS = ["docs/how-to/from-redis-om.md", "docs/how-to/heartbeats-by-process.md"]
 ON_BOTH = ["docs/how-to/share-a-client.md"]
 """Pages whose blocks need servers: they find a URL in ``MONGODB_URL`` or ``REDIS_URL``."""
 

@@ -19,6 +19,7 @@ THREE: Final = tuple(f"tests/backends/mongo/test_{name}.py" for name in ("connec
 SLOW: Final = (
     "tests/checking/",
     "tests/benchmarks/",
+    "tests/beating/",
     "tests/contracts/test_third_party.py",
     "tests/breakages/",
     "tests/backends/",

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 from redis import Redis
 
-from emco_store import InvalidCall, MemoryBackend, NotSupported, Resource, connect
+from emco_store import InvalidCall, MemoryBackend, NotSupported, Resource, beating_process, connect
 from emco_store.backends.redis.backend import RedisBackend
 from emco_store.beating import process
 from emco_store.beating.cells import EMPTY, LEFT, TICK, new_cells
@@ -213,6 +213,41 @@ def test_process_that_cannot_start_is_tried_again_after_pauses_that_grow(caplog)
 
     assert [1, 2, 4, 8, 16, 32, 60, 60, 60] == [round((later - earlier) / 1e6) for earlier, later in pairwise(tried_us)]
     assert len(tried_us) == sum("no memory" in record.getMessage() for record in caplog.records)
+
+
+class Attended:
+    """What a worker's leases get done."""
+
+    def __init__(self):
+        self.done = []
+
+    def take(self, note):
+        """Take note."""
+        self.done.append(note.uid)
+
+    def step(self):
+        """Do what is due."""
+        return 0.01
+
+    def leave(self):
+        """End all leases."""
+        self.done.append("left")
+
+
+def test_worker_is_gone_when_its_pipe_ends_or_when_there_is_another_parent(monkeypatch):
+    """What is in the pipe is heard first; a pipe that somebody else keeps open does not matter."""
+    found = []
+    for worker in (os.getppid(), os.getpid()):  # the parent of this process, and another process
+        reading, writing = os.pipe()
+        monkeypatch.setattr(beating_process, "_INPUT", reading)
+        os.write(writing, written(Note(1, "u", "Runner/r", 15, 60)) * 400)
+        attended = Attended()
+        if worker == os.getppid():
+            os.close(writing)
+        beating_process.attend(Opening(worker, {}), attended)
+        found.append(attended.done)
+
+    assert [["u"] * 400 + ["left"]] * 2 == found
 
 
 def test_pipe_that_is_full_or_closed_takes_what_fits(monkeypatch):

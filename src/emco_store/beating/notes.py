@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+
+from pydantic_core import to_json
 
 from emco_store.core.keys import Key
 from emco_store.core.leases import LeaseTarget, write_progress
@@ -64,8 +66,8 @@ class Note:
 
 
 def written(what: Opening | Note) -> bytes:
-    """Write a line."""
-    return json.dumps(asdict(what)).encode() + b"\n"
+    """Write a line. Progress may hold whatever pydantic can write as JSON, such as a time."""
+    return to_json(what) + b"\n"
 
 
 def read_opening(line: bytes) -> Opening:

@@ -48,6 +48,11 @@ Launch = Callable[[Cells], Running]
 """Starts a process, which shares the cells."""
 
 
+def _is_text(entry: object) -> bool:
+    """Return whether an entry of ``sys.path`` is one that Python looks at."""
+    return isinstance(entry, str)
+
+
 class Child(Renewed):
     """A process that beats for this one, started apart from it: it shares neither its signals nor its modules.
 
@@ -72,7 +77,7 @@ class Child(Renewed):
                 stdin=reading,
                 stdout=subprocess.DEVNULL,
                 pass_fds=(cells.fd,),
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(_is_text, sys.path))},
                 start_new_session=True,  # what a terminal tells this process is not meant for that one
             )
         except BaseException:

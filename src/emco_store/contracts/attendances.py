@@ -326,12 +326,12 @@ class AttendanceRules:
         worker = Worker(lab)
         with lab.store.lease("seat", heartbeat="process") as lease:
             worker.live(2 * PERIOD)
-            lease.progress(offset=7)
+            lease.progress(offset=7, until=lab.clock.now(), text="a\nb")
             worker.look()
             worker.live(TTL)
 
             (state,) = lab.store.leases()
 
-            assert {"offset": 7} == state.progress
+            assert {"offset": 7, "until": "2030-01-01T00:00:00Z", "text": "a\nb"} == state.progress
             assert state.quiet is not None
             assert TTL - PERIOD <= state.quiet <= TTL
