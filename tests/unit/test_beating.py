@@ -126,6 +126,18 @@ def test_cells_are_seen_by_another_process():
     cells.close()
 
 
+def test_process_without_standard_files_keeps_their_numbers_free():
+    """What an error message is written to is none of our files."""
+    code = (
+        "import os; from emco_store.beating.cells import beyond_standard, new_cells; os.close(0); os.close(2); "
+        "print(new_cells().fd > 2, [beyond_standard(fd) > 2 for fd in os.pipe()])"
+    )
+
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - see above
+
+    assert "True [True, True]" == found.stdout.strip()
+
+
 class Silent:
     """A process that hears everything and does nothing."""
 

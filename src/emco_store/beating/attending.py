@@ -40,7 +40,8 @@ class Attending:
         self._cells = cells
         self._clock = clock
         self._notes: dict[int, Note] = {}
-        self._due_us: int | None = None
+        self._sent_us = 0
+        self._pause = 0.0  # in TTLs, after the newest beat
         self._random = Random()  # noqa: S311 - so that not all processes beat at once
 
     def take(self, note: Note) -> None:
@@ -50,7 +51,6 @@ class Attending:
         else:
             self._notes.pop(note.cell, None)
             self._cells[note.cell] = EMPTY  # nothing is written there for this lease any more
-        self._put_off(self._clock(), was_heard=True)
 
     def step(self) -> float:
         """Do what is due.
@@ -61,13 +61,12 @@ class Attending:
         now_us = self._clock()
         self._end_stalled(now_us - self._cells[TICK])
         if not self._notes:
-            self._due_us = None
-        elif self._due_us is not None and now_us >= self._due_us:
-            self._due_us = None
-            self._put_off(now_us, was_heard=self._beat(now_us))
-        if self._due_us is None:
             return LOOK_S
-        return min(LOOK_S, max(0, self._due_us - now_us) / _S)
+        if now_us >= self._due_us():
+            self._sent_us = now_us
+            was_heard = self._beat(now_us)
+            self._pause = self._random.uniform(0.8, 1.0) / PERIODS if was_heard else 1 / TRIES
+        return min(LOOK_S, max(0, self._due_us() - now_us) / _S)
 
     def leave(self) -> None:
         """End all leases: the worker is gone. What cannot be ended now is left to whoever judges."""
@@ -108,14 +107,9 @@ class Attending:
                 self._cells[cell] = now_us
         return True
 
-    def _put_off(self, now_us: int, *, was_heard: bool) -> None:
-        """Set when to beat next; what was due already stays due, however often leases come and go."""
-        if not self._notes:
-            self._due_us = None
-            return
-        parts = self._random.uniform(0.8, 1.0) / PERIODS if was_heard else 1 / TRIES
-        due_us = now_us + int(self._shortest_us() * parts)
-        self._due_us = due_us if self._due_us is None else min(due_us, self._due_us)
+    def _due_us(self) -> int:
+        """Return when to beat next: the first time at once, then once a period, however often leases come and go."""
+        return self._sent_us + int(self._pause * self._shortest_us())
 
     def _shortest_us(self) -> int:
-        return min(note.ttl_us for note in self._notes.values())
+        return min((note.ttl_us for note in self._notes.values()), default=0)

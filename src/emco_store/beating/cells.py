@@ -6,6 +6,7 @@ still, and a process that stands still delays nobody.
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import tempfile
@@ -22,6 +23,7 @@ STALLED: Final = -2
 LEFT: Final = -3
 """The worker does not hold the lease any more. The process empties the cell once it knows, and then leaves it alone."""
 _WIDTH: Final = 8
+_LAST_STANDARD: Final = 2
 _NUMBER: Final = 1 << 16
 """Cells. A page of memory is used when a cell of it is, so that most of them cost nothing."""
 
@@ -62,5 +64,19 @@ def new_cells() -> Cells:
     else:
         with tempfile.TemporaryFile() as file:
             fd = os.dup(file.fileno())
+    fd = beyond_standard(fd)
     os.truncate(fd, _NUMBER * _WIDTH)
     return Cells(fd)
+
+
+def beyond_standard(fd: int) -> int:
+    """Return a number for an open file, in place of the given one, that is not one of standard input, output and error.
+
+    A process that was started without these gets their numbers for the files that it opens first, and whatever then
+    writes an error message writes to those.
+    """
+    if fd > _LAST_STANDARD:
+        return fd
+    found = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LAST_STANDARD + 1)
+    os.close(fd)
+    return found

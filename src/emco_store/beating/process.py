@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final, NoReturn, Protocol
 
-from emco_store.beating.cells import EMPTY, LEFT, TICK, Cells, new_cells
+from emco_store.beating.cells import EMPTY, LEFT, TICK, Cells, beyond_standard, new_cells
 from emco_store.beating.held import Lease, state_of
 from emco_store.beating.notes import Note, Opening, written
 from emco_store.errors import NotSupported
@@ -70,7 +70,7 @@ class Child(Renewed):
 
     def __init__(self, cells: Cells) -> None:
         super().__init__()
-        reading, self._writing = os.pipe()
+        reading, self._writing = map(beyond_standard, os.pipe())
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-P", "-m", MODULE, str(cells.fd)],
