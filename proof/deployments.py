@@ -18,7 +18,8 @@ from emco_store.contracts.histories.history import History, Result
 from emco_store.contracts.histories.workloads import Shift
 from emco_store.core.guards import approved
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import Lifecycle, hold, transition
+from emco_store.core.lifecycle import Lifecycle
+from emco_store.core.lifecycle_parts import hold, transition
 from emco_store.core.naming import LIFECYCLE, REVISION, REVISION_PART
 from emco_store.core.query import F
 from emco_store.core.records import Record

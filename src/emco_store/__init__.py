@@ -26,7 +26,8 @@ from emco_store.core.guards import ancestor, approved, check, every, none, obser
 from emco_store.core.indexing import indexed, unique
 from emco_store.core.keys import Key
 from emco_store.core.leases import LeaseState, Reaped, Seat, Verdict
-from emco_store.core.lifecycle import Lifecycle, LifecycleRecord, Transition, content, hold, transition
+from emco_store.core.lifecycle import Lifecycle, LifecycleRecord
+from emco_store.core.lifecycle_parts import Transition, content, hold, transition
 from emco_store.core.lifecycle_records import Approval
 from emco_store.core.meta import Meta
 from emco_store.core.objections import Objection

@@ -13,7 +13,7 @@ from emco_store.core.lifecycle_records import standing_key
 from emco_store.core.naming import FREEZE, LIFECYCLE
 from emco_store.core.objections import Objection
 from emco_store.core.records import Edge
-from emco_store.flows import content, transitions
+from emco_store.flows import content, transition_objections, transition_writing, transitions
 from emco_store.flows.asking import Flow
 from emco_store.flows.freezing import Freezing, _freezes
 from emco_store.flows.transitions import Begun, Call
@@ -24,8 +24,8 @@ _begin, _read, _check, _edges, _objections = (
     transitions.begin,
     content.read,
     Freezing.check,
-    transitions._edges,
-    transitions._objections,
+    transition_writing.edges,
+    transition_objections.objections,
 )
 
 
@@ -76,7 +76,7 @@ def hold_without_edges(call: Call[Any], after: Any, same: Any) -> tuple[Edge, ..
 def protect_nothing(call: Call[Any], after: Any, same: Any) -> tuple[Edge, ...]:
     """Let a delete take the resource in any state."""
     first, *others = _edges(call, after, same)
-    return (replace(first, rule=transitions.CASCADE), *others)
+    return (replace(first, rule=transition_writing.CASCADE), *others)
 
 
 def forbid_by_class(call: Call[Any], after: Any, _: Any) -> tuple[Edge, ...]:

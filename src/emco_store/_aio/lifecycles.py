@@ -10,7 +10,8 @@ from emco_store._aio.attempts import late
 from emco_store._aio.block import Target
 from emco_store._aio.reading import AsyncReadingStore
 from emco_store._aio.transaction import AsyncTransaction
-from emco_store.core.lifecycle import LifecycleRecord, Transition
+from emco_store.core.lifecycle import LifecycleRecord
+from emco_store.core.lifecycle_parts import Transition
 from emco_store.core.transition_plans import TransitionPlan
 from emco_store.flows import transition_calls, transitions
 from emco_store.flows.context import uid_of

@@ -6,7 +6,8 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from emco_store._aio.block import AsyncBlock, Target
-from emco_store.core.lifecycle import LifecycleRecord, Transition
+from emco_store.core.lifecycle import LifecycleRecord
+from emco_store.core.lifecycle_parts import Transition
 from emco_store.core.objections import Objection
 from emco_store.flows import callbacks, content, transition_calls, transitions
 from emco_store.flows.context import uid_of

@@ -11,7 +11,8 @@ from emco_store._sync.attempts import late
 from emco_store._sync.block import Target
 from emco_store._sync.reading import ReadingStore
 from emco_store._sync.transaction import Transaction
-from emco_store.core.lifecycle import LifecycleRecord, Transition
+from emco_store.core.lifecycle import LifecycleRecord
+from emco_store.core.lifecycle_parts import Transition
 from emco_store.core.transition_plans import TransitionPlan
 from emco_store.flows import transition_calls, transitions
 from emco_store.flows.context import uid_of

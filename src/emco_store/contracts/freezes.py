@@ -14,7 +14,8 @@ from emco_store.contracts.lifecycle_models import Cloud, CloudLifecycle, CloudSt
 from emco_store.contracts.models import Site
 from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import Lifecycle, transition
+from emco_store.core.lifecycle import Lifecycle
+from emco_store.core.lifecycle_parts import transition
 from emco_store.core.lifecycle_records import freeze_key, standing_key
 from emco_store.core.refs import Ref, on_delete
 from emco_store.core.resource import Resource

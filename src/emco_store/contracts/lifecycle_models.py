@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from emco_store.contracts.models import Site
 from emco_store.core.guards import ancestor, approved, check, every, none, observed, referrers, some, target
-from emco_store.core.lifecycle import Lifecycle, content, hold, transition
+from emco_store.core.lifecycle import Lifecycle
+from emco_store.core.lifecycle_parts import content, hold, transition
 from emco_store.core.query import F
 from emco_store.core.refs import Ref, on_delete
 from emco_store.core.resource import Resource

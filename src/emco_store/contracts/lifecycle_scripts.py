@@ -20,7 +20,7 @@ from emco_store.contracts.lifecycle_models import (
 )
 from emco_store.contracts.scripts import Script
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import Transition
+from emco_store.core.lifecycle_parts import Transition
 from emco_store.core.refs import Ref
 
 _UP, _NEW, _ZONE = Key("Cloud", "up"), Key("Cloud", "new"), Key("Zone", "z")

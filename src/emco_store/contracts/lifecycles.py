@@ -24,7 +24,8 @@ from emco_store.contracts.models import Site
 from emco_store.contracts.rules import rule
 from emco_store.core.documents import decode
 from emco_store.core.guards import ancestor, target
-from emco_store.core.lifecycle import Lifecycle, hold, transition
+from emco_store.core.lifecycle import Lifecycle
+from emco_store.core.lifecycle_parts import hold, transition
 from emco_store.core.lifecycle_records import standing_key
 from emco_store.core.query import F
 from emco_store.core.refs import Ref

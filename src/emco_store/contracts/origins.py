@@ -15,7 +15,8 @@ from emco_store.contracts.harness import Lab
 from emco_store.contracts.models import Crate, Parcel, Remove, SetNull, Site
 from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import Lifecycle, transition
+from emco_store.core.lifecycle import Lifecycle
+from emco_store.core.lifecycle_parts import transition
 from emco_store.core.origins import NOBODY, Origin
 from emco_store.core.resource import Resource
 from emco_store.core.status import Status

@@ -9,7 +9,8 @@ from emco_store.contracts.harness import Lab
 from emco_store.core.guards import approved
 from emco_store.core.indexing import indexed
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import Lifecycle, content, transition
+from emco_store.core.lifecycle import Lifecycle
+from emco_store.core.lifecycle_parts import content, transition
 from emco_store.core.query import F
 from emco_store.core.refs import Ref, on_delete
 from emco_store.core.resource import Resource

@@ -13,7 +13,8 @@ from emco_store.contracts.lifecycle_models import Cloud, CloudLifecycle, CloudSt
 from emco_store.contracts.lifecycles import a_cloud
 from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import Lifecycle, hold, transition
+from emco_store.core.lifecycle import Lifecycle
+from emco_store.core.lifecycle_parts import hold, transition
 from emco_store.core.lifecycle_records import standing_key
 from emco_store.core.query import F
 from emco_store.core.refs import Ref

@@ -11,7 +11,8 @@ from emco_store.contracts.harness import Lab
 from emco_store.contracts.rules import rule
 from emco_store.core.guards import approved
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import Lifecycle, transition
+from emco_store.core.lifecycle import Lifecycle
+from emco_store.core.lifecycle_parts import transition
 from emco_store.core.naming import REVISION, REVISION_PART
 from emco_store.core.resource import Resource
 from emco_store.core.revisions import content_of

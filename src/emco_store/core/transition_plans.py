@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 
 from emco_store.core.applicable import Applicable
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import LifecycleRecord, Transition
+from emco_store.core.lifecycle import LifecycleRecord
+from emco_store.core.lifecycle_parts import Transition
 from emco_store.core.objections import Objection, hint_of
 from emco_store.core.wording import count
 from emco_store.errors import StoreError, shown

@@ -8,7 +8,8 @@ from operator import methodcaller
 from typing import Any
 
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import LifecycleRecord, Transition
+from emco_store.core.lifecycle import LifecycleRecord
+from emco_store.core.lifecycle_parts import Transition
 from emco_store.emco.bundles import Action
 from emco_store.emco.catalogue.certificates import PHASES, CaCertPhaseCp, CaCertPhaseLc
 from emco_store.emco.catalogue.clusters import Cluster

@@ -10,7 +10,7 @@ from typing import Any
 from emco_store._aio.store import AsyncStore
 from emco_store._sync.store import Store
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import Transition
+from emco_store.core.lifecycle_parts import Transition
 from emco_store.core.wording import count
 from emco_store.emco.actions import AT_ONCE, REACHED, VERBS, check_action, lifecycle_of, looked_up, successor_of
 from emco_store.emco.bundles import Action, Bundle

@@ -8,7 +8,7 @@ from typing import Any
 
 from emco_store.core.indexing import index_text
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import LifecycleSpec
+from emco_store.core.lifecycle_parts import LifecycleSpec
 from emco_store.core.lifecycle_records import Standing, read_standing, standing_key
 from emco_store.core.naming import LIFECYCLE
 from emco_store.core.pages import Page

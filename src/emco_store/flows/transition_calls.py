@@ -8,12 +8,12 @@ from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from emco_store.core.digests import is_digest
-from emco_store.core.guards import Guard
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import LifecycleSpec, Transition
+from emco_store.core.lifecycle_parts import LifecycleSpec, Transition
 from emco_store.core.objections import Objection, hint_of
 from emco_store.core.origins import MAX_REASON, prose_problem
 from emco_store.core.records import Record
+from emco_store.core.sights import Guard
 from emco_store.core.wording import count
 from emco_store.errors import InvalidCall, TransitionRefused
 from emco_store.flows.context import Context, uid_of

@@ -14,7 +14,8 @@ from typing import Any
 from emco_store._aio.block import AsyncBlock
 from emco_store.core.guards import approved, check, some
 from emco_store.core.keys import Key
-from emco_store.core.lifecycle import Lifecycle, content, hold, transition
+from emco_store.core.lifecycle import Lifecycle
+from emco_store.core.lifecycle_parts import content, hold, transition
 from emco_store.core.query import F
 from emco_store.emco.catalogue.applications import App, AppDependency
 from emco_store.emco.steps import Steps, perform, perform_async
