@@ -410,5 +410,8 @@ BROKEN_CORE = {
     "EscalatesNothing": Broken(supervising, "escalations", broken_supervising.tell_nobody, "SUP-8"),
     "GivesUpForAWhile": Broken(Recovery, "ended", broken_supervising.give_up_for_a_while, "SUP-8"),
     "RunsWhatIsStopped": Broken(Charge, "standing", broken_supervising.stop_nothing, "SUP-9"),
+    "LeavesTheLost": Broken(leasing, "revive", broken_supervising.revive_nothing, "SUP-10"),
+    "WaitsForTheLost": Broken(leasing, "beat_first", broken_supervising.beat_for_takers_only, "SUP-10"),
+    "RewritesWithoutALease": Broken(codec, "_with_lease", broken_leasing.refer_to_the_resource_alone, "LEA-10"),
     "StopsAtABadRecord": Broken(supervising, "_all_of", broken_supervising.stop_at_the_first, "SUP-9"),
 }

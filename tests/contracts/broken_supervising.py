@@ -9,10 +9,11 @@ from typing import Any
 from emco_store.core.leases import LeaseState, LeaseTarget, Verdict, state_of
 from emco_store.core.supervising import Recovery, Standing
 from emco_store.errors import InvalidResource
-from emco_store.flows.asking import Flow
-from emco_store.flows.leasing import end_silent
+from emco_store.flows.asking import Flow, ask
+from emco_store.flows.leasing import beat_first, end_silent
 from emco_store.flows.supervising import Charge, Observed, _all_of, observe, settle
 from emco_store.flows.unit import Unit
+from emco_store.ports import Get
 
 failed, standing = Recovery.failed, Charge.standing
 
@@ -89,3 +90,16 @@ def stop_at_the_first(context: Any, model: Any, problems: Any) -> Flow[Any]:
         if isinstance(problem, InvalidResource):
             raise problem
     return found
+
+
+def revive_nothing(_: Any) -> Flow[None]:
+    """Leave a lease without a pulse for ever."""
+    yield from ()
+
+
+def beat_for_takers_only(leases: Any) -> Flow[None]:
+    """Beat for a lease that is new, and not for one whose pulse was lost."""
+    for uid, (key, _) in leases.items():
+        found = yield from ask(Get((key,)))
+        if not any(record.uid == uid for record in found.values()):
+            yield from beat_first({uid: leases[uid]})

@@ -13,6 +13,7 @@ from emco_store.contracts.machine import run_machine
 from emco_store.contracts.rules import names_by_rule
 from emco_store.contracts.scripts import begin_with, scripts_for
 from emco_store.contracts.suite import Conformance
+from emco_store.contracts.supervisor_interleavings import check_supervisors
 from emco_store.core.rules import Rule
 from emco_store.errors import StoreError
 from tests.contracts.broken_core import BROKEN_CORE
@@ -55,6 +56,21 @@ def test_interleavings_catch_a_backend_that_checks_too_little(name):
     """Without guards, seals or versions, some schedule has no serial order."""
     with closing(Bench(Harness(name, MUTANTS[name][0]), Mode.BLOCKING)) as bench, pytest.raises(RED):
         check_all(bench, begin_with(Rule.SET_NULL), scripts_for(Rule.SET_NULL))
+
+
+def test_interleavings_catch_a_supervisor_that_looks_at_no_lease(monkeypatch):
+    """Without the lease of the worker at the commit, some schedule of a supervisor has no serial order."""
+    broken = BROKEN_CORE["AssignsUnderAnyLease"]
+    monkeypatch.setattr(broken.module, broken.name, broken.part)
+    with closing(Bench(Harness("memory", MemoryBackend), Mode.BLOCKING)) as bench, pytest.raises(RED):
+        check_supervisors(bench, Rule.SET_NULL)
+
+
+def test_interleavings_catch_two_supervisors_that_both_assign():
+    """Without versions, two supervisors under one seat count one failure twice."""
+    backend, _ = MUTANTS["ForgetsVersions"]
+    with closing(Bench(Harness("ForgetsVersions", backend), Mode.BLOCKING)) as bench, pytest.raises(RED):
+        check_supervisors(bench, Rule.SET_NULL)
 
 
 @pytest.mark.parametrize(

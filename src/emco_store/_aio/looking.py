@@ -15,6 +15,9 @@ from emco_store.errors import Conflict, LeaseLost, StoreError, Unavailable
 from emco_store.flows import leasing
 from emco_store.flows.context import Context
 
+LOOKS = 60
+"""After how many looks it is checked again that each lease has a pulse."""
+
 
 class AsyncLooks:
     """The looks of one observer, which remembers what it has seen.
@@ -34,6 +37,7 @@ class AsyncLooks:
         self._watch = Watch()
         self._was_whole = False
         self._ttl_s = 10.0
+        self._number = 0
 
     async def reap(self, target: LeaseTarget) -> Reaped:
         """Look once, and end what is to be ended, under a lease that must be there at each commit.
@@ -42,8 +46,11 @@ class AsyncLooks:
             LeaseLost: The lease is over.
             Unavailable: The backend does not answer.
 
-        Rules: SUP-1, SUP-4, SUP-5.
+        Rules: SUP-1, SUP-4, SUP-5, SUP-10.
         """
+        if self._number % LOOKS == 0:
+            await self.attempts.once(leasing.revive(self.context), None)
+        self._number += 1
         judged = await self._judged(is_whole=self._watch.wants_all)
         if judged.watch.wants_all and not self._was_whole:
             judged = await self._judged(is_whole=True)

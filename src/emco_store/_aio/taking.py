@@ -13,6 +13,7 @@ from emco_store.core.judging import Poll, Watch, judge
 from emco_store.core.leases import LeaseTarget, read_lease
 from emco_store.core.pulses import Pulse
 from emco_store.core.records import Record
+from emco_store.core.reserved import lease_of
 from emco_store.errors import Conflict, LeaseHeld, LeaseLost, StoreError
 from emco_store.flows import leasing
 from emco_store.flows.asking import Flow
@@ -82,6 +83,9 @@ class AsyncTaking:
         """Judge the holder of the lease, and end it if it looks dead: nobody else may be there to do so."""
         sent_us = self._beater.clock()
         page = await self._attempts.once(leasing.polled(uids=(uid,)), None)
+        if not page.pulses:  # a failover may have lost it, and without one the lease would never end
+            lost = {uid: (lease_of(self._asked.resource), self._asked.ttl)}
+            await self._attempts.once(leasing.beat_first(lost), None)
         poll = Poll(sent_us, self._beater.clock(), page.at_us, page.pulses)
         self._watch, _, ends = judge(self._watch, poll)
         try:

@@ -16,6 +16,9 @@ from emco_store.errors import Conflict, LeaseLost, StoreError, Unavailable
 from emco_store.flows import leasing
 from emco_store.flows.context import Context
 
+LOOKS = 60
+"""After how many looks it is checked again that each lease has a pulse."""
+
 
 class Looks:
     """The looks of one observer, which remembers what it has seen.
@@ -35,6 +38,7 @@ class Looks:
         self._watch = Watch()
         self._was_whole = False
         self._ttl_s = 10.0
+        self._number = 0
 
     def reap(self, target: LeaseTarget) -> Reaped:
         """Look once, and end what is to be ended, under a lease that must be there at each commit.
@@ -43,8 +47,11 @@ class Looks:
             LeaseLost: The lease is over.
             Unavailable: The backend does not answer.
 
-        Rules: SUP-1, SUP-4, SUP-5.
+        Rules: SUP-1, SUP-4, SUP-5, SUP-10.
         """
+        if self._number % LOOKS == 0:
+            self.attempts.once(leasing.revive(self.context), None)
+        self._number += 1
         judged = self._judged(is_whole=self._watch.wants_all)
         if judged.watch.wants_all and not self._was_whole:
             judged = self._judged(is_whole=True)

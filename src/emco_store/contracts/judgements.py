@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from emco_store.contracts.lease_models import RUNNER, TTL, DutyToFree, Runner, S
 from emco_store.contracts.rules import rule
 from emco_store.core.judging import GAPS, TOLERANCE, Judgement, Poll, Watch, judge
 from emco_store.core.leases import Reaped
-from emco_store.core.pulses import Heartbeat
+from emco_store.core.pulses import Heartbeat, Seen
 from emco_store.errors import LeaseHeld, LeaseLost
 from emco_store.ports import (
     AsyncPort,
@@ -279,6 +280,35 @@ class JudgingRules:
             with pytest.raises(LeaseLost), lab.store.transaction() as tx:
                 tx.require(old)
 
+    @rule("SUP-10")
+    def test_lease_whose_pulse_was_lost_gets_one_again(self, lab: Lab) -> None:
+        """Whether it was lost before or after a reaper began, it comes back, and the lease can end (SUP-10)."""
+        warp = Warp()
+        with (
+            warped(lab, warp) as store,
+            store.lease("emco-reaper") as leader,
+            lab.store.lease(Runner(name="r")) as lease,
+        ):
+            warp.alive.add(leader.uid)
+            reaper = store.reaper()
+            for _ in range(2):
+                _lose_pulse(lab, lease)
+                assert () == lab.ask(Pulses(uids=(lease.uid,))).pulses
+                warp.alive.add(lease.uid)
+                _looked(reaper, leader, until=lambda _: bool(lab.ask(Pulses(uids=(lease.uid,))).pulses))
+                assert frozenset() == lab.ask(Beat({lease.uid: Heartbeat(lease.key, 2, TTL)})).lapsed
+            warp.alive.discard(lease.uid)
+
+            assert (RUNNER,) == _looked(reaper, leader).ended
+
+    @rule("SUP-10")
+    def test_waiting_taker_ends_a_lease_whose_pulse_was_lost(self, lab: Lab) -> None:
+        """Where nothing else judges, whoever waits for the lease gives it a pulse, and ends it (SUP-10)."""
+        with warped(lab, Warp(_SEC / 5)) as store, lab.store.lease(Strider(name="s")) as old:
+            _lose_pulse(lab, old)
+            with store.lease(Strider(name="s"), wait=timedelta(seconds=60)) as lease:
+                assert lease.token > old.token
+
     @rule("SUP-5")
     def test_many_that_look_dead_at_once_are_doubted(self, lab: Lab) -> None:
         """More than two leases, and at least 55 % of all: one more TTL, and then ten a second (SUP-5)."""
@@ -305,6 +335,11 @@ def _looked(reaper: Any, leader: Any, until: Callable[[Reaped], bool] = any) -> 
 def _came(lab: Lab, uid: str) -> bool:
     """Return whether the second beat of a lease has arrived."""
     return any(pulse.uid == uid and pulse.number > 1 for pulse in lab.ask(Pulses()).pulses)
+
+
+def _lose_pulse(lab: Lab, lease: Any) -> None:
+    """Remove the pulse of a lease, as a failover does that forgets it."""
+    lab.port.ask(Commit(f"{lease.uid}-lost-{secrets.token_hex(4)}", silent={lease.key: Seen(lease.uid, 10**9)}))
 
 
 def _end(lab: Lab, lease: Any) -> None:

@@ -58,6 +58,18 @@ class DutyToKeep(Resource):
     runner: Ref[Runner] | None = None
 
 
+class ChoreBefore(Resource, kind="Chore"):
+    """What did not depend on a lease."""
+
+    runner: Ref[Runner] | None = None
+
+
+class Chore(Resource):
+    """What depends on one by now."""
+
+    runner: Annotated[Ref[Runner] | None, on_expire(Rule.SET_NULL)] = None
+
+
 class Errand(Resource):
     """What a supervisor assigns."""
 

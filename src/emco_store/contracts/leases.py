@@ -15,6 +15,8 @@ from emco_store.contracts.lease_models import (
     DUTIES,
     RUNNER,
     SPARE,
+    Chore,
+    ChoreBefore,
     DutyToDelete,
     DutyToFree,
     DutyToKeep,
@@ -24,10 +26,12 @@ from emco_store.contracts.lease_models import (
     duty,
 )
 from emco_store.contracts.rules import rule
+from emco_store.core.flaws import FlawKind, Repair
 from emco_store.core.keys import Key
 from emco_store.core.leases import Verdict
 from emco_store.core.naming import LEASE
 from emco_store.core.plan import BlockReason
+from emco_store.core.refs import Ref
 from emco_store.core.reserved import lease_of
 from emco_store.core.rules import Rule
 from emco_store.errors import (
@@ -344,6 +348,32 @@ class LeaseRules:
 
             assert [(RUNNER, "alive", lease.token)] == _leases(lab)
             lease.check()
+
+    @rule("LEA-10")
+    def test_reference_from_before_on_expire_is_found_and_repaired(self, lab: Lab) -> None:
+        """It works as before until a repair or an update adds the reference to the lease (LEA-10)."""
+        before = lab.open(models=[Runner, ChoreBefore])
+        after = lab.open(models=[Runner, Chore])
+        before.create(Runner(name="r"))
+        for name in ("c", "d"):
+            before.create(ChoreBefore(name=name, runner=RUNNER))
+        with after.lease(RUNNER):
+            found = after.check().flaws
+            assert [(FlawKind.EDGES, Repair.REWRITE)] * 2 == [(one.kind, one.repair) for one in found]
+            assert found[:1] == after.repair(found[:1]).done
+            after.expire(RUNNER)
+
+        assert after.get(Chore, "c").runner is None
+        assert RUNNER == after.get(Chore, "d").runner.key
+        kinds: list[FlawKind] = []
+        while flaws := after.check().flaws:
+            kinds += [flaw.kind for flaw in flaws]
+            assert flaws == after.repair(flaws).done
+        assert [FlawKind.EDGES, FlawKind.DANGLING] == kinds
+        assert after.get(Chore, "d").runner is None
+        before.create(ChoreBefore(name="e", runner=RUNNER))
+        with pytest.raises(MissingReference):
+            after.update(after.get(Chore, "e").model_copy(update={"runner": Ref(RUNNER)}))
 
 
 def _leases(lab: Lab) -> list[tuple[Key, str, int]]:

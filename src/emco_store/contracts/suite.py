@@ -54,6 +54,7 @@ from emco_store.contracts.statuses import StatusRules
 from emco_store.contracts.stored_rules import StoredRules
 from emco_store.contracts.stored_states import StoredStateRules
 from emco_store.contracts.supervision import SupervisingRules
+from emco_store.contracts.supervisor_interleavings import SupervisorInterleavingRules
 from emco_store.contracts.sync_states import SyncStateRules
 from emco_store.contracts.trails import TrailRules
 from emco_store.contracts.transactions import TransactionRules
@@ -123,6 +124,7 @@ class Conformance(
     SupervisingRules,
     EscalatingRules,
     LeaseInterleavingRules,
+    SupervisorInterleavingRules,
     MachineRules,
     WalkRules,
 ):

@@ -16,6 +16,7 @@ from emco_store.core.leases import (
     Seat,
     Verdict,
     lease_record,
+    read_lease,
     state_of,
 )
 from emco_store.core.origins import origin_of
@@ -127,10 +128,7 @@ def take(unit: Unit, what: Asked, *, uid: str, holder: str) -> Flow[Record | Non
         raise stale([key])
     if what.made is not None:
         unit.write(what.made, resource)
-    try:
-        yield from ask(Beat({uid: Heartbeat(lease, 1, what.ttl)}))
-    except Unreachable as problem:
-        raise unavailable(problem) from problem
+    yield from beat_first({uid: (lease, what.ttl)})
     unit.seal(key)
     document = LeaseDocument(resource=key.text, token=resource.guard + 1, ttl_us=what.ttl // _US, holder=holder)
     record = lease_record(key, document, uid=uid, now_us=unit.now_us, origin=unit.origin)
@@ -255,6 +253,57 @@ def end_silent(
     unit.origin = origin_of(None, why, None, within=unit.origin)
     yield from unit.commit()
     return deleted
+
+
+def revive(context: Context) -> Flow[None]:
+    """Give each lease whose pulse was lost a new one, as its taker did, so that it can be found silent.
+
+    If its holder lives, it goes on beating. If the lease has just ended, whoever judges removes the pulse later.
+
+    Args:
+        context: The surroundings.
+
+    Raises:
+        Unavailable: The backend cannot be reached.
+
+    Rules: SUP-10.
+    """
+    position: tuple[str, str] | None = None
+    while True:
+        records: tuple[Record, ...] = yield from read(Scan(LEASE, after=position, limit=PAGE))
+        if records:
+            page = yield from polled(uids=tuple(record.uid for record in records))
+            known = {pulse.uid for pulse in page.pulses}
+            yield from beat_first(
+                {one.uid: (one.key, _ttl_of(context, one)) for one in records if one.uid not in known}
+            )
+        if len(records) < PAGE:
+            return
+        position = ("", records[-1].key.text)
+
+
+def beat_first(leases: Mapping[str, tuple[Key, timedelta]]) -> Flow[None]:
+    """Send the first beat of leases, by their uids; one that has beaten already stays as it is.
+
+    Raises:
+        Unavailable: The backend cannot be reached.
+    """
+    if not leases:
+        return
+    try:
+        yield from ask(Beat({uid: Heartbeat(key, 1, ttl) for uid, (key, ttl) in leases.items()}))
+    except Unreachable as problem:
+        raise unavailable(problem) from problem
+
+
+def _ttl_of(context: Context, lease: Record) -> timedelta:
+    """Return the TTL of a lease; if nobody can read it, that of its class here, or of a seat."""
+    try:
+        return read_lease(lease).ttl_us * _US
+    except InvalidResource:
+        model = context.schema.model_of(resource_of(lease.key).kind)
+        ttl = None if model is None else model.__emco__.lease
+        return ttl or Seat.__emco__.lease or timedelta(seconds=15)
 
 
 def polled(*, due: bool = False, uids: tuple[str, ...] | None = None) -> Flow[PulsePage]:
