@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from emco_store.contracts.lifecycle_models import (
-    Cloud,
-    CloudLifecycle,
-    Group,
-    GroupLifecycle,
-    GroupStatus,
-    Member,
-    Zone,
-)
+from emco_store.contracts.lifecycle_models import GroupLifecycle
+from emco_store.contracts.operation_scripts import GROUP, Operations
 from emco_store.contracts.recorded import (
     CHART,
     DESK,
@@ -130,68 +123,15 @@ def scripts_of_rollbacks() -> tuple[Player, ...]:
 
 # operations: a group is being started, and reported on
 
-_GROUP: Any = Group(parent=Ref("Zone/z"), name="g")
-_UP: Any = Cloud(name="up")
-_UNDER_WAY: dict[str, str] = {}
-"""The operation that is under way in the schedule that is being played."""
-
-
-def _begin_operation(tx: Any) -> None:
-    up = tx.create(Cloud(name="up"))
-    tx.transition(up, CloudLifecycle.launch)
-    group = tx.create(Group(name="g", parent=tx.create(Zone(name="z")), cloud=up.ref))
-    tx.create(Member(name="m", parent=group))
-    tx.transition(group, GroupLifecycle.approve, digest=tx.digest(group))
-    _UNDER_WAY["id"] = tx.transition(group, GroupLifecycle.start).operation
-
-
-OPERATIONS: tuple[Begin, ...] = (_begin_operation,)
+_UNDER_WAY: Final = Operations()
+OPERATIONS: tuple[Begin, ...] = (_UNDER_WAY.begin,)
 
 
 def scripts_of_operations() -> tuple[Player, ...]:
-    """Return reports of an operation, what gives it up, what begins another, and what they rest on."""
-
-    def step(name: str, transition: Any, **options: Any) -> Script:
-        return _tx(name, lambda tx: str(tx.transition(_GROUP, transition, **options).state))
-
-    def report(tx: Any) -> Any:
-        record = tx.transition(_GROUP, GroupLifecycle.started, operation=_UNDER_WAY["id"])
-        return str(record.state), record.applied
-
-    def look_and_report(tx: Any) -> Any:
-        operation = tx.lifecycle(_GROUP).operation
-        return operation and str(tx.transition(_GROUP, GroupLifecycle.started, operation=operation).state)
-
-    def look_and_note(tx: Any) -> Any:
-        record = tx.lifecycle(_GROUP)
-        tx.create(Zone(name=f"seen-{record.state.value}-{record.version}"))
-        return str(record.state)
-
-    def approve(tx: Any) -> Any:
-        return tx.transition(_GROUP, GroupLifecycle.approve, digest=tx.digest(_GROUP)).revision
-
-    def stop_and_leave(tx: Any) -> Any:
-        return [str(tx.transition(_GROUP, one).state) for one in (GroupLifecycle.stop, GroupLifecycle.leave)]
-
-    def edit(model: Any, *names: str) -> Callable[[Any], Any]:
-        return lambda tx: tx.update(tx.get(model, *names).model_copy(update={"note": "x"})).meta.version
-
+    """Return the transactions of the suite around an operation, and what a store repeats by itself."""
     return (
-        _tx("report the end", report),
-        _tx("look and report the end", look_and_report),
-        _tx("look at the state and note it", look_and_note),
-        step("report a stranger's end", GroupLifecycle.started, operation="stranger"),
-        step("stop", GroupLifecycle.stop),
-        _tx("stop and leave", stop_and_leave),
-        _tx("stop, leave and approve", lambda tx: (stop_and_leave(tx), approve(tx))),
-        _tx("approve", approve),
-        _tx("land the cloud", lambda tx: str(tx.transition(_UP, CloudLifecycle.land).state)),
-        _tx("delete the cloud", lambda tx: tx.delete(Key("Cloud", "up")).deleted),
-        _tx("delete the zone", lambda tx: tx.delete(Key("Zone", "z")).deleted),
-        _tx("change the member", edit(Member, "z", "g", "m")),
-        _tx("change the root", edit(Group, "z", "g")),
-        _tx("report a status", lambda tx: tx.set_status(GroupStatus(parent=_GROUP.ref), observed=1).meta.version),
+        *_UNDER_WAY.scripts(),
         Call("report the end, repeated", lambda store: str(store.transition(
-            _GROUP, GroupLifecycle.started, operation=_UNDER_WAY["id"]).state)),
-        Call("stop, repeated", lambda store: str(store.transition(_GROUP, GroupLifecycle.stop).state)),
+            GROUP, GroupLifecycle.started, operation=_UNDER_WAY.id).state)),
+        Call("stop, repeated", lambda store: str(store.transition(GROUP, GroupLifecycle.stop).state)),
     )  # fmt: skip
