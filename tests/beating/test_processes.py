@@ -153,6 +153,7 @@ def test_fork_of_a_worker_holds_nothing_and_keeps_nothing_alive(stage):
         employ(store, hand)
         beating = int(hand.tell("attended"))
         child, *found = hand.tell("fork").split()
+        children = [int(child), int(hand.tell("fork-in-c"))]
         try:
             assert ["lost", "lost"] == found
             assert "held" == hand.tell("step")
@@ -161,9 +162,10 @@ def test_fork_of_a_worker_holds_nothing_and_keeps_nothing_alive(stage):
 
             until(lambda: freed(store), "the duty is free")
             until(lambda: is_gone(beating), "the process has ended")
-            assert not is_gone(int(child))
+            assert [False, False] == [is_gone(child) for child in children]
         finally:
-            os.kill(int(child), signal.SIGKILL)
+            for child in children:
+                os.kill(child, signal.SIGKILL)
 
 
 def test_process_that_is_killed_is_replaced_without_a_gap(redis_stage):

@@ -232,6 +232,7 @@ class Attended:
 
     def __init__(self):
         self.done = []
+        self._steps = 0
 
     def take(self, note):
         """Take note."""
@@ -239,6 +240,8 @@ class Attended:
 
     def step(self):
         """Do what is due."""
+        self._steps += 1
+        assert self._steps < 500, "the worker has gone long since"
         return 0.01
 
     def leave(self):
