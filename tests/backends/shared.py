@@ -14,17 +14,11 @@ from emco_store import MemoryBackend
 from emco_store.backends.mongo.backend import DATABASE, MongoBackend
 from emco_store.backends.mongo.commands import INDEXES, collection
 from emco_store.backends.redis.backend import RedisBackend
-from emco_store.contracts.harness import Bench, Gap, Harness, Mode
-from emco_store.errors import NotSupported
+from emco_store.contracts.harness import Bench, Harness, Mode
 from emco_store.ports import AsyncPort, Port
 from tests.servers.process import Server
 
 NAMES: Final = ("memory", "redis", "mongodb")
-NO_FEED: Final = tuple(
-    Gap(f"FEED-{number}", "notimpl", NotSupported, "the feed is not written yet for this backend")
-    for number in range(1, 10)
-)
-"""The gaps of a backend without a feed."""
 ON_EACH: Final = (
     "memory",
     pytest.param("redis", marks=pytest.mark.redis),

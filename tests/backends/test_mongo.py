@@ -9,7 +9,7 @@ import pytest
 from emco_store.backends.mongo import sending
 from emco_store.contracts.harness import Bench, Mode
 from emco_store.contracts.suite import Conformance, Harness
-from tests.backends.shared import NO_FEED, SharedClients, drop, empty
+from tests.backends.shared import SharedClients, drop, empty
 from tests.servers.process import Server
 
 
@@ -35,17 +35,13 @@ def bench(request: pytest.FixtureRequest, contract_mode: Mode, contract_backend:
 class TestMongo(Conformance):
     """Every rule of the contract, without a gap."""
 
-    harness = Harness(
-        "mongodb", lambda: SharedClients("mongodb://"), drop=drop, empty=empty, examples=6, stride=40, gaps=NO_FEED
-    )
+    harness = Harness("mongodb", lambda: SharedClients("mongodb://"), drop=drop, empty=empty, examples=6, stride=40)
 
 
 class TestMongoAsIfMany(Conformance):
     """Every rule once more, with a command of its own for whatever is new or deleted, however little that is."""
 
-    harness = Harness(
-        "mongodb", lambda: SharedClients("mongodb://"), drop=drop, empty=empty, examples=6, stride=40, gaps=NO_FEED
-    )
+    harness = Harness("mongodb", lambda: SharedClients("mongodb://"), drop=drop, empty=empty, examples=6, stride=40)
 
     @pytest.fixture(autouse=True)
     def every_record_is_many(self, monkeypatch: pytest.MonkeyPatch) -> None:

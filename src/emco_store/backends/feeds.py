@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import secrets
+import threading
+import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from itertools import islice
+from typing import Final, Protocol
 
 from emco_store.core.events import Action, Event, RecordChange
 from emco_store.core.keys import Key
@@ -41,6 +45,31 @@ def changes_of(commit: Commit, stamps: Mapping[Key, Stamp]) -> tuple[RecordChang
 def _written(record: Record, before: Stamp | None) -> RecordChange:
     is_same = before is not None and before.uid == record.uid
     return RecordChange(Action.UPDATED if is_same else Action.CREATED, record.key, record.uid, record.version)
+
+
+_MARKS: Final = {Action.CREATED: "+", Action.UPDATED: "=", Action.DELETED: "-"}
+_ACTIONS: Final = {mark: action for action, mark in _MARKS.items()}
+
+
+def write_changes(changes: Iterable[RecordChange]) -> str:
+    """Write changes as the text in which backends keep them; see ``commit.lua``, which writes the same."""
+    return "\0".join([f"{_MARKS[one.action]}{one.uid} {one.version} {one.key.text}" for one in changes])
+
+
+def read_changes(text: str) -> tuple[RecordChange, ...]:
+    """Read changes from the text in which they are kept.
+
+    Raises:
+        InvalidResource: A key in it is none.
+        KeyError: There is no such action.
+        ValueError: It is no such text.
+    """
+    return tuple(map(_change, text.split("\0"))) if text else ()
+
+
+def _change(text: str) -> RecordChange:
+    uid, version, key = text[1:].split(" ", 2)
+    return RecordChange(_ACTIONS[text[:1]], Key.parse(key), uid, int(version))
 
 
 class Ring:
@@ -85,9 +114,52 @@ class Ring:
         found = tuple(islice(self._entries, begin, begin + events.limit))
         return EventPage(found[-1].cursor if found else events.after, found)
 
+    @contextmanager
+    def waking(self, lock: AbstractContextManager[object], wake: Wake) -> Generator[None]:
+        """Have something called whenever a commit is added, until the block is left.
+
+        Args:
+            lock: The lock under which commits are added.
+            wake: What to call; it must not wait.
+        """
+        with lock:
+            self.waiting.append(wake)
+        try:
+            yield
+        finally:
+            with lock:
+                if wake in self.waiting:  # a forked process has forgotten it
+                    self.waiting.remove(wake)
+
     def _append(self, txid: str, changes: tuple[RecordChange, ...], commit: Commit) -> None:
         self._last += 1
         self._entries.append(Event(f"{self._last}.{txid}", txid, changes, commit.origin))
+
+
+class RingPort(Protocol):
+    """A port whose feed is a ring."""
+
+    def events_now(self, events: Events) -> EventPage:
+        """Return the next events without waiting for one."""
+        ...
+
+    def waking(self, wake: Wake) -> AbstractContextManager[None]:
+        """Have something called after each commit that the feed tells, until the block is left."""
+        ...
+
+
+def awaited(port: RingPort, events: Events) -> EventPage:
+    """Return the next events of a ring, and wait for one; see :meth:`emco_store.ports.PortBase.events`."""
+    until_s = time.monotonic() + events.wait.total_seconds()
+    woken = threading.Event()
+    with port.waking(woken.set):
+        while True:
+            woken.clear()
+            page = port.events_now(events)
+            left_s = until_s - time.monotonic()
+            if page.events or events.after is None or left_s <= 0:
+                return page
+            woken.wait(left_s)
 
 
 def number_in(cursor: str) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Literal
 
 from emco_store.backends.adapters import ImmediatePort
-from emco_store.backends.feeds import KEPT, Ring, Wake
+from emco_store.backends.feeds import KEPT, Ring, Wake, awaited
 from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
 from emco_store.backends.spaces import OUTCOMES_KEPT, Space, audited, mended, ranged
 from emco_store.core.keys import Key
@@ -107,18 +107,9 @@ class MemoryBackend(Renewed):
         )
         return Report("memory", findings, records, durability=port.guarantees.durability)
 
-    @contextmanager
-    def waking(self, namespace: str, wake: Wake) -> Generator[None]:
+    def waking(self, namespace: str, wake: Wake) -> AbstractContextManager[None]:
         """Have something called after each commit in a namespace that its feed tells."""
-        feed = self._spaces[namespace].feed
-        with self._lock:
-            feed.waiting.append(wake)
-        try:
-            yield
-        finally:
-            with self._lock:
-                if wake in feed.waiting:  # a forked process has forgotten it
-                    feed.waiting.remove(wake)
+        return self._spaces[namespace].feed.waking(self._lock, wake)
 
     def request(self, namespace: str, name: str, argument: object) -> AbstractContextManager[Space]:
         """Perform one request: alone, and with the hook around it."""
@@ -253,27 +244,16 @@ class MemoryPort(PortBase):
 
     def events(self, events: Events) -> EventPage:
         """See :meth:`emco_store.ports.PortBase.events`."""
-        until_s = time.monotonic() + events.wait.total_seconds()
-        woken = threading.Event()
-        with self.waking(woken.set):
-            while True:
-                woken.clear()
-                page = self.events_now(events)
-                left_s = until_s - time.monotonic()
-                if page.events or events.after is None or left_s <= 0:
-                    return page
-                woken.wait(left_s)
+        return awaited(self, events)
 
     def events_now(self, events: Events) -> EventPage:
         """Return the next events without waiting for one."""
         with self._backend.request(self._namespace, "events", events) as space:
             return space.feed.page(events)
 
-    @contextmanager
-    def waking(self, wake: Wake) -> Generator[None]:
+    def waking(self, wake: Wake) -> AbstractContextManager[None]:
         """Have something called after each commit that the feed tells; see :class:`.adapters.Wakes`."""
-        with self._backend.waking(self._namespace, wake):
-            yield
+        return self._backend.waking(self._namespace, wake)
 
     def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.PortBase.audit`."""

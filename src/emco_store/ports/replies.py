@@ -210,7 +210,7 @@ def no_feed() -> NotSupported:
     return NotSupported(
         "This backend has no feed of changes.",
         why=["its port answers no requests for events, as store.guarantees.feed says"],
-        hint="use the memory or Redis backend; or write the method: see the how-to about backends.",
+        hint="use the memory, Redis or MongoDB backend; or write the method: see the how-to about backends.",
     )
 
 

@@ -18,6 +18,7 @@ from emco_store.contracts.beats import BeatRules, PulseCheckRules
 from emco_store.contracts.commits import CommitRules
 from emco_store.contracts.deletes import DeleteRules
 from emco_store.contracts.durability import DurabilityRules
+from emco_store.contracts.feed import FeedRules
 from emco_store.contracts.fences import FenceRules
 from emco_store.contracts.harness import Harness, Mode
 from emco_store.contracts.lists import ListRules
@@ -127,6 +128,7 @@ class TestUnderTheRole(
     FenceRules,
     BeatRules,
     PulseCheckRules,
+    FeedRules,
 ):
     """Everything that a store sends, by a user with exactly this role."""
 

@@ -10,19 +10,19 @@ from datetime import UTC
 from time import monotonic
 from typing import Any, TypeVar
 
-from bson.timestamp import Timestamp
 from pymongo.errors import OperationFailure
 from pymongo.read_preferences import ReadPreference
 
 from emco_store.backends.batcher import AsyncBatcher, Ticket
 from emco_store.backends.mongo import auditing, commands, judging
+from emco_store.backends.mongo.aio_feed import AsyncFeed
 from emco_store.backends.mongo.aio_pulses import AsyncPulses
 from emco_store.backends.mongo.aio_transport import (
     MAJORITY,
     SNAPSHOT,
     AsyncPlainTransport,
-    AsyncTransaction,
     AsyncTransport,
+    sent,
 )
 from emco_store.backends.mongo.documents import OURS, Document, decoded
 from emco_store.backends.mongo.errors import (
@@ -31,13 +31,12 @@ from emco_store.backends.mongo.errors import (
     Collided,
     Outdated,
     confirmed,
-    is_whole,
     refused,
     shared_value,
     translated,
 )
 from emco_store.backends.mongo.outages import addresses, outage
-from emco_store.backends.mongo.sending import Command, are_apart, in_commands, sending
+from emco_store.backends.mongo.sending import are_apart, in_commands, sending, weight
 from emco_store.backends.mongo.server import guarantees
 from emco_store.backends.patience import REQUEST_S, Patience
 from emco_store.core.flaws import FlawKind, next_place, read_place
@@ -50,6 +49,8 @@ from emco_store.ports import (
     Beat,
     Beaten,
     Commit,
+    EventPage,
+    Events,
     Get,
     Guarantees,
     Hold,
@@ -116,6 +117,7 @@ class AsyncMongoPort(AsyncPortBase):
         self._transport = transport or AsyncPlainTransport(client, database, self._name, "the default of a port")
         self._calls = self._transport.calls
         self._pulses = AsyncPulses(self._transport, self._name)
+        self._feed = AsyncFeed(client, self._database, self._calls, self._name, namespace)
         self._owned = owned
         options = client.options
         self._deadline_s = min(deadline_s, options.timeout or deadline_s)
@@ -174,7 +176,7 @@ class AsyncMongoPort(AsyncPortBase):
             return await self._perform(lambda within_s: self._examine(commit, within_s))
         patience = Patience(self._deadline_s)
         while True:
-            ticket: Ticket[Commit, Receipt | Refusal] = Ticket(commit, _weight(commit))
+            ticket: Ticket[Commit, Receipt | Refusal] = Ticket(commit, weight(commit))
             try:
                 is_leader = await self._batcher.wait_turn(ticket, patience.left_s)
             except TimeoutError:
@@ -218,6 +220,10 @@ class AsyncMongoPort(AsyncPortBase):
         """See :meth:`emco_store.ports.PortBase.pulses`."""
         return await self._perform(lambda within_s: self._pulses.page(pulses, within_s))
 
+    async def events(self, events: Events) -> EventPage:
+        """See :meth:`emco_store.ports.PortBase.events`."""
+        return await self._feed.events(events, self._perform)
+
     async def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.PortBase.audit`."""
         stage, position = read_place(audit.after, auditing.STAGES)
@@ -252,6 +258,7 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
+        await self._feed.close()
         await self._transport.close()
         await self._calls.close()
         if self._owned:
@@ -459,11 +466,11 @@ class AsyncMongoPort(AsyncPortBase):
         async with self._transport.transaction(within_s) as transaction:
             *before, last = work.begin()
             if work.goes_on:
-                now = await _sent(transaction, [*before, last])
+                now = await sent(transaction, [*before, last])
                 if now is None:
                     return False
                 *before, last = work.finish(now.as_datetime())
-            if before and await _sent(transaction, before) is None:
+            if before and await sent(transaction, before) is None:
                 return False
             return await transaction.finish(last)
 
@@ -480,20 +487,3 @@ class AsyncMongoPort(AsyncPortBase):
         """Say whether a commit that writes nothing may stand."""
         (reply,) = await self._judge([commit], within_s)
         return reply or Receipt(commit.txid)
-
-
-async def _sent(transaction: AsyncTransaction, commands: Sequence[Command]) -> Timestamp | None:
-    """Send parts of a transaction; give the time on the server, or None where one found less than it must."""
-    now: Timestamp | None = None
-    for command in commands:
-        reply = await transaction.send(command)
-        if not is_whole(reply, command.total):
-            return None
-        now = reply["operationTime"]
-    return now
-
-
-def _weight(commit: Commit) -> int:
-    """Say how much of a transaction a commit takes: its records, and more when they are large."""
-    number = len(commit.expect) + len(commit.require) + len(commit.sealed) + commit.size
-    return max(number, sum(len(record.document) for record in commit.puts) // 2**14)

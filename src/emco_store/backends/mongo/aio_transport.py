@@ -5,10 +5,12 @@ The blocking form is generated from it. The fast transport stands in ``fast/``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from bson.timestamp import Timestamp
 from pymongo.errors import ConfigurationError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
@@ -197,3 +199,14 @@ async def end_session(client: Any, name: Document) -> None:
     """Let the server end whatever a session has left open."""
     with suppress(PyMongoError):
         await client.admin.command("killSessions", [name])
+
+
+async def sent(transaction: AsyncTransaction, commands: Sequence[Command]) -> Timestamp | None:
+    """Send parts of a transaction; give the time on the server, or None where one found less than it must."""
+    now: Timestamp | None = None
+    for command in commands:
+        reply = await transaction.send(command)
+        if not is_whole(reply, command.total):
+            return None
+        now = reply["operationTime"]
+    return now

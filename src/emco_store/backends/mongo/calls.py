@@ -8,13 +8,13 @@ or at the moment when its time is up; then every later call waits for ever (pyth
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from pymongo import timeout
 from pymongo.errors import NetworkTimeout
 
-from emco_store.backends.apart import Apart, Overdue
+from emco_store.backends.apart import Apart, Overdue, in_thread
 
 T = TypeVar("T")
 SLACK_S = 0.25
@@ -65,6 +65,13 @@ class Calls:
         """Call PyMongo; see :meth:`within`."""
         with timeout(within_s):
             return call()
+
+    def waiting(self, within_s: float, call: Callable[[], T], unwanted: Callable[[T], object]) -> T:
+        """Call PyMongo for what waits on the server, which PyMongo would give the whole time; see :meth:`within`."""
+        try:
+            return in_thread(call, within_s, unwanted)
+        except Overdue:
+            raise _late() from None
 
     def close(self) -> None:
         """Do nothing: no call outlives its caller."""
@@ -125,6 +132,15 @@ class AsyncCalls(Apart):
         """
         try:
             return await self.wait_out(self.begin(_timed(within_s, call)), within_s + SLACK_S)
+        except Overdue:
+            raise _late() from None
+
+    async def waiting(
+        self, within_s: float, call: Callable[[], Coroutine[Any, Any, T]], unwanted: Callable[[T], Awaitable[object]]
+    ) -> T:
+        """See :meth:`Calls.waiting`."""
+        try:
+            return await self.wait(self.begin(call()), within_s, unwanted)
         except Overdue:
             raise _late() from None
 

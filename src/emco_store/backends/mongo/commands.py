@@ -17,6 +17,7 @@ from emco_store.backends.mongo.documents import (
     placed,
     unplaced,
 )
+from emco_store.backends.mongo.feed import told
 from emco_store.backends.mongo.pulses import ended
 from emco_store.core.keys import Key
 from emco_store.core.pulses import LEASE
@@ -210,17 +211,23 @@ def moves(counts: Mapping[str, int]) -> Iterator[Document]:
             yield {"q": {**whom, **IS_RECORD, **_FREE}, "u": change, "multi": True}
 
 
-def outcome(text: str, since: datetime | None = None) -> Document:
+def outcome(text: str, told: Sequence[str], since: datetime | None = None) -> Document:
     """Write an outcome as a statement; no outcome has this ``o``, so one that is there makes the insert fail.
 
     Args:
         text: Its id.
+        told: What the feed tells of the commit; see :func:`.feed.told`.
         since: From when on it is remembered; None for now, by the clock of the server.
     """
-    change: Document = {"$set": {"o": Outcome.COMMITTED.value}, "$currentDate": {"t": True}}
+    change: Document = {"$set": {"o": Outcome.COMMITTED.value, **fed(told)}, "$currentDate": {"t": True}}
     if since is not None:
-        change = {"$set": {"o": Outcome.COMMITTED.value, "t": since}}
+        change = {"$set": {"o": Outcome.COMMITTED.value, "t": since, **fed(told)}}
     return {"q": {"_id": text, "o": ""}, "u": change, "upsert": True, "hint": _BY_ID}
+
+
+def fed(told: Sequence[str]) -> Document:
+    """Return the field of an outcome for the feed; a commit that writes no record has none."""
+    return {"f": told} if told else {}
 
 
 def since(txid: str, now: datetime) -> datetime:
@@ -247,7 +254,7 @@ def updates(commit: Commit) -> list[Document]:
         *deletes,
         *changes,
         *made,
-        outcome(outcome_id(commit.txid)),
+        outcome(outcome_id(commit.txid), told(commit)),
     ]
 
 

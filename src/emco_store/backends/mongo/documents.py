@@ -8,7 +8,8 @@ expire by themselves, by the clock of the server alone.
 Fields: ``u`` uid, ``v`` version, ``g`` guard, ``z`` counts those who only relied on the record, ``d`` document,
 ``e`` edges as JSON text, ``r`` texts of targets, ``p`` unique values, ``q`` the same as claims, ``i`` indexed values,
 ``c`` and ``m`` times, ``w`` who made the newest change and why as JSON text, ``k`` who holds it (``h``) until when
-(``t``). A tombstone has ``x``, since when it is one; an outcome has ``o``, and ``t``, since when; a pulse has an ``o``
+(``t``). A tombstone has ``x``, since when it is one; an outcome has ``o``, ``t``, since when, and
+``f``, what the feed tells of the commit (see ``feed.py``); a pulse has an ``o``
 that no outcome has; a record has neither.
 """
 

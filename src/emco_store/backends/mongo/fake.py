@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ import mongomock
 from pymongo.errors import DuplicateKeyError
 
 from emco_store.backends.adapters import ImmediatePort
+from emco_store.backends.feeds import KEPT, Ring, Wake, awaited
 from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
 from emco_store.backends.mongo import commands, judging
 from emco_store.backends.mongo.documents import Document, decoded, outcome_id
@@ -24,7 +26,7 @@ from emco_store.backends.pulses import PulseTable, lease_without_pulse, pulse_wi
 from emco_store.core.flaws import next_place, read_place
 from emco_store.core.keys import Key
 from emco_store.core.pulses import LEASE
-from emco_store.core.records import Record
+from emco_store.core.records import Record, Stamp
 from emco_store.core.txids import may_be_forgotten
 from emco_store.ports import (
     Audit,
@@ -33,6 +35,8 @@ from emco_store.ports import (
     Beaten,
     Commit,
     Durability,
+    EventPage,
+    Events,
     Get,
     Guarantees,
     Held,
@@ -51,7 +55,15 @@ from emco_store.ports import (
     Settle,
 )
 
-GUARANTEES = Guarantees("mongomock", "strict serializable", Durability.VOLATILE, commands.OUTCOMES_KEPT, leases=True)
+GUARANTEES = Guarantees(
+    "mongomock",
+    "strict serializable",
+    Durability.VOLATILE,
+    commands.OUTCOMES_KEPT,
+    leases=True,
+    feed=True,
+    feed_retention=KEPT,
+)
 """One request at a time, for all threads of the process; nothing survives it."""
 _MOST = 1_000_000
 _STAGES = ("records",)
@@ -64,6 +76,7 @@ class _Server:
     client: Any = field(default_factory=mongomock.MongoClient)
     holds: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict[tuple[str, str], tuple[str, float]])
     pulses: dict[str, PulseTable] = field(default_factory=lambda: defaultdict(PulseTable))
+    feeds: dict[str, Ring] = field(default_factory=lambda: defaultdict(Ring))
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -141,6 +154,8 @@ class MongomockPort(PortBase):
                 return answer
             if self._pulses:
                 self._pulses.end(commit, self._leases())
+            if self._feed.is_read and commit.size:
+                self._feed.add(commit, self._stamps(commit))
             # All that the filters of the statements say was checked, so the _id is enough.
             for statement in commands.updates(commit) if commit.size or commit.silent else ():
                 self._carry_out(statement)
@@ -182,6 +197,19 @@ class MongomockPort(PortBase):
         with self._server.lock:
             return self._pulses.page(pulses, _now_us())
 
+    def events(self, events: Events) -> EventPage:
+        """See :meth:`emco_store.ports.PortBase.events`."""
+        return awaited(self, events)
+
+    def events_now(self, events: Events) -> EventPage:
+        """Return the next events without waiting for one."""
+        with self._server.lock:
+            return self._feed.page(events)
+
+    def waking(self, wake: Wake) -> AbstractContextManager[None]:
+        """Have something called after each commit that the feed tells; see :class:`.adapters.Wakes`."""
+        return self._feed.waking(self._server.lock, wake)
+
     def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.PortBase.audit`; beside the records, only pulses could be wrong."""
         stage, after = read_place(audit.after, _STAGES)
@@ -205,6 +233,14 @@ class MongomockPort(PortBase):
 
     def close(self) -> None:
         """Do nothing: the data belongs to the backend."""
+
+    @property
+    def _feed(self) -> Ring:
+        return self._server.feeds[self._name]
+
+    def _stamps(self, commit: Commit) -> Mapping[Key, Stamp]:
+        keys = (*commit.deletes, *(record.key for record in commit.puts))
+        return {key: record.stamp for key, record in self.get(Get(keys)).items()}
 
     @property
     def _pulses(self) -> PulseTable:

@@ -20,6 +20,7 @@ from emco_store.backends.mongo.commands import (
     Parts,
     created,
     documents_in,
+    fed,
     fences,
     is_referred_to,
     may_insert,
@@ -29,6 +30,7 @@ from emco_store.backends.mongo.commands import (
     since,
 )
 from emco_store.backends.mongo.documents import Document, outcome_id
+from emco_store.backends.mongo.feed import told
 from emco_store.core.keys import Key
 from emco_store.core.txids import ahead_ms
 from emco_store.errors import InvalidResource
@@ -72,13 +74,13 @@ class Sending:
         deletes: Statements of ``delete`` commands, in the order in which these go.
         updates: Statements of an ``update`` command, at least one.
         inserts: New documents.
-        outcomes: The txids whose outcomes are inserted as well.
+        outcomes: The txids whose outcomes are inserted as well, each with what the feed tells of it.
     """
 
     deletes: list[list[Document]]
     updates: list[Document]
     inserts: list[Document]
-    outcomes: list[str]
+    outcomes: list[tuple[str, list[str]]]
 
     @property
     def goes_on(self) -> bool:
@@ -101,7 +103,8 @@ class Sending:
             InvalidResource: A document is larger than what can be sent.
         """
         outcomes = (
-            {"_id": outcome_id(txid), "o": Outcome.COMMITTED.value, "t": since(txid, now)} for txid in self.outcomes
+            {"_id": outcome_id(txid), "o": Outcome.COMMITTED.value, "t": since(txid, now), **fed(changes)}
+            for txid, changes in self.outcomes
         )
         return [*in_commands("insert", [*self.inserts, *outcomes])]
 
@@ -138,7 +141,7 @@ def sending(commits: Sequence[Commit], *, optimistic: bool, now_ms: int | None =
             creates += part.creates
         else:
             updates += map(created, part.creates)
-    outcomes = [commit.txid for commit in commits]
+    outcomes = [(commit.txid, told(commit)) for commit in commits]
     inserted = len(outcomes) - 1 if len(creates) + len(outcomes) - 1 > FEW else 0
     if not inserted and len(creates) <= FEW:
         updates += map(created, creates)
@@ -146,7 +149,10 @@ def sending(commits: Sequence[Commit], *, optimistic: bool, now_ms: int | None =
     first = len(outcomes) - inserted
     return Sending(
         deletes=_deletes(parts[0].deletes) if has_deletes else [],
-        updates=[*updates, *(outcome(outcome_id(txid), _since(txid, now_ms)) for txid in outcomes[:first])],
+        updates=[
+            *updates,
+            *(outcome(outcome_id(txid), changes, _since(txid, now_ms)) for txid, changes in outcomes[:first]),
+        ],
         inserts=creates,
         outcomes=outcomes[first:],
     )
@@ -156,6 +162,12 @@ def _since(txid: str, now_ms: int | None) -> datetime | None:
     """Return from when on an outcome is remembered, if that is much later than now."""
     ahead = 0 if now_ms is None else ahead_ms(txid, now_ms)
     return datetime.fromtimestamp(((now_ms or 0) + ahead) / 1000, UTC) if ahead > MARGIN_MS else None
+
+
+def weight(commit: Commit) -> int:
+    """Say how much of a transaction a commit takes: its records, and more when they are large."""
+    number = len(commit.expect) + len(commit.require) + len(commit.sealed) + commit.size
+    return max(number, sum(len(record.document) for record in commit.puts) // 2**14)
 
 
 def are_apart(commits: Sequence[Commit]) -> bool:

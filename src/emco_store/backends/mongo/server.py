@@ -31,13 +31,14 @@ def guarantees(hello: Mapping[str, Any], version: str) -> Guarantees:
             hint="start it with --replSet NAME and run rs.initiate(); a set of one server is enough.",
             setting="replSet",
         )
-    return Guarantees("mongodb", "strict serializable", Durability.MAJORITY, OUTCOMES_KEPT, leases=True)
+    return Guarantees("mongodb", "strict serializable", Durability.MAJORITY, OUTCOMES_KEPT, leases=True, feed=True)
 
 
 def role(database: str, namespace: str) -> dict[str, Any]:
     """Return the command that makes the role of a user of one namespace, with the fewest privileges that a store needs.
 
-    It is for ``db.runCommand`` on the database. ``createIndex`` is needed to open a store. A store ends the session of
+    It is for ``db.runCommand`` on the database. ``createIndex`` is needed to open a store, ``changeStream`` to read
+    its feed. A store ends the session of
     a lost commit, and needs no privilege for that, since it is its own.
 
     A client that dies in a commit blocks the records that it wrote until the server ends its transaction, after
@@ -48,7 +49,7 @@ def role(database: str, namespace: str) -> dict[str, Any]:
         "privileges": [
             {
                 "resource": {"db": database, "collection": collection(namespace)},
-                "actions": ["find", "insert", "update", "remove", "createIndex"],
+                "actions": ["find", "insert", "update", "remove", "createIndex", "changeStream"],
             }
         ],
         "roles": [],

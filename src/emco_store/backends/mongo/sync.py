@@ -11,7 +11,6 @@ from datetime import UTC
 from time import monotonic
 from typing import Any, TypeVar
 
-from bson.timestamp import Timestamp
 from pymongo.errors import OperationFailure
 from pymongo.read_preferences import ReadPreference
 
@@ -24,21 +23,21 @@ from emco_store.backends.mongo.errors import (
     Collided,
     Outdated,
     confirmed,
-    is_whole,
     refused,
     shared_value,
     translated,
 )
 from emco_store.backends.mongo.outages import addresses, outage
-from emco_store.backends.mongo.sending import Command, are_apart, in_commands, sending
+from emco_store.backends.mongo.sending import are_apart, in_commands, sending, weight
 from emco_store.backends.mongo.server import guarantees
+from emco_store.backends.mongo.sync_feed import MongoFeed
 from emco_store.backends.mongo.sync_pulses import MongoPulses
 from emco_store.backends.mongo.sync_transport import (
     MAJORITY,
     SNAPSHOT,
     PlainTransport,
-    Transaction,
     Transport,
+    sent,
 )
 from emco_store.backends.patience import REQUEST_S, Patience
 from emco_store.core.flaws import FlawKind, next_place, read_place
@@ -50,6 +49,8 @@ from emco_store.ports import (
     Beat,
     Beaten,
     Commit,
+    EventPage,
+    Events,
     Get,
     Guarantees,
     Hold,
@@ -117,6 +118,7 @@ class MongoPort(PortBase):
         self._transport = transport or PlainTransport(client, database, self._name, "the default of a port")
         self._calls = self._transport.calls
         self._pulses = MongoPulses(self._transport, self._name)
+        self._feed = MongoFeed(client, self._database, self._calls, self._name, namespace)
         self._owned = owned
         options = client.options
         self._deadline_s = min(deadline_s, options.timeout or deadline_s)
@@ -175,7 +177,7 @@ class MongoPort(PortBase):
             return self._perform(lambda within_s: self._examine(commit, within_s))
         patience = Patience(self._deadline_s)
         while True:
-            ticket: Ticket[Commit, Receipt | Refusal] = Ticket(commit, _weight(commit))
+            ticket: Ticket[Commit, Receipt | Refusal] = Ticket(commit, weight(commit))
             try:
                 is_leader = self._batcher.wait_turn(ticket, patience.left_s)
             except TimeoutError:
@@ -219,6 +221,10 @@ class MongoPort(PortBase):
         """See :meth:`emco_store.ports.PortBase.pulses`."""
         return self._perform(lambda within_s: self._pulses.page(pulses, within_s))
 
+    def events(self, events: Events) -> EventPage:
+        """See :meth:`emco_store.ports.PortBase.events`."""
+        return self._feed.events(events, self._perform)
+
     def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.PortBase.audit`."""
         stage, position = read_place(audit.after, auditing.STAGES)
@@ -253,6 +259,7 @@ class MongoPort(PortBase):
 
     def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
+        self._feed.close()
         self._transport.close()
         self._calls.close()
         if self._owned:
@@ -458,11 +465,11 @@ class MongoPort(PortBase):
         with self._transport.transaction(within_s) as transaction:
             *before, last = work.begin()
             if work.goes_on:
-                now = _sent(transaction, [*before, last])
+                now = sent(transaction, [*before, last])
                 if now is None:
                     return False
                 *before, last = work.finish(now.as_datetime())
-            if before and _sent(transaction, before) is None:
+            if before and sent(transaction, before) is None:
                 return False
             return transaction.finish(last)
 
@@ -479,20 +486,3 @@ class MongoPort(PortBase):
         """Say whether a commit that writes nothing may stand."""
         (reply,) = self._judge([commit], within_s)
         return reply or Receipt(commit.txid)
-
-
-def _sent(transaction: Transaction, commands: Sequence[Command]) -> Timestamp | None:
-    """Send parts of a transaction; give the time on the server, or None where one found less than it must."""
-    now: Timestamp | None = None
-    for command in commands:
-        reply = transaction.send(command)
-        if not is_whole(reply, command.total):
-            return None
-        now = reply["operationTime"]
-    return now
-
-
-def _weight(commit: Commit) -> int:
-    """Say how much of a transaction a commit takes: its records, and more when they are large."""
-    number = len(commit.expect) + len(commit.require) + len(commit.sealed) + commit.size
-    return max(number, sum(len(record.document) for record in commit.puts) // 2**14)

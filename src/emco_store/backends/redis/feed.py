@@ -7,16 +7,14 @@ import secrets
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from emco_store.backends.feeds import TRIMMED
+from emco_store.backends.feeds import TRIMMED, read_changes
 from emco_store.backends.redis.commands import Rest
-from emco_store.core.events import Action, Event, RecordChange
-from emco_store.core.keys import Key
+from emco_store.core.events import Event
 from emco_store.core.origins import read_origin
 from emco_store.errors import Misconfigured, StoreError
 from emco_store.ports import EventPage, Events, feed_gap, no_cursor
 
 _CURSOR: Final = re.compile(r"([0-9]{1,20}-[0-9]{1,20})\.(.+)", re.DOTALL)
-_ACTIONS: Final = {"+": Action.CREATED, "=": Action.UPDATED, "-": Action.DELETED}
 _FIELDS = 4
 """How many values there are of each event in a reply: id, txid, origin, changes."""
 
@@ -68,15 +66,9 @@ def _events(values: Sequence[bytes]) -> Iterator[Event]:
         name, txid, origin, changes = values[at : at + _FIELDS]
         cursor = f"{name.decode()}.{txid.decode()}"
         try:
-            told = tuple(map(_change, changes.decode().split("\0"))) if changes else ()
-            yield Event(cursor, txid.decode(), told, read_origin(origin))
+            yield Event(cursor, txid.decode(), read_changes(changes.decode()), read_origin(origin))
         except (ValueError, KeyError, TypeError, StoreError) as problem:
             raise _unreadable(cursor) from problem
-
-
-def _change(text: str) -> RecordChange:
-    uid, version, key = text[1:].split(" ", 2)
-    return RecordChange(_ACTIONS[text[:1]], Key.parse(key), uid, int(version))
 
 
 def _unreadable(which: str) -> Misconfigured:

@@ -1,0 +1,134 @@
+# Generated from src/emco_store/backends/mongo/aio_feed.py by `python3 dev.py sync`: do not edit.
+"""The feed of the time port to MongoDB, read from change streams; the blocking form is generated from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from pymongo.errors import OperationFailure, PyMongoError
+
+from emco_store.backends.mongo import feed
+from emco_store.backends.mongo.calls import Calls
+from emco_store.backends.mongo.documents import Document
+from emco_store.ports import EventPage, Events
+from emco_store.queueing.forks import Renewed
+
+LONGEST_S = 1.0
+"""For how long one request waits at most, so that the end of a port is not held up."""
+KEPT = 32
+"""How many change streams stay open between the requests of their readers."""
+Perform = Callable[[Callable[[float], EventPage]], EventPage]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """A change stream on the server: its number, and the session that it belongs to."""
+
+    number: int
+    session: Any
+
+
+class MongoFeed(Renewed):
+    """The feed of one namespace.
+
+    Args:
+        client: A client of PyMongo.
+        database: The database, as the port uses it.
+        calls: How PyMongo is called.
+        collection: The collection of the namespace.
+        namespace: The namespace.
+    """
+
+    def __init__(self, client: Any, database: Any, calls: Calls, collection: str, namespace: str) -> None:
+        super().__init__()
+        self._client = client
+        self._database = database
+        self._calls = calls
+        self._collection = collection
+        self._namespace = namespace
+        self._renew()
+
+    def _renew(self) -> None:
+        """See :meth:`emco_store.queueing.forks.Renewed._renew`; a stream that two processes read loses events."""
+        self._streams: dict[str, _Stream] = {}
+
+    def events(self, events: Events, perform: Perform) -> EventPage:
+        """See :meth:`emco_store.ports.PortBase.events`.
+
+        Args:
+            events: What is asked for.
+            perform: How the port makes a request that may be repeated.
+        """
+        until_s = monotonic() + events.wait.total_seconds()
+        while True:
+            left_s = max(until_s - monotonic(), 0.0)
+            page = perform(partial(self._page, events, min(left_s, LONGEST_S)))
+            if page.events or events.after is None or monotonic() >= until_s:
+                return page
+            events = replace(events, after=page.cursor)
+
+    def close(self) -> None:
+        """Close the change streams."""
+        while self._streams:
+            self._end(self._streams.popitem()[1])
+
+    def _page(self, events: Events, wait_s: float, within_s: float) -> EventPage:
+        """Read once, and wait for a while."""
+        wait_s = min(wait_s, within_s / 2)
+        try:
+            stream = None if events.after is None else self._streams.pop(events.after, None)
+            if stream is None:
+                stream, cursor = self._begin(events, within_s)
+                if events.after is None:
+                    self._keep(cursor, stream)
+                    return EventPage(cursor)
+            command = feed.more(self._collection, stream.number, events.limit, wait_s)
+            reply = self._calls.waiting(
+                within_s, partial(self._sent, command, stream.session), partial(self._unwanted, stream)
+            )
+        except OperationFailure as problem:
+            refusal = feed.refused(problem.code, events)
+            if refusal is None:
+                raise
+            raise refusal from problem
+        page = feed.page(self._namespace, events, reply)
+        if reply["cursor"]["id"]:
+            self._keep(page.cursor, stream)
+        return page
+
+    def _begin(self, events: Events, within_s: float) -> tuple[_Stream, str]:
+        """Open a change stream; return it, and the cursor at which it begins."""
+        place = None if events.after is None else feed.place_of(self._namespace, events.after)
+        session = self._client.start_session()
+        command = feed.begin(self._collection, place)
+        reply = self._calls.ask(within_s, partial(self._sent, command, session))
+        token = reply["cursor"]["postBatchResumeToken"]
+        return _Stream(reply["cursor"]["id"], session), feed.cursor_at(self._namespace, token)
+
+    def _sent(self, command: Document, session: Any) -> Document:
+        reply: Document = self._database.command(command, session=session)
+        return reply
+
+    def _keep(self, cursor: str, stream: _Stream) -> None:
+        """Keep a change stream for the reader that continues at a cursor; end the one that was kept for longest."""
+        other = self._streams.pop(cursor, None)
+        self._streams[cursor] = stream
+        if other is None and len(self._streams) > KEPT:
+            other = self._streams.pop(next(iter(self._streams)), None)
+        if other is not None:
+            self._end(other)
+
+    def _unwanted(self, stream: _Stream, _: Document) -> None:
+        self._end(stream)
+
+    def _end(self, stream: _Stream) -> None:
+        """Close a change stream; one that cannot be closed ends by itself."""
+        command = {"killCursors": self._collection, "cursors": [stream.number]}
+        with suppress(PyMongoError):
+            self._calls.ask(LONGEST_S, partial(self._sent, command, stream.session))
+        stream.session.end_session()

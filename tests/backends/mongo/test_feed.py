@@ -1,0 +1,194 @@
+"""The feed on MongoDB: the order of groups, what ends a history, and what becomes of change streams."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from emco_store import FeedGap, Misconfigured
+from emco_store.backends.mongo import aio_feed
+from emco_store.backends.mongo.backend import DATABASE, MongoBackend
+from emco_store.backends.mongo.feed import told
+from emco_store.contracts.feed import site
+from emco_store.core.keys import Key
+from emco_store.core.records import Stamp
+from emco_store.errors import InvalidCall
+from emco_store.ports import Commit, Events, Receipt
+
+pytestmark = pytest.mark.mongo
+
+PATIENCE = timedelta(seconds=20)
+
+
+@pytest.fixture
+def port(url, namespace):
+    """A port of the namespace."""
+    found = MongoBackend(url).port(namespace)
+    found.open()
+    yield found
+    found.close()
+
+
+def write(port, number):
+    """Commit a new record."""
+    key = Key("Site", f"n{number}")
+    assert Receipt(f"t{number}") == port.ask(Commit(f"t{number}", {key: None}, puts=(site(key),)))
+
+
+def read(port, after, count):
+    """Read so many events, and return their txids."""
+    found = []
+    while len(found) < count:
+        page = port.ask(Events(after, wait=PATIENCE))
+        assert page.events
+        found += page.events
+        after = page.cursor
+    assert count == len(found)
+    return [event.txid for event in found]
+
+
+def test_each_commit_of_large_groups_is_told_once_and_versions_ascend(url, namespace, port):
+    """Hundreds of commits at once go in groups, of new and of changed records, and no order is lost (FEED-2)."""
+    begin = port.ask(Events()).cursor
+    keys = [Key("Site", f"s{number}") for number in range(80)]
+
+    async def rounds():
+        crowd = MongoBackend(url).async_port(namespace)
+        await crowd.open()
+        for version in range(1, 5):
+            commits = [
+                Commit(
+                    f"{version}-{key.name}",
+                    {key: Stamp(f"u-{key.name}", version - 1) if version > 1 else None},
+                    puts=(site(key, version),),
+                )
+                for key in keys
+            ]
+            replies = await asyncio.gather(*(crowd.ask(commit) for commit in commits))
+            assert [Receipt(commit.txid) for commit in commits] == replies
+        await crowd.close()
+
+    asyncio.run(rounds())
+
+    txids = read(port, begin, 4 * len(keys))
+    assert len(txids) == len(set(txids))
+    for key in keys:
+        assert ["1", "2", "3", "4"] == [txid[0] for txid in txids if txid[2:] == key.name]
+    for version in range(4):
+        assert {str(version + 1)} == {txid[0] for txid in txids[version * len(keys) : (version + 1) * len(keys)]}
+
+
+def test_dropped_collection_is_a_gap_after_what_was_before(port, root, namespace):
+    """What was committed before the drop is told, and then a gap; a reader may begin anew (FEED-3)."""
+    begin = port.ask(Events()).cursor
+    write(port, 0)
+    root[DATABASE].drop_collection(f"emco.{namespace}")
+    write(port, 1)
+
+    page = port.ask(Events(begin, wait=PATIENCE))
+    assert ["t0"] == [event.txid for event in page.events]
+    for _ in range(2):
+        with pytest.raises(FeedGap):
+            port.ask(Events(page.cursor, wait=PATIENCE))
+    begin = port.ask(Events()).cursor
+    write(port, 2)
+    assert ["t2"] == read(port, begin, 1)
+
+
+def test_reader_that_waits_while_the_collection_is_dropped_gets_a_gap(port, root, namespace):
+    """The end of the history reaches a stream that is open (FEED-3)."""
+    begin = port.ask(Events()).cursor
+    assert () == port.ask(Events(begin)).events
+    root[DATABASE].drop_collection(f"emco.{namespace}")
+
+    with pytest.raises(FeedGap):
+        port.ask(Events(begin, wait=PATIENCE))
+
+
+@pytest.mark.parametrize("command", ["aggregate", "getMore"])
+@pytest.mark.parametrize("code", [280, 286])
+def test_place_that_the_oplog_does_not_hold_any_more_is_a_gap(port, fail, command, code):
+    """The server says that the history is lost, when a stream is opened or while it is read (FEED-3, FEED-6)."""
+    begin = port.ask(Events()).cursor
+    write(port, 0)
+    port._feed._renew()
+    fail(command, errorCode=code)
+
+    with pytest.raises(FeedGap) as caught:
+        port.ask(Events(begin, wait=PATIENCE))
+
+    assert code == caught.value.__cause__.code
+
+
+@pytest.mark.parametrize("command", ["aggregate", "getMore"])
+def test_reader_survives_an_election(port, fail, command):
+    """A primary that steps down, and a connection that breaks, cost a reader nothing (FEED-3)."""
+    begin = port.ask(Events()).cursor
+    write(port, 0)
+    port._feed._renew()
+    for failure in ({"errorCode": 189}, {"errorCode": 43}, {"closeConnection": True}):
+        fail(command, **failure)
+        assert ["t0"] == read(port, begin, 1)
+
+
+@pytest.mark.parametrize("place", ["AB", "82", "826B"])
+def test_place_that_the_server_cannot_read_is_no_cursor(port, namespace, place):
+    """Digits that are no place in an oplog are a wrong call (FEED-4)."""
+    with pytest.raises(InvalidCall):
+        port.ask(Events(f"{namespace}.{place}"))
+
+
+def test_stream_that_the_server_has_ended_is_opened_again(port, root):
+    """Sessions and cursors that are killed cost a reader nothing (FEED-3)."""
+    begin = port.ask(Events()).cursor
+    assert () == port.ask(Events(begin)).events
+    root.admin.command({"killAllSessions": []})
+    write(port, 0)
+
+    assert ["t0"] == read(port, begin, 1)
+
+
+def test_readers_of_one_place_take_nothing_from_each_other(port):
+    """Two readers that stand at one event both get what follows it, in turns, page by page (FEED-3)."""
+    begin = port.ask(Events()).cursor
+    for number in range(6):
+        write(port, number)
+    read(port, begin, 6)
+
+    seen = [[], []]
+    places = [begin, begin]
+    for _ in range(3):
+        for reader in (0, 1):
+            page = port.ask(Events(places[reader], limit=2, wait=PATIENCE))
+            seen[reader] += [event.txid for event in page.events]
+            places[reader] = page.cursor
+
+    assert [[f"t{number}" for number in range(6)]] * 2 == seen
+
+
+def test_streams_that_are_kept_are_bounded(port):
+    """Readers that never return leave so many change streams on the server and no more (FEED-6)."""
+    for _ in range(aio_feed.KEPT + 8):
+        port.ask(Events())
+        write(port, _)
+
+    assert aio_feed.KEPT >= len(port._feed._streams)
+
+
+def test_outcome_that_no_store_has_written_is_a_typed_error(port, records):
+    """An event that cannot be read is named, and is no gap in silence (FEED-3)."""
+    begin = port.ask(Events()).cursor
+    records.insert_one({"_id": "tx:foreign", "o": "committed", "f": ["what"]})
+
+    with pytest.raises(Misconfigured):
+        port.ask(Events(begin, wait=PATIENCE))
+
+
+def test_what_a_commit_does_not_know_of_a_record_is_left_out():
+    """A delete without a word of the state of its record is told without uid and version."""
+    key, other = Key("Site", "a"), Key("Site", "b")
+
+    assert ["- 0 Site/a\0=u-b 3 Site/b"] == told(Commit("t", puts=(site(other, 3),), deletes=(key,)))
+    assert [] == told(Commit("t", {key: None}))
