@@ -15,11 +15,11 @@ from examples.streams.__main__ import run
 from examples.streams.chaos import HARM
 
 
-def play(url, harm, *, is_unsafe=False):
+def play(url, harm, *workers):
     """Run the example for one round of chaos; return the sums, the refused commits, and what it has shown."""
     namespace, shown = f"streams-{secrets.token_hex(6)}", io.StringIO()
     try:
-        sums, refused = run(url, Console(file=shown, width=200), harm=harm, is_unsafe=is_unsafe, namespace=namespace)
+        sums, refused = run(url, Console(file=shown, width=200), harm=harm, workers=workers, namespace=namespace)
     finally:
         print(shown.getvalue())  # noqa: T201 - where the test fails, pytest shows it
     assert [] == left_behind(namespace)
@@ -66,7 +66,7 @@ def test_sums_equal_the_formula_on_mongodb(mongo_server):
 @pytest.mark.timeout(400)
 def test_sums_are_wrong_without_the_fence(redis_server):
     """The negative control: a worker that wakes up does harm where commits do not require the lease."""
-    sums, refused, _ = play(redis_server.url, {"stop"}, is_unsafe=True)
+    sums, refused, _ = play(redis_server.url, {"stop"}, "--unsafe")
 
     assert 0 == refused
     assert any(one.found > one.wanted for one in sums), sums

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread
 from time import monotonic
@@ -34,11 +34,13 @@ def main() -> int:
     parser.add_argument("--backend", choices=sorted(STARTERS), default="redis")
     parser.add_argument("--seconds", type=float, default=60, metavar="N", help="of chaos, at least one round (60)")
     parser.add_argument("--harm", nargs="+", choices=HARM, default=HARM, help="what to do (all of it)")
+    parser.add_argument("--heartbeat", choices=("thread", "process"), default="thread", help="what beats (thread)")
     parser.add_argument("--unsafe", action="store_true", help="leave out the fence: the sums come out wrong")
     options = parser.parse_args()
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     with STARTERS[options.backend]() as server:
-        sums, refused = run(server.url, console, seconds=options.seconds, harm=options.harm, is_unsafe=options.unsafe)
+        workers = ["--heartbeat", options.heartbeat, *(["--unsafe"] if options.unsafe else [])]
+        sums, refused = run(server.url, console, seconds=options.seconds, harm=options.harm, workers=workers)
     console.print()
     console.print(arithmetic(sums))
     is_right = all(one.is_right for one in sums)
@@ -53,15 +55,24 @@ def run(
     *,
     seconds: float = 0,
     harm: Collection[str] = HARM,
-    is_unsafe: bool = False,
+    workers: Sequence[str] = (),
     namespace: str = "",
 ) -> tuple[list[Sum], int]:
-    """Run the jobs under chaos on a server; return the sums, and how many late commits were refused."""
+    """Run the jobs under chaos on a server; return the sums, and how many late commits were refused.
+
+    Args:
+        url: The server.
+        console: Where to show what happens.
+        seconds: How long to do harm; at least one round.
+        harm: Which kinds of harm to do.
+        workers: More options for each worker, such as ``--unsafe``.
+        namespace: The namespace; default: a new one.
+    """
     namespace = namespace or f"streams-{secrets.token_hex(4)}"
     there = urlsplit(url)
     wires = {zone: Wire(there.hostname or HOST, there.port or 0) for zone in ZONES}
     with Show(console) as show, connect(url, namespace=namespace, models=MODELS) as store:
-        crew = Crew(namespace, lambda zone: _through(url, wires.get(zone)), is_unsafe=is_unsafe, hear=show.hear)
+        crew = Crew(namespace, lambda zone: _through(url, wires.get(zone)), options=workers, hear=show.hear)
         chaos = Chaos(store, crew, wires, supervisor_of(store).seat)
         create_jobs(store)
         try:

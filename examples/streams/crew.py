@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, NamedTuple
@@ -39,16 +39,16 @@ class Crew:
     Args:
         namespace: The namespace of the store.
         url_of: Returns the URL of the store for a zone, or for the supervisors.
-        is_unsafe: Whether workers leave out the fence.
+        options: More options for each worker.
         hear: Called with all news, from any thread.
     """
 
     def __init__(
-        self, namespace: str, url_of: Callable[[str], str], *, is_unsafe: bool, hear: Callable[[News], object]
+        self, namespace: str, url_of: Callable[[str], str], *, options: Sequence[str], hear: Callable[[News], object]
     ) -> None:
         self._namespace = namespace
         self._url_of = url_of
-        self._options = ["--unsafe"] if is_unsafe else []
+        self._options = options
         self._hear = hear
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self._listeners: dict[str, Thread] = {}

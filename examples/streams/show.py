@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from emco_store import Store, StoreError, Verdict
+from emco_store import Seat, Store, StoreError, Verdict
 from examples.streams.crew import News
 from examples.streams.models import ZONES, Operator, Worker
 
@@ -98,15 +98,16 @@ def _workers(store: Store) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("WORKER", "VERDICT", "LAST BEAT", "TOKEN", "COMMITS", "RUNS"):
         table.add_column(heading, no_wrap=True)
-    for state in store.leases(Worker).resources:
+    for state in [*store.leases(Worker).resources, *store.leases(Seat).resources]:
         runs = [one for one in operators if one.worker is not None and one.worker.key == state.resource]
+        is_seat = state.resource.kind == Seat.__emco__.kind
         table.add_row(
-            state.resource.name,
+            "leader" if is_seat else state.resource.name,
             Text(state.verdict.value, style=LOOKS[state.verdict]),
             "-" if state.silent is None else f"{state.silent.total_seconds():.1f} s ago",
             str(state.token or "-"),
             str(state.progress.get("commits", "-")),
-            ", ".join(f"{one.key.segments[0]} {one.name}" for one in runs) or "-",
+            state.holder if is_seat else ", ".join(f"{one.key.segments[0]} {one.name}" for one in runs) or "-",
         )
     return table
 

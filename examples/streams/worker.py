@@ -140,6 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("url", "namespace", "name", "zone"):
         parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--heartbeat", choices=("thread", "process"), default="thread")
     parser.add_argument("--unsafe", action="store_true")
     options = parser.parse_args()
     end_with_parent()
@@ -148,7 +149,9 @@ def main() -> None:
         try:
             with (
                 connect(options.url, namespace=options.namespace, models=MODELS, deadline=DEADLINE) as store,
-                store.lease(Worker(name=options.name, zone=options.zone), wait=timedelta(minutes=1)) as lease,
+                store.lease(
+                    Worker(name=options.name, zone=options.zone), heartbeat=options.heartbeat, wait=timedelta(minutes=1)
+                ) as lease,
             ):
                 say(took=lease.token)
                 rounds = Round(store, lease, is_fenced=not options.unsafe)

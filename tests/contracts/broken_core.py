@@ -360,6 +360,7 @@ BROKEN_CORE = {
     "TrustsTheState": Broken(guards.Approved, "objections", broken_lifecycles.refuse_nothing, "LIF-11"),
     "ApprovesAndChanges": Broken(content, "check_still", broken_lifecycles.let_anybody, "LIF-11"),
     "LetsAnybody": Broken(transition_objections, "check_writer", broken_lifecycles.let_anybody, "LIF-12"),
+    "StartsAtAnyLease": Broken(leasing, "read_cursor", broken_leasing.start_anywhere, "ID-8"),
     "LetsTwoHold": Broken(leasing, "_refuse_held", broken_leasing.let_two_hold, "LEA-1"),
     "TakesWithoutABeat": Broken(leasing, "ask", broken_leasing.take_without_a_beat, "LEA-2"),
     "BeginsTokensAnew": Broken(leasing, "LeaseDocument", broken_leasing.begin_tokens_anew, "LEA-3"),

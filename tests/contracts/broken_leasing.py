@@ -15,7 +15,8 @@ from emco_store.beating.process import Attendance
 from emco_store.core.judging import Watch
 from emco_store.core.keys import Key
 from emco_store.core.leases import LeaseDocument, LeaseState, LeaseTarget, state_of
-from emco_store.core.pulses import Heartbeat
+from emco_store.core.pulses import LEASE, Heartbeat
+from emco_store.core.query import Order, read_cursor
 from emco_store.core.records import Edge, known_edge
 from emco_store.core.shapes import Found
 from emco_store.errors import StoreError
@@ -26,6 +27,11 @@ from emco_store.ports import Beat, Beaten, Commit, Get
 
 beat, take_note = Beater.beat, Beater._take_note
 end_all, beat_of, start = Attending._end_all, Note.beat, Attendance._start
+
+
+def start_anywhere(text: str, *_: Any) -> tuple[str, str]:
+    """Take any text for a cursor, and start after the key that it is."""
+    return ("", text) if "/" in text else read_cursor(text, LEASE, Order())
 
 
 def let_two_hold(_: Any) -> Flow[None]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from threading import Event, Thread, current_thread, main_thread
 from typing import NamedTuple, NoReturn
 
@@ -53,8 +54,6 @@ class Charge(NamedTuple):
 
 def supervise(options: Options, screen: Screen) -> Exit:
     """Supervise everything that the models allow, until it is interrupted."""
-    if current_thread() is main_thread():
-        signal.signal(signal.SIGTERM, _interrupt)
     with opened(options, screen) as store:
         charges = charges_of(store)
         crew: list[Supervisor | Reaper] = [_supervisor(options, screen, store, one) for one in charges]
@@ -64,7 +63,8 @@ def supervise(options: Options, screen: Screen) -> Exit:
             crew.append(store.reaper())
             screen.note("no model has a field `recovery: Recovery` beside a reference with on_expire(SET_NULL):")
             screen.note("the leases of the dead are ended, and nothing is assigned")
-        _run(crew, lambda done: _tell(options, screen, done))
+        with _ended_by_signal():
+            _run(crew, lambda done: _tell(options, screen, done))
     return Exit.OK
 
 
@@ -147,8 +147,21 @@ def _run(crew: Sequence[Supervisor | Reaper], tell: Callable[[Supervised | Reape
         raise problem
 
 
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+@contextmanager
+def _ended_by_signal() -> Generator[None, None, None]:
+    """Let SIGTERM end the block as Ctrl-C does, where this is the main thread, which alone may say so."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tell(options: Options, screen: Screen, done: Supervised | Reaped) -> None:

@@ -67,6 +67,22 @@ class LeaseRules:
         assert "eu" == lab.store.get(Runner, "r").zone
         assert () == lab.ask(Pulses()).pulses
 
+    @rule("ID-8")
+    def test_pages_of_leases_hold_each_once_and_take_their_own_cursors_only(self, lab: Lab) -> None:
+        """The pages of the leases that are held show each once, by key, and refuse other cursors (ID-8)."""
+        with ExitStack() as stack:
+            for name in ("b", "a", "c"):
+                stack.enter_context(lab.store.lease(Runner(name=name)))
+            first = lab.store.leases(limit=2)
+            second = lab.store.leases(limit=2, after=first.next)
+            foreign = lab.store.list(Runner, limit=1).next
+
+            assert ["a", "b", "c"] == [state.resource.name for page in (first, second) for state in page]
+            assert second.next is None
+            for after in ("Runner/a", lease_of(RUNNER).text, "\0", foreign):
+                with pytest.raises(InvalidCall):
+                    lab.store.leases(after=after)
+
     @rule("LEA-1")
     def test_taker_that_finds_it_held_changes_nothing(self, lab: Lab) -> None:
         """A resource is stored along only with its lease (LEA-1)."""
