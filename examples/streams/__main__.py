@@ -44,7 +44,7 @@ def main() -> int:
     console.print()
     console.print(arithmetic(sums))
     is_right = all(one.is_right for one in sums)
-    console.print(f"\n{refused} late commits were refused." if not options.unsafe else "\nNo commit was fenced.")
+    console.print("\nNo commit was fenced." if options.unsafe else f"\nLate commits refused: {refused}.")
     console.print("The sums equal the formula." if is_right else "The sums are wrong.", style="bold")
     return 0 if is_right else 1
 
@@ -87,6 +87,8 @@ def run(
                 return finish(store), crew.count("refused")
         finally:
             crew.close()
+            if "process" in workers:
+                chaos.wait_for_the_rest()
             for wire in wires.values():
                 wire.close()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from random import Random
 from threading import Event
 from time import monotonic
 
-from emco_store import Key, Store
+from emco_store import Key, Store, Verdict
 from examples.streams.crew import SUPERVISORS, Crew
-from examples.streams.models import ZONES, Checkpoint, Operator
+from examples.streams.models import ZONES, Checkpoint, Operator, Worker
 from examples.streams.wire import Wire
 
 PATIENCE_S = 90.0
@@ -90,6 +91,11 @@ class Chaos:
         until(lambda: self._is_elsewhere(zone), f"the work of {zone} moves")
         self._wires[zone].mend()
         self._crew.tell("mended", f"network of {zone} works again, and hands on what has waited")
+
+    def wait_for_the_rest(self) -> None:
+        """Wait until the processes that beat for workers have ended the leases of those that were killed, and end."""
+        with suppress(TooSlow):
+            until(lambda: all(one.verdict is Verdict.FREE for one in self._store.leases(Worker)), "all is free")
 
     def kill_supervisor(self) -> None:
         """Kill the supervisor that leads, and start it again as the one that waits."""
