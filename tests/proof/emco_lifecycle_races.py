@@ -324,5 +324,35 @@ ELSEWHERE = emco_races.ELSEWHERE | {
         "An error for what exists; a later cluster keeps the old credentials",
         "What is in the store is one commit (ATM-1); events come with a feed.",
     ),
+    "B46": (
+        "A deployment is stopped while its clusters are out of reach",
+        "The stop cancels what would record its result; it stays in its state, and cannot be deleted",
+        "A stop is a field of what is to run; it needs no worker, and outlives every supervisor (SUP-9).",
+    ),
+    "B47": (
+        "The deployer dies during an update",
+        "Both halves are skipped at the restart; the target is never applied, and the old one never removed",
+        "What is to be done follows from what is stored, and the next supervisor does it (SUP-6).",
+    ),
+    "B48": (
+        "One active record cannot be read at a restart",
+        "Nothing after it is recovered",
+        "It is reported, and all others are supervised (SUP-9).",
+    ),
+    "B49": (
+        "A deployment is terminated after a restart of the deployer",
+        "A second worker begins on the same queue, and cannot interrupt the first",
+        "Who runs what is a leased reference, which a restart finds (SUP-6, LEA-5).",
+    ),
+    "B50": (
+        "A deployment fails before anything was applied, and is updated with the same content",
+        "Nothing is applied, because two intents are compared",
+        "A checkpoint under the lease says what was applied; work that has lost its worker goes on (LEA-4, SUP-6).",
+    ),
+    "B51": (
+        "A deployment that was stopped is updated",
+        "The stop flag of the old one makes the update fail, and leaves what it had deployed",
+        "There is one field that says whether it runs, and one record of what was applied (SUP-9).",
+    ),
 }
 """See :data:`emco_races.ELSEWHERE`."""

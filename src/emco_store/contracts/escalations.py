@@ -200,6 +200,7 @@ class EscalatingRules:
 
             assert {Key("Errand", "d"), Key("Runner", "a")} == {key for key, _ in seen.refused}
             assert [ERRAND, Key("Errand", "f")] == [key for key, _ in seen.assigned]
+            assert ["a", "r"] == [state.resource.name for state in found.store.leases(Runner)]
 
     @rule("SUP-9")
     def test_what_cannot_be_supervised_is_refused_at_once(self, lab: Lab) -> None:

@@ -343,7 +343,7 @@ def look(
             hint="give a class that is defined with lease=timedelta(…), or nothing for all leases that are held.",
         )
     page = yield from lists.read_page(context, lists.ask(context, model, limit=limit, after=after))
-    leases = [lease_of(item.key) for item in page]
+    leases = [lease_of(item.key) for item in page.items if item.key is not None]
     found: Mapping[Key, Record] = (yield from read(Get(tuple(leases)))) if leases else {}
     return Page((yield from _states(leases, found, stall_after)), page.next)
 

@@ -279,7 +279,7 @@ def _all_of(
     after: str | None = None
     while True:
         page = yield from lists.read_page(context, lists.ask(context, model, limit=PAGE, after=after))
-        for value in page:
+        for value in page.items:
             if isinstance(value, InvalidResource):
                 problems.append((value.key or Key(model.__emco__.kind, "?"), value))
             else:
