@@ -28,8 +28,11 @@ nitpick_ignore_regex = [
     ("py:.*", r"(?!emco_store\b).*"),
     ("py:.*", r"emco_store\..*\.([A-Z]|_\w+)"),  # type variables and private names in signatures
     # Signatures name these; a caller passes them on and does not look into them.
-    ("py:class", r"emco_store\.(core\.(guards|indexing|refs|rules|schema|selection|some_of)|backends)\..*"),
-    ("py:class", r"emco_store\.core\.(applicable\.Applicable|lifecycle\.(ContentScope|HoldSpec))"),
+    ("py:class", r"emco_store\.(core\.(guards|indexing|refs|rules|schema|selection|sights|some_of)|backends)\..*"),
+    (
+        "py:class",
+        r"emco_store\.core\.(applicable\.Applicable|leases\.LeaseTarget|lifecycle_parts\.(ContentScope|HoldSpec))",
+    ),
     (
         "py:class",
         r"emco_store\.(emco\.bundles\.Stage|flows\.acting\.Acting|_sync\.taking\.Taking|_aio\.taking\.AsyncTaking)",
@@ -55,6 +58,7 @@ html_css_files = ["pictures.css"]
 
 _MADE_BY_THE_LIBRARY = {
     "Store", "AsyncStore", "Transaction", "AsyncTransaction", "Reaper", "AsyncReaper", "Lease", "MemoryBackend",
+    "Watch", "AsyncWatch", "Iteration", "AsyncIteration",
 }  # fmt: skip
 _HOMES = {"emco_store.F": "emco_store.core.query"}
 """Data whose docstring autodoc does not find, because it stands in another module."""
