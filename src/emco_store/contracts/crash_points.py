@@ -176,7 +176,7 @@ class CrashRules:
         for name, play in _plays(lab):
             for at, moment in play.points:
                 play.begin()
-                play.strike(at, moment, _die)
+                play.strike(at, moment, die)
                 with pytest.raises(ClientDied):
                     play.case.call(lab.store)
                 play.goes_on(f"{name}: {play.requests[at].__name__} {at}, {moment}", at, moment)
@@ -189,20 +189,20 @@ class CrashRules:
                 is_commit = play.requests[at] is Commit
                 if is_commit or moment == "before":
                     play.begin()
-                    play.strike(at, moment, _lose if is_commit else _miss, times=1000)
+                    play.strike(at, moment, lose if is_commit else _miss, times=1000)
                     with pytest.raises(UnknownOutcome if is_commit else Unavailable):
                         play.case.call(lab.store)
                     play.goes_on(f"{name}: {play.requests[at].__name__} {at}, {moment}", at, moment)
                 if is_commit:
                     play.begin()
-                    play.strike(at, moment, _lose)
+                    play.strike(at, moment, lose)
                     play.run()
                     assert play.states[-1] == play.state(), f"{name}: {at}, {moment}, lost once"
 
 
 @dataclass(slots=True)
-class _Play:
-    """One case as it was played without a fault.
+class Play:
+    """A case as it was played without a fault.
 
     Attributes:
         lab: The lab.
@@ -295,11 +295,11 @@ class _Play:
             after = page.next
 
 
-def _plays(lab: Lab) -> Iterator[tuple[str, _Play]]:
+def _plays(lab: Lab) -> Iterator[tuple[str, Play]]:
     models = [Cloud, Zone, Group, Member, Ground, Plant, Ledger]
     heir, turn = lab.open(models=models), count()
     for name, case in CASES.items():
-        play = _Play(lab, case, [], [], heir, turn)
+        play = Play(lab, case, [], [], heir, turn)
         play.play()
         yield name, play
 
@@ -312,11 +312,13 @@ def _problem(call: Callable[[], Any]) -> StoreError | None:
     return None
 
 
-def _die() -> None:
+def die() -> None:
+    """End the client."""
     raise ClientDied
 
 
-def _lose() -> None:
+def lose() -> None:
+    """Lose the answer to a commit."""
     raise OutcomeLost("planned")
 
 

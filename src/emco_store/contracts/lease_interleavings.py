@@ -128,10 +128,19 @@ def begun(context: Context, chosen: Rule) -> list[Flow[Any]]:
     ]
 
 
-def prepared(lab: Lab, models: Sequence[type[Resource]], flows: Callable[[Context], Sequence[Flow[Any]]]) -> Context:
-    """Return the surroundings of calls, after those that begin have been made."""
+def prepared(
+    lab: Lab, models: Sequence[type[Resource]], flows: Callable[[Context], Sequence[Flow[Any]]], *, ids: str = ""
+) -> Context:
+    """Return the surroundings of calls, after those that begin have been made.
+
+    Args:
+        lab: The lab.
+        models: More models.
+        flows: Returns the calls that begin.
+        ids: How the ids begin that are used, where a lab is prepared more than once.
+    """
     schema = Schema([Runner, DutyToKeep, *DUTIES.values(), *models])
-    context = Context(schema, Limits(), lab.clock, CountedIds(f"{lab.namespace}-i").new)
+    context = Context(schema, Limits(), lab.clock, CountedIds(ids or f"{lab.namespace}-i").new)
     for flow in flows(context):
         actor = _Actor(flow)
         actor.begin()

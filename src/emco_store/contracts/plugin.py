@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from emco_store.ports import Backend
 
 _REPORT: Final = pytest.StashKey[Report]()
 _OPTION: Final = "--contracts-report"
+_ALL_SCHEDULES: Final = "--contracts-all-schedules"
 _PROPERTY: Final = "emco_store.contracts"
 _COLUMNS: Final = "emco_store.contracts.columns"
 """Where a worker of pytest-xdist stores its columns for the process that reports."""
@@ -27,8 +29,13 @@ _SELECTING: Final = ("keyword", "markexpr", "lf", "failedfirst_only", "deselect"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--contracts-report``."""
+    """Add ``--contracts-report`` and ``--contracts-all-schedules``."""
     parser.addoption(_OPTION, metavar="FILE", help="write the table of rules to FILE, as JSON")
+    parser.addoption(
+        _ALL_SCHEDULES,
+        action="store_true",
+        help="run every pair of interleaved calls and every crash point, whatever the stride of a harness",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -81,7 +88,7 @@ def lab(bench: Bench) -> Iterator[Lab]:
 def _harness_of(request: pytest.FixtureRequest) -> Harness:
     suite: Any = request.cls
     harness: Harness = suite.harness
-    return harness
+    return replace(harness, stride=1) if request.config.getoption(_ALL_SCHEDULES) else harness
 
 
 # collection

@@ -32,6 +32,7 @@ from emco_store.contracts.holds_between import HoldBetweenRules
 from emco_store.contracts.identity import IdentityRules
 from emco_store.contracts.interleavings import InterleavingRules
 from emco_store.contracts.judgements import JudgingRules
+from emco_store.contracts.lease_crash_points import LeaseCrashRules
 from emco_store.contracts.lease_interleavings import LeaseInterleavingRules
 from emco_store.contracts.leases import LeaseRules
 from emco_store.contracts.lifecycles import LifecycleRules
@@ -123,6 +124,7 @@ class Conformance(
     JudgingRules,
     SupervisingRules,
     EscalatingRules,
+    LeaseCrashRules,
     LeaseInterleavingRules,
     SupervisorInterleavingRules,
     MachineRules,
