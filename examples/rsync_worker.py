@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from emco_store import Conflict, InvalidResource, NotFound, Ref, Store, Transaction, TransitionRefused, no, yes
+from emco_store import Conflict, NotFound, Ref, Store, Transaction, TransitionRefused, no, yes
 from emco_store.emco import Cluster, DeploymentIntentGroup, DigLifecycle, DigState, DigStatus
 
 Effect = Callable[[DeploymentIntentGroup, str], Sequence[Ref[Cluster]]]
@@ -24,8 +24,7 @@ def work(store: Store, deploy: Effect, remove: Effect) -> int:
     return sum(
         _carry_out(store, group, effect)
         for state, effect in ((DigState.STARTING, deploy), (DigState.STOPPING, remove))
-        for group in list(store.list(DeploymentIntentGroup, state=state))
-        if not isinstance(group, InvalidResource)
+        for group in store.list(DeploymentIntentGroup, state=state).resources
     )
 
 
