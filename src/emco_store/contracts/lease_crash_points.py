@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ import pytest
 from emco_store.contracts.crash_points import Case, Play, die, lose
 from emco_store.contracts.faults import ClientDied
 from emco_store.contracts.harness import Lab, dangling_in
-from emco_store.contracts.lease_interleavings import FREE, LEASED, prepared, take
+from emco_store.contracts.lease_interleavings import FREE, prepared, take
 from emco_store.contracts.lease_models import DUTIES, RUNNER, SPARE, DutyToKeep, Runner, duty
 from emco_store.contracts.rules import rule
 from emco_store.core.naming import LEASE
@@ -51,7 +52,7 @@ CALLS: Final[dict[str, Callable[[Any], Any]]] = {
     "end by a plan": lambda store: store.apply(store.plan_expire(RUNNER)),
     "assign": lambda store: store.put(duty(Rule.SET_NULL, "new", RUNNER)),
     "re-assign": lambda store: store.put(duty(Rule.SET_NULL, "held", SPARE)),
-    "delete of the runner and its lease": lambda store: store.delete(RUNNER, LEASED),
+    "delete of a runner": lambda store: store.delete(FREE),
 }
 """Every call that changes something about leases or the duties of those who hold them."""
 
@@ -106,7 +107,8 @@ class _LeasePlay(Play):
         """Prepare the data: two runners of three are leased, and one of them has a duty under each rule."""
         self.lab.faults.clear()
         self.lab.wipe()
-        prepared(self.lab, [], _begun, ids=f"t{next(self.runs):016x}")
+        prefix = f"t{next(self.runs):016x}"
+        prepared(self.lab, [], partial(_begun, prefix=prefix), ids=prefix)
         self.lab.faults.clear()
 
     def die(self) -> None:
@@ -126,6 +128,7 @@ class _LeasePlay(Play):
         self.check(where)
         with pytest.raises(MissingReference):
             self.heir.put(duty(Rule.SET_NULL, "late", RUNNER))
+        self.heir.put(Runner(name=FREE.name))  # where it was deleted
         with self.heir.lease(FREE):
             self.heir.put(duty(Rule.SET_NULL, "late", FREE))
         assert self.heir.get(DUTIES[Rule.SET_NULL], "late").runner is None, where
@@ -141,12 +144,14 @@ class _LeasePlay(Play):
         return [record for record in self.lab.records().values() if record.key.kind == LEASE]
 
 
-def _begun(context: Context) -> list[Flow[Any]]:
+def _begun(context: Context, prefix: str) -> list[Flow[Any]]:
     def made(value: Any) -> Flow[Any]:
         return resources.create(Unit(context), value, None)
 
     runners: list[Flow[Any]] = [made(Runner(name=key.name)) for key in (RUNNER, SPARE, FREE)]
-    leases: list[Flow[Any]] = [take(context, RUNNER, LEASED.uid), take(context, SPARE, "lease-of-spare")]
+    leases: list[Flow[Any]] = [
+        take(context, key, f"{prefix}-9{number:05}") for number, key in enumerate((RUNNER, SPARE))
+    ]
     duties: list[Flow[Any]] = [made(duty(chosen, "held", RUNNER)) for chosen in DUTIES]
     return [*runners, *leases, *duties]
 

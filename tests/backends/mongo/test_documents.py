@@ -154,7 +154,7 @@ def test_spoiled_record_is_an_error_in_its_place(store, records, spoil):
         store.create(Thing(name=name))
     records.update_one({"_id": "Thing/b"}, spoil)
 
-    a, b, c = store.list(Thing)
+    a, b, c = store.list(Thing).items
     assert ("a", InvalidResource, "c") == (a.name, type(b), c.name)
     with pytest.raises(InvalidResource):
         store.get(Thing, "b")
