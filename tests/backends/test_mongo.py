@@ -22,9 +22,9 @@ def contract_backend(mongo_server: Server) -> Iterator[SharedClients]:
 
 
 @pytest.fixture(scope="class")
-def bench(request: pytest.FixtureRequest, contract_mode: Mode, contract_backend: SharedClients) -> Iterator[Bench]:
+def bench(contract_harness: Harness, contract_mode: Mode, contract_backend: SharedClients) -> Iterator[Bench]:
     """The backend in one mode; the client for asyncio is closed in its own event loop."""
-    bench = Bench(request.cls.harness, contract_mode, contract_backend)
+    bench = Bench(contract_harness, contract_mode, contract_backend)
     yield bench
     if contract_backend.async_client is not None:
         bench.loop.call(contract_backend.async_client.close())

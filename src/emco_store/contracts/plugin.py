@@ -62,18 +62,25 @@ def contract_mode(request: pytest.FixtureRequest) -> Mode:
 
 
 @pytest.fixture(scope="class")
-def contract_backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+def contract_harness(request: pytest.FixtureRequest) -> Harness:
+    """The harness of the class, with what the command line asks for."""
+    harness: Harness = request.cls.harness
+    return replace(harness, stride=1) if request.config.getoption(_ALL_SCHEDULES) else harness
+
+
+@pytest.fixture(scope="class")
+def contract_backend(contract_harness: Harness) -> Iterator[Backend]:
     """The backend. Override this fixture if your backend needs other fixtures, such as the address of a server."""
-    backend: Any = _harness_of(request).backend()
+    backend: Any = contract_harness.backend()
     yield backend
     if hasattr(backend, "close"):
         backend.close()
 
 
 @pytest.fixture(scope="class")
-def bench(request: pytest.FixtureRequest, contract_mode: Mode, contract_backend: Backend) -> Iterator[Bench]:
+def bench(contract_harness: Harness, contract_mode: Mode, contract_backend: Backend) -> Iterator[Bench]:
     """The backend in one mode, for all tests of the class."""
-    bench = Bench(_harness_of(request), contract_mode, contract_backend)
+    bench = Bench(contract_harness, contract_mode, contract_backend)
     yield bench
     bench.close()
 
@@ -83,12 +90,6 @@ def lab(bench: Bench) -> Iterator[Lab]:
     """The lab of one test."""
     with bench.lab() as lab:
         yield lab
-
-
-def _harness_of(request: pytest.FixtureRequest) -> Harness:
-    suite: Any = request.cls
-    harness: Harness = suite.harness
-    return replace(harness, stride=1) if request.config.getoption(_ALL_SCHEDULES) else harness
 
 
 # collection
