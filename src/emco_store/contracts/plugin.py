@@ -64,7 +64,8 @@ def contract_mode(request: pytest.FixtureRequest) -> Mode:
 @pytest.fixture(scope="class")
 def contract_harness(request: pytest.FixtureRequest) -> Harness:
     """The harness of the class, with what the command line asks for."""
-    harness: Harness = request.cls.harness
+    suite: Any = request.cls
+    harness: Harness = suite.harness
     return replace(harness, stride=1) if request.config.getoption(_ALL_SCHEDULES) else harness
 
 
