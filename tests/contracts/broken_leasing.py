@@ -191,11 +191,18 @@ def look_at_successive_polls(watch: Watch, ttl_us: int) -> bool:
     return False
 
 
-def end_whoever_beats(unit: Unit, pulse: Any, leader: LeaseTarget | None = None) -> Flow[Any]:
+def end_whoever_beats(
+    unit: Unit, pulse: Any, leader: LeaseTarget | None = None, reason: str | None = None
+) -> Flow[Any]:  # fmt: skip
     """End a lease although its holder has beaten again."""
-    return (yield from end_silent(unit, replace(pulse, number=10**9), leader))
+    return (yield from end_silent(unit, replace(pulse, number=10**9), leader, reason))
 
 
-def end_without_a_lead(unit: Unit, pulse: Any, leader: LeaseTarget | None = None) -> Flow[Any]:  # noqa: ARG001 - it does not look
+def end_without_a_lead(
+    unit: Unit,
+    pulse: Any,
+    leader: LeaseTarget | None = None,  # noqa: ARG001 - it does not look
+    reason: str | None = None,
+) -> Flow[Any]:
     """End leases after another reaper has taken over."""
-    return (yield from end_silent(unit, pulse))
+    return (yield from end_silent(unit, pulse, None, reason))

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from emco_store._aio.leading import AsyncLeading
 from emco_store._aio.leases import AsyncLeases
-from emco_store._aio.taking import ending
 from emco_store.beating import Lease, required
 from emco_store.core.keys import Key
 from emco_store.core.leases import LeaseTarget
@@ -16,7 +15,7 @@ from emco_store.core.strategies import Backoff, Strategy
 from emco_store.core.supervising import Decision, Escalation, Placement, Scene, Standing, Supervised, least_loaded
 from emco_store.errors import Conflict, LeaseLost, StoreError, Unavailable
 from emco_store.flows import supervising
-from emco_store.flows.supervising import Observed, Region, Stuck
+from emco_store.flows.supervising import Observed, Region
 from emco_store.flows.unit import Unit
 
 
@@ -120,7 +119,8 @@ class AsyncSupervisor:
         observed = await self._attempts.once(supervising.observe(self._context, self._charge), None)
         refused = [*observed.problems]
         if self._ends_stuck:
-            await self._end_stuck(observed.stuck, target, refused)
+            for one in observed.stuck:
+                await self._looks.end(one.pulse, target, refused, one.reason)
         decisions = await self._settle_all(observed, target, refused)
         escalated = self._tell(observed, decisions, refused)
         return Supervised(
@@ -161,20 +161,6 @@ class AsyncSupervisor:
         return await self._attempts.retried(
             lambda holding: supervising.settle(Unit(self._context, holding), self._charge, scene, members, target), None
         )
-
-    async def _end_stuck(
-        self, stuck: Sequence[Stuck], target: LeaseTarget, refused: list[tuple[Key, StoreError]]
-    ) -> None:
-        """End the leases of workers that are stuck, unless they have beaten again since."""
-        for one in stuck:
-            try:
-                await self._attempts.retried(ending(self._context, one.pulse, target, one.reason), None)
-            except (LeaseLost, Unavailable):
-                raise
-            except Conflict:
-                continue
-            except StoreError as problem:
-                refused.append((one.state.resource, problem))
 
     def _tell(
         self, observed: Observed, decisions: Sequence[Decision], refused: list[tuple[Key, StoreError]]

@@ -116,6 +116,4 @@ def ending(
     context: Context, pulse: Pulse, leader: LeaseTarget | None = None, reason: str | None = None
 ) -> Callable[[Holding], Flow[Any]]:
     """Return what makes an attempt to end a lease that looks dead, or that is ended for another reason."""
-    if reason is None:
-        return lambda holding: leasing.end_silent(Unit(context, holding), pulse, leader)
     return lambda holding: leasing.end_silent(Unit(context, holding), pulse, leader, reason)

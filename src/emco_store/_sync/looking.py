@@ -11,6 +11,7 @@ from emco_store.beating import Beater
 from emco_store.core.judging import Judgement, Poll, Watch, judge
 from emco_store.core.keys import Key
 from emco_store.core.leases import LeaseTarget, Reaped
+from emco_store.core.pulses import Pulse
 from emco_store.core.reserved import resource_of
 from emco_store.errors import Conflict, LeaseLost, StoreError, Unavailable
 from emco_store.flows import leasing
@@ -55,22 +56,36 @@ class Looks:
         judged = self._judged(is_whole=self._watch.wants_all)
         if judged.watch.wants_all and not self._was_whole and not judged.ends:  # what may be ended is ended
             judged = self._judged(is_whole=True)
-        ended: list[Key] = []
         refused: list[tuple[Key, StoreError]] = []
-        for pulse in judged.ends:
-            resource = resource_of(pulse.key)
-            try:
-                self.attempts.retried(ending(self.context, pulse, target), None)
-            except (LeaseLost, Unavailable):
-                raise
-            except Conflict:
-                continue
-            except StoreError as problem:
-                refused.append((resource, problem))
-            else:
-                ended.append(resource)
+        ended = [resource_of(pulse.key) for pulse in judged.ends if self.end(pulse, target, refused)]
         doubted = [resource_of(pulse.key) for pulse in judged.dead[len(judged.ends) :]]
         return Reaped(tuple(ended), tuple(doubted), tuple(refused))
+
+    def end(
+        self, pulse: Pulse, target: LeaseTarget, refused: list[tuple[Key, StoreError]], reason: str | None = None
+    ) -> bool:
+        """End a lease, unless its holder has beaten again; return whether it was ended.
+
+        Args:
+            pulse: The pulse as it was judged.
+            target: The lease that must be there at the commit.
+            refused: Gets the resource and the error, where a rule cannot be carried out.
+            reason: Why it is ended, for people; None for its silence.
+
+        Raises:
+            LeaseLost: ``target`` is over.
+            Unavailable: The backend does not answer.
+        """
+        try:
+            self.attempts.retried(ending(self.context, pulse, target, reason), None)
+        except (LeaseLost, Unavailable):
+            raise
+        except Conflict:
+            return False
+        except StoreError as problem:
+            refused.append((resource_of(pulse.key), problem))
+            return False
+        return True
 
     def _judged(self, *, is_whole: bool) -> Judgement:
         sent_us = self.beater.clock()

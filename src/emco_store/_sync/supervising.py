@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from emco_store._sync.leading import Leading
 from emco_store._sync.leases import Leases
-from emco_store._sync.taking import ending
 from emco_store.beating import Lease, required
 from emco_store.core.keys import Key
 from emco_store.core.leases import LeaseTarget
@@ -17,7 +16,7 @@ from emco_store.core.strategies import Backoff, Strategy
 from emco_store.core.supervising import Decision, Escalation, Placement, Scene, Standing, Supervised, least_loaded
 from emco_store.errors import Conflict, LeaseLost, StoreError, Unavailable
 from emco_store.flows import supervising
-from emco_store.flows.supervising import Observed, Region, Stuck
+from emco_store.flows.supervising import Observed, Region
 from emco_store.flows.unit import Unit
 
 
@@ -121,7 +120,8 @@ class Supervisor:
         observed = self._attempts.once(supervising.observe(self._context, self._charge), None)
         refused = [*observed.problems]
         if self._ends_stuck:
-            self._end_stuck(observed.stuck, target, refused)
+            for one in observed.stuck:
+                self._looks.end(one.pulse, target, refused, one.reason)
         decisions = self._settle_all(observed, target, refused)
         escalated = self._tell(observed, decisions, refused)
         return Supervised(
@@ -162,18 +162,6 @@ class Supervisor:
         return self._attempts.retried(
             lambda holding: supervising.settle(Unit(self._context, holding), self._charge, scene, members, target), None
         )
-
-    def _end_stuck(self, stuck: Sequence[Stuck], target: LeaseTarget, refused: list[tuple[Key, StoreError]]) -> None:
-        """End the leases of workers that are stuck, unless they have beaten again since."""
-        for one in stuck:
-            try:
-                self._attempts.retried(ending(self._context, one.pulse, target, one.reason), None)
-            except (LeaseLost, Unavailable):
-                raise
-            except Conflict:
-                continue
-            except StoreError as problem:
-                refused.append((one.state.resource, problem))
 
     def _tell(
         self, observed: Observed, decisions: Sequence[Decision], refused: list[tuple[Key, StoreError]]

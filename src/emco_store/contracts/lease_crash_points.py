@@ -7,7 +7,7 @@ the dead one has left and go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -17,11 +17,10 @@ import pytest
 
 from emco_store.contracts.crash_points import Case, Play, die, lose
 from emco_store.contracts.faults import ClientDied
-from emco_store.contracts.harness import Lab, dangling_in
-from emco_store.contracts.lease_interleavings import FREE, prepared, take
+from emco_store.contracts.harness import Lab
+from emco_store.contracts.lease_interleavings import FREE, check_sound, leases_in, prepared, take
 from emco_store.contracts.lease_models import DUTIES, RUNNER, SPARE, DutyToKeep, Runner, duty
 from emco_store.contracts.rules import rule
-from emco_store.core.naming import LEASE
 from emco_store.core.reserved import resource_of
 from emco_store.core.rules import Rule
 from emco_store.errors import MissingReference, UnknownOutcome
@@ -29,7 +28,7 @@ from emco_store.flows import resources
 from emco_store.flows.asking import Flow
 from emco_store.flows.context import Context
 from emco_store.flows.unit import Unit
-from emco_store.ports import Commit, Pulses, Request
+from emco_store.ports import Commit, Request
 
 _MODELS: Final = (Runner, DutyToKeep, *DUTIES.values())
 
@@ -90,7 +89,7 @@ class LeaseCrashRules:
                     play.case.call(lab.store)
                 lab.faults.clear()
                 assert play.state() in play.states, f"{where}, lost for good"
-                play.check(where)
+                check_sound(lab, where)
 
 
 @dataclass(slots=True)
@@ -121,27 +120,17 @@ class _LeasePlay(Play):
         self.lab.faults.clear()
         made = self.requests[: at + 1 if moment == "after" else at].count(Commit)
         assert self.states[made] == self.state(), where
-        self.check(where)
-        for held in [resource_of(record.key) for record in self._leases()]:
+        for held in [resource_of(record.key) for record in leases_in(check_sound(self.lab, where))]:
             if held != SPARE:
                 self.heir.expire(held)
-        self.check(where)
+        check_sound(self.lab, where)
         with pytest.raises(MissingReference):
             self.heir.put(duty(Rule.SET_NULL, "late", RUNNER))
         self.heir.put(Runner(name=FREE.name))  # where it was deleted
         with self.heir.lease(FREE):
             self.heir.put(duty(Rule.SET_NULL, "late", FREE))
         assert self.heir.get(DUTIES[Rule.SET_NULL], "late").runner is None, where
-        self.check(where)
-
-    def check(self, where: str) -> None:
-        """Check what holds after every call."""
-        assert [] == dangling_in(self.lab.records()), where
-        pulses = {(pulse.uid, pulse.key) for pulse in self.lab.ask(Pulses()).pulses}
-        assert {(record.uid, record.key) for record in self._leases()} <= pulses, where
-
-    def _leases(self) -> Sequence[Any]:
-        return [record for record in self.lab.records().values() if record.key.kind == LEASE]
+        check_sound(self.lab, where)
 
 
 def _begun(context: Context, prefix: str) -> list[Flow[Any]]:

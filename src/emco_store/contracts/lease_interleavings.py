@@ -19,6 +19,7 @@ from emco_store.core.keys import Key
 from emco_store.core.leases import LeaseTarget
 from emco_store.core.naming import LEASE
 from emco_store.core.pulses import Heartbeat, Pulse
+from emco_store.core.records import Record
 from emco_store.core.resource import Resource
 from emco_store.core.rules import Rule
 from emco_store.core.schema import Schema
@@ -202,14 +203,24 @@ def _whole(bench: Bench, begin: Begin, calls: Sequence[Call], prefix: Sequence[i
     return outcome, lost
 
 
+def check_sound(lab: Lab, where: str = "") -> dict[str, Record]:
+    """Assert that no reference dangles and that each lease has its pulse; return all records."""
+    records = lab.records()
+    assert [] == dangling_in(records), where
+    pulses = {(pulse.uid, pulse.key) for pulse in lab.ask(Pulses()).pulses}
+    assert {(record.uid, record.key) for record in leases_in(records)} <= pulses, where
+    return records
+
+
+def leases_in(records: Mapping[str, Record]) -> list[Record]:
+    """Return the records of leases."""
+    return [record for record in records.values() if record.key.kind == LEASE]
+
+
 def _checked(lab: Lab) -> str:
     """Assert what holds after every run, and return the state."""
-    records = lab.records()
-    assert [] == dangling_in(records)
-    pulses = {pulse.uid: pulse for pulse in lab.ask(Pulses()).pulses}
-    leases = {text: record for text, record in records.items() if record.key.kind == LEASE}
-    assert all(record.uid in pulses and pulses[record.uid].key == record.key for record in leases.values())
-    uids = {text: record.uid for text, record in leases.items()}
+    records = check_sound(lab)
+    uids = {record.key.text: record.uid for record in leases_in(records)}
     return repr((sorted(state_of(records).items()), sorted(uids.items())))
 
 
