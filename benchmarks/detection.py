@@ -7,9 +7,9 @@ and nobody else judges. Workers are struck one after another, so that one is dea
 
 ``partition``: it is cut off from the server. The time until its operators are free is taken, and what it had sent must
 be refused when the network works again. ``step-down``: it is killed, and the primary of three members of MongoDB steps
-down. ``failover``: it and the primary of Redis are killed, and the replica takes over, which has heard nothing for a
-fifth of a TTL. ``outage``: the same, but the replica has heard nothing for a TTL, and takes over after another one. In
-all of these, a reaper judges, and five others live, whose leases must not end.
+down. ``failover``: it and the primary of Redis are killed, and the replica takes over at once, which has heard nothing
+for seven tenths of a TTL. ``outage``: the same, but the replica has heard nothing for a TTL, and takes over after
+another one. In all of these, a reaper judges, and five others live, whose leases must not end.
 """
 
 from __future__ import annotations

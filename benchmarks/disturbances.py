@@ -316,8 +316,8 @@ Grounds = Mapping[str, Callable[[], AbstractContextManager[Ground]]]
 GROUNDS: Final[Mapping[str, Grounds]] = {
     "partition": {server: partial(partition, server) for server in ("redis", "mongo")},
     "step-down": {"mongo": step_down},
-    "failover": {"redis": partial(failover, 1 / 5, 0)},
+    "failover": {"redis": partial(failover, 7 / 10, 0)},
     "outage": {"redis": partial(failover, 1, 1)},
 }
-"""By what happens and by the server. A failover forgets beats of a fifth of a TTL; one after an outage of a TTL, those
-of a whole one."""
+"""By what happens and by the server. A failover that is over at once forgets the beats of 7 / 10 of a TTL; one after an
+outage of a TTL, those of a whole one."""

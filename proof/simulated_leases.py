@@ -16,127 +16,19 @@ from datetime import timedelta
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from emco_store.core.judging import GAPS, SECOND_US, TOLERANCE, Brake, Poll, Watch, judge
+from emco_store.core.judging import SECOND_US, TOLERANCE, Poll
 from emco_store.core.keys import Key
 from emco_store.core.pulses import Pulse
+from proof.simulated_judges import TTL_S, ByAnyServer, BySuccessivePolls, OwnClock, Proposed, ServerClock, without_watch
 
-TTL_S: Final = 15.0
 POLLS_S: Final = (1.0, 0.25)
 FAULTS: Final = ("forward", "back", "wrong", "outage", "cut off", "stopped", "failover", "new observer")
 _LATENCY_S: Final = 0.02
 _TRIES_S: Final = TTL_S / 15
 _LOST: Final = 0.05
 _LEASE: Final = Key.parse("Worker/w")
-
-
-class Answer(NamedTuple):
-    """What a rule makes of a poll: the uids that look dead, those to end now with the beat that was seen, and a wish.
-
-    Attributes:
-        dead: The uids.
-        ends: For each uid, the number of the newest beat that was seen.
-        at_once: Whether the next poll is to follow at once.
-    """
-
-    dead: Sequence[str]
-    ends: Sequence[tuple[str, int]]
-    at_once: bool = False
-
-
-Rule = Callable[[Poll], Answer]
-
-
-class Proposed:
-    """The rule of the library.
-
-    Args:
-        is_kept: What stands in for :meth:`Watch.is_kept`, for the negative controls.
-    """
-
-    def __init__(self, is_kept: Callable[[Watch, int], bool] | None = None) -> None:
-        self._watch = (
-            Watch if is_kept is None else type("Doubtless", (Watch,), {"is_kept": is_kept, "__slots__": ()})
-        )()
-
-    @property
-    def wants_all(self) -> bool:
-        """Whether the next poll is to return every pulse."""
-        return bool(self._watch.wants_all)
-
-    @property
-    def brake(self) -> Brake | None:
-        """The brake, while it is applied."""
-        brake: Brake | None = self._watch.brake
-        return brake
-
-    def __call__(self, poll: Poll) -> Answer:
-        """Judge a poll."""
-        self._watch, dead, ends = judge(self._watch, poll)
-        at_once = self._watch.wants_all and not poll.is_whole
-        return Answer([each.uid for each in dead], [each.seen for each in ends], at_once)
-
-
-class OwnClock:
-    """The rule of leader election in client-go: dead is what has not beaten for a TTL by the observer's own clock."""
-
-    wants_all = True
-    brake = None
-
-    def __init__(self) -> None:
-        self._seen: dict[str, tuple[int, int]] = {}
-
-    def __call__(self, poll: Poll) -> Answer:
-        """Judge a poll."""
-        found: dict[str, tuple[int, int]] = {}
-        for pulse in poll.pulses:
-            known = self._seen.get(pulse.uid)
-            found[pulse.uid] = known if known and known[0] == pulse.number else (pulse.number, poll.received_us)
-        self._seen = found
-        ttl_us = round(TTL_S * SECOND_US)
-        ends = [(uid, number) for uid, (number, at_us) in found.items() if poll.received_us - at_us >= ttl_us]
-        return Answer([uid for uid, _ in ends], ends)
-
-
-class ServerClock:
-    """A plain TTL: dead is what has not beaten for a TTL by the server's clock."""
-
-    wants_all = True
-    brake = None
-
-    def __call__(self, poll: Poll) -> Answer:
-        """Judge a poll."""
-        ends = [each.seen for each in poll.pulses if poll.at_us >= each.due_us]
-        return Answer([uid for uid, _ in ends], ends)
-
-
-def without_watch() -> Proposed:
-    """Return the rule without (b) of SUP-1."""
-    return Proposed(lambda _watch, _ttl_us: True)
-
-
-class BySuccessivePolls:
-    """The rule with (b) of SUP-1 checked between successive polls only, and not over the whole of the watch."""
-
-    wants_all = True
-    brake = None
-
-    def __init__(self) -> None:
-        self._last: Poll | None = None
-        self._since_us = 0
-
-    def __call__(self, poll: Poll) -> Answer:
-        """Judge a poll."""
-        last, self._last = self._last, poll
-        ttl_us = round(TTL_S * SECOND_US)
-        own_us = poll.received_us - (last.received_us if last else 0)
-        server_us = poll.at_us - (last.at_us if last else 0)
-        if own_us > ttl_us // GAPS or abs(server_us - own_us) > ttl_us // TOLERANCE:
-            self._since_us = poll.received_us
-        is_kept = poll.sent_us - self._since_us >= ttl_us
-        ends = [each.seen for each in poll.pulses if is_kept and poll.at_us >= each.due_us]
-        return Answer([uid for uid, _ in ends], ends)
 
 
 @dataclass(slots=True)
@@ -237,6 +129,7 @@ class World:
         self._holders: dict[str, Holder] = {}
         self._all: list[Holder] = []
         self._pulses: dict[str, tuple[int, int]] = {}
+        self._failovers = 0
         self._journal: list[tuple[float, str, tuple[int, int] | None]] = []
         self._disturbed: list[tuple[float, float]] = [(0.0, 0.0)]
         for _ in range(holders):
@@ -324,15 +217,15 @@ class World:
             if is_whole or at_us - beaten_us >= TTL_S * SECOND_US
         ])  # fmt: skip
         back_s = self._now_s + self.random.expovariate(1 / _LATENCY_S)
-        self._at(back_s, self._answered, observer, sent_us, at_us, pulses, is_whole)
+        self._at(back_s, self._answered, observer, Poll(sent_us, 0, at_us, f"{self._failovers}", pulses, is_whole))
 
-    def _answered(self, observer: int, sent_us: int, at_us: int, pulses: tuple[Pulse, ...], is_whole: bool) -> None:  # noqa: FBT001 - an event
+    def _answered(self, observer: int, poll: Poll) -> None:
         if observer != self._observer:
             return
         if self._now_s < self._stopped_until_s:
-            self._at(self._stopped_until_s, self._answered, observer, sent_us, at_us, pulses, is_whole)
+            self._at(self._stopped_until_s, self._answered, observer, poll)
             return
-        answer = self._rule(Poll(sent_us, self._own.us(self._now_s), at_us, pulses, is_whole))
+        answer = self._rule(poll._replace(received_us=self._own.us(self._now_s)))
         for uid in answer.dead:
             holder = self._holders.get(uid)
             if holder and holder.died_s is not None and holder.found_s is None:
@@ -402,8 +295,9 @@ class World:
         return lasts_s
 
     def _failover(self) -> float:
-        """Go on with a server that has not seen the newest beats, and has another clock."""
-        forgotten_s = self.random.uniform(0, TTL_S / 5)
+        """Go on with a server that has not seen the newest beats, and has another clock; often at once."""
+        self._failovers += 1
+        forgotten_s = self.random.uniform(0, TTL_S)
         while self._journal and self._journal[-1][0] > self._now_s - forgotten_s:
             _, uid, before = self._journal.pop()
             if uid in self._pulses:
@@ -411,7 +305,7 @@ class World:
                     continue  # the commit that took the lease has survived, and so has the first beat before it
                 self._pulses[uid] = before
         self._server.step(self._now_s, self.random.choice([0.0, 0.3, 3, 20]) * self.random.uniform(-1, 1))
-        lasts_s = self.random.uniform(0.1, 10)
+        lasts_s = self.random.choice([0.1, 1, 4, 10]) * self.random.uniform(0.5, 1.0)
         self._down_until_s = self._now_s + lasts_s
         return lasts_s
 
@@ -451,6 +345,7 @@ RULES: Final[dict[str, Callable[[], Any]]] = {
     "as proposed": Proposed,
     "without (b)": without_watch,
     "successive polls only": BySuccessivePolls,
+    "whichever server answers": ByAnyServer,
     "own clock, as client-go": OwnClock,
     "plain TTL, by the server's clock": ServerClock,
 }

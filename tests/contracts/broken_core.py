@@ -390,6 +390,8 @@ BROKEN_CORE = {
     "CountsBeatsApart": Broken(Note, "beat", broken_leasing.count_beats_apart, "HB-8"),
     "EndsWhoeverBeats": Broken(leasing, "end_silent", broken_leasing.end_whoever_beats, "SUP-1"),
     "KeepsNoWatch": Broken(Watch, "is_kept", broken_leasing.keep_no_watch, "SUP-2"),
+    "BelievesEveryServer": Broken(Watch, "before", broken_leasing.believe_every_server, "SUP-2"),
+    "WatchesAnew": Broken(Watch, "before", broken_leasing.watch_anew, "SUP-3"),
     "LooksAtSuccessivePolls": Broken(Watch, "is_kept", broken_leasing.look_at_successive_polls, "SUP-2"),
     "WatchesTwice": Broken(judging, "_us", lambda ttl: ttl // timedelta(microseconds=1) * 2, "SUP-3"),
     "EndsWithoutALead": Broken(leasing, "end_silent", broken_leasing.end_without_a_lead, "SUP-4"),

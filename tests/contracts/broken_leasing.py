@@ -12,7 +12,7 @@ from emco_store.beating.attending import Attending
 from emco_store.beating.held import State
 from emco_store.beating.notes import Note
 from emco_store.beating.process import Attendance
-from emco_store.core.judging import Watch
+from emco_store.core.judging import Stretch, Watch
 from emco_store.core.keys import Key
 from emco_store.core.leases import LeaseDocument, LeaseState, LeaseTarget, state_of
 from emco_store.core.pulses import LEASE, Heartbeat
@@ -178,6 +178,16 @@ def date_by_the_client(record: Any, pulse: Any, at_us: int, stall_after: Any = N
 def keep_no_watch(_: Watch, __: int) -> bool:
     """Judge by the server's time alone."""
     return True
+
+
+def believe_every_server(watch: Watch, _: Any) -> tuple[Stretch, ...]:
+    """Go on watching when another server answers."""
+    return watch.stretches
+
+
+def watch_anew(_: Watch, __: Any) -> tuple[Stretch, ...]:
+    """Take each answer for one of another server."""
+    return ()
 
 
 def look_at_successive_polls(watch: Watch, ttl_us: int) -> bool:

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from proof.simulated_leases import (
-    FAULTS,
-    TTL_S,
-    BySuccessivePolls,
-    OwnClock,
-    Proposed,
-    ServerClock,
-    World,
-    played,
-    without_watch,
-)
+from proof.simulated_judges import TTL_S, ByAnyServer, BySuccessivePolls, OwnClock, Proposed, ServerClock, without_watch
+from proof.simulated_leases import FAULTS, World, played
 
 SEEDS = range(24)
 
@@ -57,3 +48,9 @@ def test_watch_by_successive_polls_ends_live_leases():
     """A clock that runs wrong differs little from poll to poll, and much over a TTL."""
     assert played(BySuccessivePolls, beats=60_000, first_seed=3000, faults=["wrong"]).false_ends > 0
     assert played(Proposed, beats=60_000, first_seed=3000, faults=["wrong"]).false_ends == 0
+
+
+def test_watch_over_any_server_ends_live_leases():
+    """A failover that is over within a third of a TTL leaves no other trace than the name of the server."""
+    assert played(ByAnyServer, beats=20_000, first_seed=4000, faults=["failover"]).false_ends > 0
+    assert played(Proposed, beats=20_000, first_seed=4000, faults=["failover"]).false_ends == 0

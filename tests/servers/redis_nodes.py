@@ -115,10 +115,10 @@ def primary_and_replica() -> Iterator[tuple[Node, Node]]:
 
 
 @contextmanager
-def replica_of(primary: Node) -> Iterator[Node]:
-    """Run a replica, which has the data of its primary from the beginning."""
+def replica_of(primary: Node, binary: str | None = None) -> Iterator[Node]:
+    """Run a replica, which has the data of its primary from the beginning; ``binary`` as for :func:`own_redis`."""
     primary.ask("CONFIG SET", "repl-diskless-sync-delay", 0)  # 5 seconds for more replicas to come, by default
-    with own_redis("--replicaof", HOST, str(primary.port)) as replica:
+    with own_redis("--replicaof", HOST, str(primary.port), binary=binary) as replica:
         replica.wait_until(lambda: "up" == replication(replica)["master_link_status"])
         yield replica
 

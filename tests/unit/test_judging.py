@@ -9,6 +9,8 @@ import pytest
 from emco_store.core.judging import Poll, Watch, judge
 from emco_store.core.keys import Key
 from emco_store.core.pulses import Pulse
+from emco_store.flows.leasing import PAGE, further
+from emco_store.ports import PulsePage, Pulses
 
 TTL = timedelta(seconds=15)
 S = 1_000_000
@@ -19,9 +21,9 @@ def pulse(name, at_s, number=7, ttl=TTL):
     return Pulse(name, Key.parse(f"Worker/{name}"), number, ttl, round(at_s * S))
 
 
-def poll(own_s, server_s, *pulses, took_s=0.0, whole=True):
+def poll(own_s, server_s, *pulses, took_s=0.0, whole=True, server="a"):
     """A poll whose answer came at a second of the own clock."""
-    return Poll(round((own_s - took_s) * S), round(own_s * S), round(server_s * S), pulses, whole)
+    return Poll(round((own_s - took_s) * S), round(own_s * S), round(server_s * S), server, pulses, whole)
 
 
 def watched(polls, watch=None):
@@ -68,6 +70,16 @@ def test_step_of_the_server_begins_the_watch_anew(step_s):
 
     assert [] == names(watched([*before, *after]).ends)
     assert ["w1"] == names(watched([*before, *after, poll(37, 1037 + step_s, old)]).ends)
+
+
+def test_answer_of_another_server_begins_the_watch_anew():
+    """SUP-1: what another server answered says nothing of the beats that this one knows; not even if it was slow."""
+    old = pulse("w1", 900)
+    after = [poll(at, 1000 + at, old, server="b", took_s=2 if at == 21 else 0) for at in range(21, 38)]
+
+    assert [] == names(watched([*calm(20, old), *after[:-1]]).dead)
+    assert ["w1"] == names(watched([*calm(20, old), *after]).ends)
+    assert watched([*calm(20, old), after[0]]).watch.wants_all
 
 
 def test_slow_drift_over_the_watch_makes_it_void():
@@ -163,3 +175,16 @@ def test_watch_of_a_day_stays_small():
 
     assert len(watch.stretches) < 300
     assert watch.is_kept(86_400 * S)
+
+
+def test_pages_of_two_servers_have_the_name_of_the_later_one():
+    """SUP-1: a poll in the middle of which another server takes over continues no watch."""
+    first = PulsePage(1, tuple(pulse(f"a{at}", 900) for at in range(PAGE)), "a")
+    reading = further(first, due=False)
+
+    request = next(reading)
+    with pytest.raises(StopIteration) as returned:
+        reading.send(PulsePage(2, (pulse("b", 900),), "b"))
+
+    assert Pulses(after=first.pulses[-1].uid, limit=PAGE) == request
+    assert PulsePage(1, (*first.pulses, pulse("b", 900)), "b") == returned.value.value

@@ -89,12 +89,12 @@ class Looks:
 
     def _judged(self, *, is_whole: bool) -> Judgement:
         sent_us = self.beater.clock()
-        page = self.attempts.once(leasing.polled(due=not is_whole), None)
+        first = self.attempts.once(leasing.polled(due=not is_whole), None)
         received_us = self.beater.clock()  # the time of the server is that of the first page
-        pulses = self.attempts.once(leasing.further(page, due=not is_whole), None)
-        judged = judge(self._watch, Poll(sent_us, received_us, page.at_us, pulses, is_whole))
+        page = self.attempts.once(leasing.further(first, due=not is_whole), None)
+        judged = judge(self._watch, Poll(sent_us, received_us, page.at_us, page.server, page.pulses, is_whole))
         self._watch, self._was_whole = judged.watch, is_whole
-        self._ttl_s = min([self._ttl_s, *(pulse.ttl.total_seconds() for pulse in pulses)])
+        self._ttl_s = min([self._ttl_s, *(pulse.ttl.total_seconds() for pulse in page.pulses)])
         return judged
 
     def pause_s(self) -> float:

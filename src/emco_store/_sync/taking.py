@@ -87,7 +87,7 @@ class Taking:
         if not page.pulses:  # a failover may have lost it, and without one the lease would never end
             lost = {uid: (lease_of(self._asked.resource), self._asked.ttl)}
             self._attempts.once(leasing.beat_first(lost), None)
-        poll = Poll(sent_us, self._beater.clock(), page.at_us, page.pulses)
+        poll = Poll(sent_us, self._beater.clock(), page.at_us, page.server, page.pulses)
         self._watch, _, ends = judge(self._watch, poll)
         try:
             for pulse in ends:

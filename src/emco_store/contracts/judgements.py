@@ -52,6 +52,7 @@ class Observer:
         self._base_us = lab.ask(Pulses()).at_us
         self._watch = Watch()
         self.own = timedelta(0)
+        self.failovers = 0
         self.server_ahead = timedelta(0)
         self.judged = Judgement(self._watch, (), ())
 
@@ -61,7 +62,9 @@ class Observer:
             self.own += _SEC
             own_us = self.own // _US
             at_us = self._base_us + own_us + self.server_ahead // _US
-            self.judged = judge(self._watch, Poll(own_us, own_us, at_us, self._lab.ask(Pulses()).pulses))
+            page = self._lab.ask(Pulses())
+            server = f"{page.server}-{self.failovers}"
+            self.judged = judge(self._watch, Poll(own_us, own_us, at_us, server, page.pulses))
             self._watch = self.judged.watch
         return [pulse.uid for pulse in self.judged.ends]
 
@@ -74,12 +77,14 @@ class Warp:
         step: By how much; less than a TTL / 15, so that the look counts.
         by_us: By how much the clocks are ahead by now, in microseconds.
         alive: The uids of those who beat all the time.
+        failovers: How often another server has taken over.
         before_commits: Called before each commit.
     """
 
     step: timedelta = _SEC / 2
     by_us: int = 0
     alive: set[str] = field(default_factory=set[str])
+    failovers: int = 0
     before_commits: list[Callable[[], object]] = field(default_factory=list[Callable[[], object]])
 
     def commits(self, request: object) -> None:
@@ -96,7 +101,8 @@ class Warp:
         self.by_us += self.step // _US
         at_us = page.at_us + self.by_us
         pulses = [replace(pulse, at_us=at_us) if pulse.uid in self.alive else pulse for pulse in page.pulses]
-        return PulsePage(at_us, tuple(pulse for pulse in pulses if not due or pulse.due_us <= at_us))
+        found = tuple(pulse for pulse in pulses if not due or pulse.due_us <= at_us)
+        return PulsePage(at_us, found, f"{page.server}-{self.failovers}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +227,37 @@ class JudgingRules:
             observer.watch(TTL - _SEC)
             observer.own += TTL / GAPS + _SEC
             assert [] == observer.watch(TTL - _SEC)
+
+    @rule("SUP-2")
+    def test_failover_that_forgets_beats_ends_nothing(self, lab: Lab) -> None:
+        """When another server answers, the watch begins anew, however short the failover was (SUP-2)."""
+        with lab.store.lease(Runner(name="r")) as lease:
+            observer = Observer(lab)
+            observer.server_ahead = -TTL  # so that the watch is older than the lease
+            observer.watch(2 * TTL - _SEC)
+            observer.failovers += 1
+            assert [] == observer.watch(TTL)
+            assert [lease.uid] == observer.watch(_SEC)
+
+    @rule("SUP-2", "SUP-3")
+    def test_reaper_sees_a_failover_that_forgets_beats(self, lab: Lab) -> None:
+        """It ends nobody whose beats were forgotten, and the dead a TTL later (SUP-2, SUP-3)."""
+        warp = Warp()
+        with (
+            warped(lab, warp) as store,
+            store.lease("emco-reaper") as leader,
+            lab.store.lease(Runner(name="r")) as lease,
+        ):
+            warp.alive |= {leader.uid, lease.uid}
+            reaper = store.reaper()
+            watched = [reaper.look(leader) for _ in range(2 * (TTL // warp.step))]
+            warp.failovers += 1
+            warp.alive.discard(lease.uid)  # the new server knows its first beat only
+
+            forgetful = [reaper.look(leader) for _ in range(TTL // warp.step - 2)]
+
+            assert not any(map(any, (*watched, *forgetful)))
+            assert (RUNNER,) == _looked(reaper, leader).ended
 
     @rule("SUP-3")
     def test_dead_are_found_in_time(self, lab: Lab) -> None:

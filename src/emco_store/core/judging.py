@@ -3,7 +3,7 @@
 Whoever judges doubts itself first. The server dates the beats, and its clock may step, run wrong, or be another one
 after a failover; the observer may have been stopped, cut off, or have just begun. So a lease counts as dead only if the
 server's time says so, and the observer has kept watch for as long: it has polled without a gap, and over the whole of
-that time the server's clock and its own advanced alike.
+that time the same server has answered, whose clock and its own advanced alike.
 
 Everything here is a pure function of a state, the observer's own monotonic clock, the server's time and the pulses.
 """
@@ -41,6 +41,7 @@ class Poll(NamedTuple):
         sent_us: When the question was sent, by the observer's monotonic clock.
         received_us: When its answer was there, by the same clock.
         at_us: The server's time, which was read somewhere between the two.
+        server: The name of the server that answered; another name means that beats may have been forgotten.
         pulses: Those that are due; all of them where ``is_whole``.
         is_whole: Whether ``pulses`` are all that there are.
     """
@@ -48,6 +49,7 @@ class Poll(NamedTuple):
     sent_us: int
     received_us: int
     at_us: int
+    server: str
     pulses: tuple[Pulse, ...]
     is_whole: bool = True
 
@@ -117,15 +119,24 @@ class Watch:
 
     Attributes:
         stretches: The polls, the oldest first: the older, the more of them are taken together.
+        server: The name of the server that answered them.
         ahead: The pulses, by uid, that are counted by the own clock.
         brake: The brake, while it is applied.
         wants_all: Whether the next poll must return all pulses, and not only those that are due.
     """
 
     stretches: tuple[Stretch, ...] = ()
+    server: str = ""
     ahead: Mapping[str, FromAhead] = field(default_factory=dict[str, FromAhead])
     brake: Brake | None = None
     wants_all: bool = True
+
+    def before(self, poll: Poll) -> tuple[Stretch, ...]:
+        """Return the stretches that a poll continues: none if another server has answered them.
+
+        Rules: SUP-1.
+        """
+        return self.stretches if self.server == poll.server else ()
 
     def is_kept(self, ttl_us: int) -> bool:
         """Return whether watch was kept for a TTL, up to the newest poll.
@@ -175,12 +186,12 @@ def judge(watch: Watch, poll: Poll) -> Judgement:
 
     Rules: SUP-1 to SUP-3, SUP-5.
     """
-    newest = Stretch.of(poll)
-    stretches = (*_joined(watch.stretches, poll.received_us), newest)
-    known = replace(watch, stretches=stretches, ahead=_ahead(watch.ahead, poll))
+    newest, before = Stretch.of(poll), watch.before(poll)
+    stretches = (*_joined(before, poll.received_us), newest)
+    known = replace(watch, stretches=stretches, server=poll.server, ahead=_ahead(watch.ahead, poll))
     dead = tuple(_dead(known, poll))
     brake, number = _brake(watch.brake, dead, poll)
-    is_doubtful = not watch.stretches or newest.ahead_us < watch.stretches[-1].behind_us - SECOND_US // GAPS
+    is_doubtful = not before or newest.ahead_us < before[-1].behind_us - SECOND_US // GAPS
     wants_all = bool(known.ahead) or is_doubtful or (brake is None and len(dead) > FEW and not poll.is_whole)
     return Judgement(replace(known, brake=brake, wants_all=wants_all), dead, dead[:number])
 

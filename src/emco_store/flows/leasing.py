@@ -311,13 +311,13 @@ def polled(*, due: bool = False, uids: tuple[str, ...] | None = None) -> Flow[Pu
     return (yield from read(Pulses(due=due, uids=uids, limit=PAGE)))
 
 
-def further(first: PulsePage, *, due: bool) -> Flow[tuple[Pulse, ...]]:
-    """Return the pulses of the first page and of all that follow it."""
+def further(first: PulsePage, *, due: bool) -> Flow[PulsePage]:
+    """Return the first page and all that follow it as one: of the time of the first, by the server of the last."""
     found, page = [*first.pulses], first
     while len(page.pulses) >= PAGE:
         page = yield from read(Pulses(due=due, after=page.pulses[-1].uid, limit=PAGE))
         found += page.pulses
-    return tuple(found)
+    return PulsePage(first.at_us, tuple(found), page.server)
 
 
 def look(

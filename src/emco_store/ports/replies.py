@@ -148,10 +148,13 @@ class PulsePage:
         at_us: The time of the server as of which this holds, in microseconds since the moment from which
             ``pulse.at_us`` counts too.
         pulses: The pulses, by uid.
+        server: The name of the server that has answered: the same as long as it has forgotten no beat, and another
+            after a failover or a restart that may have forgotten some. Empty where that never happens.
     """
 
     at_us: int
     pulses: tuple[Pulse, ...] = ()
+    server: str = ""
 
 
 @value(frozen=True, slots=True)

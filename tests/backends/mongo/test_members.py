@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
+from pymongo.monitoring import CommandListener
 
 from emco_store import connect
+from emco_store.backends.mongo.backend import MongoBackend
+from emco_store.core.keys import Key
+from emco_store.core.pulses import Heartbeat
+from emco_store.ports import Beat, Pulses
 from tests.backends.mongo.members import ReplicaSet, Writers
 
 pytestmark = pytest.mark.timeout(300)
@@ -72,3 +79,49 @@ def test_members_that_change_all_the_time_cost_no_commit(three, writers):
     three.settle()
 
     writers.check()
+
+
+class AfterFinds(CommandListener):
+    """Does something once, after the first read that is successful from now on.
+
+    Attributes:
+        act: What to do; None for nothing.
+    """
+
+    def __init__(self) -> None:
+        self.act: Callable[[], object] | None = None
+
+    def started(self, event: Any) -> None:
+        """Do nothing yet."""
+
+    def succeeded(self, event: Any) -> None:
+        """Do it."""
+        act = self.act
+        if act is not None and event.command_name == "find":
+            self.act = None
+            act()
+
+    def failed(self, event: Any) -> None:
+        """Wait for another one."""
+
+
+def test_pulses_of_two_primaries_have_the_name_of_the_later_one(three):
+    """SUP-2: an election that comes in the middle of a poll, and may have forgotten beats, is seen in this poll."""
+    listener, old = AfterFinds(), three.primary
+
+    def elect():
+        three.step_down()
+        three.wait_for_another(old)
+
+    with MongoClient(f"{three.url}&heartbeatFrequencyMS=500", event_listeners=[listener]) as client:
+        port = MongoBackend(client).port(f"m{secrets.token_hex(8)}")
+        port.open()
+        port.ask(Beat({"u": Heartbeat(Key("Worker", "w"), 1, timedelta(hours=1))}))
+        before = [port.ask(Pulses()).server for _ in range(2)]
+
+        listener.act = elect
+        page = port.ask(Pulses())
+
+        assert ["u"] == [pulse.uid for pulse in page.pulses]
+        assert before[0] == before[1] != page.server == port.ask(Pulses()).server
+    three.settle()

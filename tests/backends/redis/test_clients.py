@@ -7,12 +7,14 @@ import redis
 import redis.asyncio
 from redis.backoff import NoBackoff
 
+from emco_store.backends.redis.backend import RedisBackend
 from emco_store.backends.redis.commands import Names
 from emco_store.contracts.harness import Mode
 from emco_store.errors import InvalidCall, Misconfigured
+from emco_store.ports import Pulses
 from tests.backends.redis.conftest import CLASSES, Site, once, works
 from tests.servers.process import HOST
-from tests.servers.redis_nodes import primary_and_replica
+from tests.servers.redis_nodes import primary_and_replica, replication
 
 pytestmark = pytest.mark.redis
 
@@ -84,6 +86,19 @@ def test_cluster_serves_every_namespace(open_store, classes, client, nodes):
         store.delete(site)
 
     assert {node.port for node in nodes} == owners
+
+
+def test_page_from_a_cluster_names_the_node_of_the_namespace(nodes):
+    """SUP-2: a failover of another node breaks no watch."""
+    with redis.RedisCluster(host=HOST, port=nodes[0].port, retry=once(CLASSES[Mode.BLOCKING])) as client:
+        ports = [RedisBackend(client).port(f"n{number}") for number in range(12)]
+        for port in ports:
+            port.open()
+
+        names = [port.ask(Pulses()).server for port in ports]
+
+        assert names == [port.ask(Pulses()).server for port in ports]
+    assert {replication(node)["master_replid"] for node in nodes} == {*names}
 
 
 def _holds(node, key: str) -> bool:

@@ -40,14 +40,16 @@ class MongoPulses:
 
     def page(self, query: Pulses, within_s: float) -> PulsePage:
         """See :meth:`emco_store.ports.PortBase.pulses`."""
-        now = self._transport.ask({"hello": 1}, within_s)["localTime"]
-        found: list[Document] = []
+        hello = self._transport.ask({"hello": 1}, within_s)
+        now, found = hello["localTime"], list[Document]()
         for wanted, index in pulses.query(query, now):
             found += self._found(wanted, index, query.limit - len(found), within_s)
             if len(found) == query.limit:
                 break
+        if found:  # a primary that has taken over meanwhile may have found them
+            hello = self._transport.ask({"hello": 1}, within_s)
         at_us = max(pulses.micros(one) for one in (now, *(document["now"] for document in found)))
-        return PulsePage(at_us, tuple(map(pulses.read, found)))
+        return PulsePage(at_us, tuple(map(pulses.read, found)), str(hello["electionId"]))
 
     def _beat(self, some: Mapping[str, Heartbeat], within_s: float) -> tuple[int, set[str]]:
         """Send some beats; return when they arrived, and the uids of the leases that are over."""

@@ -43,7 +43,8 @@ def pulses_reply(reply: Sequence[int | bytes]) -> PulsePage:
         Misconfigured: A pulse is none that a store has written.
     """
     at_us, *rest = reply
-    return PulsePage(int(at_us), tuple(_pulses([part for part in rest if isinstance(part, bytes)])))
+    server, *found = [part for part in rest if isinstance(part, bytes)]
+    return PulsePage(int(at_us), tuple(_pulses(found)), server.decode())
 
 
 def _pulses(rest: Sequence[bytes]) -> Iterator[Pulse]:

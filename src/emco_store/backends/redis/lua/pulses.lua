@@ -2,7 +2,8 @@
 --
 -- KEYS: 1 pulses, 2 due, 3 beating, 4 nothing (see beat.lua)
 -- ARGV: '1' for those that are due, else ''; limit; start after this uid; 'all', or 'some' and uids in order
--- Reply: the time in microseconds since 1970; then uid and pulse of each
+-- Reply: the time in microseconds since 1970; the name of what this server has written since it became a primary; then uid
+--        and pulse of each
 local pulses, due, beating = KEYS[1], KEYS[2], KEYS[3]
 local call, match = redis.call, string.match
 local limit, after = tonumber(ARGV[2]), ARGV[3]
@@ -11,7 +12,9 @@ local FEW = 10000
 if not redis.acl_check_cmd then call('DEL', KEYS[4]) end -- see get.lua
 local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
-local reply, count = {now}, 0
+-- Each primary gives itself a new one when it starts or is promoted, so beats are not forgotten under the same one.
+local history = match(call('INFO', 'replication'), 'master_replid:(%x+)') or ''
+local reply, count = {now, history}, 0
 
 local function is_wanted(value)
   if ARGV[1] == '' then return true end
@@ -29,7 +32,7 @@ local function add(uids)
       if count == limit then return end
       if value and is_wanted(value) then
         count = count + 1
-        reply[2 * count], reply[2 * count + 1] = uids[n], value
+        reply[2 * count + 1], reply[2 * count + 2] = uids[n], value
       end
     end
   end
