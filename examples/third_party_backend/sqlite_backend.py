@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ from emco_store.ports import (
     Beat,
     Beaten,
     Commit,
+    Count,
     Durability,
     EventPage,
     Events,
@@ -107,6 +109,9 @@ class SqlitePort(PortBase):
             after = (scan.after[0] if scan.field else "", scan.after[1])
             found = [(at, record) for at, record in found if (at < after if scan.descending else at > after)]
         return tuple(record for _, record in found[: scan.limit])
+
+    def count(self, count: Count) -> int:
+        return len(self.scan(replace(count.scan, limit=sys.maxsize)))
 
     def open(self) -> None:
         pass

@@ -53,6 +53,7 @@ from emco_store.flows import (
     checking,
     content,
     context,
+    counting,
     freezing,
     histories,
     history,
@@ -81,9 +82,11 @@ from emco_store.flows.acting import Actors
 from emco_store.flows.asking import Flow
 from emco_store.flows.cascade import Cascade, _check_size
 from emco_store.flows.freezing import Freezing
+from emco_store.flows.lists import Listing
 from emco_store.flows.pruning import _Judge
 from emco_store.flows.rollbacks import _Rewriting
 from emco_store.flows.supervising import Charge
+from emco_store.flows.unit import Unit
 from emco_store.flows.view import Referrers, View
 from emco_store.ports import Scan, deadline
 from tests.contracts import (
@@ -251,7 +254,13 @@ def never_the_same(old: Resource, new: Resource) -> bool:  # noqa: ARG001 - that
     return False
 
 
+def count_what_is_stored(unit: Unit, listing: Listing, *, stable: bool) -> Flow[int]:  # noqa: ARG001 - that is what is broken
+    """Count outside of the transaction."""
+    return counting.count(unit.context, listing)
+
+
 BROKEN_CORE = {
+    "CountsWhatIsStored": Broken(counting, "count_in", count_what_is_stored, "ID-18"),
     "PatchesWhatWasSeen": Broken(patching, "patch", change_what_was_seen, "OCC-15"),
     "PatchWritesEqualValues": Broken(patching, "_is_same", never_the_same, "OCC-15"),
     "CursorOfThePage": Broken(Page, "cursor", begin_the_next_page, "ID-17"),

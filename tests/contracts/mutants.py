@@ -17,6 +17,7 @@ from emco_store.core.records import Record
 from emco_store.core.rules import Rule
 from emco_store.ports import (
     Commit,
+    Count,
     Durability,
     Get,
     Guarantees,
@@ -322,6 +323,13 @@ class ReadsOn(MemoryPort):
         return super().scan(replace(scan, until=""))
 
 
+class CountsTheWholeKind(MemoryPort):
+    """Counts everything that has the indexed value, wherever it lies."""
+
+    def count(self, count: Count) -> int:
+        return super().count(replace(count, scan=replace(count.scan, prefix=f"{count.scan.kind}/")))
+
+
 class StopsAtAHundred(MemoryPort):
     """Gives a hundred records of a scan at most, as a server that fills no larger page."""
 
@@ -518,6 +526,7 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
         port.__name__: (mutant(port=port), rule)
         for port, rule in (
             (ForgetsVersions, "OCC-2"),
+            (CountsTheWholeKind, "ID-18"),
             (ForgetsReads, "OCC-1"),
             (OverwritesWhatIsThere, "ID-1"),
             (ComparesNumbersOnly, "ID-4"),

@@ -17,7 +17,7 @@ from emco_store.core.query import Condition
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidResource
-from emco_store.flows import lists, resources, standings
+from emco_store.flows import counting, lists, resources, standings
 
 R = TypeVar("R", bound=Resource)
 
@@ -258,6 +258,38 @@ class AsyncReadingStore(AsyncOpenedStore):
             return await self._read_page(listing.after_cursor(cursor), state, deadline)
 
         return AsyncIteration(read, after, unreadable)
+
+    async def count(
+        self,
+        model: type[Resource] | str,
+        *,
+        parent: Target | None = None,
+        under: Target | None = None,
+        where: Sequence[Condition] | Condition = (),
+        deadline: timedelta | None = None,
+    ) -> int:
+        """Return how many resources a list with the same arguments has.
+
+        Without ``where=``, and with one ``==`` on an indexed field, the server counts and sends no document, as of one
+        moment; for all kinds as of two. With other conditions the documents are read, up to 1,000 in one request, each
+        of which shows one moment.
+
+        Args:
+            model: A model, the name of a kind, or ``Resource`` for all kinds.
+            parent: Only children of this resource.
+            under: Only resources under this one, at any depth.
+            where: Conditions on fields, all of which must hold.
+            deadline: When the call must have ended.
+
+        Raises:
+            InvalidCall: An argument cannot be right.
+            InvalidResource: A document that must be read to judge it cannot be read.
+
+        Rules: ID-18.
+        """
+        context = self._context()
+        listing = lists.ask(context, model, parent=parent, under=under, where=where)
+        return await self._attempts.once(counting.count(context, listing), deadline)
 
     async def _read_page(self, listing: lists.Listing, state: Enum | None, deadline: timedelta | None) -> Page[Any]:
         context = self._context()

@@ -19,7 +19,7 @@ from emco_store.core.plan import Deleted
 from emco_store.core.query import Condition
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
-from emco_store.flows import lists, patching, resources, standings
+from emco_store.flows import counting, lists, patching, resources, standings
 
 R = TypeVar("R", bound=Resource)
 
@@ -164,6 +164,28 @@ class Transaction(Transitions, StatusReports, LeaseRequirements):
         if state is not None:
             return self._perform(standings.read_page_in(self._unit, listing, state, stable=stable))
         return self._perform(lists.read_page_in(self._unit, listing, stable=stable))
+
+    def count(
+        self,
+        model: type[Resource] | str,
+        *,
+        parent: Target | None = None,
+        under: Target | None = None,
+        where: Sequence[Condition] | Condition = (),
+        stable: bool = True,
+    ) -> int:
+        """Return how many resources a list has; see :meth:`Store.count`.
+
+        It reads all of them, because the commit must notice if one of them changes: with ``parent=``, the count still
+        holds at the commit. Without it, the call needs ``stable=False``.
+
+        Raises:
+            InvalidCall: A count without ``parent=`` needs ``stable=False``.
+
+        Rules: ID-18, OCC-4.
+        """
+        listing = lists.ask(self._unit.context, model, parent=parent, under=under, where=where)
+        return self._perform(counting.count_in(self._unit, listing, stable=stable))
 
     def children(self, target: Target, *, limit: int = 1000, after: str | None = None) -> Page[Any]:
         """Read the children of a resource, of all kinds; none joins them unnoticed until the commit."""

@@ -23,6 +23,7 @@ from emco_store.ports import (
     Beat,
     Beaten,
     Commit,
+    Count,
     Durability,
     EventPage,
     Events,
@@ -183,6 +184,13 @@ class MemoryPort(PortBase):
                     found.append(space.records[text])
             return tuple(found)
 
+    def count(self, count: Count) -> int:
+        """See :meth:`emco_store.ports.PortBase.count`."""
+        with self._backend.request(self._namespace, "count", count) as space:
+            scan = count.scan
+            found = _scan_by_key(space, scan) if scan.field is None else _scan_by_field(space, scan)
+            return sum(text in space.records for text in found)
+
     def referrers(self, query: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.PortBase.referrers`."""
         with self._backend.request(self._namespace, "referrers", query) as space:
@@ -285,8 +293,9 @@ def _scan_by_key(space: Space, scan: Scan) -> Iterator[str]:
 
 
 def _scan_by_field(space: Space, scan: Scan) -> Iterator[str]:
-    low = None if scan.low is None else (scan.low, "")
-    high = None if scan.high is None else (scan.high, _LAST)
+    is_point = scan.low == scan.high  # the keys follow each other, so that the prefix bounds the range
+    low = None if scan.low is None else (scan.low, scan.prefix if is_point else "")
+    high = None if scan.high is None else (scan.high, scan.prefix + _LAST if is_point else _LAST)
     entries = space.index[scan.kind or "", scan.field or ""]
     for _, text in ranged(entries, low, high, scan.after, descending=scan.descending):
         if text.startswith(scan.prefix):

@@ -13,6 +13,7 @@ from emco_store.contracts.checks import CheckRules
 from emco_store.contracts.commits import CommitRules
 from emco_store.contracts.concurrency import ConcurrencyRules
 from emco_store.contracts.content_races import ContentRaces
+from emco_store.contracts.counts import CountRules
 from emco_store.contracts.crash_points import CrashRules
 from emco_store.contracts.crowds import CrowdRules
 from emco_store.contracts.deadlines import DeadlineRules
@@ -73,6 +74,7 @@ class Conformance(
     UniqueRules,
     ValueRules,
     ListRules,
+    CountRules,
     PageRules,
     PatchRules,
     ReferenceRules,

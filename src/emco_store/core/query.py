@@ -16,6 +16,7 @@ from uuid import UUID
 
 from emco_store.core.codec import Untyped
 from emco_store.core.documents import problems_in
+from emco_store.core.fields import kind_of, lead_of_model
 from emco_store.core.indexing import in_utc, index_text
 from emco_store.core.keys import Key
 from emco_store.core.refs import Ref
@@ -332,6 +333,17 @@ def equality_on(conditions: Iterable[Condition], fields: tuple[str, ...]) -> tup
             if name in fields:
                 return name, index_text(condition.value)
     return None
+
+
+def is_exact(condition: Condition, model: type[Resource]) -> bool:
+    """Return whether an index alone answers an equality: no other value of the field has the same indexed text."""
+    if not isinstance(condition, Compare):
+        return False
+    kind = kind_of(condition.value)
+    lead = lead_of_model(model).step(condition.path[0])
+    if lead is None or lead.is_open:
+        return False
+    return kind in {"None", "a number", "a boolean"} or lead.scalars - {"None", "a number", "a boolean"} == {kind}
 
 
 def write_cursor(kind: str, order: Order, position: tuple[str, str]) -> str:

@@ -252,7 +252,7 @@ def _read_batch(
 
 
 def _scan(listing: Listing, position: tuple[str, str] | None, limit: int, *, until: str = "") -> Scan:
-    point = _point(listing)
+    point = point_of(listing)
     name, value = point or (listing.order.field, None)
     return Scan(
         kind=listing.kind,
@@ -268,11 +268,16 @@ def _scan(listing: Listing, position: tuple[str, str] | None, limit: int, *, unt
 
 
 def _scan_position(listing: Listing, record: Record) -> tuple[str, str]:
-    point = _point(listing)
+    point = point_of(listing)
     return (point[1], record.key.text) if point is not None else listing.position(record)
 
 
-def _point(listing: Listing) -> tuple[str, str] | None:
+def scan_of(listing: Listing) -> Scan:
+    """Return the scan that goes over a list, as far as an index narrows it."""
+    return _scan(listing, listing.after, MAX_PAGE)
+
+
+def point_of(listing: Listing) -> tuple[str, str] | None:
     """Return the one indexed value that a condition requires, if its index also has the order of the list."""
     point = equality_on(listing.where, listing.indexed)
     return point if point is not None and listing.order.field in {None, point[0]} else None
@@ -286,12 +291,13 @@ def _matching(context: Context, listing: Listing, records: Sequence[Record]) -> 
     pairs = [
         (record, value)
         for record, value in zip(records, values, strict=True)
-        if isinstance(value, InvalidResource) or _holds(listing.where, value)
+        if isinstance(value, InvalidResource) or holds(listing.where, value)
     ]
     return [record for record, _ in pairs], [value for _, value in pairs]
 
 
-def _holds(conditions: Sequence[Condition], value: Any) -> bool:
+def holds(conditions: Sequence[Condition], value: Any) -> bool:
+    """Return whether all conditions are true of a resource."""
     return all(condition.holds(value) for condition in conditions)
 
 

@@ -25,6 +25,7 @@ from emco_store.ports.requests import (
     Audit,
     Beat,
     Commit,
+    Count,
     Events,
     Get,
     Hold,
@@ -141,6 +142,18 @@ class AsyncPortBase(ABC):
             Unreachable: No answer came.
 
         Rules: ID-7 to ID-9, ID-16, BAD-8.
+        """
+
+    @abstractmethod
+    async def count(self, count: Count) -> int:
+        """Return how many records a scan would find if it had no limit, without reading them.
+
+        A backend may count the entries of its index. Unreadable records count.
+
+        Raises:
+            Unreachable: No answer came.
+
+        Rules: ID-18.
         """
 
     @abstractmethod

@@ -76,6 +76,18 @@ class Scan(Request[tuple[Record, ...]]):
 
 
 @value(frozen=True, slots=True)
+class Count(Request[int]):
+    """Count the records that a scan would find if it had no limit.
+
+    Attributes:
+        scan: What to count; with ``field``, ``prefix`` is that of the whole kind, or ``low`` equals ``high``.
+    """
+
+    verb: ClassVar[str] = "count"
+    scan: Scan
+
+
+@value(frozen=True, slots=True)
 class ReferrerQuery(Request[ReferrerPage]):
     """Read the next referrers of records.
 

@@ -26,6 +26,7 @@ from emco_store.ports.requests import (
     Audit,
     Beat,
     Commit,
+    Count,
     Events,
     Get,
     Hold,
@@ -142,6 +143,18 @@ class PortBase(ABC):
             Unreachable: No answer came.
 
         Rules: ID-7 to ID-9, ID-16, BAD-8.
+        """
+
+    @abstractmethod
+    def count(self, count: Count) -> int:
+        """Return how many records a scan would find if it had no limit, without reading them.
+
+        A backend may count the entries of its index. Unreadable records count.
+
+        Raises:
+            Unreachable: No answer came.
+
+        Rules: ID-18.
         """
 
     @abstractmethod

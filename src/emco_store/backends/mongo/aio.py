@@ -49,6 +49,7 @@ from emco_store.ports import (
     Beat,
     Beaten,
     Commit,
+    Count,
     EventPage,
     Events,
     Get,
@@ -159,6 +160,20 @@ class AsyncMongoPort(AsyncPortBase):
             if len(read) == len(found) or len(found) < scan.limit:
                 return tuple(records)
             scan = replace(scan, after=commands.position(scan, found[-1]), limit=scan.limit - len(read))
+
+    async def count(self, count: Count) -> int:
+        """See :meth:`emco_store.ports.PortBase.count`."""
+        query, index = commands.count(count.scan)
+        command = {
+            "aggregate": self._name, "pipeline": [{"$match": query}, {"$count": "n"}], "cursor": {}, "hint": index,
+            **IN_ONE_MOMENT,
+        }  # fmt: skip
+
+        async def send(within_s: float) -> int:
+            found = (await self._transport.ask(command, within_s))["cursor"]["firstBatch"]
+            return sum(one["n"] for one in found)
+
+        return await self._perform(send)
 
     async def referrers(self, query: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.PortBase.referrers`."""

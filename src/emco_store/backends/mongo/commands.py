@@ -417,12 +417,21 @@ def scan(scan: Scan) -> tuple[Document, Document, Document]:
             names = _behind(names, scan.after[1], descending=scan.descending)
         return {"_id": names, **IS_RECORD}, {"_id": direction}, {"_id": 1}
     field = f"i.{scan.kind}:{scan.field}"
-    values: Document = {"$gte": escaped(scan.low or "")}
+    is_point = scan.low is not None and scan.low == scan.high  # then keys follow each other, so the prefix is a bound
+    values: Document = {"$gte": placed(scan.low or "", prefix) if is_point else escaped(scan.low or "")}
     if scan.high is not None:
-        values["$lt"] = placed(scan.high, _LAST)
+        values["$lt"] = placed(scan.high, prefix + _LAST if is_point else _LAST)
     if scan.after is not None:
         values = _behind(values, placed(*scan.after), descending=scan.descending)
     return {field: values, "_id": names}, {field: direction}, {"i.$**": 1}
+
+
+def count(counted: Scan) -> tuple[Document, Document]:
+    """Write what a scan would find as filter and index; with a field, the index alone answers it."""
+    query, _, index = scan(counted)
+    if counted.field is not None:
+        del query["_id"]  # the name of the field says the kind, and the value of a point the prefix
+    return query, index
 
 
 def _behind(bounds: Document, value: str, *, descending: bool) -> Document:

@@ -34,6 +34,7 @@ from emco_store.ports import (
     Beat,
     Beaten,
     Commit,
+    Count,
     Durability,
     EventPage,
     Events,
@@ -140,6 +141,13 @@ class MongomockPort(PortBase):
         query, order, _ = commands.scan(scan)
         # What has no key is left out, so the limit counts what is left.
         return tuple(decoded(self._find(query, sort=list(order.items()))))[: scan.limit]
+
+    def count(self, count: Count) -> int:
+        """See :meth:`emco_store.ports.PortBase.count`."""
+        query, _ = commands.count(count.scan)
+        with self._server.lock:
+            found: int = self._records.count_documents(query)
+        return found
 
     def referrers(self, query: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.PortBase.referrers`."""

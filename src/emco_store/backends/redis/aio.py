@@ -41,6 +41,7 @@ from emco_store.ports import (
     Beat,
     Beaten,
     Commit,
+    Count,
     EventPage,
     Events,
     Get,
@@ -162,6 +163,11 @@ class AsyncRedisPort(AsyncPortBase):
     async def scan(self, scan: Scan) -> tuple[Record, ...]:
         """See :meth:`emco_store.ports.PortBase.scan`."""
         return commands.found_reply(await self._read(commands.scan_args(scan)))
+
+    async def count(self, count: Count) -> int:
+        """See :meth:`emco_store.ports.PortBase.count`."""
+        found: int = await self._read(commands.count_args(count.scan))
+        return found
 
     async def referrers(self, query: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.PortBase.referrers`."""

@@ -421,27 +421,49 @@ def get_args(keys: Iterable[Key]) -> list[str]:
 
 def scan_args(scan: Scan) -> list[str | int | bytes]:
     """Write a scan as the arguments of ``read.lua``."""
+    how, low, high, keep = _range(scan)
+    after = scan.after
+    if after is not None:
+        is_by_key = scan.field is None
+        position = (
+            after[1].encode() if is_by_key else _head(scan) + _escaped(after[0]).encode() + b"\0" + after[1].encode()
+        )
+        if scan.descending:
+            high = min(high, b"(" + position)
+        elif position >= low[1:]:
+            low = b"(" + position
+    return [0, how, low, high, "1" if scan.descending else "", scan.limit, keep]
+
+
+def count_args(scan: Scan) -> list[str | int | bytes]:
+    """Write the count of a scan as the arguments of ``read.lua``."""
+    how, low, high, _ = _range(scan)
+    if scan.after is not None and (position := scan.after[1].encode()) >= low[1:]:  # by key
+        low = b"(" + position
+    return [0, "count", how, low, high]
+
+
+def _range(scan: Scan) -> tuple[str, bytes, bytes, str]:
+    """Return the set to read, its bounds, and the prefix that a key must have beyond them."""
     if scan.field is None:
-        prefix = scan.prefix or (f"{scan.kind}/" if scan.kind else "")
-        low, high = _bounds(prefix.encode(), prefix.encode())
+        prefix = (scan.prefix or (f"{scan.kind}/" if scan.kind else "")).encode()
+        low, high = _bounds(prefix, prefix)
         if scan.until:
             high = min(high, b"(" + scan.until.encode())  # no bound at all is "+", which sorts after "("
-        position = None if scan.after is None else scan.after[1].encode()
-        how, keep = "names", ""
-    else:
-        head = f"{scan.kind}{_NUL}{scan.field}=".encode()
-        low, high = _bounds(
-            head + (b"" if scan.low is None else _escaped(scan.low).encode()),
-            head if scan.high is None else head + _escaped(scan.high).encode() + b"\0",
-        )
-        after = scan.after
-        position = None if after is None else head + _escaped(after[0]).encode() + b"\0" + after[1].encode()
-        how, keep = "index", scan.prefix
-    if position is not None and scan.descending:
-        high = min(high, b"(" + position)
-    elif position is not None:
-        low = b"(" + position
-    return [0, how, low, high, "1" if scan.descending else "", scan.limit, keep]
+        return "names", low, high, ""
+    head = _head(scan)
+    if scan.low is not None and scan.low == scan.high:  # the keys follow each other, so that the prefix is a bound
+        point = head + _escaped(scan.low).encode() + b"\0" + scan.prefix.encode()
+        return "index", *_bounds(point, point), ""
+    low, high = _bounds(
+        head + (b"" if scan.low is None else _escaped(scan.low).encode()),
+        head if scan.high is None else head + _escaped(scan.high).encode() + b"\0",
+    )
+    return "index", low, high, scan.prefix
+
+
+def _head(scan: Scan) -> bytes:
+    return f"{scan.kind}{_NUL}{scan.field}=".encode()
 
 
 def _bounds(low: bytes, high_prefix: bytes) -> tuple[bytes, bytes]:

@@ -41,6 +41,7 @@ from emco_store.ports import (
     Beat,
     Beaten,
     Commit,
+    Count,
     EventPage,
     Events,
     Get,
@@ -163,6 +164,11 @@ class RedisPort(PortBase):
     def scan(self, scan: Scan) -> tuple[Record, ...]:
         """See :meth:`emco_store.ports.PortBase.scan`."""
         return commands.found_reply(self._read(commands.scan_args(scan)))
+
+    def count(self, count: Count) -> int:
+        """See :meth:`emco_store.ports.PortBase.count`."""
+        found: int = self._read(commands.count_args(count.scan))
+        return found
 
     def referrers(self, query: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.PortBase.referrers`."""

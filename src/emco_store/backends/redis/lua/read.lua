@@ -3,8 +3,9 @@
 -- KEYS: 1 records, 2 guards, 3 keys, 4 index, 5 referrers, 6 nothing
 -- ARGV: count of keys to load, these keys; then
 --       'names' or 'index': low, high, descending ('1' or ''), limit, prefix that a key must begin with, or
---       'referrers': limit, after, targets
--- Reply: values and guards of the loaded keys, nil where there is none; then keys, values and guards of what was found.
+--       'referrers': limit, after, targets; or, without keys to load,
+--       'count': 'names' or 'index', low, high
+-- Reply: to a count, a number; else values and guards of the loaded keys, nil where there is none; then keys, values and guards of what was found.
 local records, guards, names, index, referrers = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
 if not redis.acl_check_cmd then redis.call('DEL', KEYS[6]) end -- see get.lua
@@ -17,6 +18,10 @@ local function fields(hash, keys)
     end
   end
   return found
+end
+
+if ARGV[2] == 'count' then
+  return redis.call('ZLEXCOUNT', ARGV[3] == 'names' and names or index, ARGV[4], ARGV[5])
 end
 
 local load = {}
