@@ -17,7 +17,6 @@ from emco_store.core.records import Record
 from emco_store.core.rules import Rule
 from emco_store.ports import (
     Commit,
-    Count,
     Durability,
     Get,
     Guarantees,
@@ -30,6 +29,7 @@ from emco_store.ports import (
     Scan,
 )
 from tests.contracts.broken_audits import BROKEN_AUDITS
+from tests.contracts.broken_counts import BROKEN_COUNTS
 from tests.contracts.broken_feeds import BROKEN_FEEDS
 from tests.contracts.broken_holds import (
     FailsWithItsNeighbour,
@@ -323,13 +323,6 @@ class ReadsOn(MemoryPort):
         return super().scan(replace(scan, until=""))
 
 
-class CountsTheWholeKind(MemoryPort):
-    """Counts everything that has the indexed value, wherever it lies."""
-
-    def count(self, count: Count) -> int:
-        return super().count(replace(count, scan=replace(count.scan, prefix=f"{count.scan.kind}/")))
-
-
 class StopsAtAHundred(MemoryPort):
     """Gives a hundred records of a scan at most, as a server that fills no larger page."""
 
@@ -526,7 +519,6 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
         port.__name__: (mutant(port=port), rule)
         for port, rule in (
             (ForgetsVersions, "OCC-2"),
-            (CountsTheWholeKind, "ID-18"),
             (ForgetsReads, "OCC-1"),
             (OverwritesWhatIsThere, "ID-1"),
             (ComparesNumbersOnly, "ID-4"),
@@ -584,6 +576,7 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             (ChecksSelectionsBeforeTheCommitOnly, "OCC-12"),
             (TakesMatchesForTargets, "DEL-13"),
             *BROKEN_AUDITS,
+            *BROKEN_COUNTS,
             *BROKEN_LEASES,
             *BROKEN_FEEDS,
         )

@@ -11,7 +11,6 @@ from emco_store.backends.redis.commands import (
     SCRIPTS,
     SCRIPTS_7,
     Names,
-    _escaped,
     commit_args,
     commit_reply,
     decode,
@@ -21,9 +20,9 @@ from emco_store.backends.redis.commands import (
     get_reply,
     pack,
     packed,
-    scan_args,
     words,
 )
+from emco_store.backends.redis.ranges import escaped, scan_args
 from emco_store.core.keys import Key
 from emco_store.core.origins import Origin
 from emco_store.core.records import Edge, Record, Stamp
@@ -85,11 +84,11 @@ def test_value_that_no_store_has_written_is_a_typed_error(value):
 @given(TEXTS, TEXTS)
 def test_escaped_texts_keep_their_order_and_hold_no_nul(one, other):
     """ID-8: members of the index sort as their texts do, byte by byte."""
-    escaped = [_escaped(text).encode("utf-8", "surrogatepass") for text in (one, other)]
+    written = [escaped(text).encode("utf-8", "surrogatepass") for text in (one, other)]
     plain = [text.encode("utf-8", "surrogatepass") for text in (one, other)]
 
-    assert (plain[0] < plain[1], plain[0] == plain[1]) == (escaped[0] < escaped[1], escaped[0] == escaped[1])
-    assert b"\0" not in b"".join(escaped)
+    assert (plain[0] < plain[1], plain[0] == plain[1]) == (written[0] < written[1], written[0] == written[1])
+    assert b"\0" not in b"".join(written)
 
 
 def bounds(scan: Scan) -> tuple[bytes, bytes]:
@@ -119,7 +118,7 @@ def test_pages_by_key_meet_without_a_gap_and_without_an_overlap(names, descendin
 def test_range_of_an_index_is_what_its_bounds_say(entries, one, other, descending):
     """ID-8: both bounds are inclusive, and a cursor within them leaves out what was seen."""
     low, high = sorted((one, other))
-    members = {f"Site\0field={_escaped(text)}\0Site/{name}".encode(): (text, f"Site/{name}") for text, name in entries}
+    members = {f"Site\0field={escaped(text)}\0Site/{name}".encode(): (text, f"Site/{name}") for text, name in entries}
     wanted = sorted((at for at in members.values() if low <= at[0] <= high), reverse=descending)
 
     def found(after: tuple[str, str] | None) -> list[tuple[str, str]]:

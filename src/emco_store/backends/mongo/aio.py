@@ -163,17 +163,9 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def count(self, count: Count) -> int:
         """See :meth:`emco_store.ports.PortBase.count`."""
-        query, index = commands.count(count.scan)
-        command = {
-            "aggregate": self._name, "pipeline": [{"$match": query}, {"$count": "n"}], "cursor": {}, "hint": index,
-            **IN_ONE_MOMENT,
-        }  # fmt: skip
-
-        async def send(within_s: float) -> int:
-            found = (await self._transport.ask(command, within_s))["cursor"]["firstBatch"]
-            return sum(one["n"] for one in found)
-
-        return await self._perform(send)
+        command = {"aggregate": self._name, **commands.count(count.scan), **IN_ONE_MOMENT}
+        reply = await self._perform(lambda within_s: self._transport.ask(command, within_s))
+        return sum(found["n"] for found in reply["cursor"]["firstBatch"])
 
     async def referrers(self, query: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.PortBase.referrers`."""

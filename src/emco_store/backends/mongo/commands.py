@@ -426,12 +426,12 @@ def scan(scan: Scan) -> tuple[Document, Document, Document]:
     return {field: values, "_id": names}, {field: direction}, {"i.$**": 1}
 
 
-def count(counted: Scan) -> tuple[Document, Document]:
-    """Write what a scan would find as filter and index; with a field, the index alone answers it."""
+def count(counted: Scan) -> Document:
+    """Write the count of a scan as the rest of an ``aggregate``; with a field, the index alone answers it."""
     query, _, index = scan(counted)
     if counted.field is not None:
         del query["_id"]  # the name of the field says the kind, and the value of a point the prefix
-    return query, index
+    return {"pipeline": [{"$match": query}, {"$count": "n"}], "cursor": {}, "hint": index}
 
 
 def _behind(bounds: Document, value: str, *, descending: bool) -> Document:

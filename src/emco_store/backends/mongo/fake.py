@@ -144,7 +144,7 @@ class MongomockPort(PortBase):
 
     def count(self, count: Count) -> int:
         """See :meth:`emco_store.ports.PortBase.count`."""
-        query, _ = commands.count(count.scan)
+        query = commands.count(count.scan)["pipeline"][0]["$match"]
         with self._server.lock:
             found: int = self._records.count_documents(query)
         return found

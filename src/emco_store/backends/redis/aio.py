@@ -15,7 +15,7 @@ from redis import exceptions
 
 from emco_store.backends.batcher import AsyncBatcher, Ticket
 from emco_store.backends.patience import REQUEST_S, Patience
-from emco_store.backends.redis import auditing, commands
+from emco_store.backends.redis import auditing, commands, ranges
 from emco_store.backends.redis.aio_transport import AsyncPlainTransport, AsyncTransport
 from emco_store.backends.redis.aio_waits import AsyncWaits
 from emco_store.backends.redis.calls import addresses
@@ -162,11 +162,11 @@ class AsyncRedisPort(AsyncPortBase):
 
     async def scan(self, scan: Scan) -> tuple[Record, ...]:
         """See :meth:`emco_store.ports.PortBase.scan`."""
-        return commands.found_reply(await self._read(commands.scan_args(scan)))
+        return commands.found_reply(await self._read(ranges.scan_args(scan)))
 
     async def count(self, count: Count) -> int:
         """See :meth:`emco_store.ports.PortBase.count`."""
-        found: int = await self._read(commands.count_args(count.scan))
+        found: int = await self._read(ranges.count_args(count.scan))
         return found
 
     async def referrers(self, query: ReferrerQuery) -> ReferrerPage:

@@ -13,6 +13,7 @@ from typing import Any
 from hiredis import pack_command  # pyright: ignore[reportUnknownVariableType]  # its stub says: of one argument
 from pydantic_core import from_json, to_json
 
+from emco_store.backends.redis.ranges import escaped
 from emco_store.core.keys import Key
 from emco_store.core.origins import NOBODY, read_origin, write_origin
 from emco_store.core.pulses import LEASE
@@ -35,7 +36,6 @@ from emco_store.ports import (
     ReferrerQuery,
     Refusal,
     Release,
-    Scan,
     Stale,
     Taken,
 )
@@ -260,7 +260,7 @@ def _targets(edges: tuple[Edge, ...]) -> bytes:
 
 
 def _entries(pairs: Iterable[tuple[str, str]]) -> bytes:
-    return _NUL.join([f"{name}={_escaped(text)}" for name, text in pairs]).encode()
+    return _NUL.join([f"{name}={escaped(text)}" for name, text in pairs]).encode()
 
 
 def decode(key: Key, value: bytes, guard: bytes | None) -> Record:
@@ -419,58 +419,6 @@ def get_args(keys: Iterable[Key]) -> list[str]:
     return [key.text for key in keys]
 
 
-def scan_args(scan: Scan) -> list[str | int | bytes]:
-    """Write a scan as the arguments of ``read.lua``."""
-    how, low, high, keep = _range(scan)
-    after = scan.after
-    if after is not None:
-        is_by_key = scan.field is None
-        position = (
-            after[1].encode() if is_by_key else _head(scan) + _escaped(after[0]).encode() + b"\0" + after[1].encode()
-        )
-        if scan.descending:
-            high = min(high, b"(" + position)
-        elif position >= low[1:]:
-            low = b"(" + position
-    return [0, how, low, high, "1" if scan.descending else "", scan.limit, keep]
-
-
-def count_args(scan: Scan) -> list[str | int | bytes]:
-    """Write the count of a scan as the arguments of ``read.lua``."""
-    how, low, high, _ = _range(scan)
-    if scan.after is not None and (position := scan.after[1].encode()) >= low[1:]:  # by key
-        low = b"(" + position
-    return [0, "count", how, low, high]
-
-
-def _range(scan: Scan) -> tuple[str, bytes, bytes, str]:
-    """Return the set to read, its bounds, and the prefix that a key must have beyond them."""
-    if scan.field is None:
-        prefix = (scan.prefix or (f"{scan.kind}/" if scan.kind else "")).encode()
-        low, high = _bounds(prefix, prefix)
-        if scan.until:
-            high = min(high, b"(" + scan.until.encode())  # no bound at all is "+", which sorts after "("
-        return "names", low, high, ""
-    head = _head(scan)
-    if scan.low is not None and scan.low == scan.high:  # the keys follow each other, so that the prefix is a bound
-        point = head + _escaped(scan.low).encode() + b"\0" + scan.prefix.encode()
-        return "index", *_bounds(point, point), ""
-    low, high = _bounds(
-        head + (b"" if scan.low is None else _escaped(scan.low).encode()),
-        head if scan.high is None else head + _escaped(scan.high).encode() + b"\0",
-    )
-    return "index", low, high, scan.prefix
-
-
-def _head(scan: Scan) -> bytes:
-    return f"{scan.kind}{_NUL}{scan.field}=".encode()
-
-
-def _bounds(low: bytes, high_prefix: bytes) -> tuple[bytes, bytes]:
-    """Return the bounds of all members from ``low`` on to the last one that begins with ``high_prefix``."""
-    return (b"[" + low if low else b"-"), (b"(" + high_prefix + b"\xff" if high_prefix else b"+")
-
-
 def referrers_args(query: ReferrerQuery) -> list[str | int]:
     """Write a referrer query as the arguments of ``read.lua``."""
     load = [key.text for key in query.load]
@@ -498,10 +446,3 @@ def referrers_reply(query: ReferrerQuery, reply: Sequence[Any]) -> ReferrerPage:
 def settle_reply(reply: bytes) -> Outcome | None:
     """Read the reply of ``settle.lua``."""
     return None if reply == b"forgotten" else Outcome(reply.decode())
-
-
-def _escaped(text: str) -> str:
-    """Write text without NUL, so that it sorts as before: U+0001 escapes itself and NUL."""
-    if "\0" in text or "\1" in text:
-        return text.replace("\1", "\1\2").replace("\0", "\1\1")
-    return text

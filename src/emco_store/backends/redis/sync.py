@@ -16,7 +16,7 @@ from redis import exceptions
 
 from emco_store.backends.batcher import Batcher, Ticket
 from emco_store.backends.patience import REQUEST_S, Patience
-from emco_store.backends.redis import auditing, commands
+from emco_store.backends.redis import auditing, commands, ranges
 from emco_store.backends.redis.calls import addresses
 from emco_store.backends.redis.commands import SCRIPTS, SCRIPTS_7, Head, Names, Rest, Script, words
 from emco_store.backends.redis.errors import (
@@ -163,11 +163,11 @@ class RedisPort(PortBase):
 
     def scan(self, scan: Scan) -> tuple[Record, ...]:
         """See :meth:`emco_store.ports.PortBase.scan`."""
-        return commands.found_reply(self._read(commands.scan_args(scan)))
+        return commands.found_reply(self._read(ranges.scan_args(scan)))
 
     def count(self, count: Count) -> int:
         """See :meth:`emco_store.ports.PortBase.count`."""
-        found: int = self._read(commands.count_args(count.scan))
+        found: int = self._read(ranges.count_args(count.scan))
         return found
 
     def referrers(self, query: ReferrerQuery) -> ReferrerPage:
