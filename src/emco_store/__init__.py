@@ -29,6 +29,7 @@ from emco_store.core.leases import LeaseState, Reaped, Seat, Verdict
 from emco_store.core.lifecycle import Lifecycle, LifecycleRecord
 from emco_store.core.lifecycle_parts import Transition, content, hold, transition
 from emco_store.core.lifecycle_records import Approval
+from emco_store.core.messages import Message
 from emco_store.core.meta import Meta
 from emco_store.core.objections import Objection
 from emco_store.core.opaque import Opaque
@@ -135,6 +136,7 @@ __all__ = [
     "Lifecycle",
     "LifecycleRecord",
     "MemoryBackend",
+    "Message",
     "Meta",
     "Misconfigured",
     "MissingReference",

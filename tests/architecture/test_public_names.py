@@ -83,7 +83,7 @@ LIFECYCLES = {
     "target",
     "transition",
 }
-FEED = {"Action", "Aspect", "AsyncWatch", "Event", "RecordChange", "Watch"}
+FEED = {"Action", "Aspect", "AsyncWatch", "Event", "Message", "RecordChange", "Watch"}
 TRAILS = {"ABSENT", "FieldChange", "Trail", "TrailEntry"}
 ERRORS = {
     "AlreadyExists",

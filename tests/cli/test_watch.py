@@ -62,12 +62,33 @@ def test_watch_for_programs_writes_one_value_per_line(run, cursor):
     ended = run("watch", "Operator", "--after", cursor, "--idle", 0, "--json", *PLACE)
 
     made, gone = map(json.loads, ended.out.splitlines())
-    assert {"cursor", "txid", "actor", "reason", "operation", "changes"} == set(made)
+    assert {"cursor", "txid", "actor", "reason", "operation", "changes", "messages"} == set(made)
     assert [("created", "Operator/map", 1, "resource")] == [
         (one["action"], one["key"], one["version"], one["aspect"]) for one in made["changes"]
     ]
     assert ["deleted"] == [one["action"] for one in gone["changes"]]
     assert ("alice", "op-1") == (gone["actor"], gone["operation"])
+
+
+def test_watch_shows_messages(run, store):
+    """A line for each message, whole for programs; topics choose them (FEED-12)."""
+    cursor = store.feed_cursor()
+    with store.transaction() as tx:
+        worker = tx.create(Worker(name="w1"))
+        tx.emit("orders.new", {"id": 7, "note": "\x1b[31m"}, key=worker)
+        tx.emit("stock")
+    common = ("--after", cursor, "--idle", 0, *PLACE)
+
+    lines = run("watch", *common).out.splitlines()
+    assert [">", "orders.new", "Worker/w1"] == lines[2].split()[:3]
+    assert '{"id":7,"note":"' in lines[2]
+    assert [">", "stock", "null"] == lines[3].split()
+    assert "\x1b" not in "".join(lines)
+    (event,) = map(json.loads, run("watch", "--topic", "orders.*", "--json", *common).out.splitlines())
+    assert [{"topic": "orders.new", "key": "Worker/w1", "body": {"id": 7, "note": "\x1b[31m"}}] == event["messages"]
+    assert [] == event["changes"]
+    (event,) = map(json.loads, run("watch", "Worker", "--json", *common).out.splitlines())
+    assert [] == event["messages"]
 
 
 def test_watch_from_now_on_shows_nothing_of_before(run, cursor):

@@ -35,6 +35,7 @@ from emco_store.core import (
 )
 from emco_store.core.judging import Watch
 from emco_store.core.keys import Key
+from emco_store.core.messages import Outbox
 from emco_store.core.meta import Lineage
 from emco_store.core.pages import Page
 from emco_store.core.plan import Blocker, Change, Deleted, Deletion
@@ -407,6 +408,9 @@ BROKEN_CORE = {
     "TellsRecordsOfTheStoresOwn": Broken(events, "_seen", lambda change: change, "FEED-9"),
     "TellsResourcesOnly": Broken(events, "_seen", broken_feeds.tell_resources_only, "FEED-9"),
     "WatchesNamesakes": Broken(events, "_is_watched", broken_feeds.watch_by_the_kind, "FEED-9"),
+    "TellsEveryTopic": Broken(events, "is_about", lambda _, __: True, "FEED-12"),
+    "KeepsTheOutbox": Broken(unit, "Outbox", broken_feeds.keep_the_outbox, "FEED-12"),
+    "EmitsWhatever": Broken(Outbox, "add", broken_feeds.emit_whatever, "FEED-12"),
     "LoadsNothing": Broken(watching, "records_at", broken_feeds.load_nothing, "FEED-9"),
     "TellsNobody": Broken(unit, "Commit", broken_feeds.commit_for_nobody, "FEED-1"),
     "StaysBehindWhatItSkips": Broken(watching, "Told", broken_feeds.stay_behind, "FEED-7"),

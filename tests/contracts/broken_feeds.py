@@ -11,6 +11,7 @@ from emco_store.backends.feeds import Ring, number_in
 from emco_store.backends.memory import MemoryPort
 from emco_store.backends.spaces import Space
 from emco_store.core.events import Action, RecordChange
+from emco_store.core.messages import Message, Outbox
 from emco_store.core.origins import NOBODY
 from emco_store.core.reserved import is_reserved
 from emco_store.errors import FeedGap, InvalidCall, Unavailable
@@ -69,13 +70,13 @@ class TellsAfterTheCommit(_Port):
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         late = getattr(self._feed, "late", None)
-        if late is not None and self._feed.is_read:
+        if late is not None and self._feed.has_begun:
             self._feed.add(*late)
-        is_read, self._feed.is_read = self._feed.is_read, False
+        has_begun, self._feed.has_begun = self._feed.has_begun, False
         try:
             reply = super().commit(commit)
         finally:
-            self._feed.is_read = is_read
+            self._feed.has_begun = has_begun
         self._feed.late = (commit, {}) if isinstance(reply, Receipt) and commit.size else None  # type: ignore[attr-defined]
         return reply
 
@@ -248,7 +249,7 @@ class HoldsCommitsBack(_Port):
         return page
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
-        if self._feed.is_read and self._feed._last - self._feed.seen > 20:  # type: ignore[attr-defined]
+        if self._feed.has_begun and self._feed._last - self._feed.seen > 20:  # type: ignore[attr-defined]
             raise Unavailable("A reader is behind.")
         return super().commit(commit)
 
@@ -268,6 +269,77 @@ class BeginsAtTheBeginning(_Port):
         page = super().events_now(events)
         first = self._feed._entries[0].cursor
         return replace(page, cursor=first) if events.after is None else page
+
+
+# messages
+
+
+class TellsMessagesApart(_Port):
+    """Tells messages in an event of their own, which a crash would lose."""
+
+    def commit(self, commit: Commit) -> Receipt | Refusal:
+        reply = super().commit(replace(commit, messages=()))
+        if commit.messages and isinstance(reply, Receipt):
+            self._feed.add(Commit(commit.txid, messages=commit.messages), {})
+        return reply
+
+
+class TellsMessagesOfRefused(_Port):
+    """Tells what a commit says although it does not happen."""
+
+    def commit(self, commit: Commit) -> Receipt | Refusal:
+        reply = super().commit(commit)
+        if commit.messages and isinstance(reply, Refusal):
+            self._feed.add(Commit(commit.txid, messages=commit.messages), {})
+        return reply
+
+
+class TellsMessagesAgain(_Port):
+    """Tells messages each time that their commit arrives."""
+
+    def commit(self, commit: Commit) -> Receipt | Refusal:
+        was_there = commit.txid in self._space.outcomes
+        reply = super().commit(commit)
+        if was_there and commit.messages and isinstance(reply, Receipt):
+            self._feed.add(Commit(commit.txid, messages=commit.messages), {})
+        return reply
+
+
+class OrdersMessagesByTime(_Port):
+    """Has an outbox that is read in the order of the times in ids."""
+
+    def events_now(self, events: Events) -> EventPage:
+        page = super().events_now(events)
+        outbox = [one.messages for one in sorted(page.events, key=attrgetter("txid"))]
+        ordered = [replace(event, messages=said) for event, said in zip(page.events, outbox, strict=True)]
+        return replace(page, events=tuple(ordered))
+
+
+class OrdersMessagesByTopic(_Tells):
+    """Sorts what a commit says."""
+
+    def told(self, event: Any) -> Any:
+        return replace(event, messages=tuple(sorted(event.messages, key=attrgetter("topic"))))
+
+
+class NeedsARecordToTell(_Port):
+    """Takes a commit that changes no record for a check."""
+
+    def commit(self, commit: Commit) -> Receipt | Refusal:
+        return super().commit(commit if commit.puts or commit.deletes else replace(commit, messages=()))
+
+
+_kept = Outbox()
+
+
+def keep_the_outbox() -> Outbox:
+    """Emit what attempts before have emitted as well."""
+    return _kept
+
+
+def emit_whatever(outbox: Outbox, topic: Any, key: Any, body: Any) -> None:
+    """Refuse nothing, and copy nothing."""
+    outbox.messages.append(Message(topic, key, body))
 
 
 # what a watch tells of it
@@ -322,5 +394,11 @@ BROKEN_FEEDS: tuple[tuple[type[MemoryPort], str], ...] = (
     (TellsBeats, "FEED-8"),
     (TellsHolds, "FEED-8"),
     (TellsSettlements, "FEED-8"),
+    (TellsMessagesApart, "FEED-12"),
+    (TellsMessagesOfRefused, "FEED-12"),
+    (TellsMessagesAgain, "FEED-12"),
+    (OrdersMessagesByTime, "FEED-12"),
+    (OrdersMessagesByTopic, "FEED-12"),
+    (NeedsARecordToTell, "FEED-12"),
 )
 """Each broken port, with the rule that must catch it."""

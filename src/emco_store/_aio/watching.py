@@ -100,20 +100,23 @@ class AsyncWatches(AsyncReadingStore):
         after: str | None = None,
         kinds: Iterable[type[Resource] | str] | None = None,
         under: Target | None = None,
+        topics: Iterable[str] | None = None,
         load: bool = False,
         idle: timedelta | None = None,
     ) -> AsyncWatch:
         """Return the commits of this namespace as an iterator of events, each commit once and in order.
 
         An event names the resources that the commit has changed, and of each what was done to what of it: the resource
-        itself, the state of its lifecycle, a status, or its lease. It says who made the commit and why, and has a
-        cursor, after which a later watch continues.
+        itself, the state of its lifecycle, a status, or its lease. It has the messages that ``tx.emit`` has added to
+        the commit, says who made it and why, and has a cursor, after which a later watch continues.
 
         Args:
             after: The cursor of the last event that was dealt with. None begins with the first request: what is
                 committed after that is told. To read resources first and then watch, take ``feed_cursor()`` before.
             kinds: Only resources of these kinds: models, or names of kinds. None for all, also those without a model.
             under: Only resources under this one, at any depth; needs ``kinds``.
+            topics: Only messages of these topics; one that ends in ``*``, such as ``orders.*``, stands for all that
+                begin so. None for all messages; with ``kinds``, for none. With ``topics`` alone, no changes are told.
             load: Whether to read the resources too, as they are when the event is read.
             idle: End the iteration when there has been no event for so long; None for never.
 
@@ -121,12 +124,12 @@ class AsyncWatches(AsyncReadingStore):
             InvalidCall: An argument cannot be right. A text that is no cursor is refused by the first request.
             NotSupported: The backend has no feed.
 
-        Rules: FEED-1 to FEED-9.
+        Rules: FEED-1 to FEED-9, FEED-12.
         """
         context = self._context()
         if not self._port.guarantees.feed:
             raise no_feed()
-        asked = watching.ask(context, kinds=kinds, under=under, load=load)
+        asked = watching.ask(context, kinds=kinds, under=under, load=load, topics=topics)
         return AsyncWatch(context, self._attempts, asked, watching.checked_cursor(after), checked_deadline(idle))
 
     async def feed_cursor(self, *, deadline: timedelta | None = None) -> str:

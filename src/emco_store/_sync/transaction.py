@@ -20,6 +20,7 @@ from emco_store.core.query import Condition
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
 from emco_store.flows import counting, lists, patching, resources, standings
+from emco_store.ports import no_feed
 
 R = TypeVar("R", bound=Resource)
 
@@ -123,6 +124,32 @@ class Transaction(Transitions, StatusReports, LeaseRequirements):
             How many resources of each kind this call deletes and changes, once the transaction has been committed.
         """
         return self._perform(self._unit.delete(targets, match(if_version, if_match), missing_ok=missing_ok))
+
+    def emit(self, topic: str, body: Any = None, *, key: Target | str | None = None) -> None:
+        """Add a message to the commit: those who watch the feed get it with the changes, or neither happens.
+
+        A transaction that only emits is a commit as well. The messages of a transaction keep their order.
+
+        Args:
+            topic: What it is about, such as ``orders.shipped``: 1 to 200 characters, words of ASCII letters, digits,
+                ``_`` and ``-``, joined by ``.``, ``:`` or ``/``.
+            body: Its content: whatever pydantic can turn into JSON, at most 64 KiB of it. It is copied.
+            key: What it concerns: a text of 1 to 2,000 printable characters, or a resource, whose key counts.
+
+        Raises:
+            InvalidCall: An argument is something else, or the transaction has more than 1,000 messages, or 1 MiB of
+                them.
+            NotSupported: The backend has no feed.
+
+        Rules: FEED-12.
+        """
+        self._begin()
+        try:
+            if not self._port.guarantees.feed:
+                raise no_feed()
+            self._unit.emit(topic, body, key)
+        finally:
+            self._busy.release()
 
     @overload
     def list(

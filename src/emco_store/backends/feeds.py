@@ -9,11 +9,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from copy import copy
+from dataclasses import replace
 from itertools import islice
 from typing import Final, Protocol
 
 from emco_store.core.events import Action, Event, RecordChange
 from emco_store.core.keys import Key
+from emco_store.core.messages import read_messages, write_messages
 from emco_store.core.records import Record, Stamp
 from emco_store.ports import Commit, EventPage, Events, feed_gap, no_cursor
 
@@ -73,18 +75,18 @@ def _change(text: str) -> RecordChange:
 
 
 class Ring:
-    """The newest commits of one namespace. It keeps nothing until it is first read.
+    """The newest commits of one namespace. It keeps nothing until it is first read, or a commit has messages.
 
     Args:
         kept: How many of them (>= 1).
 
     Attributes:
-        is_read: Whether it has been read, so that it keeps what is added.
+        has_begun: Whether it keeps what is added.
         waiting: What to call whenever a commit is added; it must not wait.
     """
 
     def __init__(self, kept: int = KEPT) -> None:
-        self.is_read = False
+        self.has_begun = False
         self._last = 0
         self._entries: deque[Event] = deque(maxlen=kept + 1)  # a reader needs the entry that its cursor names, too
         self.waiting: list[Wake] = []
@@ -95,23 +97,26 @@ class Ring:
         copied._entries = self._entries.copy()  # noqa: SLF001 - of the same class
         return copied
 
+    def takes(self, commit: Commit) -> bool:
+        """Return whether a commit is to be added."""
+        return bool(commit.messages) or (self.has_begun and commit.size > 0)
+
     def add(self, commit: Commit, stamps: Mapping[Key, Stamp]) -> None:
         """Add a commit, and wake those who wait for one."""
+        self._begin()
         self._append(commit.txid, changes_of(commit, stamps), commit)
         for wake in self.waiting:
             wake()
 
     def page(self, events: Events) -> EventPage:
         """Return the next events, without waiting for one; see :meth:`emco_store.ports.PortBase.events`."""
-        if not self.is_read:
-            self.is_read = True
-            self._append(f"begun-{secrets.token_hex(8)}", (), Commit(""))
+        self._begin()
         if events.after is None:
             return EventPage(self._entries[-1].cursor)
         begin = number_in(events.after) - self._last + len(self._entries)
         if not 0 < begin <= len(self._entries) or self._entries[begin - 1].cursor != events.after:
             raise feed_gap(TRIMMED, events.after)
-        found = tuple(islice(self._entries, begin, begin + events.limit))
+        found = tuple(map(_copied, islice(self._entries, begin, begin + events.limit)))
         return EventPage(found[-1].cursor if found else events.after, found)
 
     @contextmanager
@@ -131,9 +136,19 @@ class Ring:
                 if wake in self.waiting:  # a forked process has forgotten it
                     self.waiting.remove(wake)
 
+    def _begin(self) -> None:
+        if not self.has_begun:
+            self.has_begun = True
+            self._append(f"begun-{secrets.token_hex(8)}", (), Commit(""))
+
     def _append(self, txid: str, changes: tuple[RecordChange, ...], commit: Commit) -> None:
         self._last += 1
-        self._entries.append(Event(f"{self._last}.{txid}", txid, changes, commit.origin))
+        self._entries.append(Event(f"{self._last}.{txid}", txid, changes, commit.origin, messages=commit.messages))
+
+
+def _copied(event: Event) -> Event:
+    """Return an event whose messages a reader may change."""
+    return replace(event, messages=read_messages(write_messages(event.messages))) if event.messages else event
 
 
 class RingPort(Protocol):

@@ -212,7 +212,7 @@ class MemoryPort(PortBase):
             if space.pulses:
                 space.pulses.end(commit, space.records)
             if commit.size or commit.silent:
-                if space.feed.is_read and commit.size:
+                if space.feed.takes(commit):
                     space.feed.add(commit, _stamps(space, commit))
                 _apply(space, commit)
                 space.settled(commit.txid, now, Outcome.COMMITTED, ahead_ms(commit.txid, time.time_ns() // 1_000_000))

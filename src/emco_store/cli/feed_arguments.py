@@ -12,6 +12,12 @@ def _fill_watch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", nargs="?", metavar="KIND", help="only resources of this kind; default: all")
     parser.add_argument("--under", metavar="KEY", help="only descendants of this resource, at any depth; needs KIND")
     parser.add_argument(
+        "--topic",
+        action="append",
+        metavar="TOPIC",
+        help='only messages of this topic; "orders.*" for all that begin so; may be repeated, and combined with KIND',
+    )
+    parser.add_argument(
         "--after", metavar="CURSOR", help="continue after the event of this cursor; default: from now on"
     )
     parser.add_argument("--idle", type=float, metavar="SECONDS", help="end when nothing has come for so long")
@@ -25,6 +31,7 @@ FEED_VERBS: Mapping[str, Verb] = {
         examples(
             ("emco-store watch", "everything from now on, until interrupted"),
             ("emco-store watch App --under Project/p1", "the applications of one project"),
+            ("emco-store watch --topic 'orders.*' --json", "the messages of some topics, for programs"),
             ("emco-store watch --after CURSOR --idle 0 --json", "what came after an event, for programs"),
         ),
         _fill_watch,

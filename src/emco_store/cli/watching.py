@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from pydantic_core import to_json
 from rich.text import Text
 
 from emco_store import Action, Aspect, Event, InvalidCall
@@ -30,7 +31,7 @@ def watch(options: argparse.Namespace, screen: Screen) -> Exit:
         idle = None if options.idle is None else timedelta(seconds=options.idle)
         under = None if options.under is None else read_key(options.under)
         kinds = None if options.kind is None else [options.kind]
-        for event in store.watch(after=options.after, kinds=kinds, under=under, idle=idle):
+        for event in store.watch(after=options.after, kinds=kinds, under=under, topics=options.topic, idle=idle):
             if options.json:
                 screen.write(write_json(_plain(event), indent=None) + "\n")
             else:
@@ -56,6 +57,11 @@ def _lines(event: Event) -> Iterator[Text]:
             Text(f"  {mark} ", style=style).append(change.key.text, style="bold").append(f"  {change.version}", "dim")
         )
         yield text if change.aspect is Aspect.RESOURCE else text.append(f"  {change.aspect.value}", style="cyan")
+    for message in event.messages:
+        text = Text("  > ", style="magenta").append(message.topic, style="bold")
+        if message.key is not None:
+            text.append(f"  {visible(message.key)}")
+        yield text.append(f"  {visible(to_json(message.body).decode())}", style="dim")
     yield Text(f"  {event.cursor}", style="dim")
 
 
@@ -71,4 +77,5 @@ def _plain(event: Event) -> dict[str, Any]:
             }
             for change in event.changes
         ],
+        "messages": [{"topic": one.topic, "key": one.key, "body": one.body} for one in event.messages],
     }  # fmt: skip

@@ -39,6 +39,7 @@ from emco_store.contracts.leases import LeaseRules
 from emco_store.contracts.lifecycles import LifecycleRules
 from emco_store.contracts.lists import ListRules
 from emco_store.contracts.machine import MachineRules
+from emco_store.contracts.messages import MessageRules
 from emco_store.contracts.origins import OriginRules
 from emco_store.contracts.pages import PageRules
 from emco_store.contracts.patches import PatchRules
@@ -101,6 +102,7 @@ class Conformance(
     BeatRules,
     PulseCheckRules,
     FeedRules,
+    MessageRules,
     WatchRules,
     DurabilityRules,
     DeadlineRules,

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from emco_store.core.keys import Key
+from emco_store.core.messages import Message, is_about
 from emco_store.core.naming import LEASE, LIFECYCLE, is_status
 from emco_store.core.origins import NOBODY, Origin
 from emco_store.core.reserved import is_reserved, resource_of, status_resource
@@ -67,6 +68,7 @@ class Event:
         origin: Who made the commit, and why.
         resources: Of a watch with ``load=True``: the resources of the changes by key, as they were when the event was
             read, which may be later than the commit; without those that are gone by then.
+        messages: What it says beside that, in the order of ``tx.emit``.
     """
 
     cursor: str
@@ -74,9 +76,10 @@ class Event:
     changes: tuple[RecordChange, ...]
     origin: Origin = NOBODY
     resources: Mapping[Key, Any] = field(default_factory=Nothing)
+    messages: tuple[Message, ...] = ()
 
 
-def shown(event: Event, prefixes: Mapping[str, str] | None) -> Event | None:
+def shown(event: Event, prefixes: Mapping[str, str] | None, topics: tuple[str, ...] | None) -> Event | None:
     """Return an event as a watcher sees it; None if nothing of it concerns the watcher.
 
     What the store keeps beside a resource is told as a change of the resource, or not at all; see :class:`Aspect`.
@@ -84,9 +87,11 @@ def shown(event: Event, prefixes: Mapping[str, str] | None) -> Event | None:
     Args:
         event: The event of a backend.
         prefixes: For each kind that is watched, how the texts of its keys begin; None for all resources.
+        topics: The topics of the messages that are watched; None for all messages.
     """
     seen = [one for one in map(_seen, event.changes) if one is not None and _is_watched(one.key, prefixes)]
-    return replace(event, changes=tuple(seen)) if seen else None
+    messages = tuple([one for one in event.messages if is_about(one, topics)]) if event.messages else ()
+    return replace(event, changes=tuple(seen), messages=messages) if seen or messages else None
 
 
 def keys_of(events: Iterable[Event]) -> tuple[Key, ...]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from emco_store.core.codec import with_meta
 from emco_store.core.keys import Key
+from emco_store.core.messages import Message, Outbox
 from emco_store.core.naming import is_status
 from emco_store.core.plan import Blocker, Plan
 from emco_store.core.pulses import Seen
@@ -62,6 +63,7 @@ class Unit(Writing):
         self.before_commit: list[Callable[[], None]] = []
         self._fenced: dict[Key, str] | None = None
         self._silent: dict[Key, Seen] | None = None
+        self._outbox: Outbox | None = None
 
     @property
     def txid(self) -> str:
@@ -69,6 +71,11 @@ class Unit(Writing):
         if not self._txid:
             self._txid = self.context.new_id()
         return self._txid
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What it says beside what it writes."""
+        return () if self._outbox is None else tuple(self._outbox.messages)
 
     def rest_on_lease(self, key: Key, uid: str) -> None:
         """Commit only if this very lease is there then.
@@ -83,6 +90,23 @@ class Unit(Writing):
         Rules: SUP-1.
         """
         self._silent = {**(self._silent or {}), key: seen}
+
+    def emit(self, topic: Any, body: Any, key: Any) -> None:
+        """Add a message to the commit.
+
+        Args:
+            topic: The topic.
+            body: The content.
+            key: A text, or a resource, a key or a reference, whose key counts; None for no key.
+
+        Raises:
+            InvalidCall: One of them is something else, or the transaction has too many or too large messages.
+
+        Rules: FEED-12.
+        """
+        name = key if key is None or isinstance(key, str) else self.context.address(key).text
+        self._outbox = self._outbox or Outbox()
+        self._outbox.add(topic, name, body)
 
     def commit(self) -> Flow[None]:
         """Write everything, or raise and write nothing.
@@ -261,6 +285,7 @@ class Unit(Writing):
         commit = Commit(
             self.txid, self._expected(deletes), frozenset(require), dict(self.sealed), written, removed,
             holder=self.holding.holder if self.holding else "", origin=origin,
+            messages=self.messages,
         )  # fmt: skip
         if self._fenced is None and self._silent is None:
             return commit

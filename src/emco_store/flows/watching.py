@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from emco_store.core.events import Event, keys_of, shown
+from emco_store.core.messages import checked_topics
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidCall
 from emco_store.flows import lists
@@ -25,10 +26,12 @@ class Watching:
 
     Attributes:
         prefixes: For each kind, how the texts of its keys begin; None for all resources.
+        topics: The topics of messages; None for all messages.
         load: Whether to read the resources too.
     """
 
     prefixes: Mapping[str, str] | None
+    topics: tuple[str, ...] | None
     load: bool
 
 
@@ -46,14 +49,15 @@ class Told(NamedTuple):
     is_end: bool
 
 
-def ask(context: Context, *, kinds: Iterable[Any] | None, under: Any, load: Any) -> Watching:
-    """Check the arguments of a watch.
+def ask(context: Context, *, kinds: Iterable[Any] | None, under: Any, load: Any, topics: Any = None) -> Watching:
+    """Check the arguments of a watch. Where only kinds or only topics are named, the other is not told.
 
     Args:
         context: The store.
         kinds: Models and names of kinds; None for all.
         under: A resource, its key or a reference to it.
         load: Whether to read the resources too.
+        topics: Topics of messages; None for all, or for none where kinds are named.
 
     Raises:
         InvalidCall: They contradict each other, or name what is not there.
@@ -62,8 +66,9 @@ def ask(context: Context, *, kinds: Iterable[Any] | None, under: Any, load: Any)
         raise InvalidCall(
             f"Cannot watch with load={load!r:.40}.", why=["it is neither True nor False"], hint="say which."
         )
+    wanted = None if topics is None else checked_topics(topics)
     if kinds is None and under is None:
-        return Watching(None, load)
+        return Watching(None if topics is None else {}, wanted, load)
     if kinds is None or isinstance(kinds, str | type) or not isinstance(kinds, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # see Key.parse
         raise InvalidCall(
             f"Cannot watch kinds={kinds!r:.80}.",
@@ -78,7 +83,7 @@ def ask(context: Context, *, kinds: Iterable[Any] | None, under: Any, load: Any)
             hint="leave kinds= out to watch all resources.",
         )
     listings = [lists.ask(context, one, under=under) for one in given]
-    return Watching({listing.kind or "": listing.prefix for listing in listings}, load)
+    return Watching({listing.kind or "": listing.prefix for listing in listings}, wanted or (), load)
 
 
 def end() -> Flow[str]:
@@ -101,10 +106,10 @@ def step(context: Context, watching: Watching, after: str, wait: timedelta) -> F
     Raises:
         FeedGap: Something after the cursor is missing.
 
-    Rules: FEED-3, FEED-7, FEED-9.
+    Rules: FEED-3, FEED-7, FEED-9, FEED-12.
     """
     page = yield from read(Events(after, LIMIT, wait))
-    told = tuple(one for event in page.events if (one := shown(event, watching.prefixes)) is not None)
+    told = tuple(one for event in page.events if (one := shown(event, watching.prefixes, watching.topics)))
     if watching.load and told:
         records = yield from records_at(keys_of(told))
         told = tuple(

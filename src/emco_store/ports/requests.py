@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from emco_store.core.flaws import Flaw
 from emco_store.core.keys import Key
+from emco_store.core.messages import Message
 from emco_store.core.origins import NOBODY, Origin
 from emco_store.core.pulses import Heartbeat, Seen
 from emco_store.core.records import Record, Seal, Stamp
@@ -120,6 +121,7 @@ class Commit(Request[Receipt | Refusal]):
         deletes: Records to delete.
         holder: Whose holds do not refuse it. A record that another holder holds refuses a commit that writes.
         origin: Who makes it and why, for the feed.
+        messages: What the feed tells of it beside its changes. A commit with messages begins the feed, if nobody has.
 
     A value in ``puts[…].unique`` may belong to no other record of the kind that remains.
     """
@@ -135,6 +137,7 @@ class Commit(Request[Receipt | Refusal]):
     fenced: Mapping[Key, str] = _NOTHING
     silent: Mapping[Key, Seen] = _NOTHING
     origin: Origin = NOBODY
+    messages: tuple[Message, ...] = ()
 
     @property
     def keys(self) -> frozenset[Key]:
@@ -148,8 +151,8 @@ class Commit(Request[Receipt | Refusal]):
 
     @property
     def size(self) -> int:
-        """The number of records that it writes."""
-        return len(self.puts) + len(self.deletes)
+        """The number of records and messages that it writes."""
+        return len(self.puts) + len(self.deletes) + len(self.messages)
 
 
 @value(frozen=True, slots=True)

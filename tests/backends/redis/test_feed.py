@@ -14,6 +14,7 @@ from emco_store.backends.redis.backend import RedisBackend
 from emco_store.contracts.feed import site
 from emco_store.contracts.harness import Mode
 from emco_store.core.keys import Key
+from emco_store.core.messages import Message
 from emco_store.core.records import Stamp
 from emco_store.errors import Misconfigured
 from emco_store.ports import Commit, Events, Receipt
@@ -65,6 +66,34 @@ def test_nothing_is_kept_until_somebody_reads(port, fresh):
 
         assert 2 == client.xlen(FEED)
     assert ["t1"] == [event.txid for event in port.ask(Events(begin)).events]
+
+
+def test_message_begins_the_feed(port, fresh):
+    """A commit with messages leaves an entry although nobody has read, and a beginning before it (FEED-12)."""
+    with Redis.from_url(fresh.url) as client:
+        assert Receipt("t0") == port.ask(Commit("t0", messages=(Message("orders", "k", {"id": 7}),)))
+        (begin, fields), (entry, _) = client.xrange(FEED)
+    assert {b"t": b"begun-t0"} == fields
+
+    page = port.ask(Events(f"{begin.decode()}.begun-t0"))
+    assert [(f"{entry.decode()}.t0", (Message("orders", "k", {"id": 7}),))] == [
+        (event.cursor, event.messages) for event in page.events
+    ]
+
+
+def test_page_of_large_messages_is_shorter(port):
+    """A page ends after about a MiB, so no reply is larger than what one commit may say by much (FEED-3, FEED-12)."""
+    begin = port.ask(Events()).cursor
+    body = "x" * 60_000
+    for number in range(70):
+        port.ask(Commit(f"t{number}", messages=(Message("t", None, body),)))
+
+    pages = []
+    while page := port.ask(Events(begin)).events:
+        pages.append([event.txid for event in page])
+        begin = page[-1].cursor
+    assert [32, 32, 6] == [len(page) for page in pages]
+    assert [f"t{number}" for number in range(70)] == [txid for page in pages for txid in page]
 
 
 def test_cursor_of_what_was_trimmed_is_a_gap(port, fresh):

@@ -226,7 +226,7 @@ def outcome(text: str, told: Sequence[str], since: datetime | None = None) -> Do
 
 
 def fed(told: Sequence[str]) -> Document:
-    """Return the field of an outcome for the feed; a commit that writes no record has none."""
+    """Return the field of an outcome for the feed; a commit that writes nothing has none."""
     return {"f": told} if told else {}
 
 

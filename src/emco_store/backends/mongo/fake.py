@@ -162,7 +162,7 @@ class MongomockPort(PortBase):
                 return answer
             if self._pulses:
                 self._pulses.end(commit, self._leases())
-            if self._feed.is_read and commit.size:
+            if self._feed.takes(commit):
                 self._feed.add(commit, self._stamps(commit))
             # All that the filters of the statements say was checked, so the _id is enough.
             for statement in commands.updates(commit) if commit.size or commit.silent else ():

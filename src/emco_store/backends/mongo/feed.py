@@ -10,7 +10,8 @@ from emco_store.backends.feeds import TRIMMED, changes_of, read_changes, write_c
 from emco_store.backends.mongo.documents import Document
 from emco_store.core.events import Event
 from emco_store.core.keys import Key
-from emco_store.core.origins import NOBODY, read_origin, write_origin
+from emco_store.core.messages import read_messages, write_messages
+from emco_store.core.origins import read_origin, write_origin
 from emco_store.core.records import Stamp
 from emco_store.errors import FeedGap, Misconfigured, StoreError
 from emco_store.ports import Commit, EventPage, Events, feed_gap, no_cursor
@@ -36,10 +37,10 @@ _PIPELINE: Final[Sequence[Document]] = (
 
 
 def told(commit: Commit) -> list[str]:
-    """Return what stands in the outcome of a commit for the feed: its changes, and who made it and why.
+    """Return what stands in the outcome of a commit for the feed: its changes, who made it and why, and its messages.
 
-    By what the commit says: a record that it deletes without a word of its state has neither uid nor version here.
-    Nothing where it writes no record.
+    Empty parts at the end are left out. By what the commit says: a record that it deletes without a word of its state
+    has neither uid nor version here. Nothing where it writes nothing.
     """
     if not commit.size:
         return []
@@ -50,7 +51,10 @@ def told(commit: Commit) -> list[str]:
         if record.version > 1 and record.key not in commit.expect:
             stamps.setdefault(record.key, record.stamp)
     text = write_changes(changes_of(commit, stamps))
-    return [text] if commit.origin is NOBODY else [text, write_origin(commit.origin).decode()]
+    parts = [text, write_origin(commit.origin).decode(), write_messages(commit.messages).decode()]
+    while not parts[-1]:
+        parts.pop()
+    return parts
 
 
 def begin(collection: str, place: str | None) -> Document:
@@ -130,9 +134,11 @@ def refused(code: int | None, events: Events) -> StoreError | None:
 
 def _event(cursor: str, outcome: Document) -> Event:
     try:
-        text, *who = outcome["f"]
+        text, who, messages = (*outcome["f"], "", "")[:3]
         txid = outcome["_id"].removeprefix("tx:")
-        return Event(cursor, txid, read_changes(text), read_origin(who[0].encode()) if who else NOBODY)
+        return Event(
+            cursor, txid, read_changes(text), read_origin(who.encode()), messages=read_messages(messages)
+        )  # fmt: skip
     except (ValueError, KeyError, TypeError, AttributeError, StoreError) as problem:
         raise Misconfigured(
             f"Cannot read the event {cursor:.80} of the feed.",

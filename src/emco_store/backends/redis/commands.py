@@ -15,6 +15,7 @@ from pydantic_core import from_json, to_json
 
 from emco_store.backends.redis.ranges import escaped
 from emco_store.core.keys import Key
+from emco_store.core.messages import write_messages
 from emco_store.core.origins import NOBODY, read_origin, write_origin
 from emco_store.core.pulses import LEASE
 from emco_store.core.records import Edge, Record, Stamp, read_edges, write_edges
@@ -118,7 +119,7 @@ class Scripts:
 
     def commit(self, commit: Commit) -> Script:
         """Choose the script for a commit."""
-        return self.grow if commit.puts else self.shrink
+        return self.grow if commit.puts or commit.messages else self.shrink
 
 
 SCRIPTS = Scripts.with_headers("", "")
@@ -339,6 +340,7 @@ def commit_args(outcome: str, commit: Commit) -> list[str | bytes | int]:
     begun = begun_s(commit.txid)
     kept = f"{OUTCOME_TTL_S} {begun}" if begun else OUTCOME_TTL_S
     args: list[str | bytes | int] = [outcome, kept, commit.holder, *counts, write_origin(commit.origin)]
+    args.append(write_messages(commit.messages) if commit.messages else "")
     for key, stamp in commit.expect.items():
         args += (key.text, "" if stamp is None else f"{stamp.uid} {stamp.version}")
     args += sorted([key.text for key in commit.require])

@@ -10,13 +10,14 @@ from typing import Final
 from emco_store.backends.feeds import TRIMMED, read_changes
 from emco_store.backends.redis.commands import Rest
 from emco_store.core.events import Event
+from emco_store.core.messages import read_messages
 from emco_store.core.origins import read_origin
 from emco_store.errors import Misconfigured, StoreError
 from emco_store.ports import EventPage, Events, feed_gap, no_cursor
 
 _CURSOR: Final = re.compile(r"([0-9]{1,20}-[0-9]{1,20})\.(.+)", re.DOTALL)
-_FIELDS = 4
-"""How many values there are of each event in a reply: id, txid, origin, changes."""
+_FIELDS = 5
+"""How many values there are of each event in a reply: id, txid, origin, changes, messages."""
 
 
 def events_args(events: Events) -> Rest:
@@ -63,10 +64,13 @@ def _parts(cursor: str) -> tuple[str, str]:
 
 def _events(values: Sequence[bytes]) -> Iterator[Event]:
     for at in range(0, len(values), _FIELDS):
-        name, txid, origin, changes = values[at : at + _FIELDS]
+        name, txid, origin, changes, messages = values[at : at + _FIELDS]
         cursor = f"{name.decode()}.{txid.decode()}"
         try:
-            yield Event(cursor, txid.decode(), read_changes(changes.decode()), read_origin(origin))
+            yield Event(
+                cursor, txid.decode(), read_changes(changes.decode()), read_origin(origin),
+                messages=read_messages(messages),
+            )  # fmt: skip
         except (ValueError, KeyError, TypeError, StoreError) as problem:
             raise _unreadable(cursor) from problem
 

@@ -7,7 +7,8 @@
 -- KEYS: 1 records, 2 guards, 3 keys, 4 unique, 5 index, 6 referrers, 7 holds (see hold.lua), 8 feed (see events.lua),
 --       9 outcome of this txid; where it may end pulses (see beat.lua): 10 pulses, 11 due, 12 beating
 -- ARGV: seconds for which outcomes are kept, and when the commit began by the clock of its client, in seconds since 1970,
---       where that is known; whose holds do not matter; five counts; who makes it and why; then, as many as the counts say:
+--       where that is known; whose holds do not matter; five counts; who makes it and why; its messages; then, as many as
+--       the counts say:
 --       expected (key, stamp or ''), required (key), sealed (key, uid, guard), deletes (key), puts (key, value); then, if
 --       it rests on leases, how many are fenced, fenced (key, uid), silent (key, uid, number)
 -- A value: 'uid version F U I E P created updated\n', then five parts of that many bytes, then the document. F: targets.
@@ -47,7 +48,8 @@ local function touch(key)
   end
 end
 
-local expected = 9
+local messages = ARGV[9]
+local expected = 10
 local required = expected + 2 * ARGV[3]
 local sealed = required + ARGV[4]
 local deleted = sealed + 3 * ARGV[5]
@@ -246,7 +248,8 @@ for n = 1, #new_unique, 2 do
 end
 
 local over = {}
-if call('HLEN', holds) > 0 and next(going) then
+local is_writing = next(going) or messages ~= ''
+if call('HLEN', holds) > 0 and is_writing then
   local time = call('TIME')
   local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
   local held = read(holds, touched)
@@ -264,14 +267,15 @@ end
 
 if broken then return redis.error_reply('EMCOVALUE ' .. broken .. ' holds what no store has written') end
 if #refused > 1 then return refused end
-if not next(going) and #ended == 0 then return {'committed'} end
+if not is_writing and #ended == 0 then return {'committed'} end
 
--- What the feed tells, once somebody has begun it (see events.lua): '-' for what goes, '+' for what is new, '=' for what
+-- What the feed tells, once a reader (see events.lua) or a commit with messages has begun it: '-' for what goes, '+' for what is new, '=' for what
 -- changes; then its uid, its version and its key.
-local told
-if next(going) then
+local told, begins
+if is_writing then
   local kind = call('TYPE', feed).ok
-  if kind == 'stream' then
+  begins = kind == 'none' and messages ~= ''
+  if kind == 'stream' or begins then
     told = {}
     local function tell(action, stamp, key) told[#told + 1] = action .. stamp .. ' ' .. key end
     for n = deleted, put - 1 do
@@ -307,6 +311,7 @@ local function may(...)
 end
 
 local is_ending = #ended > 0
+local grows = put <= last or messages ~= ''
 local is_claiming = #gone_unique + #new_unique > 0
 local can = redis.acl_check_cmd
 if can then
@@ -326,14 +331,14 @@ if can then
     call('ZREM', due, '')
     call('ZREM', beating, '')
   end
-elseif not ((put > last or may('SET', outcome, '', 'XX'))
+elseif not ((not grows or may('SET', outcome, '', 'XX'))
   and may('ZREM', names, '') and may('ZREM', index, '') and may('ZREM', referrers, '')
   and may('HDEL', records, '') and (#gone_names == 0 or may('HDEL', guards, ''))
   and (#over == 0 or may('HDEL', holds, '')) and (not is_claiming or may('HDEL', unique, ''))
   and may('ZADD', names, 'XX', 0, '') and (#new_referrers == 0 or may('ZADD', referrers, 'XX', 0, ''))
   and (#new_index == 0 or may('ZADD', index, 'XX', 0, ''))
   and may('HSET', records, '', '', '') and (#moved == 0 or may('HSET', guards, '', '', ''))
-  and (not is_claiming or may('HSET', unique, '', '', '')) and (put <= last or may('SET', outcome, '', 'XX'))
+  and (not is_claiming or may('HSET', unique, '', '', '')) and (grows or may('SET', outcome, '', 'XX'))
   and (not is_ending or (may('HDEL', pulses, '') and may('ZREM', due, '') and may('ZREM', beating, '')))
   and (not told or may('XADD', feed, '0-0', 't', ''))) -- an id that every stream refuses
 then return redis.error_reply(broken) end
@@ -346,9 +351,9 @@ end
 
 if told then -- first, since a stream that somebody has tampered with may take no more entries
   local txid = match(outcome, '^{[^}]*}:tx:(.*)$')
-  local added = redis.pcall(
-    'XADD', feed, 'MAXLEN', '~', 100000, '*', 't', txid, 'o', ARGV[8], 'c', table.concat(told, '\0')
-  )
+  if begins then call('XADD', feed, '*', 't', 'begun-' .. txid) end
+  local event = {'t', txid, 'o', ARGV[8], 'c', table.concat(told, '\0'), 'm', messages}
+  local added = redis.pcall('XADD', feed, 'MAXLEN', '~', 100000, '*', unpack(event, 1, messages ~= '' and 8 or 6))
   if type(added) == 'table' and added.err then return redis.error_reply('EMCOVALUE ' .. feed .. ' takes no more events') end
 end
 if is_ending then

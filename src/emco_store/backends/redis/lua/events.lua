@@ -3,10 +3,11 @@
 -- KEYS: 1 feed
 -- ARGV: the id of an entry, or '' for the end; the txid that this entry must have, or the name of a beginning; how many
 --       events at most
--- Reply: the id and the txid where the page ends, then id, txid, origin and changes of each event; nothing where the entry
---        of the cursor is not there
--- An entry: t, its txid; o, who made it and why, or ''; c, its changes joined by NUL (see commit.lua). The first has t alone.
-local feed = KEYS[1]
+-- Reply: the id and the txid where the page ends, then id, txid, origin, changes and messages of each event, up to about a
+--        MiB of them; nothing where the entry of the cursor is not there
+-- An entry: t, its txid; o, who made it and why, or ''; c, its changes joined by NUL (see commit.lua); m, its messages,
+--           where it has some. The first has t alone.
+local feed, limit, step = KEYS[1], tonumber(ARGV[3]), 32
 local call = redis.call
 
 if ARGV[1] == '' then
@@ -15,13 +16,20 @@ if ARGV[1] == '' then
   return {call('XADD', feed, '*', 't', ARGV[2]), ARGV[2]}
 end
 
-local found = call('XRANGE', feed, ARGV[1], '+', 'COUNT', ARGV[3] + 1)
-if not found[1] or found[1][1] ~= ARGV[1] or found[1][2][2] ~= ARGV[2] then return {} end
-local last = found[#found]
-local reply = {last[1], last[2][2]}
-for n = 2, #found do
-  local id, fields = found[n][1], found[n][2]
-  local at = #reply
-  reply[at + 1], reply[at + 2], reply[at + 3], reply[at + 4] = id, fields[2], fields[4] or '', fields[6] or ''
+local found = call('XRANGE', feed, ARGV[1], ARGV[1])[1]
+if not found or found[2][2] ~= ARGV[2] then return {} end
+local reply, last, size = {'', ''}, found, 0
+while limit > 0 and size < 1048576 do
+  found = call('XRANGE', feed, '(' .. last[1], '+', 'COUNT', math.min(limit, step))
+  for n = 1, #found do
+    last = found[n]
+    local at, fields = #reply, last[2]
+    local changes, messages = fields[6] or '', fields[8] or ''
+    reply[at + 1], reply[at + 2], reply[at + 3] = last[1], fields[2], fields[4] or ''
+    reply[at + 4], reply[at + 5] = changes, messages
+    size = size + #changes + #messages
+  end
+  limit = #found < step and 0 or limit - #found
 end
+reply[1], reply[2] = last[1], last[2][2]
 return reply
