@@ -71,7 +71,7 @@ def test_watch_for_programs_writes_one_value_per_line(run, cursor):
 
 
 def test_watch_shows_messages(run, store):
-    """A line for each message, whole for programs; topics choose them (FEED-12)."""
+    """A line for each message, whole for programs; topics choose them (FEED-10)."""
     cursor = store.feed_cursor()
     with store.transaction() as tx:
         worker = tx.create(Worker(name="w1"))

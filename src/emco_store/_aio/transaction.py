@@ -142,7 +142,7 @@ class AsyncTransaction(AsyncTransitions, AsyncStatusReports, AsyncLeaseRequireme
                 them.
             NotSupported: The backend has no feed.
 
-        Rules: FEED-12.
+        Rules: FEED-10.
         """
         self._begin()
         try:

@@ -124,7 +124,7 @@ class AsyncWatches(AsyncReadingStore):
             InvalidCall: An argument cannot be right. A text that is no cursor is refused by the first request.
             NotSupported: The backend has no feed.
 
-        Rules: FEED-1 to FEED-9, FEED-12.
+        Rules: FEED-1 to FEED-9, FEED-10.
         """
         context = self._context()
         if not self._port.guarantees.feed:

@@ -141,7 +141,7 @@ class Transaction(Transitions, StatusReports, LeaseRequirements):
                 them.
             NotSupported: The backend has no feed.
 
-        Rules: FEED-12.
+        Rules: FEED-10.
         """
         self._begin()
         try:

@@ -1,4 +1,4 @@
-"""FEED-12: what a transaction says beside its changes is told with them, once and in order, or not at all."""
+"""FEED-10: what a transaction says beside its changes is told with them, once and in order, or not at all."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Body(BaseModel):
 class MessageRules:
     """What ``tx.emit`` adds to a commit."""
 
-    @rule("FEED-12")
+    @rule("FEED-10")
     def test_messages_are_told_in_the_event_of_their_commit(self, lab: Lab) -> None:
         """An event has the changes and the messages of its commit, which keep their order and their content."""
         begin = now(lab)
@@ -54,7 +54,7 @@ class MessageRules:
         assert ("one", (created(A),), _SENT) == (one.txid, one.changes, one.messages)
         assert ("two", (created(B),), ()) == (two.txid, two.changes, two.messages)
 
-    @rule("FEED-12", "FEED-8")
+    @rule("FEED-10", "FEED-8")
     def test_commit_that_only_has_messages_is_an_event_once(self, lab: Lab) -> None:
         """It is told, its outcome is remembered, and a repeat of it tells nothing more (FEED-8)."""
         begin = now(lab)
@@ -66,7 +66,7 @@ class MessageRules:
         assert [("one", _SENT[:1]), ("two", _SENT[1:]), ("end", ())] == [(one.txid, one.messages) for one in events]
         assert [(), ()] == [one.changes for one in events[:2]]
 
-    @rule("FEED-12")
+    @rule("FEED-10")
     def test_messages_of_a_commit_that_did_not_happen_are_not_told(self, lab: Lab) -> None:
         """Neither a refusal nor a settlement leaves a message behind, with records or without."""
         begin = now(lab)
@@ -82,7 +82,7 @@ class MessageRules:
 
         assert [("one", ()), ("end", ())] == [(one.txid, one.messages) for one in told_until_end(lab, begin)]
 
-    @rule("FEED-12")
+    @rule("FEED-10")
     def test_messages_of_commits_at_once_come_in_the_order_of_their_commits(self, lab: Lab) -> None:
         """Whoever writes at the same time, each message stands beside the changes of its own commit."""
         begin = now(lab)
@@ -108,7 +108,7 @@ class MessageRules:
         bodies = [one.body[0] for event in events for one in event.messages]
         assert sorted(bodies) == bodies
 
-    @rule("FEED-12")
+    @rule("FEED-10")
     def test_transaction_emits_with_its_changes(self, lab: Lab) -> None:
         """A body may be a model, a key a resource; what happens to the body afterwards changes nothing."""
         begin = lab.store.feed_cursor()
@@ -134,7 +134,7 @@ class MessageRules:
         ] == [(one.topic, one.key, one.body) for one in both.messages]
         assert ((), (Message("alone", None, {"x": 1}),)) == (alone.changes, alone.messages)
 
-    @rule("FEED-12")
+    @rule("FEED-10")
     def test_repeated_transaction_emits_once(self, lab: Lab) -> None:
         """Neither a lost race nor a lost reply doubles a message, and one of an attempt that lost is not told."""
         found = lab.store.create(Site(name="a"))
@@ -161,7 +161,7 @@ class MessageRules:
             [(one.topic, one.body) for one in event.messages] for event in events
         ]
 
-    @rule("FEED-9", "FEED-12")
+    @rule("FEED-9", "FEED-10")
     def test_watcher_chooses_messages_by_their_topics(self, lab: Lab) -> None:
         """Kinds choose changes, topics choose messages; without either, everything is told (FEED-9)."""
         begin = lab.store.feed_cursor()
@@ -190,7 +190,7 @@ class MessageRules:
                 ([one.key.text for one in event.changes], [one.topic for one in event.messages]) for event in events
             ]
 
-    @rule("FEED-12")
+    @rule("FEED-10")
     def test_wrong_messages_are_refused_at_once(self, lab: Lab) -> None:
         """What cannot be told is refused before anything is asked, and the transaction goes on without it."""
         begin = lab.store.feed_cursor()
@@ -216,7 +216,7 @@ class MessageRules:
         (event,) = seen(lab.store, begin, 1)
         assert [messages.MAX_BODY_BYTES - 2] == [len(one.body) for one in event.messages]
 
-    @rule("FEED-12")
+    @rule("FEED-10")
     def test_transaction_has_so_many_messages_and_no_more(self, lab: Lab) -> None:
         """A thousand messages, or a MiB of them, go in one commit; the next one is refused by itself."""
         begin = lab.store.feed_cursor()

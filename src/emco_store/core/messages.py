@@ -63,7 +63,7 @@ class Outbox:
         Raises:
             InvalidCall: One of them is something else, or the transaction has too many or too large messages.
 
-        Rules: FEED-12.
+        Rules: FEED-10.
         """
         if not isinstance(topic, str) or len(topic) > MAX_TOPIC or not _TOPIC.fullmatch(topic):
             raise _refused(f"to topic={topic!r:.80}", "it is no topic", _TOPIC_HINT)
@@ -99,7 +99,7 @@ def _plain(topic: str, body: Any) -> tuple[int, Any]:
     if len(text) > MAX_BODY_BYTES:
         raise _refused(
             f"to {topic}",
-            f"its body has {len(text):,} bytes as JSON, and may have {MAX_BODY_BYTES:,}",
+            f"its body has {count(len(text), 'byte')} as JSON, and may have {MAX_BODY_BYTES:,}",
             "put the data into a resource, and name that in the message.",
         )
     return len(text), plain

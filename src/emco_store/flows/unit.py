@@ -102,7 +102,7 @@ class Unit(Writing):
         Raises:
             InvalidCall: One of them is something else, or the transaction has too many or too large messages.
 
-        Rules: FEED-12.
+        Rules: FEED-10.
         """
         name = key if key is None or isinstance(key, str) else self.context.address(key).text
         self._outbox = self._outbox or Outbox()

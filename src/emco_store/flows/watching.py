@@ -106,7 +106,7 @@ def step(context: Context, watching: Watching, after: str, wait: timedelta) -> F
     Raises:
         FeedGap: Something after the cursor is missing.
 
-    Rules: FEED-3, FEED-7, FEED-9, FEED-12.
+    Rules: FEED-3, FEED-7, FEED-9, FEED-10.
     """
     page = yield from read(Events(after, LIMIT, wait))
     told = tuple(one for event in page.events if (one := shown(event, watching.prefixes, watching.topics)))

@@ -69,7 +69,7 @@ def test_nothing_is_kept_until_somebody_reads(port, fresh):
 
 
 def test_message_begins_the_feed(port, fresh):
-    """A commit with messages leaves an entry although nobody has read, and a beginning before it (FEED-12)."""
+    """A commit with messages leaves an entry although nobody has read, and a beginning before it (FEED-10)."""
     with Redis.from_url(fresh.url) as client:
         assert Receipt("t0") == port.ask(Commit("t0", messages=(Message("orders", "k", {"id": 7}),)))
         (begin, fields), (entry, _) = client.xrange(FEED)
@@ -82,7 +82,7 @@ def test_message_begins_the_feed(port, fresh):
 
 
 def test_page_of_large_messages_is_shorter(port):
-    """A page ends after about a MiB, so no reply is larger than what one commit may say by much (FEED-3, FEED-12)."""
+    """A page ends after about a MiB, so no reply is larger than what one commit may say by much (FEED-3, FEED-10)."""
     begin = port.ask(Events()).cursor
     body = "x" * 60_000
     for number in range(70):
