@@ -27,7 +27,7 @@ class Loop:
         loop = self._runner.get_loop()
         if loop.is_running():
             return asyncio.run_coroutine_threadsafe(work, loop).result()
-        return self._runner.run(work)
+        return loop.run_until_complete(work)  # Runner.run would prepare for SIGINT each time, which takes longer
 
     def close(self) -> None:
         """Close the loop."""

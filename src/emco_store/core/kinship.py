@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 from emco_store.core.reserved import is_reserved
@@ -24,19 +25,23 @@ class Newest:
     __slots__ = ("_models",)
 
     def __init__(self) -> None:
-        self._models: weakref.WeakSet[Model] = weakref.WeakSet()
+        self._models: list[tuple[str, int, weakref.ref[Model]]] = []
 
     def add(self, model: Model) -> None:
         """Add a model."""
-        self._models.add(model)
+        spec = model.__emco__
+        self._models = sorted(
+            (*(each for each in self._models if each[2]() is not None), (spec.label, spec.number, weakref.ref(model))),
+            key=itemgetter(0, 1),
+        )
 
     def __iter__(self) -> Iterator[Model]:
-        if not self._models:
-            return iter(())  # as it is with most
         newest: dict[str, Model] = {}
-        for model in sorted(self._models, key=lambda model: model.__emco__.number):
-            newest[model.__emco__.label] = model
-        return iter(sorted(newest.values(), key=lambda model: model.__emco__.label))
+        for label, _, model in self._models:
+            found = model()
+            if found is not None:
+                newest[label] = found
+        return iter(newest.values())
 
 
 def is_kind(value: object) -> bool:
