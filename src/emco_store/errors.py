@@ -289,11 +289,13 @@ class InvalidResource(StoreError):
     Attributes:
         key: The key of the resource, if it is known.
         problems: All reasons, each with the path of its field.
+        stored: True if it is what is stored that is not acceptable, and nothing that the caller gave.
     """
 
     code = "INVALID-RESOURCE"
     key: Any = None
     problems: tuple[str, ...] = ()
+    stored: bool = False
 
 
 class InvalidModel(StoreError):
@@ -308,9 +310,15 @@ class InvalidModel(StoreError):
 
 
 class InvalidCall(StoreError):
-    """No data could make the call right: correct the program."""
+    """No data could make the call right: correct the program.
+
+    Attributes:
+        argument: The name of the argument, if it is one that a program passes on as a client sent it: ``after`` or
+            ``if_match``.
+    """
 
     code = "INVALID-CALL"
+    argument: str = ""
 
 
 class UnknownOutcome(StoreError):

@@ -10,6 +10,7 @@ import pytest
 import emco_store
 import emco_store.contracts.suite
 import emco_store.emco
+import emco_store.fastapi
 import emco_store.ports
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference" / "api"
@@ -32,7 +33,9 @@ def documented_everywhere() -> set[str]:
     return set().union(*(documented(page.read_text("utf-8")) for page in PAGES.glob("*.md")))
 
 
-@pytest.mark.parametrize("module", [emco_store, emco_store.emco, emco_store.contracts.suite, emco_store.ports])
+@pytest.mark.parametrize(
+    "module", [emco_store, emco_store.emco, emco_store.fastapi, emco_store.contracts.suite, emco_store.ports]
+)
 def test_every_public_name_is_in_the_api_reference(module):
     """A name that a public module exports is documented, there or where ``emco_store`` exports it too."""
     elsewhere = {name for name in emco_store.__all__ if getattr(module, name, None) is getattr(emco_store, name)}

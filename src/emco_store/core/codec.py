@@ -245,6 +245,7 @@ def _misfit(model: type[Resource], key: Key, reasons: list[str]) -> InvalidResou
         hint="put() a correct one in its place, delete it, or use the model that it was written with.",
         key=key,
         problems=tuple(reasons),
+        stored=True,
     )
 
 
@@ -270,4 +271,5 @@ def _unreadable(key: Key, reasons: list[str]) -> InvalidResource:
         hint="put() a correct one in its place, or delete it.",
         key=key,
         problems=tuple(reasons),
+        stored=True,
     )

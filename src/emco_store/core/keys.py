@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache, total_ordering
+from typing import Any
 from urllib.parse import quote, unquote
+
+from pydantic_core import CoreSchema, core_schema
 
 from emco_store.core.naming import PREFIX, named
 from emco_store.errors import InvalidResource
@@ -19,6 +22,10 @@ _PLAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._ -]{0,251}[A-Za-z0-9._-])?")
 _PLAIN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
 _SAFE = re.compile(r"[A-Za-z0-9._-]+")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+NAME_PATTERN = r"^[^/%\\\u0000-\u001f\u007f-\u009f]+$"
+"""What every name fits, for JSON schemas; not all that fits it is a name."""
+_SEGMENT = "[A-Za-z0-9._%-]+"
+"""A name as it stands in the text of a key."""
 _BLANK = re.compile(
     r"(?! )\s|[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -164,6 +171,19 @@ class Key:
         """The last segment."""
         return self.segments[-1]
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            as_key,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                _key_text, return_schema=core_schema.str_schema(), when_used="json"
+            ),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^{_KIND.pattern}(?:/{_SEGMENT})+$", "description": "A key: App/p1/web."}
+
     def __setattr__(self, name: str, value: object) -> None:
         message = f"a Key is a value: {name!r} cannot be changed"
         raise AttributeError(message)
@@ -187,6 +207,34 @@ class Key:
     def __reduce__(self) -> tuple[object, ...]:
         # Without checks: the open target of a selection is the key of no resource, and travels in errors and plans.
         return Key.trusted, (self.kind, self.segments, self.text)
+
+
+def as_key(value: Any) -> Key:
+    """Return the key that a value is or says, for pydantic.
+
+    Raises:
+        ValueError: It is neither a key nor the text of one.
+    """
+    if isinstance(value, Key):
+        return value
+    try:
+        return Key.parse(value)
+    except InvalidResource as problem:
+        raise ValueError(problem.line) from problem
+
+
+def _key_text(key: Key) -> str:
+    return key.text
+
+
+def pattern_of(kind: str, length: int) -> str:
+    """Return a pattern for JSON schemas that fits the text of each key of a kind.
+
+    Args:
+        kind: The kind.
+        length: How many names such a key has.
+    """
+    return f"^{kind}{f'/{_SEGMENT}' * length}$"
 
 
 @lru_cache(maxsize=10_000)

@@ -125,6 +125,7 @@ def read_standing(record: Record) -> Standing:
             hint="delete the resource if its rules allow that; check() names such records.",
             key=record.key,
             problems=tuple(reasons),
+            stored=True,
         ) from problem
 
 

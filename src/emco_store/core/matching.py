@@ -117,14 +117,26 @@ def matches(keys: Iterable[Any], if_version: Any, if_match: Any) -> Mapping[Any,
     return found
 
 
-def _read_tags(text: Any) -> frozenset[str] | None:
+def is_known(header: Any, meta: Stored) -> bool:
+    """Return whether an ``If-None-Match`` header names a state, so that its sender has it already.
+
+    Weak tags count as strong ones here (RFC 9110, section 13.1.2).
+
+    Raises:
+        InvalidCall: The text is no such header.
+    """
+    tags = _read_tags(header, weak=True)
+    return tags is None or etag(meta.uid, meta.version) in tags
+
+
+def _read_tags(text: Any, *, weak: bool = False) -> frozenset[str] | None:
     if isinstance(text, str) and len(text) <= _MAX_HEADER:
         if text.strip() == "*":
             return None
         at = 0
         tags: set[str] = set()
         while found := _TAG.match(text, at):
-            if not found[1]:
+            if weak or not found[1]:
                 tags.add(f'"{found[2]}"')
             if found.end() == len(text):
                 return frozenset(tags)
@@ -135,4 +147,5 @@ def _read_tags(text: Any) -> frozenset[str] | None:
         f"Cannot compare an entity tag with {text!r:.60}.",
         why=['an entity tag is a text between double quotes, such as "0f3a-1"; several are separated by commas'],
         hint="give resource.meta.etag, or the If-Match header of a request as it came.",
+        argument="if_match",
     )

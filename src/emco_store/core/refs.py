@@ -190,11 +190,35 @@ class Ref(Generic[T]):
             serialization=core_schema.plain_serializer_function_ser_schema(
                 _text_of, return_schema=core_schema.str_schema(), when_used="json"
             ),
+            metadata={"pydantic_js_functions": [_JsonSchema(source)]},
         )
 
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: Any) -> dict[str, Any]:
-        return {"type": "string", "description": "The key of a resource."}
+
+@dataclass(frozen=True, slots=True)
+class _JsonSchema:
+    """Writes the JSON schema of a reference when it is asked for: a target may be defined later than the reference.
+
+    Attributes:
+        annotation: ``Ref[…]``.
+    """
+
+    annotation: Any
+
+    def __call__(self, _schema: CoreSchema, _handler: Any) -> dict[str, Any]:
+        targets = targets_of(self.annotation)
+        kinds = [target if isinstance(target, str) else _kind_of(target) for target in targets]
+        of_kind = f" of the kind {' or '.join(kinds)}" if all(kinds) and kinds else ""
+        return {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_REFERENCE_LENGTH,
+            "description": f"The key of a resource{of_kind}; in a request also its last names.",
+        }
+
+
+def _kind_of(target: Any) -> str:
+    spec = getattr(target, "__emco__", None)
+    return "" if spec is None else spec.kind
 
 
 def as_ref(value: Any) -> Ref[Any]:

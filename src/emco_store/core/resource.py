@@ -7,7 +7,15 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeGuard, cast
 
-from pydantic import BaseModel, PydanticUserError, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    BaseModel,
+    GetJsonSchemaHandler,
+    PydanticUserError,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from emco_store.core.definition import (
     CLASS_ARGUMENTS,
@@ -17,7 +25,7 @@ from emco_store.core.definition import (
     refuse_subclass_of_a_kind,
     refused_class,
 )
-from emco_store.core.keys import Key, cached_key, name_problem
+from emco_store.core.keys import MAX_NAME_LENGTH, NAME_PATTERN, Key, cached_key, name_problem, pattern_of
 from emco_store.core.kinship import is_kind
 from emco_store.core.meta import Lineage, Meta
 from emco_store.core.refs import Ref
@@ -158,6 +166,15 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         if parent is not None:
             parent.__emco__.children.add(cls)
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /) -> dict[str, Any]:
+        """Return the JSON schema: a child has its parent, a root has none."""
+        schema = super().__get_pydantic_json_schema__(core_schema, handler)
+        spec = getattr(cls, "__emco__", None)
+        if spec is not None:
+            _schema_of_place(handler.resolve_ref_schema(schema), spec)
+        return schema
+
     @model_validator(mode="after")
     def _place(self, info: ValidationInfo) -> Self:
         """Check the place in the hierarchy, and make short references full."""
@@ -288,6 +305,28 @@ def attach(resource: Resource, meta: Meta) -> None:
 def is_edited(resource: Resource) -> bool:
     """Return whether values may have been put into a resource that its model has not validated."""
     return _is_set(_EDITED, resource)
+
+
+def _schema_of_place(schema: dict[str, Any], spec: ModelSpec) -> None:
+    """Write into the JSON schema of a model what its place in the hierarchy demands.
+
+    The schema of a name refuses no name that can be one; :func:`name_problem` refuses more.
+    """
+    properties, required = schema["properties"], schema.setdefault("required", [])
+    for name in spec.key_fields:
+        properties[name] |= {"minLength": 1, "maxLength": MAX_NAME_LENGTH, "pattern": NAME_PATTERN}
+    if spec.parent is None:
+        properties["parent"] = {"type": "null", "title": "Parent"}
+        return
+    above = spec.parent.__emco__
+    properties["parent"] = {
+        "type": "string",
+        "title": "Parent",
+        "pattern": pattern_of(above.kind, above.length),
+        "description": f"The key of the parent, of the kind {above.kind}.",
+    }
+    if "parent" not in required:
+        required.append("parent")
 
 
 def _name_by_writer(writer: str, values: dict[str, Any]) -> None:

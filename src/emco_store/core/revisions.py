@@ -324,4 +324,5 @@ def _unreadable(key: Key, reasons: Sequence[str]) -> InvalidResource:
         hint="go back to another revision; check() names such revisions.",
         key=key,
         problems=tuple(reasons),
+        stored=True,
     )

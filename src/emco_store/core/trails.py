@@ -227,6 +227,7 @@ def read_entry(record: Record) -> TrailEntry:
             hint="see who else writes to this namespace.",
             key=record.key,
             problems=(str(problem),),
+            stored=True,
         ) from problem
 
 

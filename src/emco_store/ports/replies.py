@@ -238,4 +238,5 @@ def no_cursor(given: object) -> InvalidCall:
         f"Cannot read the feed after {given!r:.80}.",
         why=["it is no cursor of this backend"],
         hint="give the cursor of an event, or None to begin now.",
+        argument="after",
     )

@@ -1,0 +1,1 @@
+"""Resources over HTTP: ``emco_store.fastapi`` and the example that uses it."""
