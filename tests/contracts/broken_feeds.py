@@ -329,6 +329,20 @@ class NeedsARecordToTell(_Port):
         return super().commit(commit if commit.puts or commit.deletes else replace(commit, messages=()))
 
 
+class NeedsAReaderToKeep(_Port):
+    """Throws away what is said before somebody listens."""
+
+    def commit(self, commit: Commit) -> Receipt | Refusal:
+        return super().commit(commit if self._feed.has_begun else replace(commit, messages=()))
+
+
+class BeginsAtTheEnd(_Port):
+    """Shows only the end of the feed."""
+
+    def events_now(self, events: Events) -> EventPage:
+        return super().events_now(replace(events, oldest=False))
+
+
 _kept = Outbox()
 
 
@@ -400,5 +414,7 @@ BROKEN_FEEDS: tuple[tuple[type[MemoryPort], str], ...] = (
     (OrdersMessagesByTime, "FEED-10"),
     (OrdersMessagesByTopic, "FEED-10"),
     (NeedsARecordToTell, "FEED-10"),
+    (NeedsAReaderToKeep, "FEED-10"),
+    (BeginsAtTheEnd, "FEED-10"),
 )
 """Each broken port, with the rule that must catch it."""

@@ -132,20 +132,22 @@ class AsyncWatches(AsyncReadingStore):
         asked = watching.ask(context, kinds=kinds, under=under, load=load, topics=topics)
         return AsyncWatch(context, self._attempts, asked, watching.checked_cursor(after), checked_deadline(idle))
 
-    async def feed_cursor(self, *, deadline: timedelta | None = None) -> str:
+    async def feed_cursor(self, *, oldest: bool = False, deadline: timedelta | None = None) -> str:
         """Return the cursor of the end of the feed: a watch after it tells everything that is committed from now on.
 
         Take it, read what you need, and then watch after it: so nothing is missed in between.
 
         Args:
+            oldest: Return the cursor of its beginning: a watch after it tells everything that the feed keeps.
             deadline: When the call must have ended.
 
         Raises:
+            InvalidCall: ``oldest`` is neither True nor False.
             NotSupported: The backend has no feed.
 
-        Rules: FEED-7.
+        Rules: FEED-7, FEED-10.
         """
         self._context()
         if not self._port.guarantees.feed:
             raise no_feed()
-        return await self._attempts.once(watching.end(), deadline)
+        return await self._attempts.once(watching.end(oldest=oldest), deadline)

@@ -112,7 +112,7 @@ class Ring:
         """Return the next events, without waiting for one; see :meth:`emco_store.ports.PortBase.events`."""
         self._begin()
         if events.after is None:
-            return EventPage(self._entries[-1].cursor)
+            return EventPage(self._entries[0 if events.oldest else -1].cursor)
         begin = number_in(events.after) - self._last + len(self._entries)
         if not 0 < begin <= len(self._entries) or self._entries[begin - 1].cursor != events.after:
             raise feed_gap(TRIMMED, events.after)

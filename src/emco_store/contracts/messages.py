@@ -21,7 +21,7 @@ from emco_store.core.keys import Key
 from emco_store.core.messages import Message
 from emco_store.core.records import Stamp
 from emco_store.errors import InvalidCall
-from emco_store.ports import Commit, Receipt, Refusal, Settle
+from emco_store.ports import Commit, Events, Receipt, Refusal, Settle
 
 _SENT = (
     Message("orders.new", "Order/\u00fc", {"id": 7, "lines": [1.5, None, True, {"": "\0\n"}]}),
@@ -65,6 +65,22 @@ class MessageRules:
         events = told_until_end(lab, begin)
         assert [("one", _SENT[:1]), ("two", _SENT[1:]), ("end", ())] == [(one.txid, one.messages) for one in events]
         assert [(), ()] == [one.changes for one in events[:2]]
+
+    @rule("FEED-10")
+    def test_message_is_kept_whether_anybody_has_read_or_not(self, lab: Lab) -> None:
+        """A message that nobody waited for comes after the cursor of the beginning of the feed."""
+        lab.ask(Commit("one", messages=_SENT[:1]))
+        lab.ask(Commit("two", {A: None}, puts=(site(A),), messages=_SENT[1:]))
+
+        page = lab.ask(Events(oldest=True))
+        assert () == page.events
+        events = told_until_end(lab, page.cursor)  # on a server, earlier tests may have left some
+        assert [("one", _SENT[:1]), ("two", _SENT[1:]), ("end", ())] == [
+            (one.txid, one.messages) for one in events[-3:]
+        ]
+        assert events == told(lab, lab.store.feed_cursor(oldest=True), len(events))
+        with pytest.raises(InvalidCall):
+            lab.store.feed_cursor(oldest="yes")
 
     @rule("FEED-10")
     def test_messages_of_a_commit_that_did_not_happen_are_not_told(self, lab: Lab) -> None:

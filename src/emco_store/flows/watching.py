@@ -86,12 +86,21 @@ def ask(context: Context, *, kinds: Iterable[Any] | None, under: Any, load: Any,
     return Watching({listing.kind or "": listing.prefix for listing in listings}, wanted or (), load)
 
 
-def end() -> Flow[str]:
-    """Return the cursor of the end of the feed.
+def end(*, oldest: Any = False) -> Flow[str]:
+    """Return the cursor of the end of the feed, or of its beginning.
 
-    Rules: FEED-7.
+    Raises:
+        InvalidCall: ``oldest`` is neither True nor False.
+
+    Rules: FEED-7, FEED-10.
     """
-    return (yield from read(Events())).cursor
+    if not isinstance(oldest, bool):
+        raise InvalidCall(
+            f"Cannot look for the end of the feed with oldest={oldest!r:.40}.",
+            why=["it is neither True nor False"],
+            hint="say which.",
+        )
+    return (yield from read(Events(oldest=oldest))).cursor
 
 
 def step(context: Context, watching: Watching, after: str, wait: timedelta) -> Flow[Told]:

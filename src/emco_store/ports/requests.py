@@ -239,12 +239,14 @@ class Events(Request[EventPage]):
             everything that is committed after it comes after its cursor.
         limit: Maximum number of events (>= 1).
         wait: How long to wait if there is no event yet; never with ``after=None``.
+        oldest: With ``after=None``, ask where the feed begins: all events that it keeps come after the cursor.
     """
 
     verb: ClassVar[str] = "events"
     after: str | None = None
     limit: int = 1000
     wait: timedelta = timedelta(0)
+    oldest: bool = False
 
 
 @value(frozen=True, slots=True)

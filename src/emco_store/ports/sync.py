@@ -304,11 +304,12 @@ class PortBase(ABC):
         raise no_leases()
 
     def events(self, events: Events) -> EventPage:  # noqa: ARG002 - a backend that has a feed overrides it
-        """Return the next events of the feed: each commit that wrote or deleted a record is one, and nothing else is.
+        """Return the next events of the feed: each commit that wrote or deleted a record or has messages is one.
 
-        An event is part of its commit: both happen, or neither. It stands after the events of all commits that it rests
-        on, and of all that were acknowledged before it was sent. It names every record that the commit wrote or
-        deleted. A delete without ``expect`` may be told without uid and version, even if nothing was there.
+        Nothing else is an event. An event is part of its commit: both happen, or neither. It stands after the events of
+        all commits that it rests on, and of all that were acknowledged before it was sent. It names every record that
+        the commit wrote or deleted, and has its messages. A delete without ``expect`` may be told without uid and
+        version, even if nothing was there.
 
         The events after a cursor come in order, each once, and none is left out. Where that cannot be promised, because
         the event of the cursor is not kept any more, or is not the one that the cursor names, the backend raises
@@ -318,7 +319,8 @@ class PortBase(ABC):
         A page holds up to ``events.limit`` events, and may hold fewer. If there is none, wait for up to
         ``events.wait`` until there is one; a wait delays no other request. An event is there soon after its commit was
         acknowledged, and need not be there at once. A backend may begin to keep events with the first request for
-        them, and keeps as many as ``guarantees.feed_retention`` says, whether anybody reads them or not.
+        them, or the first commit with messages. It keeps as many as ``guarantees.feed_retention`` says, whether anybody
+        reads them or not. With ``events.oldest``, the cursor of the page is that of the beginning of what it keeps.
 
         A backend that leaves out this method has no feed, as ``guarantees.feed`` says.
 

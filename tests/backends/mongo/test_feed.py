@@ -122,6 +122,23 @@ def test_place_that_the_oplog_does_not_hold_any_more_is_a_gap(port, fail, comman
     assert code == caught.value.__cause__.code
 
 
+def test_feed_begins_where_the_oplog_does(port, fail):
+    """Where the oplog is shorter than the outcomes are kept, the beginning is sought nearer to now (FEED-10)."""
+    write(port, 0)
+    fail("getMore", errorCode=286)
+
+    page = port.ask(Events(oldest=True))
+    assert ["t0"] == read(port, page.cursor, 1)
+
+
+def test_feed_of_an_empty_namespace_begins_now(port):
+    """Nothing was committed, so the beginning is the end (FEED-10)."""
+    page = port.ask(Events(oldest=True))
+    write(port, 0)
+
+    assert ["t0"] == read(port, page.cursor, 1)
+
+
 @pytest.mark.parametrize("command", ["aggregate", "getMore"])
 def test_reader_survives_an_election(port, fail, command):
     """A primary that steps down, and a connection that breaks, cost a reader nothing (FEED-3)."""

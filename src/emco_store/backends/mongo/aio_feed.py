@@ -9,6 +9,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
+from bson import Timestamp
 from pymongo.errors import OperationFailure, PyMongoError
 
 from emco_store.backends.mongo import feed
@@ -80,12 +81,15 @@ class AsyncFeed(Renewed):
         """Read once, and wait for a while."""
         wait_s = min(wait_s, within_s / 2)
         try:
-            stream = None if events.after is None else self._streams.pop(events.after, None)
+            if events.after is None:
+                if events.oldest and (found := await self._oldest(within_s)):
+                    return EventPage(found)
+                new, cursor = await self._begin(None, within_s)
+                await self._keep(cursor, new)
+                return EventPage(cursor)
+            stream = self._streams.pop(events.after, None)
             if stream is None:
-                stream, cursor = await self._begin(events, within_s)
-                if events.after is None:
-                    await self._keep(cursor, stream)
-                    return EventPage(cursor)
+                stream, _ = await self._begin(feed.place_of(self._namespace, events.after), within_s)
             command = feed.more(self._collection, stream.number, events.limit, wait_s)
             reply = await self._calls.waiting(
                 within_s, partial(self._sent, command, stream.session), partial(self._unwanted, stream)
@@ -100,9 +104,26 @@ class AsyncFeed(Renewed):
             await self._keep(page.cursor, stream)
         return page
 
-    async def _begin(self, events: Events, within_s: float) -> tuple[_Stream, str]:
+    async def _oldest(self, within_s: float) -> str | None:
+        """Return the earliest cursor from which the oplog holds everything; None if nothing was committed yet."""
+        hello = await self._calls.ask(within_s, partial(self._sent, {"hello": 1}, None))
+        found = await self._calls.ask(within_s, partial(self._sent, feed.oldest(self._collection), None))
+        for time in feed.times(found["cursor"]["firstBatch"], hello["localTime"]):
+            stream, cursor = await self._begin(time, within_s)
+            try:  # the server looks into the oplog with the first read
+                first = feed.more(self._collection, stream.number, 1, 0)
+                await self._calls.ask(within_s, partial(self._sent, first, stream.session))
+            except OperationFailure as problem:
+                if problem.code not in feed.LOST:
+                    raise
+            else:
+                return cursor
+            finally:
+                await self._end(stream)
+        return None
+
+    async def _begin(self, place: str | Timestamp | None, within_s: float) -> tuple[_Stream, str]:
         """Open a change stream; return it, and the cursor at which it begins."""
-        place = None if events.after is None else feed.place_of(self._namespace, events.after)
         session = self._client.start_session()
         command = feed.begin(self._collection, place)
         reply = await self._calls.ask(within_s, partial(self._sent, command, session))

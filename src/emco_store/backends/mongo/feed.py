@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
+
+from bson import Timestamp
 
 from emco_store.backends.feeds import TRIMMED, changes_of, read_changes, write_changes
 from emco_store.backends.mongo.documents import Document
@@ -20,6 +23,8 @@ LOST: Final = frozenset({136, 280, 286})
 """CappedPositionLost, ChangeStreamFatalError, ChangeStreamHistoryLost: the oplog does not hold the event any more."""
 NONE: Final = frozenset({9, 14, 15, 22, 260, 50811})
 """FailedToParse, TypeMismatch, Overflow, InvalidBSON, InvalidResumeToken, and a text that is no key of the server."""
+MARGIN_S: Final = 10
+"""How far the clocks of servers may be apart where the beginning of a feed is sought."""
 _OVER: Final = ("drop", "rename", "dropDatabase", "invalidate")
 """What ends the history of a collection."""
 _CURSOR: Final = re.compile(r"(.*)\.([0-9A-F]{2,})", re.DOTALL)
@@ -57,18 +62,48 @@ def told(commit: Commit) -> list[str]:
     return parts
 
 
-def begin(collection: str, place: str | None) -> Document:
+def begin(collection: str, place: str | Timestamp | None) -> Document:
     """Return the command that opens a change stream.
 
     Args:
         collection: The collection of the namespace.
-        place: Where it begins; None for now.
+        place: Where it begins, or when; None for now.
     """
-    stream: Document = {} if place is None else {"resumeAfter": {"_data": place}}
+    stream: Document = {}
+    if isinstance(place, str):
+        stream = {"resumeAfter": {"_data": place}}
+    elif place is not None:
+        stream = {"startAtOperationTime": place}
     return {
         "aggregate": collection, "pipeline": [{"$changeStream": stream}, *_PIPELINE], "cursor": {"batchSize": 0},
         "readConcern": {"level": "majority"},
     }  # fmt: skip
+
+
+def oldest(collection: str) -> Document:
+    """Return the command that reads the time of the oldest outcome."""
+    return {
+        "find": collection,
+        "filter": {"t": {"$exists": True}},
+        "sort": {"t": 1},
+        "limit": 1,
+        "projection": {"t": 1},
+    }
+
+
+def times(found: Sequence[Mapping[str, Any]], now: datetime) -> Iterator[Timestamp]:
+    """Yield times at which a feed may begin, the earliest first: the oplog may hold less than the outcomes.
+
+    Args:
+        found: The reply to :func:`oldest`.
+        now: When it is on the server.
+    """
+    if found:
+        until_s = int(now.replace(tzinfo=UTC).timestamp())
+        age_s = until_s - int(found[0]["t"].replace(tzinfo=UTC).timestamp()) + MARGIN_S
+        while age_s > 0:
+            yield Timestamp(until_s - age_s, 1)
+            age_s //= 2
 
 
 def more(collection: str, number: int, limit: int, wait_s: float) -> Document:

@@ -27,7 +27,7 @@ def events_args(events: Events) -> Rest:
         InvalidCall: What it names as a cursor is none.
     """
     if events.after is None:
-        return ("", f"begun-{secrets.token_hex(8)}", events.limit)
+        return ("-" if events.oldest else "", f"begun-{secrets.token_hex(8)}", events.limit)
     return (*_parts(events.after), events.limit)
 
 

@@ -1,7 +1,7 @@
--- Read the next events of the feed. Asked where it ends, begin it if nobody has read it yet: from then on, commits write it.
+-- Read the next events of the feed. Asked where it begins or ends, begin it if nobody has read it yet: from then on, commits write it.
 --
 -- KEYS: 1 feed
--- ARGV: the id of an entry, or '' for the end; the txid that this entry must have, or the name of a beginning; how many
+-- ARGV: the id of an entry, '-' for the oldest one, or '' for the end; the txid that this entry must have, or the name of a beginning; how many
 --       events at most
 -- Reply: the id and the txid where the page ends, then id, txid, origin, changes and messages of each event, up to about a
 --        MiB of them; nothing where the entry of the cursor is not there
@@ -10,9 +10,9 @@
 local feed, limit, step = KEYS[1], tonumber(ARGV[3]), 32
 local call = redis.call
 
-if ARGV[1] == '' then
-  local last = call('XREVRANGE', feed, '+', '-', 'COUNT', 1)[1]
-  if last then return {last[1], last[2][2]} end
+if ARGV[1] == '' or ARGV[1] == '-' then
+  local found = ARGV[1] == '-' and call('XRANGE', feed, '-', '+', 'COUNT', 1) or call('XREVRANGE', feed, '+', '-', 'COUNT', 1)
+  if found[1] then return {found[1][1], found[1][2][2]} end
   return {call('XADD', feed, '*', 't', ARGV[2]), ARGV[2]}
 end
 
