@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from emco_store._aio.looking import AsyncLooks
 from emco_store._aio.taking import AsyncTaking
 from emco_store.beating import Lease
-from emco_store.core.leases import Seat
+from emco_store.core.leases import Seat, checked_seat_ttl
 from emco_store.errors import Conflict, LeaseHeld, LeaseLost, Unavailable, UnknownOutcome
 from emco_store.flows import leasing
 from emco_store.queueing.pauses import async_pause
@@ -20,11 +21,16 @@ class AsyncLeading:
     Args:
         looks: The looks at leases; they say how long to pause between two acts.
         seat: The name of the seat.
+        ttl: Its TTL, a ``timedelta`` from a second to a day; None for that of every seat.
+
+    Raises:
+        InvalidCall: The TTL is none of these.
     """
 
-    def __init__(self, looks: AsyncLooks, seat: str) -> None:
+    def __init__(self, looks: AsyncLooks, seat: str, ttl: timedelta | None) -> None:
         self._looks = looks
         self._seat = seat
+        self._ttl = checked_seat_ttl(ttl)
         self._stopped = False
 
     def stop(self) -> None:
@@ -41,7 +47,7 @@ class AsyncLeading:
             StoreError: The backend refuses what this needs; one that cannot be reached is waited for.
         """
         looks = self._looks
-        seat = leasing.asked(looks.context, Seat(name=self._seat))
+        seat = replace(leasing.asked(looks.context, Seat(name=self._seat)), ttl=self._ttl)
         taking = AsyncTaking(looks.context, looks.attempts, looks.beater, seat, timedelta(seconds=looks.pause_s()))
         while not self._stopped:
             try:

@@ -94,20 +94,22 @@ class AsyncLeases(AsyncReadingStore):
         flow = leasing.look(self._context(), model, limit=limit, after=after, stall_after=checked_deadline(stall_after))
         return await self._attempts.once(flow, deadline)
 
-    def reaper(self, *, poll: timedelta | None = None) -> AsyncReaper:
+    def reaper(self, *, poll: timedelta | None = None, seat_ttl: timedelta | None = None) -> AsyncReaper:
         """Return a reaper, whose ``run()`` ends the leases of holders that have died.
 
         Args:
             poll: The time between two looks; at most a third of the shortest TTL, or such leases are never judged.
                 Default: a tenth of the shortest TTL that is known, at most a second.
+            seat_ttl: The TTL of its own lease while it leads, from a second to a day: if it dies, another reaper takes
+                over a little later. Default: 15 seconds.
 
         Raises:
-            InvalidCall: It is no time span above zero.
+            InvalidCall: One of them is no such time span.
             NotSupported: The backend knows no leases, or the store was made from a client for asyncio.
 
         Rules: SUP-1 to SUP-5.
         """
-        return AsyncReaper(self._looks(poll))
+        return AsyncReaper(self._looks(poll), seat_ttl)
 
     def _looks(self, poll: timedelta | None) -> AsyncLooks:
         context = self._context()

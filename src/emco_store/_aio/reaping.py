@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from emco_store._aio.leading import AsyncLeading
 from emco_store._aio.looking import AsyncLooks
@@ -21,9 +22,9 @@ class AsyncReaper:
     Rules: SUP-1 to SUP-5.
     """
 
-    def __init__(self, looks: AsyncLooks) -> None:
+    def __init__(self, looks: AsyncLooks, seat_ttl: timedelta | None) -> None:
         self._looks = looks
-        self._leading = AsyncLeading(looks, REAPER)
+        self._leading = AsyncLeading(looks, REAPER, seat_ttl)
 
     def stop(self) -> None:
         """Let :meth:`run` return after its next look; may be called from any thread."""

@@ -40,6 +40,7 @@ class AsyncSupervisor:
         ends_stuck: End the lease of a worker that is stuck, instead of only escalating it.
         stall_after: After which time without new progress a worker counts as stuck; default: four TTLs.
         poll: The time between two looks; see ``store.reaper``.
+        seat_ttl: The TTL of the lease of the leading supervisor; see ``store.reaper``.
 
     Raises:
         InvalidCall: It cannot be supervised, or an argument is of another type.
@@ -62,6 +63,7 @@ class AsyncSupervisor:
         ends_stuck: bool = False,
         stall_after: timedelta | None = None,
         poll: timedelta | None = None,
+        seat_ttl: timedelta | None = None,
     ) -> None:
         self._charge = supervising.checked(
             worker, assign=assign, stop=stop, region=region, place=place, strategy=strategy, stall_after=stall_after,
@@ -71,7 +73,7 @@ class AsyncSupervisor:
         self._ends_stuck = ends_stuck
         self._looks = store._looks(poll)  # noqa: SLF001 - it is a part of the store  # pyright: ignore[reportPrivateUsage]
         self._context, self._attempts = self._looks.context, self._looks.attempts
-        self._leading = AsyncLeading(self._looks, self._charge.seat)
+        self._leading = AsyncLeading(self._looks, self._charge.seat, seat_ttl)
         self._known: frozenset[Hashable] = frozenset()
 
     @property

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from emco_store._sync.looking import Looks
 from emco_store._sync.taking import Taking
 from emco_store.beating import Lease
-from emco_store.core.leases import Seat
+from emco_store.core.leases import Seat, checked_seat_ttl
 from emco_store.errors import Conflict, LeaseHeld, LeaseLost, Unavailable, UnknownOutcome
 from emco_store.flows import leasing
 from emco_store.queueing.pauses import pause
@@ -21,11 +22,16 @@ class Leading:
     Args:
         looks: The looks at leases; they say how long to pause between two acts.
         seat: The name of the seat.
+        ttl: Its TTL, a ``timedelta`` from a second to a day; None for that of every seat.
+
+    Raises:
+        InvalidCall: The TTL is none of these.
     """
 
-    def __init__(self, looks: Looks, seat: str) -> None:
+    def __init__(self, looks: Looks, seat: str, ttl: timedelta | None) -> None:
         self._looks = looks
         self._seat = seat
+        self._ttl = checked_seat_ttl(ttl)
         self._stopped = False
 
     def stop(self) -> None:
@@ -42,7 +48,7 @@ class Leading:
             StoreError: The backend refuses what this needs; one that cannot be reached is waited for.
         """
         looks = self._looks
-        seat = leasing.asked(looks.context, Seat(name=self._seat))
+        seat = replace(leasing.asked(looks.context, Seat(name=self._seat)), ttl=self._ttl)
         taking = Taking(looks.context, looks.attempts, looks.beater, seat, timedelta(seconds=looks.pause_s()))
         while not self._stopped:
             try:

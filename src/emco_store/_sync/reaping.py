@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from emco_store._sync.leading import Leading
 from emco_store._sync.looking import Looks
@@ -22,9 +23,9 @@ class Reaper:
     Rules: SUP-1 to SUP-5.
     """
 
-    def __init__(self, looks: Looks) -> None:
+    def __init__(self, looks: Looks, seat_ttl: timedelta | None) -> None:
         self._looks = looks
-        self._leading = Leading(looks, REAPER)
+        self._leading = Leading(looks, REAPER, seat_ttl)
 
     def stop(self) -> None:
         """Let :meth:`run` return after its next look; may be called from any thread."""

@@ -49,11 +49,11 @@ class Taking:
         self._wait = wait
         self._stall_after = stall_after
         self._watch = Watch()
+        self._pause_s = _pause_s(asked.ttl)
         self._lease: Lease | None = None
 
     def __enter__(self) -> Lease:
         end_us = None if self._wait is None else self._beater.clock() + self._wait // timedelta(microseconds=1)
-        pause_s = min(LONGEST_PAUSE_S, self._asked.ttl.total_seconds() / LOOKS)
         while True:
             try:
                 self._lease = self._take()
@@ -62,7 +62,7 @@ class Taking:
                 if left_s <= 0:
                     raise
                 if not self._end_if_dead(problem.lease_uid):
-                    pause(min(pause_s, left_s))
+                    pause(min(self._pause_s, left_s))
             else:
                 return self._lease
 
@@ -87,6 +87,8 @@ class Taking:
         if not page.pulses:  # a failover may have lost it, and without one the lease would never end
             lost = {uid: (lease_of(self._asked.resource), self._asked.ttl)}
             self._attempts.once(leasing.beat_first(lost), None)
+        for pulse in page.pulses:  # the holder may have taken it for a shorter TTL
+            self._pause_s = min(self._pause_s, _pause_s(pulse.ttl))
         poll = Poll(sent_us, self._beater.clock(), page.at_us, page.server, page.pulses)
         self._watch, _, ends = judge(self._watch, poll)
         try:
@@ -111,6 +113,10 @@ class Taking:
         except StoreError:
             if problem is None:
                 raise
+
+
+def _pause_s(ttl: timedelta) -> float:
+    return min(LONGEST_PAUSE_S, ttl.total_seconds() / LOOKS)
 
 
 def ending(

@@ -49,12 +49,28 @@ def _fill_expire(parser: argparse.ArgumentParser) -> None:
 def _fill_supervise(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strategy",
-        choices=("backoff", "reassign", "escalate"),
+        choices=("backoff", "failure-rate", "reassign", "escalate"),
         default="backoff",
-        help="what happens to work that has lost its worker: assigned again after a while (default), at once, or not",
+        help="what happens to work that has lost its worker: assigned again after a while (default); at once, but not "
+        "if it fails too often; at once; or not",
+    )
+    parser.add_argument(
+        "--failures", type=int, metavar="N", help="with failure-rate: give up when it fails more often within --per (3)"
+    )
+    parser.add_argument(
+        "--per", type=_seconds, metavar="SECONDS", help="with failure-rate: how long failures count (300)"
     )
     parser.add_argument(
         "--zone", metavar="FIELD", help="assign to workers with the same value in this field, if there are any"
+    )
+    parser.add_argument("--region", metavar="KIND", help="restart all work below one resource of this kind together")
+    parser.add_argument("--stop", metavar="FIELD", help="a field of the work that is true where it is not to run")
+    parser.add_argument(
+        "--stall-after", type=_seconds, metavar="SECONDS", help="without progress for so long counts as stuck (4 TTLs)"
+    )
+    parser.add_argument("--end-stuck", action="store_true", help="end the leases of workers that are stuck")
+    parser.add_argument(
+        "--seat-ttl", type=_seconds, metavar="SECONDS", help="how soon another one takes over from one that died (15)"
     )
     add_output(parser)
     add_reading(parser)
@@ -83,6 +99,10 @@ LEASE_VERBS: Mapping[str, Verb] = {
         examples(
             ("emco-store supervise --models farm.models", "run it twice: one leads, and the other one takes over"),
             ("emco-store supervise --models farm.models --zone zone -o json", "near the data; a line for each change"),
+            (
+                "emco-store supervise --models farm.models --strategy failure-rate --failures 5",
+                "until it fails too often",
+            ),
         ),
         _fill_supervise,
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from threading import Event, Thread, current_thread, main_thread
 from typing import NamedTuple, NoReturn
 
@@ -13,6 +14,7 @@ from emco_store import (
     Backoff,
     Escalate,
     Escalation,
+    FailureRate,
     InvalidCall,
     Key,
     Reaped,
@@ -36,6 +38,7 @@ from emco_store.core.refs import RefSpec
 from emco_store.core.strategies import Strategy
 
 STRATEGIES: Mapping[str, Callable[[], Strategy]] = {"backoff": Backoff, "reassign": Reassign, "escalate": Escalate}
+RATE = "failure-rate"
 
 
 class Charge(NamedTuple):
@@ -60,7 +63,7 @@ def supervise(options: Options, screen: Screen) -> Exit:
         for one in charges:
             screen.note(f"supervising {one.operator.__name__}.{one.field}, work of {one.worker.__name__}")
         if not charges:
-            crew.append(store.reaper())
+            crew.append(store.reaper(seat_ttl=options.seat_ttl))
             screen.note("no model has a field `recovery: Recovery` beside a reference with on_expire(SET_NULL):")
             screen.note("the leases of the dead are ended, and nothing is assigned")
         with _ended_by_signal():
@@ -111,9 +114,39 @@ def _supervisor(options: Options, screen: Screen, store: Store, one: Charge) -> 
         one.worker,
         assign=(one.operator, one.field),
         place=least_loaded if options.zone is None else by_zone(options.zone),
-        strategy=STRATEGIES[options.strategy](),
+        strategy=_strategy(options),
+        stop=options.stop,
+        region=_region(options, store),
         escalate=escalate,
+        ends_stuck=options.end_stuck,
+        stall_after=options.stall_after,
+        seat_ttl=options.seat_ttl,
     )
+
+
+def _strategy(options: Options) -> Strategy:
+    if options.strategy == RATE:
+        return FailureRate(3 if options.failures is None else options.failures, per=options.per or timedelta(minutes=5))
+    if options.failures is not None or options.per is not None:
+        raise InvalidCall(
+            f"Cannot count failures with --strategy {options.strategy}.",
+            why=["--failures and --per say when --strategy failure-rate gives up"],
+            hint=f"add --strategy {RATE}, or leave them out.",
+        )
+    return STRATEGIES[options.strategy]()
+
+
+def _region(options: Options, store: Store) -> type[Resource] | None:
+    if options.region is None:
+        return None
+    model = store.schema.model_of(options.region)
+    if model is None:
+        raise InvalidCall(
+            f"Cannot restart work together by {options.region!r:.80}.",
+            why=["no model has this kind"],
+            hint="name the kind of an ancestor of the work.",
+        )
+    return model
 
 
 def _run(crew: Sequence[Supervisor | Reaper], tell: Callable[[Supervised | Reaped], None]) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
+from emco_store.core.definition import MAX_TTL, MIN_TTL
 from emco_store.core.documents import decode
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import reasons_of
@@ -35,6 +36,26 @@ _US: Final = timedelta(microseconds=1)
 
 class Seat(Resource, kind="emco_Seat", lease=timedelta(seconds=15)):
     """A resource whose only purpose is to be leased: ``store.lease("billing-leader")`` takes the seat of that name."""
+
+
+def checked_seat_ttl(given: Any) -> timedelta:
+    """Return the TTL of the seat of whoever leads.
+
+    Args:
+        given: A ``timedelta`` from a second to a day; None for that of every seat.
+
+    Raises:
+        InvalidCall: It is none of these.
+    """
+    if given is None:
+        return Seat.__emco__.lease or MIN_TTL
+    if not isinstance(given, timedelta) or not MIN_TTL <= given <= MAX_TTL:
+        raise InvalidCall(
+            f"Cannot lead with seat_ttl={given!r:.80}.",
+            why=["it is no timedelta from a second to a day"],
+            hint="five seconds are usual where the next one must take over soon; without it, a seat has fifteen.",
+        )
+    return given
 
 
 class LeaseDocument(BaseModel, frozen=True, extra="allow"):
