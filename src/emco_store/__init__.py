@@ -21,6 +21,7 @@ from emco_store.connect import connect, connect_async
 from emco_store.core.codec import Untyped
 from emco_store.core.diffs import Diff, DocumentChange
 from emco_store.core.events import Action, Aspect, Event, RecordChange
+from emco_store.core.exports import Export, Imported, ImportPlan
 from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.guards import ancestor, approved, check, every, none, observed, referrers, some, target
 from emco_store.core.indexing import indexed, unique
@@ -115,6 +116,7 @@ __all__ = [
     "Escalate",
     "Escalation",
     "Event",
+    "Export",
     "F",
     "Failed",
     "FailureRate",
@@ -124,6 +126,8 @@ __all__ = [
     "FlawKind",
     "GiveUp",
     "Guarantees",
+    "ImportPlan",
+    "Imported",
     "InvalidCall",
     "InvalidModel",
     "InvalidResource",

@@ -54,6 +54,7 @@ OPTIONS = {"Durability", "Guarantees", "MemoryBackend", "RetryPolicy"}
 QUERIES = {"AsyncIteration", "F", "Iteration", "Page"}
 CHECKS = {"CheckPage", "Flaw", "FlawKind", "Repair", "Repaired"}
 PLANS = {"BlockReason", "Blocker", "Change", "Deleted", "Deletion", "Outcome", "Plan"}
+EXPORTS = {"Export", "ImportPlan", "Imported"}
 HISTORY = {
     "Diff",
     "DocumentChange",
@@ -123,6 +124,7 @@ def test_public_names_are_the_promised_ones():
         | QUERIES
         | PLANS
         | CHECKS
+        | EXPORTS
         | LIFECYCLES
         | HISTORY
         | TRAILS

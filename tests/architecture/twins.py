@@ -44,6 +44,7 @@ RENAMES: Final[Mapping[str, str]] = {
     "AsyncBlock": "Block",
     "AsyncCalls": "Calls",
     "AsyncChannel": "Channel",
+    "AsyncExports": "Exports",
     "AsyncFastTransport": "FastTransport",
     "AsyncFeed": "MongoFeed",
     "AsyncHistories": "Histories",

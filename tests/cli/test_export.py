@@ -9,13 +9,13 @@ import yaml
 
 from emco_store import Conflict, MemoryBackend, connect
 from emco_store.cli.exits import Exit
+from emco_store.cli.exporting import snapshot
 from emco_store.cli.items import document_of
-from emco_store.cli.reading import snapshot
 from tests.cli.conftest import EDGE
 from tests.cli.small import Shelf
 
 
-@pytest.mark.parametrize("form", ["yaml", "json", "emcoctl"])
+@pytest.mark.parametrize("form", ["jsonl", "yaml", "json", "emcoctl"])
 def test_export_of_the_same_data_is_the_same_bytes(run, tmp_path, form):
     """Neither the order of writing nor uids, versions and times leave a trace."""
     turned = tmp_path / "turned.yaml"
@@ -30,7 +30,7 @@ def test_export_of_the_same_data_is_the_same_bytes(run, tmp_path, form):
 
 def test_export_holds_every_resource_sorted_by_key(run):
     """YAML and JSON hold the same documents, in the order of their keys."""
-    documents = list(yaml.safe_load_all(run("export", "--load", EDGE).out))
+    documents = list(yaml.safe_load_all(run("export", "--format", "yaml", "--load", EDGE).out))
     lines = json.loads(run("export", "--format", "json", "--load", EDGE).out)
 
     assert documents == lines

@@ -226,8 +226,21 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
 
 
 def _fill_export(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", choices=("yaml", "json", "emcoctl"), default="yaml", help="yaml is the default")
+    parser.add_argument(
+        "--format", choices=("jsonl", "yaml", "json", "emcoctl"), default="jsonl",
+        help="jsonl, which import reads, is the default; yaml and json hold documents alone, emcoctl is a bundle",
+    )  # fmt: skip
+    parser.add_argument("--under", metavar="KEY", help="only this resource and what lies under it, at any depth")
     add_reading(parser)
+
+
+def _fill_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="+", metavar="FILE", help="what export has written; - is the standard input")
+    parser.add_argument(
+        "--plan", action="store_true", help="show what would be created and what differs; write nothing"
+    )
+    parser.add_argument("--replace", action="store_true", help="replace resources that are there and differ")
+    add_store(parser)
 
 
 def _fill_doctor(parser: argparse.ArgumentParser) -> None:
@@ -385,12 +398,24 @@ VERBS: Mapping[str, Verb] = {
     **LEASE_VERBS,
     **FEED_VERBS,
     "export": Verb(
-        "write all resources of the namespace; the same data gives the same bytes on every backend",
+        "write the resources of the namespace; the same data gives the same bytes on every backend",
         examples(
-            ("emco-store export > backup.yaml", "sorted, without uids, versions and times"),
+            ("emco-store export > backup.jsonl", "one line for each resource, with its references; import reads it"),
+            ("emco-store export --under Project/p1 > p1.jsonl", "one project, and all that lies under it"),
+            ("emco-store export --format yaml", "to read; sorted, without uids, versions and times"),
             ("emco-store export --format emcoctl", "a bundle for apply"),
         ),
         _fill_export,
+    ),
+    "import": Verb(
+        "create what export has written: all of it that is not there yet, or nothing where references would dangle",
+        examples(
+            ("emco-store import backup.jsonl", "a commit for each 500 resources; give it again if it was interrupted"),
+            ("emco-store import backup.jsonl --plan", "what would be created, what differs and what would dangle"),
+            ("emco-store import p1.jsonl --replace", "also replaces what is there and differs"),
+            ("emco-store import p1.jsonl --models shop.models", "each document must fit its model, too"),
+        ),
+        _fill_import,
     ),
     "doctor": Verb(
         "examine a server and a namespace on it, and say what to change; writes nothing",

@@ -49,6 +49,10 @@ _WAYS: Final[Sequence[tuple[re.Pattern[str], str]]] = tuple(
         (r"check\(\) names", "emco-store check names"),
         (r"set_status\(\) reports a status, status\(\) and statuses\(\) read it; it",
          "name the resource that it belongs to; a status"),
+        # exports
+        (r"give what export\(\) (has written|returned)", "name a file that emco-store export has written"),
+        (r"replace=True replaces them; plan_import\(…\) shows",
+         "--replace replaces them; emco-store import FILE --plan shows"),
         # options
         (r"connect\(…, actor=…\) or store\.acting\(actor=…\)", "--actor NAME"),
         (r"open the store with models=\[…\]", "name the module of its model with --models"),

@@ -18,8 +18,15 @@ from emco_store.emco import CATALOGUE, apply_bundle, read_bundle
 
 
 @contextmanager
-def opened(options: Options, screen: Screen) -> Generator[Store, None, None]:
+def opened(
+    options: Options, screen: Screen, *, known: tuple[type[Resource], ...] | None = None
+) -> Generator[Store, None, None]:
     """Open the store that the options name, and apply the bundles to load.
+
+    Args:
+        options: The options.
+        screen: Where notes are shown.
+        known: The models that the store knows. Default: those that the options name.
 
     Raises:
         InvalidCall: The options contradict each other, or name something that cannot be read.
@@ -33,7 +40,7 @@ def opened(options: Options, screen: Screen) -> Generator[Store, None, None]:
             why=[f"--load is for {DEFAULT_STORE}, which starts empty; {masked(options.store)} keeps its data"],
             hint="leave out --load; use emco-store apply to write bundles into the store.",
         )
-    known = models(options.models)
+    known = models(options.models) if known is None else known
     with connect(options.store, namespace=options.namespace, models=known, actor=options.actor) as store:
         if load:
             bundle = read_bundle(read_files(load))
@@ -83,3 +90,11 @@ def _imported(module: str) -> object:
             why=[f"{type(problem).__name__}: {problem}"],
             hint="give its dotted name, as in an import statement, and check that Python can import it from here.",
         ) from problem
+
+
+def warn_forgetful(options: Options, screen: Screen) -> None:
+    """Say after a write that the store forgets it, if it does."""
+    if options.store.startswith(FORGETFUL):
+        screen.note(
+            f"note: {options.store} forgets everything now; --store or EMCO_STORE_URL names a store that keeps it"
+        )

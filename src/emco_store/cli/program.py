@@ -13,10 +13,11 @@ from emco_store.cli.checking import check
 from emco_store.cli.demo import demo
 from emco_store.cli.examining import doctor
 from emco_store.cli.exits import Exit, exit_of
+from emco_store.cli.exporting import export, import_
 from emco_store.cli.histories import diff, history, prune, restore, rollback, tag
 from emco_store.cli.leases import expire, workers
 from emco_store.cli.lifecycles import draw_lifecycle, lifecycle, transition
-from emco_store.cli.reading import export, get, graph, list_
+from emco_store.cli.reading import get, graph, list_
 from emco_store.cli.screen import Screen
 from emco_store.cli.supervising import supervise
 from emco_store.cli.trails import trail
@@ -43,6 +44,7 @@ VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
     "supervise": supervise,
     "watch": watch,
     "export": export,
+    "import": import_,
     "doctor": doctor,
     "check": check,
     "demo": demo,

@@ -1,11 +1,11 @@
-"""The verbs that only read: ``get``, ``list``, ``graph`` and ``export``."""
+"""The verbs that only read: ``get``, ``list`` and ``graph``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from emco_store import Conflict, InvalidCall, InvalidResource, Key, Resource, Store
+from emco_store import InvalidCall, InvalidResource, Key, Store
 from emco_store.cli.arguments import Options
 from emco_store.cli.conditions import read_condition, suggestion
 from emco_store.cli.exits import Exit
@@ -19,15 +19,12 @@ from emco_store.cli.graphs import (
     graph_around,
     graph_of_models,
 )  # fmt: skip
-from emco_store.cli.items import card_of, document_of, plain, table_of
+from emco_store.cli.items import card_of, plain, table_of
 from emco_store.cli.opening import models, opened
 from emco_store.cli.screen import Screen
 from emco_store.core.reserved import refuse_reserved
 from emco_store.core.schema import Schema
-from emco_store.emco import write_bundle
 
-PASSES = 5
-"""How often an export starts again because resources changed while it read them."""
 _DRAWERS: Mapping[str, Callable[[Graph], str]] = {"mermaid": draw_mermaid, "dot": draw_dot}
 
 
@@ -91,75 +88,6 @@ def graph(options: Options, screen: Screen) -> Exit:
             f"note: {drawn.cut} or more resources beyond the first {MAX_BOXES} are not drawn; a smaller --depth helps"
         )
     return Exit.OK
-
-
-def export(options: Options, screen: Screen) -> Exit:
-    """Write all resources of the namespace, in the order of their keys."""
-    with opened(options, screen) as store, screen.progress("Reading …"):
-        items = snapshot(store)
-    if options.format == "emcoctl":
-        screen.write(write_bundle(_typed(items)))
-    elif options.format == "yaml":
-        screen.write("".join(f"---\n{write_yaml(_exported(item), sort_keys=True)}" for item in items))
-    else:
-        lines = (write_json(_exported(item), indent=None, sort_keys=True) for item in items)
-        screen.write("[\n" + ",\n".join(lines) + "\n]\n" if items else "[]\n")
-    screen.note(f"{len(items)} exported")
-    return Exit.OK
-
-
-def snapshot(store: Store) -> list[Any]:
-    """Read all resources as of one moment, in the order of their keys.
-
-    Pages are read one after another, so one pass may show resources of different moments. If two passes see the same
-    versions, that was the state between them.
-
-    Raises:
-        Conflict: Resources kept changing.
-        InvalidResource: A document cannot be read. Leaving it out would lose it.
-    """
-    before = _pass(store)
-    for _ in range(PASSES):
-        items = _pass(store)
-        if [(item.key, item.meta.uid, item.meta.version) for item in items] == [
-            (item.key, item.meta.uid, item.meta.version) for item in before
-        ]:
-            return items
-        before = items
-    raise Conflict(
-        "Cannot export: resources changed while they were read.",
-        why=[f"{PASSES + 1} passes did not see the same state twice"],
-        hint="run the export again when fewer services write.",
-        keys=(),
-    )
-
-
-def _pass(store: Store) -> list[Any]:
-    items: list[Any] = []
-    after: str | None = None
-    while True:
-        page = store.list(Resource, limit=1000, after=after)
-        for problem in page.errors:
-            raise problem
-        items += page.resources
-        after = page.next
-        if after is None:
-            return sorted(items, key=lambda item: item.key)
-
-
-def _exported(item: Any) -> dict[str, Any]:
-    return {"key": item.key.text, "document": document_of(item)}
-
-
-def _typed(items: list[Any]) -> list[Resource]:
-    strange = sorted({item.key.kind for item in items if not isinstance(item, Resource)})
-    if strange:
-        raise InvalidCall(
-            "Cannot write these resources as a bundle.",
-            why=[f"these kinds have no model here: {', '.join(strange)}"],
-            hint="use --format yaml or json, which need no models.",
-        )
-    return items
 
 
 def _for_programs(output: str, value: Any) -> str:

@@ -67,13 +67,13 @@ class Screen:
         return self._narrow.color_system is not None
 
     @contextmanager
-    def progress(self, text: str) -> Generator[None, None, None]:
-        """Show progress, on a terminal only."""
+    def progress(self, text: str) -> Generator[Callable[[str], None], None, None]:
+        """Show progress, on a terminal only; give a function that changes the text."""
         if not self._err.is_terminal:
-            yield
+            yield _show_nothing
             return
-        with self._err.status(text):
-            yield
+        with self._err.status(text) as status:
+            yield status.update
 
     @contextmanager
     def redrawing(self) -> Generator[Callable[..., None], None, None]:
@@ -93,6 +93,10 @@ class Screen:
         """Flush the output, so that its errors are raised here."""
         if sys.stdout is not None:
             sys.stdout.flush()
+
+
+def _show_nothing(_: str) -> None:
+    """Take note of progress that nobody looks at."""
 
 
 def _console(stream: IO[str] | None, *, width: int) -> _Console:

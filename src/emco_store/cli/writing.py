@@ -10,12 +10,11 @@ from emco_store.cli.arguments import Options
 from emco_store.cli.bundles import read_files
 from emco_store.cli.exits import Exit
 from emco_store.cli.formats import write_json, write_yaml
-from emco_store.cli.opening import opened
+from emco_store.cli.opening import opened, warn_forgetful
 from emco_store.cli.plans import coloured, show_plan
 from emco_store.cli.reading import read_key
 from emco_store.cli.reports import report_lines
 from emco_store.cli.screen import Screen
-from emco_store.cli.verbs import FORGETFUL
 from emco_store.cli.waiting import Waiting
 from emco_store.core.wording import count
 from emco_store.emco import Bundle, RunPlan, apply_bundle, plan_bundle_delete, plan_run, read_bundle, run_bundle
@@ -36,7 +35,7 @@ def apply(options: Options, screen: Screen) -> Exit:
         with screen.progress("Applying …"):
             report = apply_bundle(store, bundle)
     screen.show(*report_lines(report))
-    _warn(options, screen)
+    warn_forgetful(options, screen)
     return Exit.OK
 
 
@@ -58,7 +57,7 @@ def _run(options: Options, screen: Screen, store: Store, bundle: Bundle) -> Exit
         screen.note(f"before that: {done}" if done is not None else "nothing was done")
         raise
     screen.show(*str(report).split("\n"))
-    _warn(options, screen)
+    warn_forgetful(options, screen)
     if wait is None:
         return Exit.OK
     with screen.progress("Waiting …"):
@@ -68,13 +67,6 @@ def _run(options: Options, screen: Screen, store: Store, bundle: Bundle) -> Exit
 def _is_wanted(screen: Screen, plan: RunPlan) -> bool:
     screen.note(f"Carry out {count(len(plan.actions), 'action')}? Type yes to continue:")
     return sys.stdin.readline().strip().lower() == "yes"
-
-
-def _warn(options: Options, screen: Screen) -> None:
-    if options.store.startswith(FORGETFUL):
-        screen.note(
-            f"note: {options.store} forgets everything now; --store or EMCO_STORE_URL names a store that keeps it"
-        )
 
 
 def delete(options: Options, screen: Screen) -> Exit:

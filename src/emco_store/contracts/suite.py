@@ -22,6 +22,7 @@ from emco_store.contracts.digests import DigestRules
 from emco_store.contracts.durability import DurabilityRules
 from emco_store.contracts.edits import EditRules
 from emco_store.contracts.escalations import EscalatingRules
+from emco_store.contracts.exports import ExportRules
 from emco_store.contracts.feed import FeedRules
 from emco_store.contracts.fences import FenceRules
 from emco_store.contracts.freezes import FreezeRules
@@ -109,6 +110,7 @@ class Conformance(
     BadInputRules,
     UnreadableRules,
     CheckRules,
+    ExportRules,
     ReservedNameRules,
     ReservedRules,
     OriginRules,

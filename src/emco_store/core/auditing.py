@@ -175,12 +175,12 @@ def _repair_of(edge: Edge, absent: AbstractSet[Key]) -> Repair | None:
 def _misplaced(record: Record, known: Record | None) -> Iterator[Flaw]:
     """Find references that do not stand in the document, so that no rule could take them out."""
     document = decode(record.document)
-    wrong = [edge for edge in record.edges if not edge.is_parent and not _stands(edge, document)]
+    wrong = [edge for edge in record.edges if not edge.is_parent and not stands(edge, document)]
     if wrong and (known is None or _places(known.edges) == _places(record.edges)):
         yield _rewritable(FlawKind.EDGES, record, wrong[0].place, _told("not in the document", _places(wrong)), known)
 
 
-def _stands(edge: Edge, document: Any) -> bool:
+def stands(edge: Edge, document: Any) -> bool:
     """Tell whether the document holds a reference; what a selection says in its place only its model knows."""
     try:
         for step in edge.path[:-1]:

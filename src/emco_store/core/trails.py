@@ -91,9 +91,13 @@ class FieldChange(NamedTuple):
     old: Any = ABSENT
     new: Any = ABSENT
 
+    @property
+    def place(self) -> str:
+        """The path as text: ``spec.ports[0]``."""
+        return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path).removeprefix(".")
+
     def __str__(self) -> str:
-        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path).removeprefix(".")
-        return f"{place}: {self.old!r} -> {self.new!r}"
+        return f"{self.place}: {self.old!r} -> {self.new!r}"
 
 
 class Action(StrEnum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
-from emco_store.core.codec import Untyped, load, load_untyped
+from emco_store.core.codec import Untyped, draft, load, load_untyped
 from emco_store.core.documents import MAX_BYTES
 from emco_store.core.keys import Key, checked_key
 from emco_store.core.leases import LeaseTarget
@@ -176,6 +176,20 @@ class Context:
         """
         model = self.schema.model_at(record.key)
         return load_untyped(record) if model is None else load(record, model)
+
+    def by_model(self, record: Record) -> Record:
+        """Return a record as the model of its kind would write it; as it is if no model of its kind is known here.
+
+        Raises:
+            InvalidResource: The document does not fit the model, or is beyond a limit of this store.
+
+        Rules: HIS-9, EXP-1.
+        """
+        model = self.schema.model_of(record.key.kind)
+        if model is None:
+            return record
+        made = draft(load(record, model), max_bytes=self.limits.max_bytes)
+        return replace(record, document=made.document, edges=made.edges, unique=made.unique, index=made.index)
 
     def value_or_error(self, record: Record) -> Any:
         """Return the resource of a record, or the error that says why it cannot be read.

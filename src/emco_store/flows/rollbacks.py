@@ -6,10 +6,8 @@ Nothing is guessed: what cannot come back is named, and left out only where the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from emco_store.core.codec import draft, load
 from emco_store.core.diffs import DocumentChange, document_change
 from emco_store.core.digests import Content, fingerprint
 from emco_store.core.keys import Key
@@ -182,13 +180,7 @@ class _Rewriting:
             tuple(edge.opened() for edge in row.edges), row.unique, row.index,
             old.created_us if old else unit.now_us, unit.now_us,
         )  # fmt: skip
-        model = unit.context.schema.model_of(row.key.kind)
-        if model is None:
-            return made
-        known = draft(load(made, model), max_bytes=unit.context.limits.max_bytes)
-        return replace(
-            made, document=known.document, edges=known.edges, unique=known.unique, index=known.index
-        )  # fmt: skip
+        return unit.context.by_model(made)
 
     def look(self, also: Iterable[Key] = ()) -> Flow[None]:
         """Look for the targets of what is written, and note references that resolve nowhere."""

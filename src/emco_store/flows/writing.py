@@ -111,7 +111,7 @@ class Writing(View):
         self._selects |= type(made.resource).__emco__.selects
         if old is None:
             return self._add(made)
-        if _is_same(old, made):
+        if is_same(old, made):
             return with_meta(made.resource, old)
         return self._put(made, uid=old.uid, version=old.version + 1, created_us=old.created_us)
 
@@ -197,7 +197,8 @@ class Writing(View):
         return with_meta(made.resource, record)
 
 
-def _is_same(old: Record, made: Draft[Any]) -> bool:
+def is_same(old: Record, made: Draft[Any] | Record) -> bool:
+    """Return whether what would be written says the same as what is stored, whatever the order of fields."""
     try:
         same_document = old.document == made.document or decode(old.document) == decode(made.document)
     except ValueError:
