@@ -3,12 +3,14 @@
 The public names are here, and nowhere else.
 """
 
+from emco_store._aio.consumers import AsyncConsumer
 from emco_store._aio.iterating import AsyncIteration
 from emco_store._aio.reaping import AsyncReaper
 from emco_store._aio.store import AsyncStore
 from emco_store._aio.supervising import AsyncSupervisor
 from emco_store._aio.transaction import AsyncTransaction
 from emco_store._aio.watching import AsyncWatch
+from emco_store._sync.consumers import Consumer
 from emco_store._sync.iterating import Iteration
 from emco_store._sync.reaping import Reaper
 from emco_store._sync.store import Store
@@ -19,6 +21,7 @@ from emco_store.backends.memory import MemoryBackend
 from emco_store.beating import Lease
 from emco_store.connect import connect, connect_async
 from emco_store.core.codec import Untyped
+from emco_store.core.consumers import ConsumerState, Skipped
 from emco_store.core.diffs import Diff, DocumentChange
 from emco_store.core.events import Action, Aspect, Event, RecordChange
 from emco_store.core.exports import Export, Imported, ImportPlan
@@ -55,6 +58,7 @@ from emco_store.errors import (
     ContentChanged,
     DeleteRestricted,
     FeedGap,
+    HandlerFailed,
     InvalidCall,
     InvalidModel,
     InvalidResource,
@@ -92,6 +96,7 @@ __all__ = [
     "AlreadyExists",
     "Approval",
     "Aspect",
+    "AsyncConsumer",
     "AsyncIteration",
     "AsyncReaper",
     "AsyncStore",
@@ -106,6 +111,8 @@ __all__ = [
     "CheckPage",
     "Condition",
     "Conflict",
+    "Consumer",
+    "ConsumerState",
     "ContentChanged",
     "DeleteRestricted",
     "Deleted",
@@ -126,6 +133,7 @@ __all__ = [
     "FlawKind",
     "GiveUp",
     "Guarantees",
+    "HandlerFailed",
     "ImportPlan",
     "Imported",
     "InvalidCall",
@@ -170,6 +178,7 @@ __all__ = [
     "RolledBack",
     "Rule",
     "Seat",
+    "Skipped",
     "StateForbids",
     "Status",
     "Store",

@@ -9,6 +9,7 @@
      │   └─ LeaseHeld       another holder has the lease
      ├─ LeaseLost           the lease is over; what was begun under it must stop
      ├─ FeedGap             events after a cursor are missing; read anew, then watch from now
+     ├─ HandlerFailed       the function of a consumer raised; the consumer stands before that event
      ├─ MissingReference    a parent or a reference's target is not there
      ├─ DeleteRestricted    resources that stay still refer to what would go
      ├─ UniqueViolation     another resource holds this value
@@ -173,6 +174,29 @@ class FeedGap(StoreError):
 
     code = "FEED-GAP"
     cursor: str = ""
+
+
+class HandlerFailed(StoreError):
+    """A consumer could not deal with an event, and stands before it: nothing was written, and nothing is skipped.
+
+    The error of the consumer's function, or of the commit of what it did, is the cause (``__cause__``).
+
+    Attributes:
+        consumer: The name of the consumer.
+        cursor: The cursor of the event.
+        txid: The id of the commit that the event is about.
+        attempts: How often it was tried.
+        number: How many commits of the feed the consumer would have passed with it.
+        version: The version of the cursor with which the consumer stands before it.
+    """
+
+    code = "HANDLER"
+    consumer: str = ""
+    cursor: str = ""
+    txid: str = ""
+    attempts: int = 0
+    number: int = 0
+    version: int = 0
 
 
 class MissingReference(StoreError):

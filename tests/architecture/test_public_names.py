@@ -85,6 +85,7 @@ LIFECYCLES = {
     "transition",
 }
 FEED = {"Action", "Aspect", "AsyncWatch", "Event", "Message", "RecordChange", "Watch"}
+CONSUMERS = {"AsyncConsumer", "Consumer", "ConsumerState", "Skipped"}
 TRAILS = {"ABSENT", "FieldChange", "Trail", "TrailEntry"}
 ERRORS = {
     "AlreadyExists",
@@ -95,6 +96,7 @@ ERRORS = {
     "InvalidModel",
     "InvalidResource",
     "FeedGap",
+    "HandlerFailed",
     "LeaseHeld",
     "LeaseLost",
     "MissingReference",
@@ -129,6 +131,7 @@ def test_public_names_are_the_promised_ones():
         | HISTORY
         | TRAILS
         | FEED
+        | CONSUMERS
         | ERRORS
     ) == sorted(emco_store.__all__)
 

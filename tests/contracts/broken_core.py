@@ -53,6 +53,7 @@ from emco_store.flows import (
     callbacks,
     cascade,
     checking,
+    consuming,
     content,
     context,
     counting,
@@ -94,6 +95,7 @@ from emco_store.flows.unit import Unit
 from emco_store.flows.view import Referrers, View
 from emco_store.ports import Scan, deadline
 from tests.contracts import (
+    broken_consuming,
     broken_exports,
     broken_feeds,
     broken_history,
@@ -429,6 +431,16 @@ BROKEN_CORE = {
     "LoadsNothing": Broken(watching, "records_at", broken_feeds.load_nothing, "FEED-9"),
     "TellsNobody": Broken(unit, "Commit", broken_feeds.commit_for_nobody, "FEED-1"),
     "StaysBehindWhatItSkips": Broken(watching, "Told", broken_feeds.stay_behind, "FEED-7"),
+    "SavesTheCursorLater": Broken(consuming, "move", broken_consuming.save_in_a_second_commit, "FEED-11"),
+    "SavesTheCursorFirst": Broken(consuming, "move", broken_consuming.save_first, "FEED-11"),
+    "ConsumesWithoutALease": Broken(consuming, "stand", broken_consuming.need_no_lease, "FEED-11"),
+    "OverwritesTheCursor": Broken(consuming, "stand", broken_consuming.overwrite_the_cursor, "FEED-11"),
+    "SkipsInSilence": Broken(consuming, "move", broken_consuming.forget_what_was_skipped, "FEED-11"),
+    "ConsumesOverAGap": Broken(consuming, "step", broken_consuming.go_on_after_a_gap, "FEED-11"),
+    "ConsumesInReverse": Broken(consuming, "step", broken_consuming.tell_in_reverse, "FEED-11"),
+    "ConsumesTheLastTwice": Broken(consuming, "step", broken_consuming.tell_the_last_twice, "FEED-11"),
+    "ConsumesForNamesakes": Broken(events, "_is_watched", broken_feeds.watch_by_the_kind, "FEED-11"),
+    "ShowsOneConsumer": Broken(consuming, "look", broken_consuming.show_the_first_only, "FEED-11"),
     "BrakesNever": Broken(judging, "SHARE", 101, "SUP-5"),
     "BrakesForEver": Broken(judging, "PACE", 0, "SUP-5"),
     "LeadsForEver": Broken(supervising, "settle", broken_supervising.settle_without_a_lead, "SUP-6"),

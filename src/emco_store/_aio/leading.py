@@ -54,7 +54,8 @@ class AsyncLeading:
                 async with taking as leader:
                     while not self._stopped:
                         await act(leader)
-                        await async_pause(looks.pause_s())
+                        if not self._stopped:
+                            await async_pause(looks.pause_s())
             except (LeaseHeld, LeaseLost):
                 continue
             except (Conflict, Unavailable, UnknownOutcome):

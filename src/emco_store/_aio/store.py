@@ -8,9 +8,9 @@ from typing import Any, TypeVar, overload
 
 from emco_store._aio.attempts import late
 from emco_store._aio.block import Target
+from emco_store._aio.consumers import AsyncConsumers
 from emco_store._aio.exporting import AsyncExports
 from emco_store._aio.history import AsyncHistories
-from emco_store._aio.leases import AsyncLeases
 from emco_store._aio.lifecycles import AsyncLifecycles
 from emco_store._aio.origins import AsyncOrigins
 from emco_store._aio.statuses import AsyncStatuses
@@ -35,7 +35,9 @@ R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
 
 
-class AsyncStore(AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncLeases, AsyncWatches, AsyncExports, AsyncOrigins):
+class AsyncStore(
+    AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncConsumers, AsyncWatches, AsyncExports, AsyncOrigins
+):  # fmt: skip
     """The resources of one namespace on one backend; made by ``connect_async``.
 
     A target is a resource, its ``Key`` or a ``Ref`` to it. The store returns values: changing one does not change the

@@ -55,7 +55,8 @@ class Leading:
                 with taking as leader:
                     while not self._stopped:
                         act(leader)
-                        pause(looks.pause_s())
+                        if not self._stopped:
+                            pause(looks.pause_s())
             except (LeaseHeld, LeaseLost):
                 continue
             except (Conflict, Unavailable, UnknownOutcome):

@@ -9,9 +9,9 @@ from typing import Any, TypeVar, overload
 
 from emco_store._sync.attempts import late
 from emco_store._sync.block import Target
+from emco_store._sync.consumers import Consumers
 from emco_store._sync.exporting import Exports
 from emco_store._sync.history import Histories
-from emco_store._sync.leases import Leases
 from emco_store._sync.lifecycles import Lifecycles
 from emco_store._sync.origins import Origins
 from emco_store._sync.statuses import Statuses
@@ -36,7 +36,9 @@ R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
 
 
-class Store(Lifecycles, Histories, Statuses, Leases, Watches, Exports, Origins):
+class Store(
+    Lifecycles, Histories, Statuses, Consumers, Watches, Exports, Origins
+):  # fmt: skip
     """The resources of one namespace on one backend; made by ``connect``.
 
     A target is a resource, its ``Key`` or a ``Ref`` to it. The store returns values: changing one does not change the

@@ -1,11 +1,11 @@
-"""Arguments of the verb about the feed."""
+"""Arguments of the verbs about the feed."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
 
-from emco_store.cli.verbs import Verb, add_reading, examples
+from emco_store.cli.verbs import Verb, add_output, add_reading, examples
 
 
 def _fill_watch(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +25,13 @@ def _fill_watch(parser: argparse.ArgumentParser) -> None:
     add_reading(parser)
 
 
+def _fill_consumers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=int, default=100, metavar="N", help="consumers on the page, 1 to 1000 (100)")
+    parser.add_argument("--after", metavar="CURSOR", help="continue after the page that ended with this cursor")
+    add_output(parser)
+    add_reading(parser)
+
+
 FEED_VERBS: Mapping[str, Verb] = {
     "watch": Verb(
         "show what is committed, as it happens",
@@ -35,5 +42,13 @@ FEED_VERBS: Mapping[str, Verb] = {
             ("emco-store watch --after CURSOR --idle 0 --json", "what came after an event, for programs"),
         ),
         _fill_watch,
+    ),
+    "consumers": Verb(
+        "show where each consumer of the feed stands, what it has skipped, and who works under its name",
+        examples(
+            ("emco-store consumers", "the consumers of the namespace, in the order of their names"),
+            ("emco-store consumers -o json", "for programs"),
+        ),
+        _fill_consumers,
     ),
 }

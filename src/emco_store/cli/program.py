@@ -10,6 +10,7 @@ from io import TextIOWrapper
 from emco_store import InvalidCall, StoreError
 from emco_store.cli.arguments import Options, read_arguments
 from emco_store.cli.checking import check
+from emco_store.cli.consumers import consumers
 from emco_store.cli.demo import demo
 from emco_store.cli.examining import doctor
 from emco_store.cli.exits import Exit, exit_of
@@ -43,6 +44,7 @@ VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
     "expire": expire,
     "supervise": supervise,
     "watch": watch,
+    "consumers": consumers,
     "export": export,
     "import": import_,
     "doctor": doctor,

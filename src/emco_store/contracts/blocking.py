@@ -103,6 +103,12 @@ class _StoreView(_View):
     def watch(self, **options: Any) -> _IterationView:
         return _IterationView(self.inner.watch(**options), self._loop)
 
+    def consume(self, name: str, handler: Callable[..., object], **options: Any) -> _View:
+        """Call the plain functions of a consumer in a thread, in which they may wait for the loop."""
+        if options.get("reset") is not None:
+            options["reset"] = _threaded(options["reset"], self._loop)
+        return _View(self.inner.consume(name, _threaded(handler, self._loop), **options), self._loop)
+
     def reaper(self, **options: Any) -> _View:
         return _View(self.inner.reaper(**options), self._loop)
 
@@ -116,11 +122,18 @@ class _StoreView(_View):
 
     def run(self, fn: Callable[[Any], T], **options: Any) -> T:
         """Run the plain function ``fn`` in a thread, in which it may wait for the loop."""
+        result: T = self._loop.call(self.inner.run(_threaded(fn, self._loop), **options))
+        return result
 
-        async def attempt(tx: AsyncTransaction) -> T:
-            return await asyncio.to_thread(fn, _View(tx, self._loop))
 
-        return self._loop.call(self.inner.run(attempt, **options))
+def _threaded(fn: Any, loop: Loop) -> Any:
+    if not callable(fn):
+        return fn
+
+    async def call(tx: AsyncTransaction, *given: Any) -> Any:
+        return await asyncio.to_thread(fn, _View(tx, loop), *given)
+
+    return call
 
 
 async def _next(iteration: Any) -> Any:

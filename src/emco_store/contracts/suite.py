@@ -12,6 +12,8 @@ from emco_store.contracts.beats import BeatRules, PulseCheckRules
 from emco_store.contracts.checks import CheckRules
 from emco_store.contracts.commits import CommitRules
 from emco_store.contracts.concurrency import ConcurrencyRules
+from emco_store.contracts.consumer_crash_points import ConsumerCrashRules
+from emco_store.contracts.consumers import ConsumerRules
 from emco_store.contracts.content_races import ContentRaces
 from emco_store.contracts.counts import CountRules
 from emco_store.contracts.crash_points import CrashRules
@@ -131,6 +133,8 @@ class Conformance(
     SupervisingRules,
     EscalatingRules,
     LeaseCrashRules,
+    ConsumerRules,
+    ConsumerCrashRules,
     LeaseInterleavingRules,
     SupervisorInterleavingRules,
     MachineRules,

@@ -10,6 +10,8 @@ LEASE: Final = "emco__Lease"
 """The lease of a resource, there exactly while somebody holds it: ``emco__Lease/<Kind>/<names>``."""
 LIFECYCLE: Final = "emco__Lifecycle"
 """The state of a resource: ``emco__Lifecycle/<Kind>/<names>``."""
+CURSOR: Final = "emco__Cursor"
+"""Where a consumer of the feed stands: ``emco__Cursor/emco_Seat/<seat>``."""
 FREEZE: Final = "emco__Freeze"
 """Says that the state of a resource freezes fields: ``emco__Freeze/<Kind>/<names>``."""
 REVISION: Final = "emco__Revision"
@@ -23,6 +25,7 @@ STATUS: Final = "emco__Status_"
 _NAMES: Final = {
     LEASE: "the lease of {0}",
     LIFECYCLE: "the lifecycle of {0}",
+    CURSOR: "the cursor of the consumer in {0}",
     FREEZE: "the frozen fields of {0}",
     REVISION: "revision {2} of {0}",
     REVISION_PART: "part {3} of revision {2} of {0}",

@@ -334,7 +334,7 @@ def look(
         batch: tuple[Record, ...] = yield from read(Scan(LEASE, after=position, limit=limit + 1))
         records = batch[:limit]
         following = write_cursor(LEASE, Order(), ("", records[-1].key.text)) if len(batch) > limit else None
-        states = yield from _states([record.key for record in records], {r.key: r for r in records}, stall_after)
+        states = yield from states_of([record.key for record in records], {r.key: r for r in records}, stall_after)
         return Page(states, following)
     if not is_model(model) or model.__emco__.lease is None:
         raise InvalidCall(
@@ -345,12 +345,13 @@ def look(
     page = yield from lists.read_page(context, lists.ask(context, model, limit=limit, after=after))
     leases = [lease_of(item.key) for item in page.items if item.key is not None]
     found: Mapping[Key, Record] = (yield from read(Get(tuple(leases)))) if leases else {}
-    return Page((yield from _states(leases, found, stall_after)), page.next)
+    return Page((yield from states_of(leases, found, stall_after)), page.next)
 
 
-def _states(
+def states_of(
     leases: Sequence[Key], found: Mapping[Key, Record], stall_after: timedelta | None
 ) -> Flow[tuple[LeaseState, ...]]:
+    """Say what can be said of some leases, of which those that are held were found."""
     uids = tuple(record.uid for record in found.values())
     page = (yield from polled(uids=uids)) if uids else PulsePage(0)
     by_uid = {pulse.uid: pulse for pulse in page.pulses}

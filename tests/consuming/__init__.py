@@ -1,0 +1,1 @@
+"""Consumers and relays against real processes and servers."""
