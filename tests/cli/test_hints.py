@@ -19,6 +19,7 @@ ROOMS = ("core", "flows", "emco")
 """Where the texts of errors come from that a command can show."""
 CALL = re.compile(r"[a-z_.]*\b[a-z_]+\([^ )]*\)|\bstore\.[a-z_]+|\b[a-z_]+=…")
 FOR_PROGRAMS = {
+    'call consumer.skip(failure, reason="…") with the error that run() has raised.',
     "use the newer class; get() values of the earlier one again.",
     "take the value that create() gives back.",
     "give it a method report(namespace).",

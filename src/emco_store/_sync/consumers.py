@@ -132,6 +132,7 @@ class Consumers(Leases):
         *,
         kinds: Iterable[type[Resource] | str] | None = None,
         under: Target | None = None,
+        topics: Iterable[str] | None = None,
         after: str | None = None,
         batch: int = 1,
         retry: Strategy | None = None,
@@ -149,6 +150,7 @@ class Consumers(Leases):
             handler: The function: called with the transaction and the event.
             kinds: Only changes of resources of these kinds; see :meth:`watch`.
             under: Only changes under this resource, at any depth; needs ``kinds``.
+            topics: Only messages with these topics. Where only kinds or only topics are named, the other is not told.
             after: The cursor after which the first start begins. None for the end of the feed at that moment: what was
                 committed before is not told. Without meaning at later starts.
             batch: Maximum number of events in one transaction, 1 to 500. If one of them fails, each is dealt with by
@@ -158,8 +160,8 @@ class Consumers(Leases):
             reset: Called with a transaction where there is no cursor to continue from: at the first start, and after a
                 gap. It builds anew what the consumer derives from the store. What is committed after that is told;
                 what is committed meanwhile may be. None: a first start does nothing, and a gap is raised.
-            seat_ttl: How long the lease counts as alive after a beat, 1 second to 1 day: so long, and a little more, until
-                another process takes over from one that was killed. None for 15 seconds.
+            seat_ttl: How long the lease counts as alive after a beat, 1 second to 1 day: so long, and a little more,
+                until another process takes over from one that was killed. None for 15 seconds.
 
         Raises:
             InvalidCall: An argument cannot be right.
@@ -168,7 +170,9 @@ class Consumers(Leases):
         Rules: FEED-11.
         """
         context = self._context()
-        asked = consuming.ask(context, name, kinds=kinds, under=under, after=after, seat_ttl=seat_ttl, batch=batch)
+        asked = consuming.ask(
+            context, name, kinds=kinds, under=under, topics=topics, after=after, seat_ttl=seat_ttl, batch=batch
+        )  # fmt: skip
         consuming.checked_function("handler", handler)
         consuming.checked_function("retry", retry, is_needed=False)
         consuming.checked_function("reset", reset, is_needed=False)

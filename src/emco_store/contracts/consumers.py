@@ -254,6 +254,20 @@ class ConsumerRules:
         deal(lab.store, 2, name="crates", after=begin, kinds=["Crate"])
         assert ["p1-c", "p1-c", "p10-c"] == written(lab)
 
+        with lab.store.transaction() as tx:
+            tx.emit("orders", 7)
+            tx.emit("else", 8)
+        messages: list[Any] = []
+        consumer = lab.store.consume(
+            "topics",
+            lambda _, event: messages.extend([*event.changes, *event.messages]),
+            topics=["orders"],
+            after=begin,
+        )
+        with lab.store.lease(consumer.seat) as lease:
+            assert 1 == consumer.step(lease, wait=PATIENCE)
+        assert [("orders", 7)] == [(one.topic, one.body) for one in messages]
+
         told: list[Event] = []
         everything = lab.store.consume("all", lambda _, event: told.append(event), after=begin)
         everything.run(idle=timedelta(0))
@@ -300,6 +314,7 @@ class ConsumerRules:
             {"handler": None},
             {"kinds": Site},
             {"under": Key("Site", "a")},
+            {"topics": "orders"},
             {"after": 7},
             {"batch": 0},
             {"batch": 501},

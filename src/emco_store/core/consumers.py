@@ -88,11 +88,13 @@ class Numbered(NamedTuple):
         number: How many commits of the feed have been passed with this one, whether they concern the consumer or not.
         before: The cursor that this event follows.
         event: The event, as far as it concerns the consumer.
+        whole: The event as the backend tells it.
     """
 
     number: int
     before: str
     event: Event
+    whole: Event
 
 
 @dataclass(frozen=True, slots=True)

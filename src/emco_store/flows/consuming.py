@@ -87,7 +87,15 @@ class Part(NamedTuple):
 
 
 def ask(
-    context: Context, name: Any, *, kinds: Iterable[Any] | None, under: Any, after: Any, ttl: Any, batch: Any
+    context: Context,
+    name: Any,
+    *,
+    kinds: Iterable[Any] | None,
+    under: Any,
+    topics: Any,
+    after: Any,
+    seat_ttl: Any,
+    batch: Any,
 ) -> Consuming:
     """Check the arguments of a consumer.
 
@@ -95,7 +103,7 @@ def ask(
         InvalidCall: They contradict each other, name what is not there, or are of another type.
     """
     name = checked_name(name)
-    chosen = watching.ask(context, kinds=kinds, under=under, load=False)
+    chosen = watching.ask(context, kinds=kinds, under=under, load=False, topics=topics)
     checked_seat_ttl(seat_ttl)
     return Consuming(name, chosen, seat_of(name).name, seat_ttl, watching.checked_cursor(after), checked_batch(batch))
 
@@ -141,9 +149,9 @@ def step(watching: Watching, place: Place, wait: timedelta) -> Flow[Part]:
     page = yield from read(Events(place.cursor, LIMIT, wait))
     cursors = (place.cursor, *(event.cursor for event in page.events))
     told = tuple(
-        Numbered(number, before, one)
+        Numbered(number, before, one, event)
         for number, (before, event) in enumerate(zip(cursors, page.events, strict=False), place.number + 1)
-        if (one := shown(event, watching.prefixes)) is not None
+        if (one := shown(event, watching.prefixes, watching.topics)) is not None
     )
     first = page.events[0].txid if page.events else ""
     return Part(page.cursor, place.number + len(page.events), first, told)
