@@ -322,7 +322,7 @@ ELSEWHERE = emco_races.ELSEWHERE | {
     "B43": (
         "A cluster is created, and the event to a controller fails",
         "An error for what exists; a later cluster keeps the old credentials",
-        "What is in the store is one commit (ATM-1); events come with a feed.",
+        "What is in the store is one commit (ATM-1), and the event is part of it (FEED-1).",
     ),
     "B46": (
         "A deployment is stopped while its clusters are out of reach",
@@ -353,6 +353,21 @@ ELSEWHERE = emco_races.ELSEWHERE | {
         "A deployment that was stopped is updated",
         "The stop flag of the old one makes the update fail, and leaves what it had deployed",
         "There is one field that says whether it runs, and one record of what was applied (SUP-9).",
+    ),
+    "B52": (
+        "An event comes that the state of a deployment does not allow",
+        "It is skipped after the caller was told of success, and nobody learns of it",
+        "The transition is refused to its caller; one that is accepted is an event that is told (LIF-2, FEED-1).",
+    ),
+    "B53": (
+        "What is terminated is terminated again",
+        "It is shown as failed, which it is not",
+        "The call is refused and changes nothing, as is a report of an operation that has ended (LIF-2, LIF-8).",
+    ),
+    "B54": (
+        "A request is put into the queue of the deployer, and that fails",
+        "The request is lost, and the caller is told of success",
+        "The request is the commit: its caller gets the error, or it is told once, with all that it says (FEED-10).",
     ),
 }
 """See :data:`emco_races.ELSEWHERE`."""

@@ -26,13 +26,11 @@ HEAD = """\
 # What breaks in EMCO, and here
 
 The data layer of EMCO, which this library succeeds, was measured with its own code on a real MongoDB: a study lists 56
-ways to break it. These are the 46 that concern the store, concurrency, the states of deployments, and who carries them
-out; numbers in the column *In EMCO* are the study's. Most are run as races here, through the public calls: the actors
-of a round begin at once, in threads on one store, in tasks on one asyncio store, and on servers in processes with a
-store each. After each
-round everything that is stored is looked at: nothing may dangle, what was acknowledged is there, nothing comes back,
-nothing is half done, and
-`store.check()` finds no flaw.
+ways to break it. These are the 49 that concern the store, concurrency, the states of deployments, who carries them out,
+and what services are told; numbers in the column *In EMCO* are the study's. Most are run as races here, through the
+public calls: the actors of a round begin at once, in threads on one store, in tasks on one asyncio store, and on
+servers in processes with a store each. After each round everything that is stored is looked at: nothing may dangle,
+what was acknowledged is there, nothing comes back, nothing is half done, and `store.check()` finds no flaw.
 
 A number such as "0 of 300" says in how many rounds something was found that must not be. *Without* is the same race on
 Redis with a piece of the backend taken out on purpose, in threads, so it shows that the race is one: the guards of
@@ -40,9 +38,8 @@ references, the versions, both of these, or the atomicity of a commit. Where the
 breakage: the key itself does, or a refusal before any request.
 """
 FOOT = """\
-EMCO's other 10 breakages, B25 to B29 and B52 to B56, concern schemas, encryption and the machinery of its deployer,
-which this library does not have. What of them concerns states has tests: the reports of a deployment name their
-operation (B53).
+EMCO's other 7 breakages, B25 to B29, B55 and B56, concern schemas, encryption and the machinery of its deployer, which
+this library does not have.
 
 The races are in `tests/proof/emco_races.py` and `tests/proof/emco_lifecycle_races.py`, and most have tests in
 `tests/breakages/` too, in every order of their steps. `python3 dev.py prove --phase "breakages of EMCO"` runs the races

@@ -99,6 +99,7 @@ from emco_store.emco.catalogue.workflows import (
     WorkflowIntent,
 )
 from emco_store.emco.foresight import Foreseen, RunPlan, plan_run, plan_run_async
+from emco_store.emco.notices import NOTICED, Notice, Subject, notices, notices_async
 from emco_store.emco.running import RunReport, run_bundle, run_bundle_async, terminate_bundle, terminate_bundle_async
 
 CATALOGUE: tuple[type[Resource], ...] = (
@@ -159,6 +160,7 @@ CATALOGUE: tuple[type[Resource], ...] = (
 
 __all__ = [
     "CATALOGUE",
+    "NOTICED",
     "RSYNC",
     "Action",
     "Agent",
@@ -215,6 +217,7 @@ __all__ = [
     "Network",
     "NetworksLifecycle",
     "NetworksState",
+    "Notice",
     "PolicyIntent",
     "PolicyModule",
     "Position",
@@ -229,6 +232,7 @@ __all__ = [
     "SfcLink",
     "SfcProviderNetwork",
     "Statement",
+    "Subject",
     "TrafficGroupIntent",
     "UserPermission",
     "WorkerIntent",
@@ -239,6 +243,8 @@ __all__ = [
     "apply_bundle_async",
     "delete_bundle",
     "delete_bundle_async",
+    "notices",
+    "notices_async",
     "plan_bundle_delete",
     "plan_bundle_delete_async",
     "plan_run",
