@@ -11,6 +11,7 @@ import emco_store
 import emco_store.contracts.suite
 import emco_store.emco
 import emco_store.fastapi
+import emco_store.otel
 import emco_store.ports
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference" / "api"
@@ -34,7 +35,8 @@ def documented_everywhere() -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", [emco_store, emco_store.emco, emco_store.fastapi, emco_store.contracts.suite, emco_store.ports]
+    "module",
+    [emco_store, emco_store.emco, emco_store.fastapi, emco_store.otel, emco_store.contracts.suite, emco_store.ports],
 )
 def test_every_public_name_is_in_the_api_reference(module):
     """A name that a public module exports is documented, there or where ``emco_store`` exports it too."""

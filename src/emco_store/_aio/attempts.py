@@ -30,10 +30,13 @@ class AsyncAttempts:
         port: The port.
         retry: How calls that lose races are repeated.
         deadline: When a call must have ended that has no deadline of its own.
+
+    Attributes:
+        port: The port that each request is made of.
     """
 
     def __init__(self, port: AsyncPort, retry: RetryPolicy, deadline: timedelta | None) -> None:
-        self._port = port
+        self.port = port
         self._retry = retry.until(deadline)
         self._deadline = deadline
         self._queues = Queues()
@@ -55,17 +58,17 @@ class AsyncAttempts:
 
     async def once(self, flow: Flow[T], deadline: timedelta | None) -> T:
         """Drive a flow."""
-        return await drive(flow, self._port, end_s=self.end_s(deadline))
+        return await drive(flow, self.port, end_s=self.end_s(deadline))
 
     async def queued(self, make: Callable[[], Flow[T]], deadline: timedelta | None) -> T:
         """Drive a flow, and another one while a delete of what it is about has its turn."""
         policy, end_s = self._retry.until(deadline), self.end_s(deadline)
-        return await retrying(lambda: drive(make(), self._port, end_s=end_s), policy, lambda: AsyncWaiter(self._queues))
+        return await retrying(lambda: drive(make(), self.port, end_s=end_s), policy, lambda: AsyncWaiter(self._queues))
 
     async def retried(self, make: Callable[[Holding], Flow[T]], deadline: timedelta | None) -> T:
         """Drive a flow, and another one while it loses races."""
         return await self.run(
-            lambda holding, waiter, end_s: drive(make(holding), self._port, waiter, end_s=end_s), deadline
+            lambda holding, waiter, end_s: drive(make(holding), self.port, waiter, end_s=end_s), deadline
         )
 
     async def run(self, attempt: AsyncAttempt[T], deadline: timedelta | None) -> T:
@@ -77,7 +80,7 @@ class AsyncAttempts:
             return await retrying(lambda: attempt(holding, waiter, end_s), policy, lambda: waiter)
         finally:
             waiter.leave()
-            await drive(holding.give_back(), self._port, end_s=late(end_s))
+            await drive(holding.give_back(), self.port, end_s=late(end_s))
 
 
 def late(end_s: float | None) -> float | None:

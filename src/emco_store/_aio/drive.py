@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from emco_store import notices
+from emco_store.errors import Unavailable, UnknownOutcome
 from emco_store.flows.asking import Flow
 from emco_store.ports import AsyncPort, Commit, Get, Receipt, Request, deadline
 from emco_store.queueing.waiters import AsyncWaiter
@@ -34,6 +36,10 @@ async def drive(flow: Flow[T], port: AsyncPort, waiter: AsyncWaiter | None = Non
                 request = flow.send(reply)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]  # what the generator returned
+    except (Unavailable, UnknownOutcome) as problem:
+        if end_s is not None and deadline.is_near(end_s):
+            notices.came_late(problem)
+        raise
     finally:
         if token is not None:
             deadline.end(token)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+from emco_store import notices
 from emco_store._aio.attempts import AsyncAttempts
 from emco_store.beating import Beater, FindLaunch, MakePort, no_leases_from, no_process_from
 from emco_store.core.origins import NOBODY, Origin
@@ -68,7 +70,10 @@ class AsyncOpenedStore:
         """
         try:
             await self._attempts.by_deadline(self._port.open)
-            self._port.guarantees.refuse_below(self._require)
+            found = self._port.guarantees
+            found.refuse_below(self._require)
+            if found.transport == "plain":
+                notices.opened_plain(found.backend, found.transport_reason)
         except BaseException as problem:
             await self.aclose()
             if isinstance(problem, Unreachable):
@@ -97,6 +102,11 @@ class AsyncOpenedStore:
         return self._port.guarantees
 
     # for the calls
+
+    def _observe(self, wrap: Callable[[AsyncPort], AsyncPort]) -> None:
+        """Have each request pass through a port around the one of this store."""
+        self._port = wrap(self._port)
+        self._attempts.port = self._port
 
     def _unit(self, holding: Holding | None = None) -> Unit:
         return Unit(self._context(), holding)

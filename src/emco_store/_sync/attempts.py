@@ -31,10 +31,13 @@ class Attempts:
         port: The port.
         retry: How calls that lose races are repeated.
         deadline: When a call must have ended that has no deadline of its own.
+
+    Attributes:
+        port: The port that each request is made of.
     """
 
     def __init__(self, port: Port, retry: RetryPolicy, deadline: timedelta | None) -> None:
-        self._port = port
+        self.port = port
         self._retry = retry.until(deadline)
         self._deadline = deadline
         self._queues = Queues()
@@ -56,16 +59,16 @@ class Attempts:
 
     def once(self, flow: Flow[T], deadline: timedelta | None) -> T:
         """Drive a flow."""
-        return drive(flow, self._port, end_s=self.end_s(deadline))
+        return drive(flow, self.port, end_s=self.end_s(deadline))
 
     def queued(self, make: Callable[[], Flow[T]], deadline: timedelta | None) -> T:
         """Drive a flow, and another one while a delete of what it is about has its turn."""
         policy, end_s = self._retry.until(deadline), self.end_s(deadline)
-        return retrying(lambda: drive(make(), self._port, end_s=end_s), policy, lambda: Waiter(self._queues))
+        return retrying(lambda: drive(make(), self.port, end_s=end_s), policy, lambda: Waiter(self._queues))
 
     def retried(self, make: Callable[[Holding], Flow[T]], deadline: timedelta | None) -> T:
         """Drive a flow, and another one while it loses races."""
-        return self.run(lambda holding, waiter, end_s: drive(make(holding), self._port, waiter, end_s=end_s), deadline)
+        return self.run(lambda holding, waiter, end_s: drive(make(holding), self.port, waiter, end_s=end_s), deadline)
 
     def run(self, attempt: Attempt[T], deadline: timedelta | None) -> T:
         """Make an attempt, and another one while it loses races."""
@@ -76,7 +79,7 @@ class Attempts:
             return retrying(lambda: attempt(holding, waiter, end_s), policy, lambda: waiter)
         finally:
             waiter.leave()
-            drive(holding.give_back(), self._port, end_s=late(end_s))
+            drive(holding.give_back(), self.port, end_s=late(end_s))
 
 
 def late(end_s: float | None) -> float | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from emco_store import notices
+from emco_store.errors import Unavailable, UnknownOutcome
 from emco_store.flows.asking import Flow
 from emco_store.ports import Commit, Get, Port, Receipt, Request, deadline
 from emco_store.queueing.waiters import Waiter
@@ -35,6 +37,10 @@ def drive(flow: Flow[T], port: Port, waiter: Waiter | None = None, *, end_s: flo
                 request = flow.send(reply)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]  # what the generator returned
+    except (Unavailable, UnknownOutcome) as problem:
+        if end_s is not None and deadline.is_near(end_s):
+            notices.came_late(problem)
+        raise
     finally:
         if token is not None:
             deadline.end(token)

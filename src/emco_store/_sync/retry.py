@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from emco_store import notices, tallies
 from emco_store.errors import StoreError
 from emco_store.flows.context import RetryPolicy
 from emco_store.flows.outcomes import is_lost_race
@@ -35,12 +37,16 @@ def retrying(
         if not is_lost_race(problem):
             raise
         failed = [problem]
-    waiter = find_waiter()
+    waiter, since_s = find_waiter(), monotonic()
 
     def once() -> T:
         if failed:  # the first attempt, which was made without the machinery: most need no second one
             raise failed.pop()
+        tallies.again()
         return attempt()
+
+    def is_lost(problem: BaseException) -> bool:
+        return is_lost_race(problem) and tallies.lost()
 
     def longest_pause_s(state: RetryCallState) -> float:
         problem = None if state.outcome is None else state.outcome.exception()
@@ -50,7 +56,13 @@ def retrying(
 
     deadline_s = max(0.0, policy.deadline_s - waiter.waited_s)
     pauses = wait_random_exponential(multiplier=policy.first_pause_s, max=policy.longest_pause_s)
-    return Retrying(
+    retries = Retrying(
         stop=stop_after_delay(deadline_s), wait=longest_pause_s, sleep=waiter.pause,
-        retry=retry_if_exception(is_lost_race), reraise=True,
-    )(once)  # fmt: skip
+        retry=retry_if_exception(is_lost), reraise=True,
+    )  # fmt: skip
+    try:
+        return retries(once)
+    except StoreError as problem:
+        if is_lost_race(problem):
+            notices.gave_up(problem, attempts=retries.statistics["attempt_number"], since_s=since_s)
+        raise

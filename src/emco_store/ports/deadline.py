@@ -8,6 +8,8 @@ from time import monotonic
 from emco_store.ports.replies import Unreachable
 
 LATE = "the deadline of the call had passed before it could be asked"
+NEAR_S = 0.25
+"""Seconds before a deadline at which a backend no longer begins anew; see ``backends.patience.LEAST_S``."""
 _end_s: ContextVar[float | None] = ContextVar("emco_store_deadline", default=None)
 
 
@@ -15,6 +17,11 @@ def time_left_s() -> float | None:
     """Return how long a request may still take, in seconds, 0 or less when it is late; None where nobody has said."""
     end_s = _end_s.get()
     return None if end_s is None else end_s - monotonic()
+
+
+def is_near(end_s: float) -> bool:
+    """Return whether a deadline has passed, or so little time is left that no request begins any more."""
+    return monotonic() + NEAR_S >= end_s
 
 
 def refuse_late(end_s: float) -> None:

@@ -43,6 +43,7 @@ from emco_store.backends.patience import REQUEST_S, Patience
 from emco_store.core.flaws import FlawKind, next_place, read_place
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
+from emco_store.notices import Outages
 from emco_store.ports import (
     Audit,
     Audited,
@@ -128,6 +129,7 @@ class MongoPort(PortBase):
         self._named = addresses(client)
         self._clock_ms: float | None = None
         self._guarantees: Guarantees | None = None
+        self._outages = Outages("MongoDB")
         self._batcher = Batcher[Commit, Receipt | Refusal](members=MEMBERS, weight=STATEMENTS)
 
     @property
@@ -350,6 +352,7 @@ class MongoPort(PortBase):
                     raise self._unreachable(problem) from problem
             except Unreachable as problem:
                 found = outage(self._client, self._named)
+                self._outages.noticed(problem.reasons or (found.reasons if found else ()))
                 is_outright = bool(problem.reasons) or (found is not None and found.is_outright)
                 pause_s = patience.pause_without_server_s(is_outright=is_outright)
                 if pause_s is None:

@@ -34,6 +34,7 @@ from emco_store.backends.redis.pulses import beat_args, beat_reply, pulses_args,
 from emco_store.backends.redis.server import judge
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
+from emco_store.notices import Outages
 from emco_store.ports import (
     AsyncPortBase,
     Audit,
@@ -106,6 +107,7 @@ class AsyncRedisPort(AsyncPortBase):
         lanes = LANES if owned else 1
         self._batchers = cycle([AsyncBatcher[Any, Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
         self._guarantees: Guarantees | None = None
+        self._outages = Outages("Redis")
 
     @property
     def guarantees(self) -> Guarantees:
@@ -265,6 +267,7 @@ class AsyncRedisPort(AsyncPortBase):
             failed = _unreached(problem, judge)
         patience = Patience(begin_s=begin_s)
         while True:
+            self._outages.noticed(failed.reasons)
             if isinstance(failed, Passing):
                 pause_s = patience.pause_s()
             else:

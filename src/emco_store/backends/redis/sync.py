@@ -35,6 +35,7 @@ from emco_store.backends.redis.sync_transport import PlainTransport, Transport
 from emco_store.backends.redis.sync_waits import Waits
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
+from emco_store.notices import Outages
 from emco_store.ports import (
     Audit,
     Audited,
@@ -107,6 +108,7 @@ class RedisPort(PortBase):
         lanes = LANES if owned else 1
         self._batchers = cycle([Batcher[Any, Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
         self._guarantees: Guarantees | None = None
+        self._outages = Outages("Redis")
 
     @property
     def guarantees(self) -> Guarantees:
@@ -266,6 +268,7 @@ class RedisPort(PortBase):
             failed = _unreached(problem, judge)
         patience = Patience(begin_s=begin_s)
         while True:
+            self._outages.noticed(failed.reasons)
             if isinstance(failed, Passing):
                 pause_s = patience.pause_s()
             else:

@@ -45,6 +45,7 @@ from emco_store.backends.mongo.fast.allowed import has_parts, is_logged, objecti
 from emco_store.backends.mongo.fast.channels import AsyncChannel
 from emco_store.backends.mongo.fast.messages import answer, decoded, is_plain_success, message, milliseconds
 from emco_store.backends.mongo.sending import Command, in_commands
+from emco_store.notices import fell_back
 from emco_store.ports import OutcomeLost
 
 PINNED = 16
@@ -235,6 +236,7 @@ class AsyncFastTransport:
 
     def fall_back(self, objection: str) -> None:
         """Use public calls from now on."""
+        fell_back("MongoDB", objection)
         self._objection = objection
         self._pinned = 0
 

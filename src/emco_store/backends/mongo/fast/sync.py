@@ -46,6 +46,7 @@ from emco_store.backends.mongo.sync_transport import (
     Transport,
     end_session,
 )
+from emco_store.notices import fell_back
 from emco_store.ports import OutcomeLost
 
 PINNED = 16
@@ -236,6 +237,7 @@ class FastTransport:
 
     def fall_back(self, objection: str) -> None:
         """Use public calls from now on."""
+        fell_back("MongoDB", objection)
         self._objection = objection
         self._pinned = 0
 

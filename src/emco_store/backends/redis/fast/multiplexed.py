@@ -19,6 +19,7 @@ from emco_store.backends.redis.aio_transport import AsyncPlainTransport, AsyncTr
 from emco_store.backends.redis.commands import Request, packed
 from emco_store.backends.redis.fast.allowed import is_watched, objection
 from emco_store.backends.redis.fast.replies import GONE, LATE, NOTHING, PUSHED, idle_of, reader
+from emco_store.notices import fell_back
 
 NO_TIME = "Timeout connecting to the server"
 NOT_READY = "Connection not ready"
@@ -116,6 +117,11 @@ class MultiplexedTransport:
         """Say why public calls are to be used by now."""
         return self._objection or is_watched(self._client)
 
+    def _fall_back(self, objection: str) -> None:
+        """Use public calls from now on."""
+        fell_back("Redis", objection)
+        self._objection = objection
+
     def _written(self, request: Request) -> bytes:
         return packed(request)
 
@@ -134,7 +140,7 @@ class MultiplexedTransport:
         former, self._shared = self._shared, None
         if former is not None:
             if former.has_news:
-                self._objection = "the server announces a change, which redis-py handles"
+                self._fall_back("the server announces a change, which redis-py handles")
             await former.connection.disconnect()
             await pool.release(former.connection)
             if self._objection:
@@ -146,7 +152,7 @@ class MultiplexedTransport:
             await pool.release(connection)
             connection = await pool.get_connection()
         if not isinstance(writer, asyncio.StreamWriter):
-            self._objection = "redis-py keeps the writer of a connection elsewhere"
+            self._fall_back("redis-py keeps the writer of a connection elsewhere")
             await pool.release(connection)
             return None
         self._shared = self.kind(connection, writer.transport)

@@ -24,6 +24,7 @@ from emco_store.backends.redis.commands import Request, packed
 from emco_store.backends.redis.fast.allowed import is_watched, objection
 from emco_store.backends.redis.fast.replies import GONE, LATE, NOTHING, PUSHED, idle_of, reader
 from emco_store.backends.redis.sync_transport import PlainTransport, Transport
+from emco_store.notices import fell_back
 
 NO_TIME = "Timeout connecting to the server"
 _BUFFER_BYTES = 1 << 16
@@ -160,6 +161,7 @@ class PinnedTransport:
 
     def _fall_back(self, objection: str) -> None:
         """Use public calls from now on."""
+        fell_back("Redis", objection)
         self._objection = objection
         self.close()
 
