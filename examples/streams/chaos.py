@@ -125,7 +125,7 @@ class Chaos:
     def _worker_of(self, zone: str, stage: str) -> str:
         until(self.is_all_assigned, "each operator has a worker")
         worker = self._store.get(Operator, zone, stage).worker
-        return worker.key.name if worker is not None and worker.key is not None else ""
+        return worker.key.name if worker is not None else ""
 
     def _has_moved(self, zone: str, name: str) -> bool:
         worker = self._store.get(Operator, zone, "sink").worker

@@ -86,7 +86,10 @@ def resources_are_made_of_what_pydantic_takes(project: Project) -> None:
     app = App(parent=project, name="sink")
     assert_type(app, App)
     assert_type(app.name, str)
-    assert_type(app.parent, Ref[Any] | None)
+    assert_type(app.parent, Ref[Any])
+    assert_type(app.parent.key, Key)
+    assert_type(app.parent.name, str)
+    assert_type(app.key.name, str)
     assert_type(app.key, Key)
     assert_type(app.ref, Ref[App])
     assert_type(Placement(parent=project.key, name="web", app="sink", either=app, clusters=["eu/c1"]), Placement)
@@ -101,6 +104,19 @@ def get_gives_the_class_that_was_asked_for(store: Store, placement: Placement, k
     assert_type(store.get(placement), Placement)
     assert_type(store.get(key), Any)
     assert_type(store.get_many([placement, placement.app, key]), tuple[Any, ...])
+
+
+def get_many_gives_the_class_of_its_targets(
+    store: Store, tx: Transaction, placement: Placement, key: Key, apps: tuple[App, ...]
+) -> None:
+    assert_type(store.get_many(placement.clusters), tuple[Cluster, ...])
+    assert_type(store.get_many(placement.clusters, missing_ok=True), tuple[Cluster | None, ...])
+    assert_type(store.get_many([placement.app]), tuple[App, ...])
+    assert_type(store.get_many(apps), tuple[App, ...])
+    assert_type(store.get_many(apps, missing_ok=True), tuple[App | None, ...])
+    assert_type(store.get_many([key, key]), tuple[Any, ...])
+    assert_type(tx.get_many(placement.clusters), tuple[Cluster, ...])
+    assert_type(tx.get_many(placement.clusters, missing_ok=True), tuple[Cluster | None, ...])
 
 
 def writes_keep_the_class(store: Store, app: App) -> None:
@@ -167,6 +183,8 @@ async def connect_async_gives_the_same_types_awaited(app: App) -> None:
         assert_type(await store.create(app), App)
         assert_type(await store.update(app), App)
         assert_type(await store.put(app), App)
+        assert_type(await store.get_many([app.ref]), tuple[App, ...])
+        assert_type(await store.get_many([app.ref], missing_ok=True), tuple[App | None, ...])
         assert_type((await store.list(App)).resources, tuple[App, ...])
         assert_type(await store.list("App"), Page[Any])
         async with store.transaction() as tx:

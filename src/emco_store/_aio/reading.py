@@ -106,9 +106,36 @@ class AsyncReadingStore(AsyncOpenedStore):
         context = self._context()
         return await self._attempts.once(resources.is_there(context.address(target, segments)), deadline)
 
+    @overload
+    async def get_many(
+        self, targets: Sequence[Ref[R]], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: Literal[False] = False,
+        deadline: timedelta | None = None,
+    ) -> tuple[R, ...]: ...  # fmt: skip
+    @overload
+    async def get_many(
+        self, targets: Sequence[Ref[R]], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: Literal[True], deadline: timedelta | None = None,
+    ) -> tuple[R | None, ...]: ...  # fmt: skip
+    @overload
+    async def get_many(
+        self, targets: Sequence[R], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: Literal[False] = False,
+        deadline: timedelta | None = None,
+    ) -> tuple[R, ...]: ...  # fmt: skip
+    @overload
+    async def get_many(
+        self, targets: Sequence[R], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: Literal[True], deadline: timedelta | None = None,
+    ) -> tuple[R | None, ...]: ...  # fmt: skip
+    @overload
+    async def get_many(
+        self, targets: Sequence[Target], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: bool = False, deadline: timedelta | None = None,
+    ) -> tuple[Any, ...]: ...  # fmt: skip
     async def get_many(
         self,
-        targets: Sequence[Target],
+        targets: Sequence[Any],
         *,
         if_version: Mapping[Key, int] | None = None,
         if_match: Mapping[Key, str] | None = None,

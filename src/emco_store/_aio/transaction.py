@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 from emco_store._aio.block import Target
 from emco_store._aio.leases import AsyncLeaseRequirements
@@ -53,9 +53,34 @@ class AsyncTransaction(AsyncTransitions, AsyncStatusReports, AsyncLeaseRequireme
         key = self._unit.context.address(target, segments)
         return key in await self._perform(self._unit.fetch([key]))
 
+    @overload
+    async def get_many(
+        self, targets: Sequence[Ref[R]], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: Literal[False] = False,
+    ) -> tuple[R, ...]: ...  # fmt: skip
+    @overload
+    async def get_many(
+        self, targets: Sequence[Ref[R]], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: Literal[True],
+    ) -> tuple[R | None, ...]: ...  # fmt: skip
+    @overload
+    async def get_many(
+        self, targets: Sequence[R], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: Literal[False] = False,
+    ) -> tuple[R, ...]: ...  # fmt: skip
+    @overload
+    async def get_many(
+        self, targets: Sequence[R], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: Literal[True],
+    ) -> tuple[R | None, ...]: ...  # fmt: skip
+    @overload
+    async def get_many(
+        self, targets: Sequence[Target], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: bool = False,
+    ) -> tuple[Any, ...]: ...  # fmt: skip
     async def get_many(
         self,
-        targets: Sequence[Target],
+        targets: Sequence[Any],
         *,
         if_version: Mapping[Key, int] | None = None,
         if_match: Mapping[Key, str] | None = None,

@@ -107,9 +107,36 @@ class ReadingStore(OpenedStore):
         context = self._context()
         return self._attempts.once(resources.is_there(context.address(target, segments)), deadline)
 
+    @overload
+    def get_many(
+        self, targets: Sequence[Ref[R]], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: Literal[False] = False,
+        deadline: timedelta | None = None,
+    ) -> tuple[R, ...]: ...  # fmt: skip
+    @overload
+    def get_many(
+        self, targets: Sequence[Ref[R]], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: Literal[True], deadline: timedelta | None = None,
+    ) -> tuple[R | None, ...]: ...  # fmt: skip
+    @overload
+    def get_many(
+        self, targets: Sequence[R], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: Literal[False] = False,
+        deadline: timedelta | None = None,
+    ) -> tuple[R, ...]: ...  # fmt: skip
+    @overload
+    def get_many(
+        self, targets: Sequence[R], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: Literal[True], deadline: timedelta | None = None,
+    ) -> tuple[R | None, ...]: ...  # fmt: skip
+    @overload
+    def get_many(
+        self, targets: Sequence[Target], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: bool = False, deadline: timedelta | None = None,
+    ) -> tuple[Any, ...]: ...  # fmt: skip
     def get_many(
         self,
-        targets: Sequence[Target],
+        targets: Sequence[Any],
         *,
         if_version: Mapping[Key, int] | None = None,
         if_match: Mapping[Key, str] | None = None,

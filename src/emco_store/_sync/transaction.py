@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 from emco_store._sync.block import Target
 from emco_store._sync.leases import LeaseRequirements
@@ -52,9 +52,34 @@ class Transaction(Transitions, StatusReports, LeaseRequirements):
         key = self._unit.context.address(target, segments)
         return key in self._perform(self._unit.fetch([key]))
 
+    @overload
+    def get_many(
+        self, targets: Sequence[Ref[R]], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: Literal[False] = False,
+    ) -> tuple[R, ...]: ...  # fmt: skip
+    @overload
+    def get_many(
+        self, targets: Sequence[Ref[R]], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: Literal[True],
+    ) -> tuple[R | None, ...]: ...  # fmt: skip
+    @overload
+    def get_many(
+        self, targets: Sequence[R], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: Literal[False] = False,
+    ) -> tuple[R, ...]: ...  # fmt: skip
+    @overload
+    def get_many(
+        self, targets: Sequence[R], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: Literal[True],
+    ) -> tuple[R | None, ...]: ...  # fmt: skip
+    @overload
+    def get_many(
+        self, targets: Sequence[Target], *, if_version: Mapping[Key, int] | None = None,
+        if_match: Mapping[Key, str] | None = None, missing_ok: bool = False,
+    ) -> tuple[Any, ...]: ...  # fmt: skip
     def get_many(
         self,
-        targets: Sequence[Target],
+        targets: Sequence[Any],
         *,
         if_version: Mapping[Key, int] | None = None,
         if_match: Mapping[Key, str] | None = None,

@@ -148,7 +148,7 @@ def _edges(
                 edges += one.edges(own)
                 continue
             path, at_key, place, ref = one
-            if ref.key is not None:
+            if ref.has_key:
                 default = None if place.fallback is None else place.default_key(own)
                 if place.on_expire is None:
                     edges.append(known_edge(ref.text, path, place.rule, at_key, default and default.text))

@@ -343,7 +343,7 @@ def is_exact(condition: Condition, model: type[Resource]) -> bool:
     lead = lead_of_model(model).step(condition.path[0])
     if lead is None or lead.is_open:
         return False
-    return kind in {"None", "a number", "a boolean"} or lead.scalars - {"None", "a number", "a boolean"} == {kind}
+    return kind in {"None", "a number", "a boolean"} or lead.scalars - {"None", "a number", "a boolean"} <= {str(kind)}
 
 
 def write_cursor(kind: str, order: Order, position: tuple[str, str]) -> str:

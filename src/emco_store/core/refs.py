@@ -14,7 +14,7 @@ from pydantic_core import CoreSchema, core_schema
 from emco_store.core.keys import Key, name_problem
 from emco_store.core.rules import Rule
 from emco_store.core.wording import count
-from emco_store.errors import InvalidModel
+from emco_store.errors import InvalidCall, InvalidModel
 
 T = TypeVar("T")
 
@@ -126,7 +126,7 @@ class Ref(Generic[T]):
 
     Attributes:
         text: The text of the reference.
-        key: The target's key; None while the text is short and not yet part of a resource, or if it is not a reference.
+        key: The target's key. It is there unless :attr:`has_key` is False.
 
     Rules: REF-1 to REF-10.
     """
@@ -134,7 +134,7 @@ class Ref(Generic[T]):
     __slots__ = ("key", "text")
 
     text: str
-    key: Key | None
+    key: Key
 
     def __init__(self, target: Any) -> None:
         put = object.__setattr__
@@ -142,16 +142,17 @@ class Ref(Generic[T]):
             if not target or len(target) > MAX_REFERENCE_LENGTH:
                 message = f"the text of a reference has 1 to {MAX_REFERENCE_LENGTH} characters"
                 raise ValueError(message)
-            put(self, "key", None)
             put(self, "text", target)
+            return
+        if isinstance(target, Ref):
+            put(self, "text", target.text)
+            if target.has_key:
+                put(self, "key", target.key)
             return
         found = target if isinstance(target, Key) else getattr(target, "key", None)
         if isinstance(found, Key):
             put(self, "key", found)
             put(self, "text", found.text)
-        elif isinstance(target, Ref):
-            put(self, "key", None)
-            put(self, "text", target.text)
         else:
             message = f"a reference is a resource, a Key, a Ref or text, not {type(target).__name__}"
             raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueError with the path of the field
@@ -163,6 +164,31 @@ class Ref(Generic[T]):
             if isinstance(target, str):
                 target = Literal[tuple(name.strip() for name in target.split("|"))]
             return super().__class_getitem__(target)
+
+        def __getattr__(self, name):  # noqa: ANN001, ANN204 - a checker would take any name for an attribute
+            """Explain why there is no key; called only where an attribute is missing."""
+            if name != "key":
+                message = f"a Ref has no {name!r}"
+                raise AttributeError(message)
+            raise InvalidCall(
+                f"The reference {self.text!r:.80} has no key.",
+                why=["it is short and not part of a resource yet, or declared to be no reference"],
+                hint="ask has_key first, or give the whole key.",
+            )
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the key is known: not of a short text outside of a resource, nor of a text that is no reference."""
+        try:
+            _KEY.__get__(self)
+        except AttributeError:
+            return False
+        return True
+
+    @property
+    def name(self) -> str:
+        """The name of the target, the last one of its key; the last part of the text if it has no key."""
+        return self.key.name if self.has_key else unquote(self.text.rpartition("/")[2])
 
     def __setattr__(self, name: str, value: object) -> None:
         message = f"a Ref is a value: {name!r} cannot be changed"
@@ -181,7 +207,7 @@ class Ref(Generic[T]):
         return self.text == other.text if isinstance(other, Ref) else NotImplemented
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Ref, (self.key if self.key is not None else self.text,)
+        return Ref, (self.key if self.has_key else self.text,)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -219,6 +245,15 @@ class _JsonSchema:
 def _kind_of(target: Any) -> str:
     spec = getattr(target, "__emco__", None)
     return "" if spec is None else spec.kind
+
+
+_KEY: Any = Ref.__dict__["key"]
+"""The slot, which says without :meth:`Ref.__getattr__` whether it is filled."""
+
+
+def key_of(ref: Ref[Any]) -> Key | None:
+    """Return the key of a reference; None if it has none."""
+    return ref.key if ref.has_key else None
 
 
 def as_ref(value: Any) -> Ref[Any]:
@@ -334,14 +369,14 @@ class RefSpec:
         ref: Ref[Any] = as_ref(value)
         known = self.known.get(ref.text)
         if known is not None:
-            return known if ref.key is None else ref
+            return ref if ref.has_key else known
         if ref.text in self.options.ignore:
             return ref
         addresses = self.addresses or self.resolve()
-        if ref.key is None:
+        if not ref.has_key:
             ref = Ref(self._complete(ref.text, own, addresses))
         key = ref.key
-        if key is None or key.kind not in addresses:
+        if key.kind not in addresses:
             message = f"{ref.text} is not a reference to {' or '.join(addresses)}"
             raise ValueError(message)
         address = addresses[key.kind]
@@ -361,7 +396,7 @@ class RefSpec:
 
     def default_key(self, own: Key) -> Key | None:
         """Return the key that is stored for the rule with a reference of ``own``; None without a fallback."""
-        return None if self.fallback is None else self.bind(self.fallback, own).key
+        return None if self.fallback is None else key_of(self.bind(self.fallback, own))
 
     def _is_own_line(self, key: Key, own: Key) -> bool:
         return key.kind == own.kind or any(key.kind == kind for kind, _ in self.owner.__emco__.chain)
@@ -450,7 +485,7 @@ class RefSpec:
         chain = self.owner.__emco__.chain
         own = Key.trusted(chain[-1][0], ("-",) * sum(count for _, count in chain))
         try:
-            reason = "it is no reference here" if self.bind(self.fallback, own).key is None else ""
+            reason = "" if self.bind(self.fallback, own).has_key else "it is no reference here"
         except ValueError as problem:
             reason = str(problem)
         if reason:

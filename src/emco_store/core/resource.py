@@ -96,7 +96,10 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         _meta: Meta
 
     name: str
-    parent: Ref[Any] | None = None
+    if TYPE_CHECKING:
+        parent: Ref[Any]
+    else:
+        parent: Ref[Any] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Hand on the class arguments of mixins; ``__pydantic_init_subclass__`` reads the others later."""
@@ -354,10 +357,9 @@ def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
     if parent is None:
         message = f"at parent: it lies under {above.kind}; give its parent as parent="
         raise ValueError(message)
+    if not parent.has_key:
+        values["parent"] = parent = Ref[Any](Key.parse(parent.text))
     key = parent.key
-    if key is None:
-        key = Key.parse(parent.text)
-        values["parent"] = Ref(key)
     if key.kind != above.kind or len(key.segments) != above.length:
         message = f"at parent: {key} is not a key of {above.kind}"
         raise ValueError(message)

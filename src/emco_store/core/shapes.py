@@ -80,7 +80,7 @@ class Leaf:
 
     def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found | Selected]:  # noqa: ARG002 - the protocol's
         """See :meth:`Node.visit`."""
-        if isinstance(value, Ref) and value.key is not None:
+        if isinstance(value, Ref) and value.has_key:
             yield Found(path, at_key=False, spec=self.spec, ref=value)
 
 
@@ -143,7 +143,7 @@ class Entries:
     def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found | Selected]:
         """See :meth:`Node.visit`."""
         for (key, inner), (name, inner_document) in zip(value.items(), document.items(), strict=True):
-            if self.key is not None and isinstance(key, Ref) and key.key is not None:
+            if self.key is not None and isinstance(key, Ref) and key.has_key:
                 yield Found((*path, name), at_key=True, spec=self.key.spec, ref=key)
             if self.value is not None:
                 yield from self.value.visit(inner, inner_document, (*path, name))

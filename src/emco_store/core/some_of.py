@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from emco_store.core.keys import Key, name_problem
-from emco_store.core.refs import Ref
+from emco_store.core.refs import Ref, key_of
 from emco_store.core.rules import RESELECT, Rule
 from emco_store.core.selection import Name, Pattern, Selection, selection_of
 from emco_store.errors import InvalidModel
@@ -189,7 +189,7 @@ class SelectionSpec:
                 name = _name(value, self.name)
             names.append(name)
         if isinstance(value, Ref):
-            key = value.key
+            key = key_of(value)
             if key is None or address.above.get(key.kind) != len(key.segments):
                 message = f"{self.name}: {value.text!r:.100} is no ancestor of {address.target.kind}"
                 raise ValueError(message)

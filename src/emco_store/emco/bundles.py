@@ -231,7 +231,7 @@ def write_bundle(resources: Iterable[Any]) -> str:
 
 
 def _parent_of(resource: Resource) -> Key | None:
-    return None if resource.parent is None else resource.parent.key
+    return resource.parent.key if resource.__emco__.parent else None
 
 
 def _yaml_text() -> ModuleType:

@@ -254,7 +254,7 @@ def _body(resource: Resource) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Return a value as it stands in a document: references by their last name, unknown fields in their place."""
     if isinstance(value, Ref):
-        return value.text if value.key is None else value.key.name
+        return value.key.name if value.has_key else value.text
     if isinstance(value, Resource | Spec):
         model = type(value).model_fields
         shown = {name: inner for name, inner in value if inner is not None and not model[name].exclude}

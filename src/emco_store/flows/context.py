@@ -129,7 +129,7 @@ class Context:
             key = target.key
         elif isinstance(target, Key):
             key = target
-        elif isinstance(target, Ref | Untyped) and target.key is not None:
+        elif isinstance(target, Untyped) or (isinstance(target, Ref) and target.has_key):
             key = target.key
         elif isinstance(target, Ref):
             raise InvalidCall(
