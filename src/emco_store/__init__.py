@@ -51,6 +51,7 @@ from emco_store.core.strategies import Backoff, Escalate, Failed, FailureRate, G
 from emco_store.core.supervising import Candidate, Escalation, Recovery, Supervised, by_zone, least_loaded
 from emco_store.core.sync_states import SyncState
 from emco_store.core.trails import ABSENT, FieldChange, Trail, TrailEntry
+from emco_store.core.transaction_plans import TransactionPlan
 from emco_store.core.transition_plans import TransitionPlan
 from emco_store.errors import (
     AlreadyExists,
@@ -189,6 +190,7 @@ __all__ = [
     "Trail",
     "TrailEntry",
     "Transaction",
+    "TransactionPlan",
     "Transition",
     "TransitionPlan",
     "TransitionRefused",

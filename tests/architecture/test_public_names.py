@@ -53,7 +53,7 @@ STORES = {"AsyncStore", "AsyncTransaction", "Store", "Transaction", "connect", "
 OPTIONS = {"Durability", "Guarantees", "MemoryBackend", "RetryPolicy"}
 QUERIES = {"AsyncIteration", "F", "Iteration", "Page"}
 CHECKS = {"CheckPage", "Flaw", "FlawKind", "Repair", "Repaired"}
-PLANS = {"BlockReason", "Blocker", "Change", "Deleted", "Deletion", "Outcome", "Plan"}
+PLANS = {"BlockReason", "Blocker", "Change", "Deleted", "Deletion", "Outcome", "Plan", "TransactionPlan"}
 EXPORTS = {"Export", "ImportPlan", "Imported"}
 HISTORY = {
     "Diff",

@@ -33,6 +33,7 @@ FOR_PROGRAMS = {
     "pass a plain function, or connect_async().",
     "list with parent=…, or with stable=False if the transaction need not see all of them.",
     "correct hold(…, needs=…).",
+    "leave the commit to store.apply(plan), or give the function to store.run().",
 }
 """Hints at which no command can arrive: about classes, values and transactions, which only programs make."""
 ABOUT_CLASSES = re.compile(

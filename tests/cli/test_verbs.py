@@ -186,9 +186,9 @@ def test_plan_of_a_delete_writes_nothing(run, bundle):
     run("apply", "-f", bundle, "--store", "kept://")
 
     planned = run("delete", "-f", bundle, "--plan", "--store", "kept://")
-    before = run("export", "--store", "kept://").out
+    before = run("export", "--format", "yaml", "--store", "kept://").out
     deleted = run("delete", "-f", bundle, "--store", "kept://")
-    after = run("export", "--store", "kept://").out
+    after = run("export", "--format", "yaml", "--store", "kept://").out
 
     assert (Exit.OK, Exit.OK) == (planned.code, deleted.code)
     assert (5, 0) == (before.count("---\n"), after.count("---\n"))

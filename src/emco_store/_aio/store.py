@@ -24,7 +24,8 @@ from emco_store.core.matching import match
 from emco_store.core.plan import Deleted, Plan
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
-from emco_store.flows import callbacks, checking, outcomes, patching, resources, transition_calls
+from emco_store.core.transaction_plans import TransactionPlan
+from emco_store.flows import callbacks, checking, outcomes, patching, planning, resources, transition_calls
 from emco_store.flows.checking import CheckPage, Repaired
 from emco_store.flows.holding import Holding
 from emco_store.flows.unit import Unit
@@ -379,3 +380,28 @@ class AsyncStore(
 
         self._context()
         return await self._attempts.run(attempt, deadline)
+
+    async def plan_transaction(
+        self, fn: Callable[[AsyncTransaction], Awaitable[T]], *, deadline: timedelta | None = None
+    ) -> TransactionPlan[T]:
+        """Call ``fn(tx)``, and return what a commit of its transaction would do; nothing is written.
+
+        ``store.apply(plan)`` does what the plan shows, or is refused because something that ``fn`` has read or would
+        write has changed; it returns what ``fn`` has returned. Transitions and statuses cannot be planned so.
+
+        Args:
+            fn: The function to call, once. It must be declared with ``async def``.
+            deadline: When every request must have ended.
+
+        Raises:
+            InvalidCall: ``fn`` is of the other colour or a generator, commits, makes a transition or reports a status;
+                or it would change more records than one commit may hold.
+            StoreError: What a call within ``fn`` has raised.
+
+        Rules: OCC-16.
+        """
+        unit = planning.PlannedUnit(self._context())
+        async with AsyncTransaction(unit, self._port, owner=self, end_s=self._attempts.end_s(deadline)) as tx:
+            result = await callbacks.awaited(fn(tx))
+            tx.end()
+        return await self._attempts.once(planning.plan(unit, result), deadline)

@@ -42,6 +42,13 @@ def read_arguments(argv: Sequence[str] | None) -> Options:
             why=[f"--wait {options.wait}: seconds are 0 or more" if options.wait < 0 else "--wait belongs to --run"],
             hint="emco-store apply --help shows examples.",
         )
+    if options.verb == "apply" and (options.prune or options.name) and (options.run or not options.name):
+        raise InvalidCall(
+            "Cannot prune without --name." if not options.name else "Cannot carry out actions under a name.",
+            why=["what to delete is remembered under the name"] if not options.name
+            else ["--run writes in several commits, --name and --prune in one"],
+            hint="emco-store apply --help shows examples.",
+        )  # fmt: skip
     if options.verb == "tag" and options.remove == (options.name is not None):
         raise InvalidCall(
             "Cannot tell which tag is meant.",
@@ -91,7 +98,16 @@ def _fill_apply(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run", action="store_true", help="carry out the actions too, in the order of the documents; shows the plan"
     )
-    parser.add_argument("--plan", action="store_true", help="show what --run would do, and write nothing")
+    parser.add_argument(
+        "--plan", action="store_true",
+        help="show what would be created, change and stay, and what the actions would do; write nothing",
+    )  # fmt: skip
+    parser.add_argument("--name", metavar="NAME", help="remember under this name what the bundles hold, for --prune")
+    parser.add_argument(
+        "--prune", action="store_true",
+        help="delete what was applied under the same name before and the bundles hold no more, by the delete rules; "
+        "shows the plan and asks",
+    )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="carry it out without asking")
     parser.add_argument(
         "--wait",
@@ -275,7 +291,15 @@ VERBS: Mapping[str, Verb] = {
         examples(
             ("emco-store apply -f examples/edge.yaml", "one transaction; prints what was created, updated, unchanged"),
             ("cat a.yaml | emco-store apply -f -", "reads the standard input"),
-            ("emco-store apply -f a.yaml --plan", "shows what its actions would do: approve, instantiate, …"),
+            (
+                "emco-store apply -f a.yaml --plan",
+                "shows what would be created and change, and what its actions would do",
+            ),
+            ("emco-store apply -f a.yaml --name edge", "remembers what the bundle holds"),
+            (
+                "emco-store apply -f a.yaml --name edge --prune",
+                "also deletes what it held under this name and holds no more",
+            ),
             ("emco-store apply -f a.yaml --run --yes", "carries out its documents and actions, one after the other"),
             ("emco-store apply -f a.yaml --run --yes --wait 300", "waits for the worker, before and after each"),
         ),

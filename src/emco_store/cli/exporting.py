@@ -16,7 +16,7 @@ from emco_store.cli.plans import coloured
 from emco_store.cli.reading import read_key
 from emco_store.cli.screen import Screen
 from emco_store.core.wording import count
-from emco_store.emco import write_bundle
+from emco_store.emco import AppliedBundle, write_bundle
 from emco_store.errors import shown
 
 PASSES = 5
@@ -105,7 +105,7 @@ def _export_bundle(options: Options, screen: Screen, under: Key | None) -> Exit:
             hint="use --format jsonl, yaml or json.",
         )
     with opened(options, screen) as store, screen.progress("Reading …"):
-        items = snapshot(store)
+        items = [item for item in snapshot(store) if item.key.kind != AppliedBundle.__emco__.kind]
     screen.write(write_bundle(_typed(items)))
     screen.note(f"{count(len(items), 'resource')} exported")
     return Exit.OK

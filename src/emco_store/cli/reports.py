@@ -17,8 +17,12 @@ def report_lines(report: Report) -> Iterator[Text]:
     for word, look in _LOOKS.items():
         for key in getattr(report, word):
             yield Text.assemble((f"{word:9}", look), str(key))
+    for key in report.pruned:
+        yield Text.assemble(("deleted  ", "red"), f"{key}: the bundle holds it no more")
     sums = ", ".join(f"{len(getattr(report, word))} {word}" for word in (*_LOOKS, "unchanged"))
-    yield Text(sums, style="bold")
+    yield Text(f"{sums}, {len(report.pruned)} deleted" if report.pruned else sums, style="bold")
+    for key in report.kept:
+        yield Text.assemble(("kept     ", "dim"), f"{key}: another bundle holds it, too")
     for key in report.restated:
         yield Text.assemble(("restated ", "dim"), f"{key}: appears more than once in the bundle; the last one counts")
     for action in report.actions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from emco_store import InvalidCall, Key, Plan, Store, StoreError
+from emco_store import InvalidCall, Key, Plan, Store, StoreError, TransactionPlan
 from emco_store.cli.arguments import Options
 from emco_store.cli.bundles import read_files
 from emco_store.cli.exits import Exit
@@ -17,26 +17,78 @@ from emco_store.cli.reports import report_lines
 from emco_store.cli.screen import Screen
 from emco_store.cli.waiting import Waiting
 from emco_store.core.wording import count
-from emco_store.emco import Bundle, RunPlan, apply_bundle, plan_bundle_delete, plan_run, read_bundle, run_bundle
+from emco_store.emco import (
+    Bundle,
+    Report,
+    apply_bundle,
+    plan_bundle,
+    plan_bundle_delete,
+    plan_run,
+    read_bundle,
+    run_bundle,
+)
 
 
 def apply(options: Options, screen: Screen) -> Exit:
     """Apply bundles as one transaction, and show what happened to each resource; with ``--run``, in their order."""
     bundle = read_bundle(read_files(options.file))
-    if options.run and not options.yes and not sys.stdin.isatty():
+    if (options.run or options.prune) and not (options.yes or options.plan) and not sys.stdin.isatty():
         raise InvalidCall(
-            "Cannot ask whether to carry out the actions.",
+            f"Cannot ask whether to {'carry out the actions' if options.run else 'delete'}.",
             why=["the standard input is not a terminal"],
             hint="read the plan with --plan first, then give --yes.",
         )
     with opened(options, screen) as store:
-        if options.run or options.plan:
+        if options.run:
             return _run(options, screen, store, bundle)
-        with screen.progress("Applying …"):
-            report = apply_bundle(store, bundle)
+        if options.plan:
+            return _show(options, screen, store, bundle)
+        report = _pruned(options, screen, store, bundle) if options.prune else _applied(options, screen, store, bundle)
+    if report is None:
+        screen.note("nothing was done")
+        return Exit.OK
     screen.show(*report_lines(report))
     warn_forgetful(options, screen)
     return Exit.OK
+
+
+def _applied(options: Options, screen: Screen, store: Store, bundle: Bundle) -> Report:
+    with screen.progress("Applying …"):
+        return apply_bundle(store, bundle, name=options.name)
+
+
+def _show(options: Options, screen: Screen, store: Store, bundle: Bundle) -> Exit:
+    """Show what applying a bundle would do, and what its actions would do."""
+    with screen.progress("Comparing …"):
+        plan = plan_bundle(store, bundle, name=options.name, prune=options.prune)
+    _show_changes(screen, plan)
+    if plan.refusal is not None:
+        screen.error(plan.refusal)
+    actions = plan_run(store, bundle, waits=options.wait > 0) if bundle.actions else None
+    if actions is not None:
+        screen.show(*coloured(str(actions)))
+    is_refused = plan.refusal is not None or (actions is not None and bool(actions.refusals))
+    return Exit.REFUSED if is_refused else Exit.OK
+
+
+def _show_changes(screen: Screen, plan: TransactionPlan[Report]) -> None:
+    screen.show(*coloured(str(plan)))
+    report = plan.result
+    same = f"{count(len(report.unchanged), 'resource')} stay as they are"
+    screen.show(f"  {same if len(report.unchanged) != 1 else '1 resource stays as it is'}")
+    screen.show(*(f"  = {key}  (another bundle holds it, too)" for key in report.kept))
+
+
+def _pruned(options: Options, screen: Screen, store: Store, bundle: Bundle) -> Report | None:
+    """Apply a bundle with what is to be deleted; if something is, show the plan first, and apply that very plan."""
+    with screen.progress("Comparing …"):
+        plan = plan_bundle(store, bundle, name=options.name, prune=True)
+    if plan.refusal is None and plan.deletes and not options.yes:
+        _show_changes(screen, plan)
+        if not _is_yes(screen, f"Apply it, and delete {count(len(plan.deletes), 'resource')}?"):
+            return None
+    with screen.progress("Applying …"):
+        return store.apply(plan)
 
 
 def _run(options: Options, screen: Screen, store: Store, bundle: Bundle) -> Exit:
@@ -45,7 +97,7 @@ def _run(options: Options, screen: Screen, store: Store, bundle: Bundle) -> Exit
     screen.show(*coloured(str(plan)))
     if plan.refusals or options.plan:
         return Exit.REFUSED if plan.refusals else Exit.OK
-    if not options.yes and not _is_wanted(screen, plan):
+    if not options.yes and not _is_yes(screen, f"Carry out {count(len(plan.actions), 'action')}?"):
         screen.note("nothing was done")
         return Exit.OK
     wait = Waiting(store, screen, options.wait) if options.wait else None
@@ -64,8 +116,8 @@ def _run(options: Options, screen: Screen, store: Store, bundle: Bundle) -> Exit
         return wait.finish(dict.fromkeys(one.record.key for one in report.done))
 
 
-def _is_wanted(screen: Screen, plan: RunPlan) -> bool:
-    screen.note(f"Carry out {count(len(plan.actions), 'action')}? Type yes to continue:")
+def _is_yes(screen: Screen, question: str) -> bool:
+    screen.note(f"{question} Type yes to continue:")
     return sys.stdin.readline().strip().lower() == "yes"
 
 

@@ -63,6 +63,7 @@ from emco_store.contracts.supervision import SupervisingRules
 from emco_store.contracts.supervisor_interleavings import SupervisorInterleavingRules
 from emco_store.contracts.sync_states import SyncStateRules
 from emco_store.contracts.trails import TrailRules
+from emco_store.contracts.transaction_plans import TransactionPlanRules
 from emco_store.contracts.transactions import TransactionRules
 from emco_store.contracts.uniques import UniqueRules
 from emco_store.contracts.unreadable import UnreadableRules
@@ -81,6 +82,7 @@ class Conformance(
     CountRules,
     PageRules,
     PatchRules,
+    TransactionPlanRules,
     ReferenceRules,
     SelectionRules,
     DigestRules,

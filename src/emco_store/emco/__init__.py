@@ -10,6 +10,8 @@ from emco_store.emco.applying import (
     apply_bundle_async,
     delete_bundle,
     delete_bundle_async,
+    plan_bundle,
+    plan_bundle_async,
     plan_bundle_delete,
     plan_bundle_delete_async,
 )
@@ -99,6 +101,7 @@ from emco_store.emco.catalogue.workflows import (
     WorkflowIntent,
 )
 from emco_store.emco.foresight import Foreseen, RunPlan, plan_run, plan_run_async
+from emco_store.emco.members import AppliedBundle
 from emco_store.emco.notices import NOTICED, Notice, Subject, notices, notices_async
 from emco_store.emco.running import RunReport, run_bundle, run_bundle_async, terminate_bundle, terminate_bundle_async
 
@@ -167,6 +170,7 @@ __all__ = [
     "App",
     "AppDependency",
     "AppProfile",
+    "AppliedBundle",
     "Bundle",
     "BundlePlan",
     "CaCertClusterGroupCp",
@@ -245,6 +249,8 @@ __all__ = [
     "delete_bundle_async",
     "notices",
     "notices_async",
+    "plan_bundle",
+    "plan_bundle_async",
     "plan_bundle_delete",
     "plan_bundle_delete_async",
     "plan_run",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import methodcaller
 
 from emco_store._aio.store import AsyncStore
@@ -13,11 +13,13 @@ from emco_store._sync.store import Store
 from emco_store._sync.transaction import Transaction
 from emco_store.core.keys import Key
 from emco_store.core.plan import Plan
+from emco_store.core.transaction_plans import TransactionPlan
 from emco_store.core.wording import count
 from emco_store.emco.bundles import Action, Bundle, Fault, unreadable
 from emco_store.emco.documents import ANCHOR_FIELD
+from emco_store.emco.members import recorded
 from emco_store.emco.steps import Steps, perform, perform_async
-from emco_store.errors import InvalidResource, MissingReference, NotFound
+from emco_store.errors import InvalidCall, InvalidResource, MissingReference, NotFound
 from emco_store.ports import Commit
 
 
@@ -31,6 +33,8 @@ class Report:
         unchanged: What was there as it is stated.
         restated: What the bundle states more than once; its last statement counted.
         actions: What the bundle asks to be done; ``run_bundle`` does it.
+        pruned: What was deleted because the bundle of this name holds it no more.
+        kept: What the bundle of this name holds no more, and stays because another bundle holds it.
     """
 
     created: tuple[Key, ...]
@@ -38,13 +42,18 @@ class Report:
     unchanged: tuple[Key, ...]
     restated: tuple[Key, ...]
     actions: tuple[Action, ...]
+    pruned: tuple[Key, ...] = ()
+    kept: tuple[Key, ...] = ()
 
     def __str__(self) -> str:
         made, changed, same = len(self.created), len(self.updated), len(self.unchanged)
-        lines = [f"{count(made, 'resource')} created, {changed:,} updated, {same:,} unchanged."]
+        pruned = f", {len(self.pruned):,} deleted" if self.pruned else ""
+        lines = [f"{count(made, 'resource')} created, {changed:,} updated, {same:,} unchanged{pruned}."]
         lines += _listed("created", self.created)
         lines += _listed("updated", self.updated)
         lines += _listed("stated more than once, the last statement counted", self.restated)
+        lines += _listed("deleted, because the bundle holds it no more", self.pruned)
+        lines += _listed("kept, because another bundle holds it", self.kept)
         lines += _listed("asked for, not carried out", self.actions)
         return "\n".join(lines)
 
@@ -88,32 +97,69 @@ class DeleteReport:
         return "\n".join(lines)
 
 
-def apply_bundle(store: Store, bundle: Bundle) -> Report:
+def apply_bundle(store: Store, bundle: Bundle, *, name: str | None = None, prune: bool = False) -> Report:
     """Create, update or leave each resource so that it is as the bundle states it; all of them, or none.
+
+    Args:
+        store: The store.
+        bundle: The bundle.
+        name: The name under which the store remembers what the bundle holds, in an ``emco_Bundle`` of this name; None
+            to remember nothing.
+        prune: Delete what a bundle of the same name held before and this one does not, by the delete rules and in the
+            same commit; what a bundle of another name holds stays.
 
     Raises:
         MissingReference: References or parents resolve nowhere; ``faults`` has all of them, each a ``Fault`` with its
             document and field, and ``missing`` the same as pairs, as for every other call.
         InvalidResource: A document is beyond a limit of this store; ``faults`` has all of them.
-        InvalidCall: The bundle has more resources than one commit of this store may write.
+        InvalidCall: The bundle has more resources than one commit of this store may write; or ``prune`` without a name.
+        DeleteRestricted: References forbid the delete of what the bundle holds no more.
         Conflict: Other writers won until the deadline of the store.
     """
 
     def attempt(tx: Transaction) -> Report:
-        return perform(stated(bundle), tx)
+        return perform(_applied(bundle, name, prune=prune), tx)
 
     with by_document(bundle):
         return store.run(attempt)
 
 
-async def apply_bundle_async(store: AsyncStore, bundle: Bundle) -> Report:
+async def apply_bundle_async(
+    store: AsyncStore, bundle: Bundle, *, name: str | None = None, prune: bool = False
+) -> Report:
     """Do the same as :func:`apply_bundle`, for asyncio."""
 
     async def attempt(tx: AsyncTransaction) -> Report:
-        return await perform_async(stated(bundle), tx)
+        return await perform_async(_applied(bundle, name, prune=prune), tx)
 
     with by_document(bundle):
         return await store.run(attempt)
+
+
+def plan_bundle(
+    store: Store, bundle: Bundle, *, name: str | None = None, prune: bool = False
+) -> TransactionPlan[Report]:
+    """Return what :func:`apply_bundle` would create, update, leave and delete; nothing is written.
+
+    ``store.apply(plan)`` does what the plan shows, or is refused because something has changed; it returns
+    ``plan.result``, the report.
+    """
+
+    def attempt(tx: Transaction) -> Report:
+        return perform(_applied(bundle, name, prune=prune), tx)
+
+    return _by_document(store.plan_transaction(attempt), bundle)
+
+
+async def plan_bundle_async(
+    store: AsyncStore, bundle: Bundle, *, name: str | None = None, prune: bool = False
+) -> TransactionPlan[Report]:
+    """Do the same as :func:`plan_bundle`, for asyncio."""
+
+    async def attempt(tx: AsyncTransaction) -> Report:
+        return await perform_async(_applied(bundle, name, prune=prune), tx)
+
+    return _by_document(await store.plan_transaction(attempt), bundle)
 
 
 def delete_bundle(store: Store, bundle: Bundle) -> DeleteReport:
@@ -149,6 +195,20 @@ def plan_bundle_delete(store: Store, bundle: Bundle) -> BundlePlan:
 async def plan_bundle_delete_async(store: AsyncStore, bundle: Bundle) -> BundlePlan:
     """Do the same as :func:`plan_bundle_delete`, for asyncio."""
     return await perform_async(_plan(bundle), store)
+
+
+def _applied(bundle: Bundle, name: str | None, *, prune: bool) -> Steps[Report]:
+    if name is None:
+        if prune:
+            raise InvalidCall(
+                "Cannot prune without a name.",
+                why=["what a bundle held before is remembered under its name"],
+                hint="give name=, the same one each time that the bundle is applied.",
+            )
+        return (yield from stated(bundle))
+    report = yield from stated(bundle)
+    pruned, kept = yield from recorded(bundle, name, prune=prune)
+    return replace(report, pruned=pruned, kept=kept)
 
 
 def stated(bundle: Bundle) -> Steps[Report]:
@@ -226,25 +286,35 @@ def by_document(bundle: Bundle) -> Generator[None]:
     try:
         yield
     except MissingReference as problem:
-        absent = {target for _, target in problem.missing}
-        faults = tuple(
-            Fault(
-                statement.position,
-                ANCHOR_FIELD if edge.is_parent else edge.place,
-                f"{edge.target} is not there" if edge.selection is None else f"nothing matches {edge.selection}",
-                edge.target,
-            )
-            for statement in bundle.final.values()
-            for edge in statement.edges
-            if edge.target in absent
+        raise _located(problem, bundle) from problem
+
+
+def _by_document(plan: TransactionPlan[Report], bundle: Bundle) -> TransactionPlan[Report]:
+    """Let a plan be refused with an error that names documents."""
+    refusal = plan.refusal
+    return replace(plan, refusal=_located(refusal, bundle)) if isinstance(refusal, MissingReference) else plan
+
+
+def _located(problem: MissingReference, bundle: Bundle) -> MissingReference:
+    absent = {target for _, target in problem.missing}
+    faults = tuple(
+        Fault(
+            statement.position,
+            ANCHOR_FIELD if edge.is_parent else edge.place,
+            f"{edge.target} is not there" if edge.selection is None else f"nothing matches {edge.selection}",
+            edge.target,
         )
-        raise MissingReference(
-            f"The bundle was not applied: what it refers to is not there, in {count(len(faults), 'place')}.",
-            why=[str(fault) for fault in faults],
-            hint="state the targets in the bundle, or create them first.",
-            missing=problem.missing,
-            faults=faults,
-        ) from problem
+        for statement in bundle.final.values()
+        for edge in statement.edges
+        if edge.target in absent
+    )
+    return MissingReference(
+        f"The bundle was not applied: what it refers to is not there, in {count(len(faults), 'place')}.",
+        why=[str(fault) for fault in faults],
+        hint="state the targets in the bundle, or create them first.",
+        missing=problem.missing,
+        faults=faults,
+    )
 
 
 def _listed(title: str, items: Iterable[object]) -> list[str]:

@@ -127,7 +127,7 @@ class Unit(Writing):
             if blockers:
                 raise self._restricted(cascade, [*blockers, *(yield from cascade.look(self))])
         if unmatched:
-            raise missing_references([*self._places(unmatched), *(yield from self._absent_targets())])
+            raise missing_references((yield from self.unresolved(unmatched)))
         if self.before_commit or self._freezing is not None or (cascade is not None and cascade.changes):
             yield from self.ask_states()
         commit = (yield from self.proposed()) if leaves_trail(self) else self._commit(NONE)
@@ -238,6 +238,10 @@ class Unit(Writing):
 
     def _places(self, edges: Iterable[tuple[Key, Edge]]) -> list[tuple[str, Key]]:
         return [(f"{key} {edge.place}", edge.target) for key, edge in edges]
+
+    def unresolved(self, unmatched: Iterable[tuple[Key, Edge]]) -> Flow[list[tuple[str, Key]]]:
+        """Return the places of all references that do not resolve; those by selection are known already."""
+        return [*self._places(unmatched), *(yield from self._absent_targets())]
 
     def _absent_targets(self) -> Flow[list[tuple[str, Key]]]:
         """Return the places of the other references that do not resolve, so that all of them are named at once."""
