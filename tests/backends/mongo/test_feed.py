@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from emco_store import FeedGap, Misconfigured
-from emco_store.backends.mongo import aio_feed
+from emco_store.backends.mongo import aio_feed, sync_feed, tails
 from emco_store.backends.mongo.backend import DATABASE, MongoBackend
 from emco_store.backends.mongo.feed import told
 from emco_store.contracts.feed import site
@@ -209,3 +209,131 @@ def test_what_a_commit_does_not_know_of_a_record_is_left_out():
 
     assert ["- 0 Site/a\0=u-b 3 Site/b"] == told(Commit("t", puts=(site(other, 3),), deletes=(key,)))
     assert [] == told(Commit("t", {key: None}))
+
+
+# one stream for all
+
+
+def streams_on(root, namespace):
+    """Count the change streams that the server has open on a namespace."""
+    shown = [
+        {"$currentOp": {"idleCursors": True, "allUsers": True}},
+        {"$match": {"ns": f"{DATABASE}.emco.{namespace}", "cursor.cursorId": {"$exists": True}}},
+    ]
+    return len({one["cursor"]["cursorId"] for one in root.admin.aggregate(shown)})
+
+
+@pytest.mark.parametrize("count", [2, 16])
+def test_readers_of_one_process_have_one_stream(url, namespace, root, count):
+    """However many follow the feed, the server has one change stream to feed, and each reader gets everything."""
+
+    async def followed():
+        port = MongoBackend(url).async_port(namespace)
+        await port.open()
+        begin = (await port.ask(Events())).cursor
+        streams = []
+
+        async def follow(number):
+            found, after = [], begin
+            while len(found) < 12:
+                page = await port.ask(Events(after, limit=1 + number % 3, wait=PATIENCE))
+                found += [event.txid for event in page.events]
+                after = page.cursor
+            return found
+
+        readers = [asyncio.create_task(follow(number)) for number in range(count)]
+        for number in range(12):
+            key = Key("Site", f"n{number}")
+            await port.ask(Commit(f"t{number}", {key: None}, puts=(site(key),)))
+            if number in {5, 11}:
+                streams.append(await asyncio.to_thread(streams_on, root, namespace))
+        found = await asyncio.gather(*readers)
+        await port.close()
+        return found, streams, await asyncio.to_thread(streams_on, root, namespace)
+
+    found, streams, left = asyncio.run(followed())
+    assert [[f"t{number}" for number in range(12)]] * count == found
+    assert [1, 1] == streams
+    assert 0 == left
+
+
+def test_slow_reader_goes_on_by_a_stream_of_its_own_until_it_has_caught_up(port, monkeypatch):
+    """What the common stream does not keep any more is read from the oplog, and nothing is left out (FEED-6)."""
+    monkeypatch.setattr(tails, "MOST_EVENTS", 3)
+    begin = port.ask(Events()).cursor
+    fast = begin
+    for number in range(9):
+        write(port, number)
+        page = port.ask(Events(fast, wait=PATIENCE))
+        assert [f"t{number}"] == [event.txid for event in page.events]
+        fast = page.cursor
+
+    page = port.ask(Events(begin, limit=4, wait=PATIENCE))
+    assert 1 == len(port._feed._streams)
+    assert [f"t{number}" for number in range(4, 9)] == read(port, page.cursor, 5)
+    assert ["t0", "t1", "t2", "t3"] == [event.txid for event in page.events]
+    write(port, 9)
+    assert ["t9"] == read(port, fast, 1)
+    assert {} == port._feed._streams
+
+
+def test_reader_that_is_cancelled_takes_nothing_from_the_others(url, namespace):
+    """The one that reads for all may be cancelled in the middle; the others go on from where they were."""
+
+    async def cancelled():
+        port = MongoBackend(url).async_port(namespace)
+        await port.open()
+        begin = (await port.ask(Events())).cursor
+        readers = [asyncio.create_task(port.ask(Events(begin, wait=PATIENCE))) for _ in range(4)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert 3 == len(port._feed._turns._waiting)
+        readers[0].cancel()
+        key = Key("Site", "a")
+        await port.ask(Commit("t", {key: None}, puts=(site(key),)))
+        pages = await asyncio.gather(*readers, return_exceptions=True)
+        await port.close()
+        return pages
+
+    first, *others = asyncio.run(cancelled())
+    assert isinstance(first, asyncio.CancelledError)
+    assert [["t"]] * 3 == [[event.txid for event in page.events] for page in others]
+
+
+def test_stream_that_nobody_reads_gives_way(port, monkeypatch):
+    """A reader that has caught up takes the place of one that has left for good."""
+    monkeypatch.setattr(aio_feed, "UNREAD_S", 0.0)
+    monkeypatch.setattr(sync_feed, "UNREAD_S", 0.0)
+    port.ask(Events())
+    left = port._feed._common
+    write(port, 1)
+    begin = port.ask(Events()).cursor
+    write(port, 0)
+
+    assert ["t0"] == read(port, begin, 1)
+    assert left is not port._feed._common
+    assert {} == port._feed._streams
+
+
+def test_tail_keeps_so_many_events_and_so_much():
+    """Places at which the next event is gone are none any more; the newest event is always there."""
+    tail = tails.Tail("n", "n.00")
+
+    def add(number, size):
+        document = {
+            "_id": {"_data": f"{number:02}"}, "operationType": "insert",
+            "fullDocument": {"_id": f"tx:{number}", "f": ["", "", f'[["t",null,"{"x" * size}"]]']},
+        }  # fmt: skip
+        tail.add({"cursor": {"nextBatch": [document], "postBatchResumeToken": document["_id"]}})
+
+    for number in range(1, 6):
+        add(number, tails.MOST_CHARACTERS // 4)
+    assert ["n.02" in tail, "n.01" in tail, "n.00" in tail] == [True, False, False]
+    assert ["3", "4", "5"] == [event.txid for event in tail.page(Events("n.02")).events]
+    assert None is tail.page(Events("n.01"))
+    add(6, 2 * tails.MOST_CHARACTERS)
+    assert ["6"] == [event.txid for event in tail.page(Events("n.05")).events]
+    assert ((), "n.06") == (tail.page(Events("n.06")).events, tail.page(Events("n.06")).cursor)
+    for number in range(7, 99):
+        tail.add({"cursor": {"nextBatch": [], "postBatchResumeToken": {"_data": f"{number:02}"}}})
+    assert "n.98" == tail.page(Events("n.06")).cursor

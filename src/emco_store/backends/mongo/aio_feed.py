@@ -12,16 +12,24 @@ from typing import Any
 from bson import Timestamp
 from pymongo.errors import OperationFailure, PyMongoError
 
+from emco_store.backends.batcher import AsyncBatcher, Ticket
 from emco_store.backends.mongo import feed
 from emco_store.backends.mongo.calls import AsyncCalls
 from emco_store.backends.mongo.documents import Document
+from emco_store.backends.mongo.tails import MOST_EVENTS, Tail
 from emco_store.ports import EventPage, Events
 from emco_store.queueing.forks import Renewed
 
 LONGEST_S = 1.0
 """For how long one request waits at most, so that the end of a port is not held up."""
 KEPT = 32
-"""How many change streams stay open between the requests of their readers."""
+"""How many change streams stay open between the requests of readers that have one of their own."""
+UNREAD_S = 3.0
+"""After which time without a reader the common stream gives way to that of another reader."""
+SOON_S = 0.02
+"""How long a reader that does not want to wait waits for what another one may just be getting."""
+ALL = 1 << 30
+"""The readers that one read may serve: however many wait."""
 Perform = Callable[[Callable[[float], Awaitable[EventPage]]], Awaitable[EventPage]]
 
 
@@ -33,8 +41,20 @@ class _Stream:
     session: Any
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Common:
+    """The change stream that readers have in common, and what it has read last."""
+
+    stream: _Stream
+    tail: Tail
+
+
 class AsyncFeed(Renewed):
     """The feed of one namespace.
+
+    Readers near the end of the feed have one change stream in common: one of them reads, and the others wait for what
+    it finds. A reader that begins further back, or is too slow for what the common stream keeps, has one of its own,
+    until it has caught up.
 
     Args:
         client: A client of PyMongo.
@@ -51,11 +71,13 @@ class AsyncFeed(Renewed):
         self._calls = calls
         self._collection = collection
         self._namespace = namespace
+        self._turns: AsyncBatcher[None, None] = AsyncBatcher(members=ALL, weight=ALL)
         self._renew()
 
     def _renew(self) -> None:
         """See :meth:`emco_store.queueing.forks.Renewed._renew`; a stream that two processes read loses events."""
         self._streams: dict[str, _Stream] = {}
+        self._common: _Common | None = None
 
     async def events(self, events: Events, perform: Perform) -> EventPage:
         """See :meth:`emco_store.ports.PortBase.events`.
@@ -76,6 +98,8 @@ class AsyncFeed(Renewed):
         """Close the change streams."""
         while self._streams:
             await self._end(self._streams.popitem()[1])
+        if self._common is not None:
+            await self._leave(self._common)
 
     async def _page(self, events: Events, wait_s: float, within_s: float) -> EventPage:
         """Read once, and wait for a while."""
@@ -85,8 +109,11 @@ class AsyncFeed(Renewed):
                 if events.oldest and (found := await self._oldest(within_s)):
                     return EventPage(found)
                 new, cursor = await self._begin(None, within_s)
-                await self._keep(cursor, new)
+                await self._keep(cursor, new, is_end=True)
                 return EventPage(cursor)
+            shared = await self._shared(events, wait_s, within_s)
+            if shared is not None:
+                return shared
             stream = self._streams.pop(events.after, None)
             if stream is None:
                 stream, _ = await self._begin(feed.place_of(self._namespace, events.after), within_s)
@@ -101,8 +128,69 @@ class AsyncFeed(Renewed):
             raise refusal from problem
         page = feed.page(self._namespace, events, reply)
         if reply["cursor"]["id"]:
-            await self._keep(page.cursor, stream)
+            await self._keep(page.cursor, stream, is_end=len(page.events) < events.limit)
         return page
+
+    async def _shared(self, events: Events, wait_s: float, within_s: float) -> EventPage | None:
+        """Read by the common stream, and wait for a while; None where the cursor is of no place in it."""
+        common = self._common
+        page = None if common is None else common.tail.page(events)
+        if common is None or page is None:
+            return None
+        if own := self._streams.pop(events.after or "", None):
+            await self._end(own)
+        if page.events:
+            return page
+        until_s = monotonic() + wait_s
+        ticket: Ticket[None, None] = Ticket(None)
+        try:
+            is_reader = await self._turns.wait_turn(ticket, max(wait_s, SOON_S))
+        except TimeoutError:
+            return page
+        if is_reader:
+            try:
+                page = common.tail.page(events)
+                if page is not None and not page.events and common is self._common:
+                    await self._read_on(common, max(until_s - monotonic(), 0.0), within_s)
+            finally:
+                self._turns.finish(self._turns.take(ticket))
+        return common.tail.page(events)
+
+    async def _read_on(self, common: _Common, wait_s: float, within_s: float) -> None:
+        """Read the common stream once; give it up if it cannot be read, or has ended."""
+        stream = common.stream
+        command = feed.more(self._collection, stream.number, MOST_EVENTS, wait_s)
+        try:
+            reply = await self._calls.waiting(
+                within_s, partial(self._sent, command, stream.session), partial(self._unwanted, stream)
+            )
+        except BaseException:
+            if self._common is common:
+                self._common = None
+            raise
+        if reply["cursor"]["id"] and not feed.is_over(reply):
+            common.tail.add(reply)
+        else:  # each reader finds by itself what there was before the end
+            await self._leave(common)
+
+    async def _give_up(self, common: _Common) -> bool:
+        """End the common stream if nobody has read it for a while; return whether that is so."""
+        ticket: Ticket[None, None] = Ticket(None)
+        try:
+            if monotonic() - common.tail.read_s < UNREAD_S or not await self._turns.wait_turn(ticket, 0.0):
+                return False
+        except TimeoutError:  # somebody reads it now
+            return False
+        try:
+            await self._leave(common)
+        finally:
+            self._turns.finish(self._turns.take(ticket))
+        return True
+
+    async def _leave(self, common: _Common) -> None:
+        if self._common is common:
+            self._common = None
+        await self._end(common.stream)
 
     async def _oldest(self, within_s: float) -> str | None:
         """Return the earliest cursor from which the oplog holds everything; None if nothing was committed yet."""
@@ -134,8 +222,19 @@ class AsyncFeed(Renewed):
         reply: Document = await self._database.command(command, session=session)
         return reply
 
-    async def _keep(self, cursor: str, stream: _Stream) -> None:
-        """Keep a change stream for the reader that continues at a cursor; end the one that was kept for longest."""
+    async def _keep(self, cursor: str, stream: _Stream, *, is_end: bool) -> None:
+        """Keep a change stream for the reader that continues at a cursor; end the one that was kept for longest.
+
+        It is of no more use where the common one has the cursor, and becomes the common one if that is missing, or
+        nobody reads it.
+        """
+        common = self._common
+        if common is not None and cursor in common.tail:
+            await self._end(stream)
+            return
+        if is_end and (common is None or await self._give_up(common)):
+            self._common = _Common(stream, Tail(self._namespace, cursor))
+            return
         other = self._streams.pop(cursor, None)
         self._streams[cursor] = stream
         if other is None and len(self._streams) > KEPT:

@@ -158,6 +158,11 @@ def page(namespace: str, events: Events, reply: Document) -> EventPage:
     return EventPage(end, tuple(found))
 
 
+def is_over(reply: Document) -> bool:
+    """Return whether the reply of a change stream tells of the end of the history of the collection."""
+    return any(document["operationType"] in _OVER for document in reply["cursor"]["nextBatch"])
+
+
 def refused(code: int | None, events: Events) -> StoreError | None:
     """Return what it means that the server does not open, or go on with, a change stream; None for anything else."""
     if events.after is None:
