@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from emco_store.contracts.feed import A, B, created, now, site, told, told_until_end
 from emco_store.contracts.fences import asks
-from emco_store.contracts.harness import Lab
+from emco_store.contracts.harness import Lab, Mode
 from emco_store.contracts.models import Crate, Site
 from emco_store.contracts.rules import rule
 from emco_store.contracts.watches import seen
@@ -176,6 +176,26 @@ class MessageRules:
         assert [[], [("renamed", "theirs")], [("lost", 1)], []] == [
             [(one.topic, one.body) for one in event.messages] for event in events
         ]
+
+    @rule("FEED-10", "OCC-16")
+    def test_plan_of_a_transaction_shows_its_messages(self, lab: Lab) -> None:
+        """A plan emits nothing, and applying it emits what it shows (OCC-16)."""
+
+        def blocking(tx: Any) -> None:
+            tx.emit("orders.new", {"id": 7}, key="k")
+
+        async def asyncio(tx: Any) -> None:
+            tx.emit("orders.new", {"id": 7}, key="k")
+
+        begin = lab.store.feed_cursor()
+        plan = lab.store.plan_transaction(blocking if lab.bench.mode is Mode.BLOCKING else asyncio)
+        lab.store.create(Site(name="a"))
+        lab.store.apply(plan)
+
+        assert (Message("orders.new", "k", {"id": 7}),) == plan.messages
+        assert not plan.is_empty
+        assert ["> orders.new k"] == [line.strip() for line in str(plan).splitlines()[1:]]
+        assert [(), plan.messages] == [event.messages for event in seen(lab.store, begin, 2)]
 
     @rule("FEED-9", "FEED-10")
     def test_watcher_chooses_messages_by_their_topics(self, lab: Lab) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 from emco_store.core.applicable import Prepared
 from emco_store.core.diffs import DocumentChange
 from emco_store.core.keys import Key
+from emco_store.core.messages import Message
 from emco_store.core.plan import Blocker, Change, Deletion
 from emco_store.core.wording import count
 from emco_store.errors import AlreadyExists, MissingReference, StoreError, UniqueViolation
@@ -30,6 +31,7 @@ class TransactionPlan(Prepared[T_co]):
         blockers: The references that forbid the deletes.
         problems: What else speaks against it: keys that are taken, unique values that other resources have, frozen
             fields, and values that were changed since they were read.
+        messages: What the feed would tell beside the changes.
         commit: The commit that the backend would get.
         refusal: The error with which ``store.apply(plan)`` refuses it; None where nothing speaks against it.
     """
@@ -43,6 +45,7 @@ class TransactionPlan(Prepared[T_co]):
     unresolved: tuple[tuple[str, Key], ...] = ()
     blockers: tuple[Blocker, ...] = ()
     problems: tuple[str, ...] = ()
+    messages: tuple[Message, ...] = ()
     commit: Any = field(default=None, repr=False, compare=False)
     refusal: StoreError | None = field(default=None, repr=False, compare=False)
 
@@ -54,7 +57,7 @@ class TransactionPlan(Prepared[T_co]):
     @property
     def is_empty(self) -> bool:
         """Whether nothing would be written."""
-        return not (self.creates or self.updates or self.deletes or self.changes)
+        return not (self.creates or self.updates or self.deletes or self.changes or self.messages)
 
     def __str__(self) -> str:
         return "\n".join(_describe(self))
@@ -65,6 +68,7 @@ def _describe(plan: TransactionPlan[Any]) -> Iterator[str]:
     figures = f"{count(len(plan.creates), 'resource')} to create, {len(plan.updates):,} to update"
     figures += f", {len(plan.deletes):,} to delete" if plan.deletes else ""
     figures += f", {changed:,} to lose references" if changed else ""
+    figures += f", {count(len(plan.messages), 'message')} to emit" if plan.messages else ""
     reasons = len(plan.unresolved) + len(plan.blockers) + len(plan.problems)
     verdict = "can be applied" if plan.refusal is None else f"refused for {count(reasons, 'reason')}"
     yield f"Plan: {figures}; {verdict}."
@@ -74,6 +78,7 @@ def _describe(plan: TransactionPlan[Any]) -> Iterator[str]:
         via = f"  ({deletion.via.place}, {deletion.via.rule})" if deletion.via else ""
         yield f"  - {deletion.key}{via}"
     yield from (f"  ~ {change}" for change in plan.changes)
+    yield from (f"  > {one.topic}{'' if one.key is None else f' {one.key}'}" for one in plan.messages)
     yield from (f"  ! {place} -> {target}: there is no such resource" for place, target in plan.unresolved)
     yield from (f"  ! {blocker}" for blocker in plan.blockers)
     yield from (f"  ! {problem}" for problem in plan.problems)

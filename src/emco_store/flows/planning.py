@@ -91,6 +91,7 @@ def plan(unit: Unit, result: T) -> Flow[TransactionPlan[T]]:
         unresolved=unresolved,
         blockers=first_blockers(blockers, limit),
         problems=tuple([problem.line for problem in found]),
+        messages=unit.messages,
         commit=Commit(unit.txid) if refusal else (yield from unit.proposed()),
         refusal=refusal,
     )
