@@ -174,6 +174,7 @@ def _environment(venv: Path = VENV) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(_programs(venv)), os.environ.get("PATH", "")]))
     environment = os.environ | {"PATH": path, "VIRTUAL_ENV": str(venv)}
     environment.pop("PYTHONHOME", None)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the workers of a test run share what is compiled
     return environment
 
 

@@ -35,6 +35,7 @@ DIVISIBLE: Final = (
     "tests/backends/test_fakeredis.py",
     "tests/backends/test_memory.py",
     "tests/backends/test_mongo.py",
+    "tests/backends/test_mongo_many.py",
     "tests/backends/test_mongomock.py",
     "tests/backends/test_redis.py",
 )

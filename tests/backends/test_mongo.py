@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from emco_store.backends.mongo import sending
 from emco_store.contracts.harness import Bench, Mode
 from emco_store.contracts.suite import Conformance, Harness
 from tests.backends.shared import SharedClients, drop, empty
@@ -36,15 +35,3 @@ class TestMongo(Conformance):
     """Every rule of the contract, without a gap."""
 
     harness = Harness("mongodb", lambda: SharedClients("mongodb://"), drop=drop, empty=empty, examples=6, stride=40)
-
-
-class TestMongoAsIfMany(Conformance):
-    """Every rule once more, with a command of its own for whatever is new or deleted, however little that is."""
-
-    harness = Harness("mongodb", lambda: SharedClients("mongodb://"), drop=drop, empty=empty, examples=6, stride=40)
-
-    @pytest.fixture(autouse=True)
-    def every_record_is_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Let no number be few."""
-        monkeypatch.setattr(sending, "FEW", -1)
-        monkeypatch.setattr(sending, "FEW_DELETES", -1)

@@ -7,6 +7,7 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any, Self, TypeVar
 
 from emco_store._aio.store import AsyncStore
@@ -21,13 +22,15 @@ class Loop:
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
+        self._context = copy_context()  # one for all calls, as if they were made by one task
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end, even from a thread that ``AsyncStore.run`` waits for."""
         loop = self._runner.get_loop()
         if loop.is_running():
             return asyncio.run_coroutine_threadsafe(work, loop).result()
-        return loop.run_until_complete(work)  # Runner.run would prepare for SIGINT each time, which takes longer
+        # Runner.run would prepare for SIGINT each time, which takes longer than most calls.
+        return loop.run_until_complete(loop.create_task(work, context=self._context))
 
     def close(self) -> None:
         """Close the loop."""
