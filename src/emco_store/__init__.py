@@ -3,14 +3,18 @@
 The public names are here, and nowhere else.
 """
 
+from emco_store._aio.caching import AsyncCache
 from emco_store._aio.consumers import AsyncConsumer
+from emco_store._aio.following import AsyncFollow
 from emco_store._aio.iterating import AsyncIteration
 from emco_store._aio.reaping import AsyncReaper
 from emco_store._aio.store import AsyncStore
 from emco_store._aio.supervising import AsyncSupervisor
 from emco_store._aio.transaction import AsyncTransaction
 from emco_store._aio.watching import AsyncWatch
+from emco_store._sync.caching import Cache
 from emco_store._sync.consumers import Consumer
+from emco_store._sync.following import Follow
 from emco_store._sync.iterating import Iteration
 from emco_store._sync.reaping import Reaper
 from emco_store._sync.store import Store
@@ -26,6 +30,7 @@ from emco_store.core.diffs import Diff, DocumentChange
 from emco_store.core.events import Action, Aspect, Event, RecordChange
 from emco_store.core.exports import Export, Imported, ImportPlan
 from emco_store.core.flaws import Flaw, FlawKind, Repair
+from emco_store.core.following import Added, News, Removed, Resynced, Updated
 from emco_store.core.guards import ancestor, approved, check, every, none, observed, referrers, some, target
 from emco_store.core.indexing import indexed, unique
 from emco_store.core.keys import Key
@@ -70,6 +75,7 @@ from emco_store.errors import (
     NotFound,
     NotPermitted,
     NotSupported,
+    StaleCache,
     StateForbids,
     StoreError,
     TransitionRefused,
@@ -94,10 +100,13 @@ __all__ = [
     "SET_DEFAULT",
     "SET_NULL",
     "Action",
+    "Added",
     "AlreadyExists",
     "Approval",
     "Aspect",
+    "AsyncCache",
     "AsyncConsumer",
+    "AsyncFollow",
     "AsyncIteration",
     "AsyncReaper",
     "AsyncStore",
@@ -107,6 +116,7 @@ __all__ = [
     "Backoff",
     "BlockReason",
     "Blocker",
+    "Cache",
     "Candidate",
     "Change",
     "CheckPage",
@@ -132,6 +142,7 @@ __all__ = [
     "FieldChange",
     "Flaw",
     "FlawKind",
+    "Follow",
     "GiveUp",
     "Guarantees",
     "HandlerFailed",
@@ -153,6 +164,7 @@ __all__ = [
     "Meta",
     "Misconfigured",
     "MissingReference",
+    "News",
     "NotFound",
     "NotPermitted",
     "NotSupported",
@@ -168,10 +180,12 @@ __all__ = [
     "RecordChange",
     "Recovery",
     "Ref",
+    "Removed",
     "Repair",
     "Repaired",
     "Resource",
     "Restart",
+    "Resynced",
     "RetryPolicy",
     "Revision",
     "RevisionContent",
@@ -180,6 +194,7 @@ __all__ = [
     "Rule",
     "Seat",
     "Skipped",
+    "StaleCache",
     "StateForbids",
     "Status",
     "Store",
@@ -198,6 +213,7 @@ __all__ = [
     "UniqueViolation",
     "UnknownOutcome",
     "Untyped",
+    "Updated",
     "Verdict",
     "Watch",
     "ancestor",

@@ -10,6 +10,7 @@
      ├─ LeaseLost           the lease is over; what was begun under it must stop
      ├─ FeedGap             events after a cursor are missing; read anew, then watch from now
      ├─ HandlerFailed       the function of a consumer raised; the consumer stands before that event
+     ├─ StaleCache          a copy is older than was allowed; wait, or read from the store (retryable)
      ├─ MissingReference    a parent or a reference's target is not there
      ├─ DeleteRestricted    resources that stay still refer to what would go
      ├─ UniqueViolation     another resource holds this value
@@ -197,6 +198,18 @@ class HandlerFailed(StoreError):
     attempts: int = 0
     number: int = 0
     version: int = 0
+
+
+class StaleCache(StoreError):
+    """A copy of resources is older than was allowed, or no longer kept true; what it would show may be wrong.
+
+    Attributes:
+        keys: The keys that were waited for, if any were.
+    """
+
+    code = "CACHE-STALE"
+    retryable = True
+    keys: tuple[Any, ...] = ()
 
 
 class MissingReference(StoreError):

@@ -86,6 +86,7 @@ LIFECYCLES = {
 }
 FEED = {"Action", "Aspect", "AsyncWatch", "Event", "Message", "RecordChange", "Watch"}
 CONSUMERS = {"AsyncConsumer", "Consumer", "ConsumerState", "Skipped"}
+FOLLOWING = {"Added", "AsyncCache", "AsyncFollow", "Cache", "Follow", "News", "Removed", "Resynced", "Updated"}
 TRAILS = {"ABSENT", "FieldChange", "Trail", "TrailEntry"}
 ERRORS = {
     "AlreadyExists",
@@ -97,6 +98,7 @@ ERRORS = {
     "InvalidResource",
     "FeedGap",
     "HandlerFailed",
+    "StaleCache",
     "LeaseHeld",
     "LeaseLost",
     "MissingReference",
@@ -132,6 +134,7 @@ def test_public_names_are_the_promised_ones():
         | TRAILS
         | FEED
         | CONSUMERS
+        | FOLLOWING
         | ERRORS
     ) == sorted(emco_store.__all__)
 

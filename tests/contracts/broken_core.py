@@ -21,6 +21,7 @@ from emco_store.core import (
     edits,
     events,
     exports,
+    following as core_following,
     guards,
     judging,
     keys,
@@ -34,8 +35,10 @@ from emco_store.core import (
     signing,
     status,
 )
+from emco_store.core.following import Copy
 from emco_store.core.judging import Watch
 from emco_store.core.keys import Key
+from emco_store.core.lookups import Lookups
 from emco_store.core.messages import Outbox
 from emco_store.core.meta import Lineage
 from emco_store.core.pages import Page
@@ -50,6 +53,7 @@ from emco_store.core.supervising import Recovery
 from emco_store.core.sync_states import SyncState
 from emco_store.flows import (
     acting,
+    caching,
     callbacks,
     cascade,
     checking,
@@ -58,6 +62,7 @@ from emco_store.flows import (
     context,
     counting,
     exporting,
+    following,
     freezing,
     histories,
     history,
@@ -87,6 +92,7 @@ from emco_store.flows import (
 from emco_store.flows.acting import Actors
 from emco_store.flows.asking import Flow
 from emco_store.flows.cascade import Cascade, _check_size
+from emco_store.flows.following import Following
 from emco_store.flows.freezing import Freezing
 from emco_store.flows.lists import Listing
 from emco_store.flows.pruning import _Judge
@@ -99,6 +105,7 @@ from tests.contracts import (
     broken_consuming,
     broken_exports,
     broken_feeds,
+    broken_following,
     broken_history,
     broken_leasing,
     broken_lifecycles,
@@ -437,6 +444,21 @@ BROKEN_CORE = {
     "EmitsWhatever": Broken(Outbox, "add", broken_feeds.emit_whatever, "FEED-10"),
     "LoadsNothing": Broken(watching, "records_at", broken_feeds.load_nothing, "FEED-9"),
     "TellsNobody": Broken(unit, "Commit", broken_feeds.commit_for_nobody, "FEED-1"),
+    "WatchesFromNow": Broken(following, "step", broken_following.watch_from_now, "FEED-12"),
+    "GoesOnAfterAGap": Broken(following, "step", broken_following.go_on_after_a_gap, "FEED-12"),
+    "TakesAllForGone": Broken(following, "step", broken_following.load_nothing_new, "FEED-12"),
+    "KeepsWhatIsGone": Broken(Copy, "end", broken_following.forget_the_gone, "FEED-12"),
+    "TellsAgain": Broken(Copy, "_take", broken_following.tell_again, "FEED-12"),
+    "StaysInTheFilter": Broken(Following, "holds", broken_following.take_any, "FEED-12"),
+    "UpdatesNamesakes": Broken(core_following, "_uid", broken_following.take_namesakes, "FEED-12"),
+    "MissesVersions": Broken(core_following, "_state", broken_following.take_numbers, "FEED-12"),
+    "CachesFromNow": Broken(following, "step", broken_following.watch_from_now, "FEED-13"),
+    "WaitsForNothing": Broken(caching, "wanted", broken_following.wait_for_nothing, "FEED-13"),
+    "KeepsOldPlaces": Broken(Lookups, "_leave", broken_following.stay_in_place, "FEED-13"),
+    "ForgetsConditions": Broken(caching, "_stamp_of", broken_following.forget_conditions, "FEED-13"),
+    "ServesForEver": Broken(caching, "checked_age", broken_following.no_age, "FEED-13"),
+    "IsDeafInSilence": Broken(caching, "refusal", broken_following.refuse_nothing, "FEED-13"),
+    "TellsNoStates": Broken(Copy, "changed", broken_following.tell_resources_only, "FEED-12"),
     "StaysBehindWhatItSkips": Broken(watching, "Told", broken_feeds.stay_behind, "FEED-7"),
     "SavesTheCursorLater": Broken(consuming, "move", broken_consuming.save_in_a_second_commit, "FEED-11"),
     "SavesTheCursorFirst": Broken(consuming, "move", broken_consuming.save_first, "FEED-11"),

@@ -10,6 +10,7 @@ from emco_store._aio.attempts import late
 from emco_store._aio.block import Target
 from emco_store._aio.consumers import AsyncConsumers
 from emco_store._aio.exporting import AsyncExports
+from emco_store._aio.following import AsyncFollows
 from emco_store._aio.history import AsyncHistories
 from emco_store._aio.lifecycles import AsyncLifecycles
 from emco_store._aio.origins import AsyncOrigins
@@ -37,7 +38,8 @@ T = TypeVar("T")
 
 
 class AsyncStore(
-    AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncConsumers, AsyncWatches, AsyncExports, AsyncOrigins
+    AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncConsumers, AsyncWatches, AsyncFollows, AsyncExports,
+    AsyncOrigins,
 ):  # fmt: skip
     """The resources of one namespace on one backend; made by ``connect_async``.
 

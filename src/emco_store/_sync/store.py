@@ -11,6 +11,7 @@ from emco_store._sync.attempts import late
 from emco_store._sync.block import Target
 from emco_store._sync.consumers import Consumers
 from emco_store._sync.exporting import Exports
+from emco_store._sync.following import Follows
 from emco_store._sync.history import Histories
 from emco_store._sync.lifecycles import Lifecycles
 from emco_store._sync.origins import Origins
@@ -38,7 +39,8 @@ T = TypeVar("T")
 
 
 class Store(
-    Lifecycles, Histories, Statuses, Consumers, Watches, Exports, Origins
+    Lifecycles, Histories, Statuses, Consumers, Watches, Follows, Exports,
+    Origins,
 ):  # fmt: skip
     """The resources of one namespace on one backend; made by ``connect``.
 

@@ -63,6 +63,17 @@ class _IterationView(_View):
             raise StopIteration from None
 
 
+class _FollowView(_IterationView):
+    @contextmanager
+    def cache(self, **options: Any) -> Generator[_View]:
+        block = self.inner.cache(**options)
+        self._loop.call(_entered(block))
+        try:
+            yield _View(block, self._loop)
+        finally:
+            self._loop.call(_left(block, None))
+
+
 class _StoreView(_View):
     inner: AsyncStore
 
@@ -102,6 +113,9 @@ class _StoreView(_View):
 
     def iterate(self, *args: Any, **options: Any) -> _IterationView:
         return _IterationView(self.inner.iterate(*args, **options), self._loop)
+
+    def follow(self, *args: Any, **options: Any) -> _FollowView:
+        return _FollowView(self.inner.follow(*args, **options), self._loop)
 
     def watch(self, **options: Any) -> _IterationView:
         return _IterationView(self.inner.watch(**options), self._loop)

@@ -9,6 +9,7 @@ from emco_store.contracts.atomicity import AtomicityRules
 from emco_store.contracts.attendances import AttendanceRules
 from emco_store.contracts.bad_input import BadInputRules
 from emco_store.contracts.beats import BeatRules, PulseCheckRules
+from emco_store.contracts.caches import CacheRules
 from emco_store.contracts.checks import CheckRules
 from emco_store.contracts.commits import CommitRules
 from emco_store.contracts.concurrency import ConcurrencyRules
@@ -27,6 +28,7 @@ from emco_store.contracts.escalations import EscalatingRules
 from emco_store.contracts.exports import ExportRules
 from emco_store.contracts.feed import FeedRules
 from emco_store.contracts.fences import FenceRules
+from emco_store.contracts.follows import FollowRules
 from emco_store.contracts.freezes import FreezeRules
 from emco_store.contracts.guards_of_states import GuardRules
 from emco_store.contracts.harness import Gap, Harness, Mode
@@ -109,6 +111,8 @@ class Conformance(
     FeedRules,
     MessageRules,
     WatchRules,
+    FollowRules,
+    CacheRules,
     DurabilityRules,
     DeadlineRules,
     BadInputRules,
