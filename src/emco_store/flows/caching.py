@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 from emco_store.core.keys import Key, key_prefix
 from emco_store.core.records import Stamp
@@ -46,7 +46,10 @@ def checked_indexes(index: Any) -> Mapping[str, Any]:
     Raises:
         InvalidCall: They are no functions by names.
     """
-    given: dict[Any, Any] = dict(cast("Mapping[Any, Any]", index)) if isinstance(index, Mapping) else {"": None}
+    try:
+        given: dict[Any, Any] = dict(index)
+    except (TypeError, ValueError):
+        given = {"": None}
     if all(isinstance(name, str) and callable(function) for name, function in given.items()):
         return given
     raise InvalidCall(
