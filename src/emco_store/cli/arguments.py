@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from emco_store import Durability, InvalidCall, __version__
+from emco_store.cli.edit_arguments import EDIT_VERBS
 from emco_store.cli.exits import MEANINGS
 from emco_store.cli.feed_arguments import FEED_VERBS
 from emco_store.cli.lease_arguments import LEASE_VERBS
-from emco_store.cli.verbs import Verb, add_files, add_output, add_reading, add_store, examples
+from emco_store.cli.verbs import Verb, add_files, add_output, add_reading, add_store, add_where, examples
 
 Options = argparse.Namespace
 
@@ -128,13 +129,9 @@ def _fill_get(parser: argparse.ArgumentParser) -> None:
 
 def _fill_list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", metavar="KIND", help="a kind of resources, for example App")
-    parser.add_argument("--under", metavar="KEY", help="only descendants of this resource, at any depth")
+    add_where(parser)
     parser.add_argument(
-        "--where",
-        action="append",
-        default=[],
-        metavar="FIELD=VALUE",
-        help="a condition; also != < <= > >=, and null as the value; if repeated, all must hold",
+        "--columns", metavar="FIELD,…", help="fields to show, also within others: name,spec.image,meta.updated_at"
     )
     parser.add_argument(
         "--order-by", metavar="FIELD", help="key, or an indexed field; --order-by=-FIELD for descending"
@@ -318,6 +315,7 @@ VERBS: Mapping[str, Verb] = {
         examples(
             ("emco-store list App --load examples/edge.yaml", "all resources of a kind, page by page"),
             ("emco-store list App --under Project/harbour --limit 20", "the descendants of one resource"),
+            ("emco-store list App --columns description,meta.updated_at", "the fields that you name"),
             (
                 "emco-store list Cluster --where region=eu --order-by=-region",
                 "filtered, and ordered by an indexed field",
@@ -419,6 +417,7 @@ VERBS: Mapping[str, Verb] = {
         ),
         _fill_trail,
     ),
+    **EDIT_VERBS,
     **LEASE_VERBS,
     **FEED_VERBS,
     "export": Verb(

@@ -13,10 +13,13 @@ from rich.text import Text
 
 from emco_store import InvalidResource, Resource, Untyped
 from emco_store.cli.formats import write_json, write_yaml
+from emco_store.cli.paths import Path, value_at
 from emco_store.cli.screen import visible
 from emco_store.core.codec import draft
 from emco_store.core.documents import LARGEST_MAX_BYTES, decode
 
+META = ("uid", "version", "created_at", "updated_at", "actor", "reason", "operation")
+"""What is shown of the metadata of a resource."""
 MAX_COLUMNS = 6
 """Maximum number of fields in a table."""
 
@@ -33,38 +36,37 @@ def plain(item: Any) -> dict[str, Any]:
     """Return a resource as JSON values; for one that cannot be read, its key and the problems."""
     if isinstance(item, InvalidResource):
         return {"key": str(item.key), "error": {"code": item.code, "problems": list(item.problems)}}
-    meta = item.meta
-    return {
-        "key": item.key.text,
-        "meta": {
-            "uid": meta.uid,
-            "version": meta.version,
-            "created_at": meta.created_at.isoformat(),
-            "updated_at": meta.updated_at.isoformat(),
-            "actor": meta.actor,
-            "reason": meta.reason,
-            "operation": meta.operation,
-        },
-        "document": document_of(item),
-    }
+    return {"key": item.key.text, "meta": _meta_of(item), "document": document_of(item)}
 
 
-def table_of(items: Sequence[Any]) -> Table:
-    """Build a table with a line for each resource: key, version, time and the most informative fields."""
+def _meta_of(item: Resource | Untyped) -> dict[str, Any]:
+    values = {name: getattr(item.meta, name) for name in META}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def table_of(items: Sequence[Any], columns: Sequence[Path] | None = None) -> Table:
+    """Build a table with a line for each resource.
+
+    Args:
+        items: The resources, and errors in place of those that cannot be read.
+        columns: The fields to show beside the key. Default: version, time and the most informative fields.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
     documents = [{} if isinstance(item, InvalidResource) else document_of(item) for item in items]
-    names = _columns(items, documents)
-    for heading in ("key", "version", "updated", *names):
+    names = [".".join(map(str, path)) for path in columns] if columns is not None else _columns(items, documents)
+    for heading in ("key", *(("version", "updated") if columns is None else ()), *names):
         table.add_column(visible(heading).upper(), no_wrap=True, overflow="ellipsis", justify="left")
     for item, document in zip(items, documents, strict=True):
         if isinstance(item, InvalidResource):
             reason = Text(visible("; ".join(item.problems)), style="red")
-            table.add_row(Text(str(item.key)), Text("!", style="red"), reason, *("" for _ in names))
-            continue
-        cells = [Text(_cell(document.get(name))) for name in names]
-        table.add_row(
-            Text(item.key.text), str(item.meta.version), Text(_time(item.meta.updated_at), style="dim"), *cells
-        )
+            table.add_row(Text(str(item.key)), *([Text("!", style="red")] if columns is None else []), reason)
+        elif columns is not None:
+            values = {**document, "meta": _meta_of(item)}
+            table.add_row(Text(item.key.text), *(Text(_cell(value_at(values, path))) for path in columns))
+        else:
+            cells = [Text(_cell(document.get(name))) for name in names]
+            updated = Text(_time(item.meta.updated_at), style="dim")
+            table.add_row(Text(item.key.text), str(item.meta.version), updated, *cells)
     return table
 
 

@@ -10,15 +10,17 @@ from io import TextIOWrapper
 from emco_store import InvalidCall, StoreError
 from emco_store.cli.arguments import Options, read_arguments
 from emco_store.cli.checking import check
+from emco_store.cli.completing import completion
 from emco_store.cli.consumers import consumers
 from emco_store.cli.demo import demo
+from emco_store.cli.editing import edit, patch
 from emco_store.cli.examining import doctor
 from emco_store.cli.exits import Exit, exit_of
 from emco_store.cli.exporting import export, import_
 from emco_store.cli.histories import diff, history, prune, restore, rollback, tag
 from emco_store.cli.leases import expire, workers
 from emco_store.cli.lifecycles import draw_lifecycle, lifecycle, transition
-from emco_store.cli.reading import get, graph, list_
+from emco_store.cli.reading import count_, get, graph, list_
 from emco_store.cli.screen import Screen
 from emco_store.cli.supervising import supervise
 from emco_store.cli.trails import trail
@@ -30,6 +32,10 @@ VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
     "get": get,
     "list": list_,
     "delete": delete,
+    "count": count_,
+    "patch": patch,
+    "edit": edit,
+    "completion": completion,
     "graph": lambda options, screen: (draw_lifecycle if options.lifecycle else graph)(options, screen),
     "lifecycle": lifecycle,
     "transition": transition,

@@ -1,11 +1,11 @@
-"""The verbs that only read: ``get``, ``list`` and ``graph``."""
+"""The verbs that only read: ``get``, ``list``, ``count`` and ``graph``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from emco_store import InvalidCall, InvalidResource, Key, Store
+from emco_store import InvalidCall, InvalidResource, Key, Resource, Store
 from emco_store.cli.arguments import Options
 from emco_store.cli.conditions import read_condition, suggestion
 from emco_store.cli.exits import Exit
@@ -19,8 +19,9 @@ from emco_store.cli.graphs import (
     graph_around,
     graph_of_models,
 )  # fmt: skip
-from emco_store.cli.items import card_of, plain, table_of
+from emco_store.cli.items import META, card_of, plain, table_of
 from emco_store.cli.opening import models, opened
+from emco_store.cli.paths import Path, read_path
 from emco_store.cli.screen import Screen
 from emco_store.core.reserved import refuse_reserved
 from emco_store.core.schema import Schema
@@ -44,8 +45,11 @@ def get(options: Options, screen: Screen) -> Exit:
 def list_(options: Options, screen: Screen) -> Exit:
     """List a page of a kind; a document that cannot be read is shown as an error, and makes the exit code 1."""
     refuse_reserved(options.kind)
+    columns = None if options.columns is None else [read_path(text.strip()) for text in options.columns.split(",")]
     with opened(options, screen) as store:
         model = store.schema.model_of(options.kind)
+        for path in columns or ():
+            _check_column(path, model)
         page = store.list(
             model or options.kind,
             under=None if options.under is None else read_key(options.under),
@@ -57,7 +61,7 @@ def list_(options: Options, screen: Screen) -> Exit:
         if model is None and not page.items and options.after is None:
             raise _unknown_kind(options.kind, store)
     if options.output == "table":
-        screen.show(*([table_of(page.items)] if page.items else []))
+        screen.show(*([table_of(page.items, columns)] if page.items else []))
         screen.note(f"{len(page.items)} shown" + (f"; the next page: --after {page.next}" if page.next else ""))
     else:
         value = {"items": [plain(item) for item in page.items], "next": page.next}
@@ -65,6 +69,22 @@ def list_(options: Options, screen: Screen) -> Exit:
     for problem in page.errors:
         screen.error(problem)
     return Exit.REFUSED if page.errors else Exit.OK
+
+
+def count_(options: Options, screen: Screen) -> Exit:
+    """Write how many resources of a kind there are."""
+    refuse_reserved(options.kind)
+    with opened(options, screen) as store:
+        model = store.schema.model_of(options.kind)
+        number = store.count(
+            model or options.kind,
+            under=None if options.under is None else read_key(options.under),
+            where=[read_condition(text, model) for text in options.where],
+        )
+        if model is None and not number and not store.count(options.kind):
+            raise _unknown_kind(options.kind, store)
+    screen.write(f"{number}\n")
+    return Exit.OK
 
 
 def graph(options: Options, screen: Screen) -> Exit:
@@ -110,6 +130,20 @@ def read_key(text: str) -> Key:
         ) from problem
     refuse_reserved(key.kind)
     return key
+
+
+def _check_column(path: Path, model: type[Resource] | None) -> None:
+    """Refuse a column that no resource of a kind can have."""
+    if model is None or model.model_config.get("extra") == "allow":
+        return
+    known = META if path[0] == "meta" else model.model_fields
+    name = str(path[1] if path[0] == "meta" and len(path) > 1 else path[0])
+    if name not in known:
+        raise InvalidCall(
+            f"Cannot show the column {'.'.join(map(str, path))!r:.80}.",
+            why=[f"{'meta' if path[0] == 'meta' else model.__emco__.kind} has no field {name!r:.80}"],
+            hint=suggestion(name, known) or f"name one of: {', '.join(known)}.",
+        )
 
 
 def _unknown_kind(kind: str, store: Store) -> InvalidCall:

@@ -80,6 +80,18 @@ def add_store(parser: argparse.ArgumentParser, *, needs_models: bool = True) -> 
         )
 
 
+def add_where(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which resources of a kind are meant."""
+    parser.add_argument("--under", metavar="KEY", help="only descendants of this resource, at any depth")
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="a condition; also != < <= > >=, and null as the value; if repeated, all must hold",
+    )
+
+
 def examples(*pairs: tuple[str, str]) -> Sequence[tuple[str, str]]:
     """Return commands to copy, each with its comment."""
     return pairs
