@@ -20,6 +20,8 @@ FIELDS = {
     "LeaseHeld": {"keys": (KEY,), "pinned": True, "holder": "process 1 on a", "token": 7, "lease_uid": "u"},
     "LeaseLost": {"keys": (KEY,)},
     "FeedGap": {"cursor": "7.x"},
+    "HandlerFailed": {"consumer": "mail", "cursor": "7.x", "txid": "t", "attempts": 3, "number": 2, "version": 5},
+    "StaleCache": {"keys": (KEY,)},
     "MissingReference": {"missing": (("App/p/a app", KEY),)},
     "DeleteRestricted": {"keys": (KEY,), "blockers": (Blocker(KEY, "apps[0]", Rule.RESTRICT, KEY),)},
     "UniqueViolation": {"key": KEY, "field": "chart", "owner": KEY},
@@ -57,7 +59,8 @@ def test_every_error_is_public_and_looked_at_here():
 def test_codes_are_different():
     """ATM-3: A program can tell all errors apart by their code."""
     assert len(KINDS) == len({kind.code for kind in KINDS.values()})
-    assert {"CONFLICT", "LEASE-HELD", "UNAVAILABLE"} == {kind.code for kind in KINDS.values() if kind.retryable}
+    retryable = {kind.code for kind in KINDS.values() if kind.retryable}
+    assert {"CACHE-STALE", "CONFLICT", "LEASE-HELD", "UNAVAILABLE"} == retryable
 
 
 @pytest.mark.parametrize("name", FIELDS)
