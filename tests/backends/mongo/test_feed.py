@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -15,7 +16,8 @@ from emco_store.contracts.feed import site
 from emco_store.core.keys import Key
 from emco_store.core.records import Stamp
 from emco_store.errors import InvalidCall
-from emco_store.ports import Commit, Events, Receipt
+from emco_store.ports import Commit, Events, Get, Receipt
+from tests.backends.mongo.members import until
 
 pytestmark = pytest.mark.mongo
 
@@ -37,11 +39,11 @@ def write(port, number):
     assert Receipt(f"t{number}") == port.ask(Commit(f"t{number}", {key: None}, puts=(site(key),)))
 
 
-def read(port, after, count):
-    """Read so many events, and return their txids."""
+def read(port, after, count, limit=1000):
+    """Read so many events, at most ``limit`` at once, and return their txids."""
     found = []
     while len(found) < count:
-        page = port.ask(Events(after, wait=PATIENCE))
+        page = port.ask(Events(after, limit=limit, wait=PATIENCE))
         assert page.events
         found += page.events
         after = page.cursor
@@ -80,6 +82,31 @@ def test_each_commit_of_large_groups_is_told_once_and_versions_ascend(url, names
         assert {str(version + 1)} == {txid[0] for txid in txids[version * len(keys) : (version + 1) * len(keys)]}
 
 
+def test_commit_that_is_on_its_way_when_a_reader_begins_is_read_or_told(three, namespace):
+    """FEED-7: what a majority does not have yet is neither read nor before the cursor."""
+    key = Key("Site", "n1")
+    port = MongoBackend(three.url).port(namespace)
+    port.open()
+    write(port, 0)
+    others = [member for member in three.members if member is not three.primary]
+    with ThreadPoolExecutor(1) as pool:
+        for member in others:
+            member.pause()
+        try:
+            writing = pool.submit(write, port, 1)
+            until(lambda: bool(three.client[DATABASE][f"emco.{namespace}"].find_one({"_id": key.text})))
+            cursor = port.ask(Events()).cursor
+            seen = port.ask(Get((key,)))
+        finally:
+            for member in others:
+                member.resume()
+        writing.result()
+
+    assert not seen
+    assert ["t1"] == read(port, cursor, 1)
+    port.close()
+
+
 def test_dropped_collection_is_a_gap_after_what_was_before(port, root, namespace):
     """What was committed before the drop is told, and then a gap; a reader may begin anew (FEED-3)."""
     begin = port.ask(Events()).cursor
@@ -95,6 +122,20 @@ def test_dropped_collection_is_a_gap_after_what_was_before(port, root, namespace
     begin = port.ask(Events()).cursor
     write(port, 2)
     assert ["t2"] == read(port, begin, 1)
+
+
+@pytest.mark.parametrize("limit", range(1, 7))
+def test_end_of_a_history_is_a_gap_wherever_a_page_ends(port, root, namespace, limit):
+    """FEED-3: the server tells the drop in two events and then ends the stream, and a page may end before each."""
+    begin = port.ask(Events()).cursor
+    for number in range(3):
+        write(port, number)
+    root[DATABASE].drop_collection(f"emco.{namespace}")
+
+    assert ["t0", "t1", "t2"] == read(port, begin, 3, limit)
+    for _ in range(2):
+        with pytest.raises(FeedGap):
+            read(port, begin, 4, limit)
 
 
 def test_reader_that_waits_while_the_collection_is_dropped_gets_a_gap(port, root, namespace):

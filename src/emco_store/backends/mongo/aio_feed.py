@@ -17,6 +17,7 @@ from emco_store.backends.mongo import feed
 from emco_store.backends.mongo.calls import AsyncCalls
 from emco_store.backends.mongo.documents import Document
 from emco_store.backends.mongo.tails import MOST_EVENTS, Tail
+from emco_store.errors import StoreError
 from emco_store.ports import EventPage, Events
 from emco_store.queueing.forks import Renewed
 
@@ -108,7 +109,7 @@ class AsyncFeed(Renewed):
             if events.after is None:
                 if events.oldest and (found := await self._oldest(within_s)):
                     return EventPage(found)
-                new, cursor = await self._begin(None, within_s)
+                new, cursor = await self._begin(await self._now(within_s), within_s)
                 await self._keep(cursor, new, is_end=True)
                 return EventPage(cursor)
             shared = await self._shared(events, wait_s, within_s)
@@ -126,8 +127,14 @@ class AsyncFeed(Renewed):
             if refusal is None:
                 raise
             raise refusal from problem
-        page = feed.page(self._namespace, events, reply)
-        if reply["cursor"]["id"]:
+        try:
+            page = feed.page(self._namespace, events, reply)
+        except StoreError:
+            await self._end(stream)
+            raise
+        if feed.is_over(reply):  # its last word is read again from the place of the page
+            await self._end(stream)
+        elif reply["cursor"]["id"]:
             await self._keep(page.cursor, stream, is_end=len(page.events) < events.limit)
         return page
 
@@ -192,6 +199,15 @@ class AsyncFeed(Renewed):
             self._common = None
         await self._end(common.stream)
 
+    async def _now(self, within_s: float) -> Timestamp:
+        """Return the time from which on nothing is committed that a read which comes later might not see.
+
+        A stream that is opened without a place begins after the newest write. While a majority does not have that yet,
+        no read shows it, so it would neither be read nor told.
+        """
+        hello = await self._calls.ask(within_s, partial(self._sent, {"hello": 1}, None))
+        return feed.after(hello["lastWrite"]["majorityOpTime"]["ts"])
+
     async def _oldest(self, within_s: float) -> str | None:
         """Return the earliest cursor from which the oplog holds everything; None if nothing was committed yet."""
         hello = await self._calls.ask(within_s, partial(self._sent, {"hello": 1}, None))
@@ -210,7 +226,7 @@ class AsyncFeed(Renewed):
                 await self._end(stream)
         return None
 
-    async def _begin(self, place: str | Timestamp | None, within_s: float) -> tuple[_Stream, str]:
+    async def _begin(self, place: str | Timestamp, within_s: float) -> tuple[_Stream, str]:
         """Open a change stream; return it, and the cursor at which it begins."""
         session = self._client.start_session()
         command = feed.begin(self._collection, place)

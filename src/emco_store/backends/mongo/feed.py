@@ -62,18 +62,14 @@ def told(commit: Commit) -> list[str]:
     return parts
 
 
-def begin(collection: str, place: str | Timestamp | None) -> Document:
+def begin(collection: str, place: str | Timestamp) -> Document:
     """Return the command that opens a change stream.
 
     Args:
         collection: The collection of the namespace.
-        place: Where it begins, or when; None for now.
+        place: The place after which it begins, or the time at which it does.
     """
-    stream: Document = {}
-    if isinstance(place, str):
-        stream = {"resumeAfter": {"_data": place}}
-    elif place is not None:
-        stream = {"startAtOperationTime": place}
+    stream: Document = {"resumeAfter": {"_data": place}} if isinstance(place, str) else {"startAtOperationTime": place}
     return {
         "aggregate": collection, "pipeline": [{"$changeStream": stream}, *_PIPELINE], "cursor": {"batchSize": 0},
         "readConcern": {"level": "majority"},
@@ -104,6 +100,11 @@ def times(found: Sequence[Mapping[str, Any]], now: datetime) -> Iterator[Timesta
         while age_s > 0:
             yield Timestamp(until_s - age_s, 1)
             age_s //= 2
+
+
+def after(time: Timestamp) -> Timestamp:
+    """Return the first time after another one."""
+    return Timestamp(time.time, time.inc + 1)
 
 
 def more(collection: str, number: int, limit: int, wait_s: float) -> Document:

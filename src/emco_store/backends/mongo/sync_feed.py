@@ -18,6 +18,7 @@ from emco_store.backends.mongo import feed
 from emco_store.backends.mongo.calls import Calls
 from emco_store.backends.mongo.documents import Document
 from emco_store.backends.mongo.tails import MOST_EVENTS, Tail
+from emco_store.errors import StoreError
 from emco_store.ports import EventPage, Events
 from emco_store.queueing.forks import Renewed
 
@@ -109,7 +110,7 @@ class MongoFeed(Renewed):
             if events.after is None:
                 if events.oldest and (found := self._oldest(within_s)):
                     return EventPage(found)
-                new, cursor = self._begin(None, within_s)
+                new, cursor = self._begin(self._now(within_s), within_s)
                 self._keep(cursor, new, is_end=True)
                 return EventPage(cursor)
             shared = self._shared(events, wait_s, within_s)
@@ -127,8 +128,14 @@ class MongoFeed(Renewed):
             if refusal is None:
                 raise
             raise refusal from problem
-        page = feed.page(self._namespace, events, reply)
-        if reply["cursor"]["id"]:
+        try:
+            page = feed.page(self._namespace, events, reply)
+        except StoreError:
+            self._end(stream)
+            raise
+        if feed.is_over(reply):  # its last word is read again from the place of the page
+            self._end(stream)
+        elif reply["cursor"]["id"]:
             self._keep(page.cursor, stream, is_end=len(page.events) < events.limit)
         return page
 
@@ -193,6 +200,15 @@ class MongoFeed(Renewed):
             self._common = None
         self._end(common.stream)
 
+    def _now(self, within_s: float) -> Timestamp:
+        """Return the time from which on nothing is committed that a read which comes later might not see.
+
+        A stream that is opened without a place begins after the newest write. While a majority does not have that yet,
+        no read shows it, so it would neither be read nor told.
+        """
+        hello = self._calls.ask(within_s, partial(self._sent, {"hello": 1}, None))
+        return feed.after(hello["lastWrite"]["majorityOpTime"]["ts"])
+
     def _oldest(self, within_s: float) -> str | None:
         """Return the earliest cursor from which the oplog holds everything; None if nothing was committed yet."""
         hello = self._calls.ask(within_s, partial(self._sent, {"hello": 1}, None))
@@ -211,7 +227,7 @@ class MongoFeed(Renewed):
                 self._end(stream)
         return None
 
-    def _begin(self, place: str | Timestamp | None, within_s: float) -> tuple[_Stream, str]:
+    def _begin(self, place: str | Timestamp, within_s: float) -> tuple[_Stream, str]:
         """Open a change stream; return it, and the cursor at which it begins."""
         session = self._client.start_session()
         command = feed.begin(self._collection, place)
