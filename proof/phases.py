@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from emco_store.contracts.histories import linearizability, serializability
 from emco_store.contracts.histories.history import History, Result
 from proof import pairs, races, versions
+from proof.feeds import Audience
 from proof.mutants import DEFECTS
 from proof.nemesis import Calm, Lossy, seeded
 from proof.phase import Budget, Phase, PhaseResult, Round, loads, rounds
+from proof.replays import Sent
 from proof.rig import Rig
 from proof.running import Load, check_store, look_finally, read_finally, run
 from proof.stepping import run_deployments, run_lists, run_registers
 
 EVERYWHERE: Final = ("memory", "redis", "mongo")
+READERS: Final = 4
+"""How many readers of the feed there are beside each workload; half as many in a quick run."""
 _SERIES: Final = 500
 
 
 def _played(rig: Rig, one: Round, result: PhaseResult) -> tuple[str, History]:
+    """Play a round beside readers of the feed."""
     namespace = rig.namespace()
-    known = run(rig, one.load, one.nemesis, seed=one.seed, out=one.out, namespace=namespace)
+    sent = None if one.load.processes and rig.url else Sent()  # other processes do not say what they send
+    noted = rig if sent is None else replace(rig, around=sent.around)
+    readers = READERS // 2 if one.load.seconds is None else READERS
+    with Audience(rig.fresh, namespace, readers, seed=one.seed, sent=sent) as audience:
+        known = run(noted, one.load, one.nemesis, seed=one.seed, out=one.out, namespace=namespace)
+    told = audience.told(gaps=rig.name == "memory")  # a feed in memory is too short for a long round
+    result.add(events_told=told.events)
+    result.violated([f"round {one.number}, {text}" for text in told.violations])
     result.struck(dict(one.nemesis.counters), known.counts)
     result.add(
         rounds=1,

@@ -22,6 +22,7 @@ class Rig:
         version: The server and its version, for the report.
         drop: Drops a namespace that is no longer needed, where many of them are a burden.
         empty: Removes all of a namespace, traces of deletes included, where these make each next scan slower.
+        around: Puts something around each backend of :meth:`fresh`.
     """
 
     name: str
@@ -30,10 +31,12 @@ class Rig:
     version: str = ""
     drop: Callable[[str], None] | None = None
     empty: Callable[[str], object] | None = None
+    around: Callable[[Backend], Backend] | None = None
 
     def fresh(self) -> Backend:
         """Return a backend for the same data, with its own clients."""
-        return at_url(self.url) if self.url else self.backend
+        found = at_url(self.url) if self.url else self.backend
+        return found if self.around is None else self.around(found)
 
     def namespace(self) -> str:
         """Return a namespace that has not been used."""

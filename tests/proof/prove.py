@@ -22,13 +22,13 @@ from proof.report import Report
 from proof.rig import Rig
 from tests.backends.shared import SharedClients
 from tests.proof import emco_crews, ended_scripts, killed_load, wire_crashes
-from tests.proof.faults import aof, server_faults
+from tests.proof.faults import aof, feed_faults, server_faults
 from tests.servers.mongo import running_mongo
 from tests.servers.process import Server, ServerFailed, ServerMissing
 from tests.servers.redis import running_redis
 
 PHASES: tuple[Phase, ...] = (
-    *phases(), simulation.PHASE, server_faults.PHASE, aof.PHASE,
+    *phases(), simulation.PHASE, server_faults.PHASE, feed_faults.PHASE, aof.PHASE,
     crashes.PHASE, wire_crashes.PHASE, killed_load.PHASE, ended_scripts.PHASE, emco_crews.PHASE,
 )  # fmt: skip
 """Every phase, in the order in which they run; another is added here by one line."""

@@ -20,11 +20,13 @@ class Fault:
         strike: What it does.
         rig: Where the clients are.
         clients: Gives their backend, where it is not that of the rig.
+        is_missed: Whether every second reader of the feed stands still while it strikes.
     """
 
     strike: Strike
     rig: Rig
     clients: Callable[[], Backend] | None = None
+    is_missed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,14 @@ class Ground:
         tasks: Whether clients can be tasks, too.
         only_reads: Whether transactions that only read are judged, too. Where commits wait for replicas, such a
             transaction may see what no replica has yet, and what a failover takes away: nobody had acknowledged it.
+        gaps: Whether readers of the feed may be told of gaps, for the same reason.
     """
 
     durability: Durability
     faults: Mapping[str, Fault]
     tasks: bool = True
     only_reads: bool = True
+    gaps: bool = False
 
 
 def pause(random: Random, longest_s: float) -> None:

@@ -79,7 +79,9 @@ def pair() -> Iterator[Ground]:
             nodes[1].begin("--replicaof", HOST, str(nodes[0].port))
             nodes[1].wait_until(partial(_follows, nodes[1], nodes[0]))
 
-        yield Ground(Durability.REPLICATED, {"failover to the replica": Fault(fail_over, rig)}, only_reads=False)
+        yield Ground(
+            Durability.REPLICATED, {"failover to the replica": Fault(fail_over, rig)}, only_reads=False, gaps=True
+        )
 
 
 def promote(node: Node, wire: Wire) -> None:
@@ -129,7 +131,7 @@ def guarded() -> Iterator[Ground]:
                     node.wait_until(partial(_follows, node, primary), FAILOVER_WITHIN_S)
 
         faults = {"failover by Sentinel": Fault(fail_over, rig)}
-        yield Ground(Durability.REPLICATED, faults, tasks=False, only_reads=False)
+        yield Ground(Durability.REPLICATED, faults, tasks=False, only_reads=False, gaps=True)
 
 
 def _follows(node: Node, primary: Node) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Final
 
 from emco_store.connect import connect
@@ -16,8 +17,10 @@ from emco_store.contracts.histories.history import History, Result
 from emco_store.contracts.histories.workloads import Shift
 from emco_store.ports import Outcome
 from proof import races, versions
+from proof.feeds import Audience
 from proof.nemesis import seeded
 from proof.phase import Budget, Phase, PhaseResult
+from proof.replays import Sent
 from proof.rig import Rig
 from proof.running import MODELS, check_store, look_finally, read_finally
 from tests.proof.faults import mongo_grounds, redis_grounds
@@ -42,15 +45,18 @@ _COUNTED: Final = (
     "lost",
     "anomalies",
     "lifecycle changes",
+    "events told",
+    "gaps",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many clients a round has: threads on one store, and tasks on another."""
+    """How many clients a round has: threads on one store, and tasks on another; and how many readers of the feed."""
 
     threads: int = 4
     tasks: int = 4
+    readers: int = 2
 
 
 @dataclass(slots=True)
@@ -82,30 +88,21 @@ def strike_round(
         out: A folder for the history.
         size: How many clients.
     """
-    size = size or Size()
-    tasks = size.tasks if ground.tasks else 0
-    fault = ground.faults[name]
-    rig, namespace = fault.rig, fault.rig.namespace()
-    loose: list[Loose] = []
-    with Watch(out / "part-0.jsonl") as watch:
-        striking = Striking(fault.strike, watch, series, seeded("strikes", seed))
-        shifts = [
-            Shift(f"{number}", number, seeded(seed, number), watch, lambda _: not striking.is_over)
-            for number in range(1, size.threads + tasks + 1)
-        ]
-        clients = [WORKLOADS[workload](shift, loose, only_reads=ground.only_reads) for shift in shifts]
-        threads, rest = clients[: size.threads], clients[size.threads :]
-        striking.during(partial(play_all, fault.clients or rig.fresh, namespace, threads, rest), clients=len(clients))
-    known = history.read(out / "part-0.jsonl")
+    worked = let_work(ground, name, workload, series=series, seed=seed, out=out, size=size or Size())
+    rig, namespace, known, loose = ground.faults[name].rig, worked.namespace, worked.known, worked.loose
     if workload == "lists":
         found = _judge_lists(rig, namespace, known, loose, out)
     elif workload == "races":
         found = _judge_races(rig, namespace, known)
     else:
         found = _judge_deployments(rig, namespace, known, out)
+    told = worked.audience.told(gaps=ground.gaps)
+    found.violations += told.violations
     found.counts |= {
         "rounds": 1,
-        "strikes": striking.done,
+        "strikes": worked.strikes,
+        "events told": told.events,
+        "gaps": told.gaps,
         "operations": len(known.operations),
         "unknown": sum(operation.problem == "UnknownOutcome" for operation in known.operations),
     }
@@ -114,6 +111,53 @@ def strike_round(
     found.violations += [f"check: {flaw}" for flaw in check_store(rig, namespace)[1]]
     found.violations += _class_violations(ground, rig, namespace)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What has happened in a round.
+
+    Attributes:
+        namespace: Where.
+        known: What the clients were told.
+        loose: What they have left open.
+        audience: The readers of the feed.
+        strikes: How often the fault has struck.
+    """
+
+    namespace: str
+    known: History
+    loose: list[Loose]
+    audience: Audience
+    strikes: int
+
+
+def let_work(
+    ground: Ground, name: str, workload: str, *, series: Series, seed: int, out: Path, size: Size
+) -> Worked:  # fmt: skip
+    """Let clients work and readers read while a fault strikes; arguments as for :func:`strike_round`."""
+    tasks = size.tasks if ground.tasks else 0
+    fault = ground.faults[name]
+    rig, namespace = fault.rig, fault.rig.namespace()
+    loose: list[Loose] = []
+    sent, make = Sent(), fault.clients or rig.fresh
+    audience = Audience(rig.fresh, namespace, size.readers, seed=seed, sent=sent, tasks=ground.tasks)
+    with audience, Watch(out / "part-0.jsonl") as watch:
+
+        def strike(random: Random, watch: Watch) -> None:
+            with audience.standing_still() if fault.is_missed else nullcontext():
+                fault.strike(random, watch)
+
+        striking = Striking(strike, watch, series, seeded("strikes", seed))
+        shifts = [
+            Shift(f"{number}", number, seeded(seed, number), watch, lambda _: not striking.is_over)
+            for number in range(1, size.threads + tasks + 1)
+        ]
+        clients = [WORKLOADS[workload](shift, loose, only_reads=ground.only_reads) for shift in shifts]
+        threads, rest = clients[: size.threads], clients[size.threads :]
+        work = partial(play_all, lambda: sent.around(make()), namespace, threads, rest)
+        striking.during(work, clients=len(clients))
+    return Worked(namespace, history.read(out / "part-0.jsonl"), loose, audience, striking.done)
 
 
 def _judge_lists(rig: Rig, namespace: str, known: History, loose: list[Loose], out: Path) -> Found:
