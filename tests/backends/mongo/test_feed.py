@@ -228,11 +228,14 @@ def test_readers_of_one_place_take_nothing_from_each_other(port):
 
 def test_streams_that_are_kept_are_bounded(port):
     """Readers that never return leave so many change streams on the server and no more (FEED-6)."""
-    for _ in range(aio_feed.KEPT + 8):
-        port.ask(Events())
-        write(port, _)
+    begin = port.ask(Events()).cursor
+    for number in range(aio_feed.KEPT + 8):
+        write(port, number)
+    port._feed._common = None
+    for number in range(aio_feed.KEPT + 8):
+        port.ask(Events(begin, limit=1 + number, wait=PATIENCE))
 
-    assert aio_feed.KEPT >= len(port._feed._streams)
+    assert aio_feed.KEPT == len(port._feed._streams)
 
 
 def test_outcome_that_no_store_has_written_is_a_typed_error(port, records):
@@ -369,7 +372,7 @@ def test_tail_keeps_so_many_events_and_so_much():
 
     for number in range(1, 6):
         add(number, tails.MOST_CHARACTERS // 4)
-    assert ["n.02" in tail, "n.01" in tail, "n.00" in tail] == [True, False, False]
+    assert [True, False, False] == [tail.admit(cursor) for cursor in ("n.02", "n.01", "n.00")]
     assert ["3", "4", "5"] == [event.txid for event in tail.page(Events("n.02")).events]
     assert None is tail.page(Events("n.01"))
     add(6, 2 * tails.MOST_CHARACTERS)
@@ -378,3 +381,43 @@ def test_tail_keeps_so_many_events_and_so_much():
     for number in range(7, 99):
         tail.add({"cursor": {"nextBatch": [], "postBatchResumeToken": {"_data": f"{number:02}"}}})
     assert "n.98" == tail.page(Events("n.06")).cursor
+
+
+def test_reader_that_is_ahead_of_the_tail_is_told_nothing_twice():
+    """A place that the server has given is good for the common stream; one that it has not is none (FEED-3, FEED-4)."""
+    tail = tails.Tail("n", "n.10")
+    assert None is tail.page(Events("n.30"))
+    assert tail.admit("n.30")
+    batch = [
+        {"_id": {"_data": f"{place}"}, "operationType": "insert", "fullDocument": {"_id": f"tx:{place}", "f": [""]}}
+        for place in (20, 30, 40)
+    ]
+
+    assert ((), "n.30") == (tail.page(Events("n.30")).events, tail.page(Events("n.30")).cursor)
+    tail.add({"cursor": {"nextBatch": batch, "postBatchResumeToken": {"_data": "40"}}})
+    assert ["40"] == [event.txid for event in tail.page(Events("n.30")).events]
+    assert ["20", "30", "40"] == [event.txid for event in tail.page(Events("n.10")).events]
+
+
+def test_many_watchers_that_begin_now_have_one_stream(port, root, namespace):
+    """Each asks where the feed ends, and all go on with the stream of the first one."""
+    begins = []
+    for number in range(5):
+        begins.append(port.ask(Events()).cursor)
+        write(port, number)
+
+    for number, begin in enumerate(begins):
+        assert [f"t{at}" for at in range(number, 5)] == read(port, begin, 5 - number)
+    assert 1 == streams_on(root, namespace)
+
+
+def test_reader_leaves_a_single_connection_to_commits(url, namespace):
+    """With one connection in all, a reader that waits does not hold it for long."""
+    port = MongoBackend(url + ("&" if "?" in url else "?") + "maxPoolSize=1").port(namespace)
+    port.open()
+
+    assert aio_feed.SHORT_S == port._feed._longest_s
+    begin = port.ask(Events()).cursor
+    write(port, 0)
+    assert ["t0"] == read(port, begin, 1)
+    port.close()

@@ -23,6 +23,8 @@ from emco_store.queueing.forks import Renewed
 
 LONGEST_S = 1.0
 """For how long one request waits at most, so that the end of a port is not held up."""
+SHORT_S = 0.05
+"""The same where the client has one connection, for which commits wait meanwhile."""
 KEPT = 32
 """How many change streams stay open between the requests of readers that have one of their own."""
 UNREAD_S = 3.0
@@ -72,6 +74,7 @@ class AsyncFeed(Renewed):
         self._calls = calls
         self._collection = collection
         self._namespace = namespace
+        self._longest_s = LONGEST_S if client.options.pool_options.max_pool_size != 1 else SHORT_S
         self._turns: AsyncBatcher[None, None] = AsyncBatcher(members=ALL, weight=ALL)
         self._renew()
 
@@ -90,7 +93,7 @@ class AsyncFeed(Renewed):
         until_s = monotonic() + events.wait.total_seconds()
         while True:
             left_s = max(until_s - monotonic(), 0.0)
-            page = await perform(partial(self._page, events, min(left_s, LONGEST_S)))
+            page = await perform(partial(self._page, events, min(left_s, self._longest_s)))
             if page.events or events.after is None or monotonic() >= until_s:
                 return page
             events = replace(events, after=page.cursor)
@@ -144,8 +147,6 @@ class AsyncFeed(Renewed):
         page = None if common is None else common.tail.page(events)
         if common is None or page is None:
             return None
-        if own := self._streams.pop(events.after or "", None):
-            await self._end(own)
         if page.events:
             return page
         until_s = monotonic() + wait_s
@@ -241,15 +242,14 @@ class AsyncFeed(Renewed):
     async def _keep(self, cursor: str, stream: _Stream, *, is_end: bool) -> None:
         """Keep a change stream for the reader that continues at a cursor; end the one that was kept for longest.
 
-        It is of no more use where the common one has the cursor, and becomes the common one if that is missing, or
-        nobody reads it.
+        At the end of the feed, it becomes the common one if that is missing, or nobody reads it; it is of no more use
+        where the reader can go on with the common one.
         """
-        common = self._common
-        if common is not None and cursor in common.tail:
-            await self._end(stream)
-            return
-        if is_end and (common is None or await self._give_up(common)):
+        if is_end and (self._common is None or await self._give_up(self._common)):
             self._common = _Common(stream, Tail(self._namespace, cursor))
+            return
+        if self._common is not None and self._common.tail.admit(cursor):
+            await self._end(stream)
             return
         other = self._streams.pop(cursor, None)
         self._streams[cursor] = stream

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Mapping
-from itertools import islice
+from bisect import bisect_right
 from time import monotonic
 from typing import Any, Final
 
@@ -20,9 +18,12 @@ MOST_CHARACTERS: Final = 8 * 2**20
 
 
 class Tail:
-    """The newest events of a namespace, as the server sent them, and the places at which readers may stand.
+    """The newest events of a namespace, as the server sent them, for readers at places that the server has given.
 
-    A reader whose place is gone reads by a stream of its own, until it has caught up.
+    Places are texts that sort as what they stand for does. A reader whose place is before what is kept reads by a
+    stream of its own, until it has caught up.
+
+    Source: MongoDB manual, "Change Streams", resume tokens: hex-encoded tokens can be compared and sorted.
 
     Args:
         namespace: The namespace.
@@ -36,51 +37,63 @@ class Tail:
         self.read_s = monotonic()
         self._namespace = namespace
         self._lock = threading.Lock()
-        self._documents: deque[tuple[Document, int]] = deque()
+        self._floor = self._end = feed.place_of(namespace, cursor)
+        self._places: list[str] = []
+        self._documents: list[Document] = []
         self._size = 0
-        self._first = 0
-        self._places = {cursor: 0}
-        self._end: Mapping[str, Any] = {"_data": feed.place_of(namespace, cursor)}
-
-    def __contains__(self, cursor: str) -> bool:
-        with self._lock:
-            return self._places.get(cursor, -1) >= self._first
+        self._given: dict[str, None] = {self._end: None}
 
     def add(self, reply: Document) -> None:
         """Add what the server has sent."""
         with self._lock:
             self.read_s = monotonic()
             for document in reply["cursor"]["nextBatch"]:
-                size = _size_of(document)
-                self._documents.append((document, size))
-                self._size += size
-                self._note(document["_id"])
-            self._end = reply["cursor"]["postBatchResumeToken"]
-            self._note(self._end)
-            while len(self._documents) > MOST_EVENTS or (self._size > MOST_CHARACTERS and len(self._documents) > 1):
-                self._size -= self._documents.popleft()[1]
-                self._first += 1
+                self._places.append(document["_id"]["_data"])
+                self._documents.append(document)
+                self._size += _size_of(document)
+                self._give(self._places[-1])
+            self._end = reply["cursor"]["postBatchResumeToken"]["_data"]
+            self._give(self._end)
+            gone = 0
+            while len(self._places) - gone > MOST_EVENTS or (
+                self._size > MOST_CHARACTERS and len(self._places) - gone > 1
+            ):
+                self._size -= _size_of(self._documents[gone])
+                self._floor = self._places[gone]
+                gone += 1
+            del self._places[:gone], self._documents[:gone]
+
+    def admit(self, cursor: str) -> bool:
+        """Return whether a reader that the server has led to a place can go on from there with this."""
+        place = feed.place_of(self._namespace, cursor)
+        with self._lock:
+            if place < self._floor:
+                return False
+            self._give(place)
+            return True
 
     def page(self, events: Events) -> EventPage | None:
-        """Return the next events, if there are any; None where the cursor is of no place that it keeps.
+        """Return the next events, if there are any; None where the cursor is of no place that it knows.
 
         Raises:
+            FeedGap: It is a cursor of another namespace.
+            InvalidCall: It is no cursor.
             Misconfigured: An outcome is none that a store has written.
         """
+        place = feed.place_of(self._namespace, events.after or "")
         with self._lock:
-            begin = self._places.get(events.after or "", -1) - self._first
-            if begin < 0:
+            if place < self._floor or place not in self._given:
                 return None
-            found = [document for document, _ in islice(self._documents, begin, begin + events.limit)]
-            end = self._end
+            begin = bisect_right(self._places, place)
+            found = self._documents[begin : begin + events.limit]
+            end = {"_data": max(place, self._end)}
         return feed.page(self._namespace, events, {"cursor": {"nextBatch": found, "postBatchResumeToken": end}})
 
-    def _note(self, token: Mapping[str, Any]) -> None:
-        cursor = feed.cursor_at(self._namespace, token)
-        self._places.pop(cursor, None)
-        self._places[cursor] = self._first + len(self._documents)
-        if len(self._places) > 2 * MOST_EVENTS:
-            del self._places[next(iter(self._places))]
+    def _give(self, place: str) -> None:
+        self._given.pop(place, None)
+        self._given[place] = None
+        if len(self._given) > 2 * MOST_EVENTS:
+            del self._given[next(iter(self._given))]
 
 
 def _size_of(document: Document) -> int:
