@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from statistics import median
-from time import monotonic, sleep
+from time import monotonic, sleep  # noqa: TID251 - a writer that pauses is what is measured
 from typing import Any, NamedTuple
 from uuid import uuid4 as new_id  # noqa: TID251 - a name for each run, so that none meets the data of another
 

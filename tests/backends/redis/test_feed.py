@@ -98,6 +98,27 @@ def test_page_of_large_messages_is_shorter(port):
     assert [f"t{number}" for number in range(70)] == [txid for page in pages for txid in page]
 
 
+def test_reader_at_the_end_asks_the_server_twice_for_an_event(port, fresh):
+    """It waits first and reads then, and has learned with the last page that nothing else is there."""
+    begin = port.ask(Events()).cursor
+    write(port, 0)
+    with Redis.from_url(fresh.url) as client:
+
+        def calls():
+            stats = client.info("commandstats")
+            return [stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "xread")]
+
+        page = port.ask(Events(begin, wait=PATIENCE))
+        before = calls()
+        write(port, 1)
+        written = [after - was for after, was in zip(calls(), before, strict=True)]
+        page = port.ask(Events(page.cursor, wait=PATIENCE))
+        assert ["t1"] == [event.txid for event in page.events]
+        read = [after - was for after, was in zip(calls(), before, strict=True)]
+
+    assert [1, 1] == [both - one for both, one in zip(read, written, strict=True)]
+
+
 def test_cursor_of_what_was_trimmed_is_a_gap(port, fresh):
     """A reader whose entry is gone learns it, whether entries behind it are left or none (FEED-3, FEED-6)."""
     begin = port.ask(Events()).cursor

@@ -16,6 +16,8 @@ from emco_store.errors import Misconfigured, StoreError
 from emco_store.ports import EventPage, Events, feed_gap, no_cursor
 
 _CURSOR: Final = re.compile(r"([0-9]{1,20}-[0-9]{1,20})\.(.+)", re.DOTALL)
+STEP = 32
+"""How many events ``events.lua`` reads at a time; it stops only after so many, unless there are no more."""
 _FIELDS = 5
 """How many values there are of each event in a reply: id, txid, origin, changes, messages."""
 
@@ -53,6 +55,11 @@ def events_reply(events: Events, reply: Sequence[bytes]) -> EventPage:
         raise feed_gap(TRIMMED, events.after or "")
     name, txid, *values = reply
     return EventPage(f"{name.decode()}.{txid.decode()}", tuple(_events(values)))
+
+
+def is_end(events: Events, page: EventPage) -> bool:
+    """Return whether nothing followed a page when it was read, so that the reader may wait before it asks again."""
+    return len(page.events) < min(events.limit, STEP)
 
 
 def _parts(cursor: str) -> tuple[str, str]:

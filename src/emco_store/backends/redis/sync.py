@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -28,7 +29,7 @@ from emco_store.backends.redis.errors import (
     meaning_in_commit,
     translated,
 )
-from emco_store.backends.redis.feed import blocked, events_args, events_reply
+from emco_store.backends.redis.feed import blocked, events_args, events_reply, is_end
 from emco_store.backends.redis.pulses import beat_args, beat_reply, pulses_args, pulses_reply
 from emco_store.backends.redis.server import judge
 from emco_store.backends.redis.sync_transport import PlainTransport, Transport
@@ -104,6 +105,7 @@ class RedisPort(PortBase):
         self._plain = PlainTransport(client, "the default of a port")
         self._transport = transport or self._plain
         self._waits = Waits(client)
+        self._ends: deque[str] = deque(maxlen=64)  # where readers have found nothing more
         # A client that was given may have just one connection.
         lanes = LANES if owned else 1
         self._batchers = cycle([Batcher[Any, Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
@@ -212,13 +214,18 @@ class RedisPort(PortBase):
         """See :meth:`emco_store.ports.PortBase.events`."""
         args = events_args(events)
         until_s = monotonic() + events.wait.total_seconds()
+        after = events.after
+        is_at_end = after in self._ends
         while True:
+            if after is not None and is_at_end and (left_s := until_s - monotonic()) > 0:
+                self._perform(meaning, self._await_event, after, left_s)
             reply = self._ask(self._scripts.events, self._names.events, args)
             page = events_reply(events, reply)
-            left_s = until_s - monotonic()
-            if page.events or events.after is None or left_s <= 0:
+            if page.events or after is None or until_s <= monotonic():
+                if is_end(events, page):
+                    self._ends.append(page.cursor)
                 return page
-            self._perform(meaning, self._await_event, events.after, left_s)
+            is_at_end = True
 
     def _await_event(self, within_s: float | None, after: str, left_s: float) -> None:
         """Wait until the feed goes on, or for a while; what it says then, ``events.lua`` judges."""
