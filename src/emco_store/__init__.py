@@ -5,6 +5,7 @@ The public names are here, and nowhere else.
 
 from emco_store._aio.caching import AsyncCache
 from emco_store._aio.consumers import AsyncConsumer
+from emco_store._aio.controlling import AsyncController, AsyncWork
 from emco_store._aio.following import AsyncFollow
 from emco_store._aio.iterating import AsyncIteration
 from emco_store._aio.reaping import AsyncReaper
@@ -14,6 +15,7 @@ from emco_store._aio.transaction import AsyncTransaction
 from emco_store._aio.watching import AsyncWatch
 from emco_store._sync.caching import Cache
 from emco_store._sync.consumers import Consumer
+from emco_store._sync.controlling import Controller, Work
 from emco_store._sync.following import Follow
 from emco_store._sync.iterating import Iteration
 from emco_store._sync.reaping import Reaper
@@ -106,6 +108,7 @@ __all__ = [
     "Aspect",
     "AsyncCache",
     "AsyncConsumer",
+    "AsyncController",
     "AsyncFollow",
     "AsyncIteration",
     "AsyncReaper",
@@ -113,6 +116,7 @@ __all__ = [
     "AsyncSupervisor",
     "AsyncTransaction",
     "AsyncWatch",
+    "AsyncWork",
     "Backoff",
     "BlockReason",
     "Blocker",
@@ -125,6 +129,7 @@ __all__ = [
     "Consumer",
     "ConsumerState",
     "ContentChanged",
+    "Controller",
     "DeleteRestricted",
     "Deleted",
     "Deletion",
@@ -216,6 +221,7 @@ __all__ = [
     "Updated",
     "Verdict",
     "Watch",
+    "Work",
     "ancestor",
     "approved",
     "by_zone",

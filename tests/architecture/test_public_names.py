@@ -86,7 +86,21 @@ LIFECYCLES = {
 }
 FEED = {"Action", "Aspect", "AsyncWatch", "Event", "Message", "RecordChange", "Watch"}
 CONSUMERS = {"AsyncConsumer", "Consumer", "ConsumerState", "Skipped"}
-FOLLOWING = {"Added", "AsyncCache", "AsyncFollow", "Cache", "Follow", "News", "Removed", "Resynced", "Updated"}
+FOLLOWING = {
+    "Added",
+    "AsyncCache",
+    "AsyncController",
+    "AsyncFollow",
+    "AsyncWork",
+    "Cache",
+    "Controller",
+    "Follow",
+    "News",
+    "Removed",
+    "Resynced",
+    "Updated",
+    "Work",
+}
 TRAILS = {"ABSENT", "FieldChange", "Trail", "TrailEntry"}
 ERRORS = {
     "AlreadyExists",

@@ -51,6 +51,7 @@ from emco_store.core.selection import Pattern
 from emco_store.core.status import Condition
 from emco_store.core.supervising import Recovery
 from emco_store.core.sync_states import SyncState
+from emco_store.core.work_queues import WorkQueue
 from emco_store.flows import (
     acting,
     caching,
@@ -69,6 +70,7 @@ from emco_store.flows import (
     importing,
     leasing,
     lists,
+    outcomes,
     patching,
     planning,
     pruning,
@@ -458,6 +460,8 @@ BROKEN_CORE = {
     "ForgetsConditions": Broken(caching, "_stamp_of", broken_following.forget_conditions, "FEED-13"),
     "ServesForEver": Broken(caching, "checked_age", broken_following.no_age, "FEED-13"),
     "IsDeafInSilence": Broken(caching, "refusal", broken_following.refuse_nothing, "FEED-13"),
+    "ForgetsItsWrites": Broken(outcomes, "note", broken_following.note_nothing, "FEED-14"),
+    "ForgetsFailures": Broken(WorkQueue, "done", broken_following.forget_failures, "FEED-14"),
     "TellsNoStates": Broken(Copy, "changed", broken_following.tell_resources_only, "FEED-12"),
     "StaysBehindWhatItSkips": Broken(watching, "Told", broken_feeds.stay_behind, "FEED-7"),
     "SavesTheCursorLater": Broken(consuming, "move", broken_consuming.save_in_a_second_commit, "FEED-11"),

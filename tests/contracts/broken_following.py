@@ -10,6 +10,7 @@ from emco_store.core.following import Copy
 from emco_store.core.keys import Key
 from emco_store.core.lookups import Lookups
 from emco_store.core.records import Stamp
+from emco_store.core.work_queues import WorkQueue
 from emco_store.errors import FeedGap
 from emco_store.flows import following, watching
 from emco_store.flows.asking import Flow
@@ -20,6 +21,7 @@ from emco_store.flows.following import Following, Step
 _STEP = following.step
 _TAKE = Copy._take
 _END = Copy.end
+_DONE = WorkQueue.done
 
 
 def watch_from_now(context: Context, asked: Following, after: str, wait: timedelta) -> Flow[Step]:
@@ -103,3 +105,15 @@ def no_age(_: Any) -> None:
 
 def refuse_nothing(*_: Any, **__: Any) -> None:
     """Answer from a copy that nobody keeps true."""
+
+
+# controllers
+
+
+def note_nothing(_: Any) -> None:
+    """Do not know what a call has written."""
+
+
+def forget_failures(queue: WorkQueue, key: Key, now_s: float, *, has_failed: bool, again_s: float | None) -> None:
+    """Take a failure for the end of it, and begin again without a pause."""
+    _DONE(queue, key, now_s, has_failed=False, again_s=now_s if has_failed else again_s)

@@ -69,10 +69,7 @@ class AsyncCache(Generic[T]):
         self.signal = AsyncSignal()
 
     async def __aenter__(self) -> Self:
-        if self._background is not None or self._stopped:
-            raise caching.used_before(self._asked)
-        self._true_s, self._is_running = self._clock_s(), True
-        self._background = AsyncBackground(self._run, "emco-store cache")
+        self.begin()
         try:
             seen = self.signal.number
             while not self._has_begun:
@@ -88,6 +85,20 @@ class AsyncCache(Generic[T]):
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    def begin(self) -> None:
+        """Begin the work in the background, and do not wait for the first list: until then the cache is not ready."""
+        if self._background is not None or self._stopped:
+            raise caching.used_before(self._asked)
+        self._true_s, self._is_running = self._clock_s(), True
+        self._background = AsyncBackground(self._run, "emco-store cache")
+
+    def listen(self, listener: Listener) -> None:
+        """Have a function called with what was told, once look-ups show it, and with nothing at the end.
+
+        It must not wait.
+        """
+        self._listeners.append(listener)
 
     async def aclose(self) -> None:
         """End the work in the background; look-ups raise ``StaleCache`` from now on."""
@@ -146,6 +157,23 @@ class AsyncCache(Generic[T]):
         with self._lock:
             return tuple(self._lookups.by(index, value))
 
+    def keys(self) -> tuple[Key, ...]:
+        """Return the keys of all resources, however old the copy is."""
+        with self._lock:
+            return tuple(self._lookups.keys())
+
+    def key_of(self, target: Target) -> Key:
+        """Return the key of a target, as look-ups understand it.
+
+        Raises:
+            InvalidCall: It is none of the kind that is followed.
+        """
+        return caching.key_of(self._context, self._asked, target)
+
+    def follows(self, key: Key) -> bool:
+        """Return whether a key is of the kind, and lies in the place, that is followed."""
+        return caching.is_followed(self._asked, key)
+
     def __len__(self) -> int:
         with self._lock:
             return len(self._lookups)
@@ -163,7 +191,7 @@ class AsyncCache(Generic[T]):
             self.check()
         except StaleCache:
             return False
-        return True
+        return self._has_begun
 
     def check(self) -> None:
         """Raise if the copy is older than was allowed, or no longer kept true.
@@ -205,6 +233,14 @@ class AsyncCache(Generic[T]):
                 self.check()
                 raise caching.not_shown(sorted(wanted))
             await self.signal.wait(seen, min(left_s, STEP.total_seconds()))
+
+    def refuse_ended(self) -> None:
+        """Raise if the background has ended with an error, however old the copy may be.
+
+        Raises:
+            StaleCache: It has; the error is the cause.
+        """
+        self._refuse_stale(is_patient=True)
 
     def _shows(self, key: Key, stamp: Stamp | None, begun: int) -> bool:
         """Return whether the copy shows a state or a later one, and what is being read cannot bring an older one back.
@@ -256,6 +292,8 @@ class AsyncCache(Generic[T]):
         finally:
             self._is_running = False
             self.signal.give()
+            for listener in self._listeners:
+                listener(())
 
     def _take(self, told: Iterable[News[T] | InvalidResource]) -> None:
         news = [one for one in told if not isinstance(one, InvalidResource)]

@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any, Self, TypeVar
 
+from emco_store._aio.controlling import AsyncController
 from emco_store._aio.store import AsyncStore
 from emco_store._aio.transaction import AsyncTransaction
+from emco_store._sync.controlling import Controller
 from emco_store.flows.acting import Acting
 
 T = TypeVar("T")
@@ -194,3 +196,18 @@ def viewed(thing: Any, loop: Loop) -> Any:
 def raw(thing: Any) -> Any:
     """Return the object of a view. In the action of a fault, the port awaits what its methods return."""
     return thing.inner if isinstance(thing, _View) else thing
+
+
+def controller(store: Any, model: Any, reconcile: Callable[[Any], Any], **options: Any) -> Any:
+    """Return a controller of a blocking store, or a view of one for asyncio, with plain functions in both cases.
+
+    In asyncio, the function is called in a thread, in which it may wait for the loop.
+    """
+    if not isinstance(store, _StoreView):
+        return Controller(store, model, reconcile, **options)
+
+    async def called(work: Any) -> Any:
+        return await asyncio.to_thread(reconcile, work)
+
+    inner = AsyncController(store.inner, model, called, **options)
+    return _View(inner, store._loop)  # noqa: SLF001 - of this module  # pyright: ignore[reportPrivateUsage]

@@ -16,6 +16,7 @@ from emco_store.contracts.concurrency import ConcurrencyRules
 from emco_store.contracts.consumer_crash_points import ConsumerCrashRules
 from emco_store.contracts.consumers import ConsumerRules
 from emco_store.contracts.content_races import ContentRaces
+from emco_store.contracts.controllers import ControllerRules
 from emco_store.contracts.counts import CountRules
 from emco_store.contracts.crash_points import CrashRules
 from emco_store.contracts.crowds import CrowdRules
@@ -113,6 +114,7 @@ class Conformance(
     WatchRules,
     FollowRules,
     CacheRules,
+    ControllerRules,
     DurabilityRules,
     DeadlineRules,
     BadInputRules,

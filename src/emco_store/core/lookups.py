@@ -39,6 +39,10 @@ class Lookups(Generic[R]):
     def __len__(self) -> int:
         return len(self._resources)
 
+    def keys(self) -> list[Key]:
+        """Return the keys of all resources."""
+        return [_key(resource) for resource in self._resources.values()]
+
     def get(self, key: Key) -> R | None:
         """Return a resource; None if it is not there."""
         return self._resources.get(key.text)
@@ -84,6 +88,11 @@ class Lookups(Generic[R]):
             del bucket[text]
             if not bucket:
                 del self._found[name][value]
+
+
+def _key(resource: Any) -> Key:
+    key: Key = resource.key
+    return key
 
 
 def _values(found: Any) -> Iterable[Hashable]:

@@ -142,13 +142,17 @@ class Backoff:
                 hint="give a first= of at most most=.",
             )
 
+    def wait(self, failures: int) -> timedelta:
+        """Return how long to wait after a failure that has come after so many others."""
+        first, most = checked_span("first", self.first), checked_span("most", self.most)
+        wait_s = first.total_seconds() * self.factor ** min(failures, MOST_FAILURES)
+        return timedelta(seconds=min(most.total_seconds(), wait_s))
+
     def __call__(self, failed: Failed) -> Restart:
         """See :data:`Strategy`."""
         ran_well = failed.since is not None and failed.at - failed.since >= checked_span("reset", self.reset)
         failures = () if ran_well else failed.failures
-        first, most = checked_span("first", self.first), checked_span("most", self.most)
-        wait_s = min(most.total_seconds(), first.total_seconds() * self.factor ** len(failures))
-        return Restart(timedelta(seconds=wait_s), failures)
+        return Restart(self.wait(len(failures)), failures)
 
 
 @dataclass(frozen=True, slots=True)

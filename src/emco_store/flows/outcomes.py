@@ -9,6 +9,7 @@ from typing import Any
 from emco_store.core.keys import Key
 from emco_store.errors import Conflict, InvalidCall, NotSupported, StoreError
 from emco_store.flows.asking import Flow, ask
+from emco_store.flows.noting import note
 from emco_store.flows.refusals import refused, unavailable, unknown_outcome
 from emco_store.ports import Commit, Outcome, OutcomeLost, Refusal, Settle, Unreachable
 
@@ -28,6 +29,7 @@ def submit(commit: Commit, read: Collection[Key] = ()) -> Flow[None]:
 
     Rules: ATM-2, ATM-4.
     """
+    note(commit)
     lost: Exception | None = None
     for _ in range(SENDS):
         try:
