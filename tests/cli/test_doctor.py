@@ -160,6 +160,22 @@ def test_redis_without_a_file_is_advised(look, redis, redis_url):
     assert ("local-sync", "fine") == (durable["durability"], verdict(durable, "durability"))
 
 
+def test_length_of_the_feed_is_shown(look, redis, redis_url, mongo, mongo_server):  # noqa: ARG001 - empty servers
+    """How far a reader may fall behind: by the stream of the namespace, or by the oplog."""
+    before = value(look(redis_url)[1], "feed")
+    for url in (redis_url, mongo_server.url):
+        with connect(url, namespace=NAMESPACE, models=[Ward]) as store:
+            store.feed_cursor()
+            store.create(Ward(name="w9"))
+
+    found = [value(look(url)[1], "feed") for url in (redis_url, mongo_server.url, "memory://")]
+
+    assert before.startswith("not begun")
+    assert "2 entries, the oldest 0:00:0" in found[0]
+    assert "the oplog goes back" in found[1]
+    assert "10,000 commits" in found[2]
+
+
 def test_less_than_the_required_durability_must_be_changed(look, redis, redis_url):
     """What ``connect(require=…)`` would refuse is wrong."""
     redis.config_set("appendonly", "yes")

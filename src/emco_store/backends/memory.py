@@ -105,6 +105,7 @@ class MemoryBackend(Renewed):
             Finding("server", "none: the data is in the memory of this process"),
             durability_finding(port.guarantees.durability),
             latency("read", lambda: port.ask(Get((PROBE,)))),
+            Finding("feed", f"the newest {port.guarantees.feed_retention:,} commits, once somebody reads it"),
         )
         return Report("memory", findings, records, durability=port.guarantees.durability)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from pymongo.errors import ExecutionTimeout, OperationFailure
@@ -29,6 +30,8 @@ COUNT_WITHIN_MS = 10_000
 """How long the count of records may take on the server."""
 _ENOUGH_MEMBERS = 3
 _LONG_S = 10
+_WINDOW = timedelta(days=1)
+_NEARLY_FULL = 0.8
 
 
 def look(client: Any, database: str, namespace: str, read: Callable[[], object], *, transport: Finding) -> Report:
@@ -54,7 +57,7 @@ def look(client: Any, database: str, namespace: str, read: Callable[[], object],
             if durability is not None:
                 findings += [transport, latency("read", read), *_settings(client)]
             collection = client[database][commands.collection(namespace)]
-            findings.append(_indexes(collection))
+            findings += [_indexes(collection), *_feed(client)]
             return Report("mongodb", tuple(findings), _records(collection), durability=durability)
     except Unreachable:
         found = outage(client, named)
@@ -140,6 +143,29 @@ def _indexes(collection: Any) -> Finding:
         f"missing: {', '.join(missing)}" if missing else ", ".join(sorted(there)),
         bad=bool(missing),
         hint="open a store once as a user who may create indexes: connect() makes those that are missing.",
+    )
+
+
+def _feed(client: Any) -> Iterator[Finding]:
+    """Say how far back the feed of every namespace goes: as far as the oplog."""
+    oplog = client["local"]["oplog.rs"]
+    try:
+        ends = [oplog.find_one({}, {"ts": 1}, sort=[("$natural", way)]) for way in (1, -1)]
+        size = client["local"].command("collStats", "oplog.rs")
+    except OperationFailure:
+        yield Finding("feed", "how far the oplog goes back may not be read by this user")
+        return
+    if None in ends:  # there is no replica set
+        return
+    first, last = (end["ts"].time for end in ends)
+    window = timedelta(seconds=last - first)
+    yield Finding.judged(
+        "feed",
+        f"the oplog goes back {window}, {size['size'] / 2**20:.0f} of {size['maxSize'] / 2**20:.0f} MiB",
+        bad=window < _WINDOW and size["size"] > _NEARLY_FULL * size["maxSize"],
+        hint="replSetResizeOplog with a larger size or minRetentionHours on every member: a reader that is away for "
+        "longer gets FeedGap.",
+        verdict=Verdict.ADVICE,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from redis.exceptions import NoPermissionError, ResponseError
@@ -17,7 +18,7 @@ from emco_store.backends.health import (
     refusal,
     unreachable,
 )
-from emco_store.backends.redis.commands import Names
+from emco_store.backends.redis.commands import FEED_KEPT, Names
 from emco_store.backends.redis.errors import translated
 from emco_store.backends.redis.server import judge
 from emco_store.core.wording import count
@@ -55,7 +56,7 @@ def look(client: Any, namespace: str, read: Callable[[], object], *, transport: 
             findings += [*_ping(client), _clock(client)]
             if durability is not None:
                 findings += [transport, latency("read", read)]
-            findings.append(_keys(client, Names(namespace)))
+            findings += [_keys(client, Names(namespace)), _feed(client, Names(namespace), info)]
             return Report("redis", tuple(findings), _records(client, Names(namespace)), durability=durability)
     except Unreachable as problem:
         return unreachable("redis", str(problem.__cause__))
@@ -163,6 +164,23 @@ def _keys(client: Any, names: Names) -> Finding:
         ", ".join(part for part in _TYPES if types[part] != b"none") or "none yet",
         bad=records != keys,
         hint=f"restore a backup: there are {records} records, and the order of keys has {keys}.",
+    )
+
+
+def _feed(client: Any, names: Names, info: Mapping[str, Any]) -> Finding:
+    """Say how much the feed of a namespace keeps."""
+    try:
+        with client.pipeline(transaction=True) as pipe:
+            pipe.xlen(names.feed).xrange(names.feed, count=1)
+            number, first = pipe.execute()
+    except ResponseError:
+        return Finding("feed", "may not be read by this user")
+    if not first:
+        return Finding("feed", "not begun: nobody has read it yet, so commits do not write it")
+    begin_ms, now_us = int(first[0][0].partition(b"-")[0]), int(info.get("server_time_usec", 0))
+    age = timedelta(seconds=max(now_us // 1000 - begin_ms, 0) // 1000)
+    return Finding(
+        "feed", f"{count(number, 'entry', 'entries')}, the oldest {age} old; at least {FEED_KEPT:,} are kept"
     )
 
 
