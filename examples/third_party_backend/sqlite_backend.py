@@ -102,6 +102,7 @@ class SqlitePort(PortBase):
             value = dict(record.index).get(scan.field) if scan.field else ""
             is_near = key.text.startswith(scan.prefix) and (not scan.until or key.text < scan.until)
             is_found = value is not None and is_near and scan.kind in {None, key.kind}
+            is_found = is_found and (scan.below is None or value < scan.below)
             if is_found and (scan.low is None or value >= scan.low) and (scan.high is None or value <= scan.high):
                 found.append(((value, key.text), record))
         found.sort(key=lambda pair: pair[0], reverse=scan.descending)

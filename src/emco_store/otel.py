@@ -268,8 +268,7 @@ def _kind_of(target: Any) -> str:
     if isinstance(target, Resource):
         return type(target).__emco__.kind
     if isinstance(target, Ref):
-        key: Key | None = target.key
-        return "" if key is None else key.kind
+        return target.key.kind if target.has_key else ""
     return target.kind if isinstance(target, Key) else target.key.kind if isinstance(target, Untyped) else ""
 
 

@@ -30,11 +30,13 @@ from emco_store.core import (
     lifecycle_checks,
     matching,
     plan,
+    ranges,
     readback,
     revisions,
     signing,
     status,
 )
+from emco_store.core.fields import Lead
 from emco_store.core.following import Copy
 from emco_store.core.judging import Watch
 from emco_store.core.keys import Key
@@ -277,7 +279,19 @@ def count_what_is_stored(unit: Unit, listing: Listing, *, stable: bool) -> Flow[
     return counting.count(unit.context, listing)
 
 
+def begin_as_in_ascii(prefix: str) -> str:
+    """Take ``~`` for the last character that a text may go on with."""
+    return f"{prefix}~"
+
+
+def step_anywhere(lead: Lead, name: str) -> Lead:  # noqa: ARG001 - that is what is broken
+    """Let every name lead somewhere."""
+    return Lead(is_open=True)
+
+
 BROKEN_CORE = {
+    "EndsPrefixesAtAscii": Broken(ranges, "_after_all_that_begin_with", begin_as_in_ascii, "ID-19"),
+    "AcceptsMisspeltNames": Broken(Lead, "step", step_anywhere, "ID-19"),
     "CountsWhatIsStored": Broken(counting, "count_in", count_what_is_stored, "ID-18"),
     "PatchesWhatWasSeen": Broken(patching, "patch", change_what_was_seen, "OCC-15"),
     "PatchWritesEqualValues": Broken(patching, "_is_same", never_the_same, "OCC-15"),

@@ -16,4 +16,11 @@ class CountsTheWholeKind(MemoryPort):
         return super().count(replace(count, scan=replace(count.scan, prefix=f"{count.scan.kind}/")))
 
 
-BROKEN_COUNTS = ((CountsTheWholeKind, "ID-18"),)
+class CountsWhatLiesBeyond(MemoryPort):
+    """Takes no notice of the text below which a range ends."""
+
+    def count(self, count: Count) -> int:
+        return super().count(replace(count, scan=replace(count.scan, below=None)))
+
+
+BROKEN_COUNTS = ((CountsTheWholeKind, "ID-18"), (CountsWhatLiesBeyond, "ID-19"))

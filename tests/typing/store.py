@@ -149,6 +149,16 @@ def pages_know_what_they_hold(store: Store, project: Project) -> None:
     assert_type(store.referrers(project.key), Page[Any])
 
 
+def fields_of_a_model_have_its_types(store: Store) -> None:
+    fields = F(App)
+    assert_type(fields.chart, str)
+    assert_type(fields.parent.name, str)
+    store.list(App, where=fields.chart == "web")
+    store.list(App, where=[fields.chart == "web", F(fields.chart).in_(["a"]), fields.chart.startswith("w")])
+    store.count(App, where=(fields.name == "a") | ~F.chart.startswith("a") | F.labels["a.b"].is_set())
+    fields.charts  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # a misspelt name
+
+
 def run_gives_what_its_function_gives(store: Store) -> None:
     def fn(tx: Transaction) -> App:
         assert_type(tx.list(App, stable=False), Page[App])

@@ -220,8 +220,8 @@ def test_depth_is_counted_in_lists_and_maps_alike(make: Any, depth: int):
     assert (depth > MAX_DEPTH) is bool(problems_in({"a": value}))
 
 
-@pytest.mark.parametrize("key", ["a.b", "$a", "a\0"])
-def test_key_of_a_map_that_is_a_reference_may_hold_a_dot(key: str):
+@pytest.mark.parametrize("key", ["$a", "a\0"])
+def test_key_of_a_map_that_is_a_reference_may_be_any(key: str):
     """BAD-5: A key that is a reference is text of the library's own, and the only exception."""
     assert [] == problems_in({key: 1}, keys={key})
     assert 1 == len(problems_in({key: 1}))

@@ -15,7 +15,7 @@ from emco_store.core.keys import Key
 from emco_store.core.matching import match, matches
 from emco_store.core.pages import Page
 from emco_store.core.plan import Deleted
-from emco_store.core.query import Condition
+from emco_store.core.query import Filter
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
 from emco_store.flows import counting, lists, patching, resources, standings
@@ -180,13 +180,13 @@ class AsyncTransaction(AsyncTransitions, AsyncStatusReports, AsyncLeaseRequireme
     @overload
     async def list(
         self, model: type[R], *, parent: Target | None = None, under: Target | None = None,
-        where: Sequence[Condition] | Condition = (), order_by: str | None = None, state: Enum | None = None,
+        where: Filter = (), order_by: str | None = None, state: Enum | None = None,
         limit: int = 100, after: str | None = None, stable: bool = True,
     ) -> Page[R]: ...  # fmt: skip
     @overload
     async def list(
         self, model: str, *, parent: Target | None = None, under: Target | None = None,
-        where: Sequence[Condition] | Condition = (), order_by: str | None = None, state: Enum | None = None,
+        where: Filter = (), order_by: str | None = None, state: Enum | None = None,
         limit: int = 100, after: str | None = None, stable: bool = True,
     ) -> Page[Any]: ...  # fmt: skip
     async def list(
@@ -195,7 +195,7 @@ class AsyncTransaction(AsyncTransitions, AsyncStatusReports, AsyncLeaseRequireme
         *,
         parent: Target | None = None,
         under: Target | None = None,
-        where: Sequence[Condition] | Condition = (),
+        where: Filter = (),
         order_by: str | None = None,
         state: Enum | None = None,
         limit: int = 100,
@@ -224,7 +224,7 @@ class AsyncTransaction(AsyncTransitions, AsyncStatusReports, AsyncLeaseRequireme
         *,
         parent: Target | None = None,
         under: Target | None = None,
-        where: Sequence[Condition] | Condition = (),
+        where: Filter = (),
         stable: bool = True,
     ) -> int:
         """Return how many resources a list has; see :meth:`AsyncStore.count`.

@@ -14,7 +14,7 @@ from emco_store._sync.opening import OpenedStore
 from emco_store.core.keys import Key
 from emco_store.core.matching import match, matches
 from emco_store.core.pages import Page
-from emco_store.core.query import Condition
+from emco_store.core.query import Filter
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidResource
@@ -165,13 +165,13 @@ class ReadingStore(OpenedStore):
     @overload
     def list(
         self, model: type[R], *, parent: Target | None = None, under: Target | None = None,
-        where: Sequence[Condition] | Condition = (), order_by: str | None = None, state: Enum | None = None,
+        where: Filter = (), order_by: str | None = None, state: Enum | None = None,
         limit: int = 100, after: str | None = None, deadline: timedelta | None = None,
     ) -> Page[R]: ...  # fmt: skip
     @overload
     def list(
         self, model: str, *, parent: Target | None = None, under: Target | None = None,
-        where: Sequence[Condition] | Condition = (), order_by: str | None = None, state: Enum | None = None,
+        where: Filter = (), order_by: str | None = None, state: Enum | None = None,
         limit: int = 100, after: str | None = None, deadline: timedelta | None = None,
     ) -> Page[Any]: ...  # fmt: skip
     def list(
@@ -180,7 +180,7 @@ class ReadingStore(OpenedStore):
         *,
         parent: Target | None = None,
         under: Target | None = None,
-        where: Sequence[Condition] | Condition = (),
+        where: Filter = (),
         order_by: str | None = None,
         state: Enum | None = None,
         limit: int = 100,
@@ -217,21 +217,21 @@ class ReadingStore(OpenedStore):
     @overload
     def iterate(
         self, model: type[R], *, parent: Target | None = None, under: Target | None = None,
-        where: Sequence[Condition] | Condition = (), order_by: str | None = None, state: Enum | None = None,
+        where: Filter = (), order_by: str | None = None, state: Enum | None = None,
         page_size: int = 100, after: str | None = None, unreadable: Literal["raise", "skip"] = "raise",
         deadline: timedelta | None = None,
     ) -> Iteration[R]: ...  # fmt: skip
     @overload
     def iterate(
         self, model: type[R], *, parent: Target | None = None, under: Target | None = None,
-        where: Sequence[Condition] | Condition = (), order_by: str | None = None, state: Enum | None = None,
+        where: Filter = (), order_by: str | None = None, state: Enum | None = None,
         page_size: int = 100, after: str | None = None, unreadable: Literal["give"],
         deadline: timedelta | None = None,
     ) -> Iteration[R | InvalidResource]: ...  # fmt: skip
     @overload
     def iterate(
         self, model: str, *, parent: Target | None = None, under: Target | None = None,
-        where: Sequence[Condition] | Condition = (), order_by: str | None = None, state: Enum | None = None,
+        where: Filter = (), order_by: str | None = None, state: Enum | None = None,
         page_size: int = 100, after: str | None = None, unreadable: Unreadable = "raise",
         deadline: timedelta | None = None,
     ) -> Iteration[Any]: ...  # fmt: skip
@@ -241,7 +241,7 @@ class ReadingStore(OpenedStore):
         *,
         parent: Target | None = None,
         under: Target | None = None,
-        where: Sequence[Condition] | Condition = (),
+        where: Filter = (),
         order_by: str | None = None,
         state: Enum | None = None,
         page_size: int = 100,
@@ -293,14 +293,14 @@ class ReadingStore(OpenedStore):
         *,
         parent: Target | None = None,
         under: Target | None = None,
-        where: Sequence[Condition] | Condition = (),
+        where: Filter = (),
         deadline: timedelta | None = None,
     ) -> int:
         """Return how many resources a list with the same arguments has.
 
-        Without ``where=``, and with one ``==`` on an indexed field, the server counts and sends no document, as of one
-        moment; for all kinds as of two. With other conditions the documents are read, up to 1,000 in one request, each
-        of which shows one moment.
+        Without ``where=``, and with conditions that one index answers, the server counts and sends no document, as of
+        one moment; for all kinds as of two. With other conditions the documents are read, up to 1,000 in one request,
+        each of which shows one moment.
 
         Args:
             model: A model, the name of a kind, or ``Resource`` for all kinds.

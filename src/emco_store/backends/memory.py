@@ -294,9 +294,13 @@ def _scan_by_key(space: Space, scan: Scan) -> Iterator[str]:
 
 
 def _scan_by_field(space: Space, scan: Scan) -> Iterator[str]:
-    is_point = scan.low == scan.high  # the keys follow each other, so that the prefix bounds the range
+    is_point = (
+        scan.low is not None and scan.low == scan.high
+    )  # the keys follow each other, so that the prefix bounds the range
     low = None if scan.low is None else (scan.low, scan.prefix if is_point else "")
     high = None if scan.high is None else (scan.high, scan.prefix + _LAST if is_point else _LAST)
+    if scan.below is not None:
+        high = (scan.below, "")  # which no record has as its key
     entries = space.index[scan.kind or "", scan.field or ""]
     for _, text in ranged(entries, low, high, scan.after, descending=scan.descending):
         if text.startswith(scan.prefix):

@@ -13,6 +13,7 @@ from emco_store.contracts.caches import CacheRules
 from emco_store.contracts.checks import CheckRules
 from emco_store.contracts.commits import CommitRules
 from emco_store.contracts.concurrency import ConcurrencyRules
+from emco_store.contracts.conditions import ConditionRules
 from emco_store.contracts.consumer_crash_points import ConsumerCrashRules
 from emco_store.contracts.consumers import ConsumerRules
 from emco_store.contracts.content_races import ContentRaces
@@ -83,6 +84,7 @@ class Conformance(
     ValueRules,
     ListRules,
     CountRules,
+    ConditionRules,
     PageRules,
     PatchRules,
     TransactionPlanRules,

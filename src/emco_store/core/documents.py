@@ -24,10 +24,7 @@ _INT64 = 1 << 63
 _INT64_DIGITS = b"0" * len(str(_INT64))
 _ALIKE = bytes.maketrans(b"123456789[", b"000000000{")
 """Makes all digits one, and what opens a list or a map."""
-_REFUSED_KEY = re.compile(r"^\$|[.\0]")
-_DOTTED_KEY = re.compile(rb'\.[^"]*+":')
-_MAX_STEPS = 1 << 20
-"""Bytes that a search for dotted keys may look at: it looks from each dot to the end of the text that holds it."""
+_REFUSED_KEY = re.compile(r"^\$|\0")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -42,8 +39,6 @@ def is_plain(data: bytes) -> bool:
         or (b"$" in data and b'"$' in data)
         or b"NaN" in data
         or b"Infinity" in data
-        or data.count(b".") * len(data) > _MAX_STEPS
-        or _DOTTED_KEY.search(data)
         or _INT64_DIGITS in alike
         or alike.count(b"{") > MAX_DEPTH
     )
@@ -54,7 +49,7 @@ def problems_in(value: Mapping[str, Any], *, keys: AbstractSet[str] = frozenset(
 
     Args:
         value: A JSON object.
-        keys: Keys of maps that are references; a name in one may hold a dot.
+        keys: Keys of maps that are references.
 
     Rules: BAD-2 to BAD-5.
     """
@@ -73,9 +68,7 @@ def _walk(  # noqa: C901 - one table
         return
     for key, inner in entries:
         if in_map and _REFUSED_KEY.search(key) and key not in keys:
-            problems.append(
-                f"{_place(path)}: the key {key!r:.80} begins with '$' or holds '.' or NUL; Opaque takes such data"
-            )
+            problems.append(f"{_place(path)}: the key {key!r:.80} begins with '$' or holds NUL; Opaque takes such data")
         kind = type(inner)  # pyright: ignore[reportUnknownVariableType]  # a value is of any type by nature
         if kind is str:
             if not inner.isascii() and _LONE_SURROGATE.search(inner):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 from enum import Enum
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, TypedDict, Union, get_args, get_origin
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -45,7 +45,15 @@ META: Final[Mapping[str, Any]] = {
     "etag": str,
 }
 """The fields of ``meta`` that can be named, and their types."""
+ANY_NAME: Final = "*"
 _REF: Final[Mapping[str, Any]] = {"text": str, "name": str}
+
+
+class UnknownName(TypedDict):
+    """Why a name leads nowhere, and what to do, as an error says it."""
+
+    why: list[str]
+    hint: str
 
 
 def kind_of(value: object) -> str | None:
@@ -78,13 +86,23 @@ class Lead:
         if self.is_open:
             return _OPEN
         found = [fields[name] for fields in self.named if name in fields]
-        found += [_OPEN for fields in self.named if name not in fields and None in fields]
+        found += [_OPEN for fields in self.named if name not in fields and ANY_NAME in fields]
         found += self.values
         return merged(map(lead_of, found)) if found else None
 
+    def may_lack(self, name: str) -> bool:
+        """Return whether a value may have nothing under a name that leads somewhere."""
+        return self.is_open or bool(self.scalars) or bool(self.values) or any(name not in one for one in self.named)
+
+    @property
+    def entries(self) -> Lead | None:
+        """What lists and sets hold, and the keys of maps; None if it is none of these."""
+        inner = (*self.items, *self.keys)
+        return merged(map(lead_of, inner)) if inner else None
+
     def names(self) -> list[str]:
         """Return the names that may follow, as far as they are known."""
-        return sorted({name for fields in self.named for name in fields if name})
+        return sorted({name for fields in self.named for name in fields} - {ANY_NAME})
 
     @property
     def shown(self) -> str:
@@ -112,14 +130,15 @@ def merged(leads: Iterable[Lead]) -> Lead:
 
 def lead_of_model(model: type[BaseModel]) -> Lead:
     """Return what an empty path leads to: the fields of a model, and ``meta`` of a resource."""
-    return Lead(named=(fields_of(model),))
+    is_resource = hasattr(model, "__emco__")
+    return Lead(named=({**fields_of(model), **({"meta": Lead(named=(META,))} if is_resource else {})},))
 
 
 def fields_of(model: type[BaseModel]) -> Mapping[str, Any]:
-    """Return the fields of a model with their annotations; under None stands that there may be others."""
-    fields: dict[Any, Any] = {name: info.annotation for name, info in model.model_fields.items()}
+    """Return the fields of a model with their annotations; :data:`ANY_NAME` says that there may be others."""
+    fields: dict[str, Any] = {name: info.annotation for name, info in model.model_fields.items()}
     if model.model_config.get("extra") == "allow":
-        fields[None] = Any
+        fields[ANY_NAME] = Any
     return fields
 
 
@@ -168,16 +187,36 @@ def _lead_of_value(value: object) -> Lead:
     return _OPEN if name is None else Lead(frozenset({name}))
 
 
-def walked(root: Lead, path: Sequence[str]) -> Iterator[tuple[int, Lead, Lead | None]]:
-    """Yield for each name of a path its position, where it starts from, and what it leads to; None ends it."""
-    here: Lead | None = root
+def reached(root: Lead, path: Sequence[str]) -> tuple[Lead, bool] | int:
+    """Return what a path leads to, and whether a part of it may be absent; or the position of an unknown name."""
+    here, may_be_absent = root, False
     for at, name in enumerate(path):
-        if here is None:
-            return
-        before, here = here, here.step(name)
-        yield at, before, here
+        further = here.step(name)
+        if further is None:
+            return at
+        may_be_absent = may_be_absent or here.may_lack(name)
+        here = further
+    return here, may_be_absent
 
 
-def nearest(name: str, names: Sequence[str]) -> str | None:
-    """Return the name that is most like another one, if any is."""
-    return next(iter(get_close_matches(name, names, 1)), None)
+def step_to(root: Lead, path: Sequence[str]) -> Lead:
+    """Return what a path leads to that is known to lead somewhere."""
+    found = reached(root, path)
+    return root if isinstance(found, int) else found[0]
+
+
+def unknown_name(lead: Lead, name: str, path: Sequence[str]) -> UnknownName:
+    """Say why a name leads nowhere, and which one may be meant."""
+    names = lead.names()
+    if lead.items and not names:
+        return UnknownName(
+            why=["it is a list, and a path does not lead into one"], hint="use contains(...) for a single value in it."
+        )
+    if not names:
+        return UnknownName(why=[f"it is {lead.shown}, which has no fields"], hint="compare the field itself.")
+    near = get_close_matches(name, names, 1)
+    meant = ".".join((*path, near[0])) if near else ""
+    return UnknownName(
+        why=[f"its fields are: {', '.join(names)}"],
+        hint=f"did you mean {meant}?" if near else "name one of these fields.",
+    )

@@ -43,6 +43,7 @@ def indexed() -> Index:
 
 
 _SCALARS = {"bool", "date", "datetime", "float", "int", "none", "str", "uuid"}
+_META = "meta."
 _WRAPPERS = {"default", "function-after", "function-before", "function-wrap", "nullable"}
 
 
@@ -100,6 +101,26 @@ def index_text(value: Any) -> str:
         return f"3{value}"
     message = f"{type(value).__name__} cannot be compared in an index"
     raise ValueError(message)
+
+
+def index_name(fields: Sequence[str]) -> str:
+    """Return the name of the index over some fields; a name of ``meta`` is marked, because it may hold no dot."""
+    return ",".join(f"@{field.removeprefix(_META)}" if field.startswith(_META) else field for field in fields)
+
+
+def entry_of(texts: Sequence[str]) -> str:
+    """Write the indexed texts of the fields of one index as one, so that it sorts by the first, then by the next."""
+    return texts[0] if len(texts) == 1 else "".join(map(part_of, texts))
+
+
+def part_of(text: str) -> str:
+    """Write one of several texts: NUL ends it, and stands nowhere in it."""
+    return text.replace("\1", "\1\2").replace("\0", "\1\1") + "\0"
+
+
+def last_text(entry: str) -> str:
+    """Read the last of several texts from what :func:`entry_of` wrote."""
+    return entry[:-1].rpartition("\0")[2].replace("\1\1", "\0").replace("\1\2", "\1")
 
 
 def in_utc(value: datetime) -> datetime:

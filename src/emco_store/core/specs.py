@@ -83,6 +83,7 @@ class ModelSpec:
     selects: bool = False
     unique: tuple[str, ...] = ()
     indexed: tuple[str, ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
     label: str = field(init=False)
     freezes: bool = field(init=False)
     length: int = field(init=False)
@@ -169,6 +170,7 @@ class ModelSpec:
         self.plain = tuple((name, shape[name], spec.known) for name, spec in plain.items())
         self.nodes = tuple((name, node) for name, node in shape.items() if name not in plain)
         self.unique, self.indexed = unique, indexed
+        self.indexes = tuple((name,) for name in indexed)
         self.is_complete = True
         self._check_lifecycle()
         for target in self.targets():

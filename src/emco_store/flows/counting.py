@@ -8,7 +8,7 @@ from typing import Any
 
 from emco_store.core.naming import PREFIX
 from emco_store.core.pages import Page
-from emco_store.core.query import MAX_PAGE, is_exact
+from emco_store.core.query import MAX_PAGE
 from emco_store.core.reserved import BEHIND
 from emco_store.flows import lists
 from emco_store.flows.asking import Flow, read
@@ -31,10 +31,11 @@ def count(context: Context, listing: Listing) -> Flow[int]:
     if listing.kind is None and not listing.where:  # what sorts before the store's own records, and what sorts after
         before = yield from read(Count(Scan(None, until=PREFIX)))
         return before + (yield from read(Count(Scan(None, after=("", BEHIND)))))
-    if _is_served(context, listing):
-        return (yield from read(Count(lists.scan_of(listing))))
+    scan = lists.counted(context, listing)
+    if scan is not None:
+        return (yield from read(Count(scan)))
     pages: Pages = lambda rest: lists.read_page(context, rest)  # noqa: E731 - two closures of one call
-    return (yield from _counted(listing, pages))
+    return (yield from _counted(lists.in_any_order(context, listing), pages))
 
 
 def count_in(unit: Unit, listing: Listing, *, stable: bool) -> Flow[int]:
@@ -49,15 +50,6 @@ def count_in(unit: Unit, listing: Listing, *, stable: bool) -> Flow[int]:
     # A page with conditions reads the whole list, so that the conditions are judged here.
     pages: Pages = lambda rest: lists.read_page_in(unit, replace(rest, where=()), stable=stable)  # noqa: E731 - see above
     return (yield from _counted(listing, pages))
-
-
-def _is_served(context: Context, listing: Listing) -> bool:
-    """Return whether the server finds exactly the resources that are wanted."""
-    if not listing.where:
-        return True
-    model = None if listing.kind is None else context.schema.model_of(listing.kind)
-    is_single = len(listing.where) == 1 and lists.point_of(listing) is not None
-    return model is not None and is_single and is_exact(listing.where[0], model)
 
 
 def _counted(listing: Listing, pages: Pages) -> Flow[int]:

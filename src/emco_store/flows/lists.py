@@ -6,20 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from emco_store.core.fields import lead_of_model
 from emco_store.core.keys import Key, key_prefix, kind_problem
 from emco_store.core.naming import PREFIX
 from emco_store.core.pages import Page
 from emco_store.core.query import (
     MAX_PAGE,
     Condition,
+    Filter,
     Order,
     check_fields,
     check_limit,
     conditions_of,
-    equality_on,
     read_cursor,
     write_cursor,
 )
+from emco_store.core.ranges import Range, range_for
 from emco_store.core.records import Record
 from emco_store.core.reserved import BEHIND, is_reserved, refuse_reserved
 from emco_store.core.resource import Resource
@@ -43,7 +45,7 @@ class Listing:
         owner: The parent of all resources in the list, if one was given.
         where: The conditions; all must hold.
         order: The order.
-        indexed: The fields that have an index.
+        range: The part of an index that is read; None where the records are read in the order of their keys.
         after: The cursor of the page before.
         limit: Maximum number of resources in the page.
     """
@@ -53,7 +55,7 @@ class Listing:
     owner: Key | None
     where: tuple[Condition, ...]
     order: Order
-    indexed: tuple[str, ...]
+    range: Range | None
     after: tuple[str, str] | None
     limit: int
 
@@ -67,7 +69,10 @@ class Listing:
 
     def position(self, record: Record) -> tuple[str, str]:
         """Return the position of a record in the order."""
-        return self.order.position(dict(record.index), record.key)
+        found = self.range
+        if self.order.field is None or found is None:
+            return "", record.key.text
+        return found.order_text(dict(record.index).get(found.name, "")), record.key.text
 
 
 def ask(
@@ -76,7 +81,7 @@ def ask(
     *,
     parent: Any = None,
     under: Any = None,
-    where: Sequence[Condition] | Condition = (),
+    where: Filter = (),
     order_by: str | None = None,
     limit: Any = 100,
     after: str | None = None,
@@ -103,8 +108,26 @@ def ask(
     owner = None if parent is None else context.address(parent)
     prefix = _prefix(kind, known, owner, None if under is None else context.address(under))
     position = None if after is None else read_cursor(after, kind or "*", order)
-    indexed = () if known is None else known.__emco__.indexed
-    return Listing(kind, prefix, owner, conditions, order, indexed, position, limit)
+    found = None if known is None else _range(known, conditions, order)
+    return Listing(kind, prefix, owner, conditions, order, found, position, limit)
+
+
+def _range(model: type[Resource], conditions: Sequence[Condition], order: Order) -> Range | None:
+    """Choose the index that is read; the order of the list must be its order.
+
+    Raises:
+        InvalidCall: No index has the order, because the conditions leave open a field before.
+    """
+    indexes = model.__emco__.indexes
+    found = range_for(indexes, conditions, lead_of_model(model), order.field)
+    if found is None and order.field is not None:
+        needed = [" and ".join(fields[:-1]) for fields in indexes if fields[-1] == order.field]
+        raise InvalidCall(
+            f"Cannot order this list of {model.__emco__.kind} by {order.field!r:.80}.",
+            why=["its index begins with other fields, and the conditions do not say their values"],
+            hint=f"give a condition with == on {', or on '.join(needed)}.",
+        )
+    return found
 
 
 def refuse_unreadable(unreadable: Any) -> None:
@@ -206,7 +229,7 @@ def read_page_in(unit: Unit, listing: Listing, *, stable: bool) -> Flow[Page[Any
 
 def _read_all(unit: Unit, listing: Listing) -> Flow[list[Record]]:
     """Read everything under the owner, because each resource may change what is on the page."""
-    plain = Listing(listing.kind, listing.prefix, None, (), Order(), (), None, MAX_PAGE)
+    plain = Listing(listing.kind, listing.prefix, None, (), Order(), None, None, MAX_PAGE)
     found: list[Record] = []
     position = None
     while True:
@@ -215,7 +238,7 @@ def _read_all(unit: Unit, listing: Listing) -> Flow[list[Record]]:
         found += [unit.remember(record) for record in records]
         if len(records) < MAX_PAGE:
             return found
-        position = _scan_position(plain, records[-1])
+        position = plain.position(records[-1])
 
 
 def _read_some(unit: Unit, listing: Listing) -> Flow[list[Record]]:
@@ -247,29 +270,21 @@ def _read_batch(
     is_before = listing.kind is None and (position is None or position[1] < PREFIX)
     records = yield from read(_scan(listing, position, limit, until=PREFIX if is_before else ""))
     if len(records) == limit:
-        return records, _scan_position(listing, records[-1]), True
+        return records, listing.position(records[-1]), True
     return records, ("", BEHIND), is_before
 
 
 def _scan(listing: Listing, position: tuple[str, str] | None, limit: int, *, until: str = "") -> Scan:
-    point = point_of(listing)
-    name, value = point or (listing.order.field, None)
-    return Scan(
-        kind=listing.kind,
-        prefix=listing.prefix,
-        field=name,
-        low=value,
-        high=value,
-        after=position if position is None or point is None or position[0] else (point[1], position[1]),
-        until=until,
-        limit=limit,
-        descending=listing.order.descending,
+    found = listing.range
+    plain = Scan(
+        listing.kind, listing.prefix, after=position, limit=limit, descending=listing.order.descending, until=until
     )
-
-
-def _scan_position(listing: Listing, record: Record) -> tuple[str, str]:
-    point = point_of(listing)
-    return (point[1], record.key.text) if point is not None else listing.position(record)
+    if found is None:
+        return plain
+    after = position and (found.entry_text(position[0]), position[1])
+    if found.point is not None:
+        return replace(plain, field=found.name, low=found.point, high=found.point, after=after)
+    return replace(plain, field=found.name, low=found.low, below=found.below, after=after)
 
 
 def scan_of(listing: Listing) -> Scan:
@@ -277,10 +292,30 @@ def scan_of(listing: Listing) -> Scan:
     return _scan(listing, listing.after, MAX_PAGE)
 
 
-def point_of(listing: Listing) -> tuple[str, str] | None:
-    """Return the one indexed value that a condition requires, if its index also has the order of the list."""
-    point = equality_on(listing.where, listing.indexed)
-    return point if point is not None and listing.order.field in {None, point[0]} else None
+def counted(context: Context, listing: Listing) -> Scan | None:
+    """Return the scan that finds all resources of a list and nothing else; None if no index answers it."""
+    if not listing.where:
+        return scan_of(listing)
+    found = None if listing.kind is None else _narrowest(context, listing, longest=None)
+    is_whole = listing.prefix == f"{listing.kind}/"
+    if found is None or not found.is_exact or not (is_whole or found.point is not None):
+        return None
+    return scan_of(replace(listing, range=found))
+
+
+def in_any_order(context: Context, listing: Listing) -> Listing:
+    """Return a list of the same resources that is read through the index on one field that narrows it most."""
+    found = None if listing.kind is None else _narrowest(context, listing, longest=1)
+    order = Order() if found is None or found.point is not None else Order(found.fields[0])
+    return replace(listing, range=found, order=order)
+
+
+def _narrowest(context: Context, listing: Listing, *, longest: int | None) -> Range | None:
+    model = context.schema.model_of(listing.kind or "")
+    if model is None:
+        return None
+    indexes = [fields for fields in model.__emco__.indexes if longest is None or len(fields) <= longest]
+    return range_for(indexes, listing.where, lead_of_model(model), None, any_order=True)
 
 
 def _matching(context: Context, listing: Listing, records: Sequence[Record]) -> tuple[Sequence[Record], Sequence[Any]]:

@@ -58,6 +58,7 @@ class Scan(Request[tuple[Record, ...]]):
         field: Order by this indexed field and then by key; only records that have it. None orders by key.
         low: The least indexed text, inclusive; None for no bound.
         high: The greatest indexed text, inclusive; None for no bound.
+        below: Only indexed texts that are less than this; None for no bound. Never with ``high``.
         after: Start after this position, a pair of indexed text (empty without ``field``) and key text.
         limit: Maximum number of records (>= 1).
         descending: Read from the end to the beginning.
@@ -74,6 +75,7 @@ class Scan(Request[tuple[Record, ...]]):
     limit: int = 1000
     descending: bool = False
     until: str = ""
+    below: str | None = None
 
 
 @value(frozen=True, slots=True)

@@ -421,6 +421,8 @@ def scan(scan: Scan) -> tuple[Document, Document, Document]:
     values: Document = {"$gte": placed(scan.low or "", prefix) if is_point else escaped(scan.low or "")}
     if scan.high is not None:
         values["$lt"] = placed(scan.high, prefix + _LAST if is_point else _LAST)
+    if scan.below is not None:
+        values["$lt"] = escaped(scan.below)
     if scan.after is not None:
         values = _behind(values, placed(*scan.after), descending=scan.descending)
     return {field: values, "_id": names}, {field: direction}, {"i.$**": 1}

@@ -47,6 +47,8 @@ def _range(scan: Scan) -> tuple[str, bytes, bytes, str]:
         head + (b"" if scan.low is None else escaped(scan.low).encode()),
         head if scan.high is None else head + escaped(scan.high).encode() + b"\0",
     )
+    if scan.below is not None:
+        high = b"(" + head + escaped(scan.below).encode()
     return "index", low, high, scan.prefix
 
 
