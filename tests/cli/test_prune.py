@@ -8,7 +8,7 @@ import pytest
 
 from emco_store import Key, connect
 from emco_store.cli.exits import Exit
-from emco_store.emco import CATALOGUE, AppliedBundle, apply_bundle, plan_bundle
+from emco_store.emco import CATALOGUE, AppliedBundle, Project, apply_bundle, plan_bundle
 from tests.cli.conftest import BUNDLE
 from tests.emco.conftest import bundle_of
 
@@ -139,7 +139,49 @@ def test_somebody_at_a_terminal_is_asked_before_a_delete(run, bundle, less, monk
     assert (answer == "yes\n") is ("Cluster/edge/c2" not in run("list", "Cluster", *KEPT).out)
 
 
-@pytest.mark.parametrize("given", [("--prune",), ("--prune", "--name", "x"), ("--name", "x", "--run", "--yes")])
+@pytest.mark.parametrize("answer", ["yes\n", ""])
+def test_apply_that_asks_applies_what_it_has_shown(run, kept, bundle, monkeypatch, answer):
+    """The plan is shown, and only ``yes`` applies it."""
+    stream = io.StringIO(answer)
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", stream)
+
+    ended = run("apply", "-f", bundle, "--ask", *KEPT)
+
+    assert "  + Cluster/edge/c2" in ended.out
+    assert "Apply it? Type yes to continue:" in ended.err
+    with connect(kept, namespace="default", models=CATALOGUE) as store:
+        assert (answer == "yes\n") is store.exists(Key("Cluster", "edge", "c2"))
+
+
+def test_plan_that_was_shown_is_refused_when_something_changed(run, bundle, kept, monkeypatch):
+    """What another writer has done while somebody read the plan ends in a conflict, and nothing is overwritten."""
+
+    class Slow(io.StringIO):
+        """Somebody who reads slowly."""
+
+        def isatty(self):
+            """Say that somebody is there."""
+            return True
+
+        def readline(self, *_):
+            """Answer after another writer."""
+            with connect(kept, namespace="default", models=CATALOGUE) as store:
+                store.create(Project(name="p1", description="theirs"))
+            return "yes\n"
+
+    monkeypatch.setattr("sys.stdin", Slow())
+    ended = run("apply", "-f", bundle, "--ask", *KEPT)
+
+    assert Exit.RETRY == ended.code
+    with connect(kept, namespace="default", models=CATALOGUE) as store:
+        assert "theirs" == store.get(Project, "p1").description
+        assert not store.exists(Key("Cluster", "edge", "c2"))
+
+
+@pytest.mark.parametrize(
+    "given", [("--ask",), ("--prune",), ("--prune", "--name", "x"), ("--name", "x", "--run", "--yes")]
+)
 def test_prune_that_cannot_be_meant_is_a_wrong_command(run, bundle, given):
     """Without a name, or without somebody to ask, nothing is read; nor are actions carried out under a name."""
     assert Exit.USAGE == run("apply", "-f", bundle, *given).code

@@ -103,6 +103,7 @@ def _fill_apply(parser: argparse.ArgumentParser) -> None:
         "--plan", action="store_true",
         help="show what would be created, change and stay, and what the actions would do; write nothing",
     )  # fmt: skip
+    parser.add_argument("--ask", action="store_true", help="show the plan and ask, then apply that very plan")
     parser.add_argument("--name", metavar="NAME", help="remember under this name what the bundles hold, for --prune")
     parser.add_argument(
         "--prune", action="store_true",
@@ -253,7 +254,7 @@ def _fill_import(parser: argparse.ArgumentParser) -> None:
         "--plan", action="store_true", help="show what would be created and what differs; write nothing"
     )
     parser.add_argument("--replace", action="store_true", help="replace resources that are there and differ")
-    add_store(parser)
+    add_store(parser, models_help="a Python module with models that each document must fit (default: none)")
 
 
 def _fill_doctor(parser: argparse.ArgumentParser) -> None:
@@ -292,6 +293,7 @@ VERBS: Mapping[str, Verb] = {
                 "emco-store apply -f a.yaml --plan",
                 "shows what would be created and change, and what its actions would do",
             ),
+            ("emco-store apply -f a.yaml --ask", "the same, and applies exactly that if you say yes"),
             ("emco-store apply -f a.yaml --name edge", "remembers what the bundle holds"),
             (
                 "emco-store apply -f a.yaml --name edge --prune",

@@ -55,7 +55,10 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     add_store(parser)
 
 
-def add_store(parser: argparse.ArgumentParser, *, needs_models: bool = True) -> None:
+def add_store(
+    parser: argparse.ArgumentParser, *, needs_models: bool = True,
+    models_help: str = "a Python module with your models, instead of EMCO's",
+) -> None:  # fmt: skip
     """Add the options that name a store."""
     group = parser.add_argument_group("which store")
     group.add_argument(
@@ -71,7 +74,7 @@ def add_store(parser: argparse.ArgumentParser, *, needs_models: bool = True) -> 
         help=f"(EMCO_STORE_NAMESPACE, else {DEFAULT_NAMESPACE})",
     )
     if needs_models:
-        group.add_argument("--models", metavar="MODULE", help="a Python module with your models, instead of EMCO's")
+        group.add_argument("--models", metavar="MODULE", help=models_help)
         group.add_argument(
             "--actor",
             default=os.environ.get("EMCO_STORE_ACTOR") or None,

@@ -32,9 +32,9 @@ from emco_store.emco import (
 def apply(options: Options, screen: Screen) -> Exit:
     """Apply bundles as one transaction, and show what happened to each resource; with ``--run``, in their order."""
     bundle = read_bundle(read_files(options.file))
-    if (options.run or options.prune) and not (options.yes or options.plan) and not sys.stdin.isatty():
+    if (options.run or options.prune or options.ask) and not (options.yes or options.plan) and not sys.stdin.isatty():
         raise InvalidCall(
-            f"Cannot ask whether to {'carry out the actions' if options.run else 'delete'}.",
+            f"Cannot ask whether to {'carry out the actions' if options.run else 'apply it'}.",
             why=["the standard input is not a terminal"],
             hint="read the plan with --plan first, then give --yes.",
         )
@@ -43,7 +43,8 @@ def apply(options: Options, screen: Screen) -> Exit:
             return _run(options, screen, store, bundle)
         if options.plan:
             return _show(options, screen, store, bundle)
-        report = _pruned(options, screen, store, bundle) if options.prune else _applied(options, screen, store, bundle)
+        by_plan = options.prune or options.ask
+        report = (_by_plan if by_plan else _applied)(options, screen, store, bundle)
     if report is None:
         screen.note("nothing was done")
         return Exit.OK
@@ -52,7 +53,7 @@ def apply(options: Options, screen: Screen) -> Exit:
     return Exit.OK
 
 
-def _applied(options: Options, screen: Screen, store: Store, bundle: Bundle) -> Report:
+def _applied(options: Options, screen: Screen, store: Store, bundle: Bundle) -> Report | None:
     with screen.progress("Applying …"):
         return apply_bundle(store, bundle, name=options.name)
 
@@ -79,13 +80,14 @@ def _show_changes(screen: Screen, plan: TransactionPlan[Report]) -> None:
     screen.show(*(f"  = {key}  (another bundle holds it, too)" for key in report.kept))
 
 
-def _pruned(options: Options, screen: Screen, store: Store, bundle: Bundle) -> Report | None:
-    """Apply a bundle with what is to be deleted; if something is, show the plan first, and apply that very plan."""
+def _by_plan(options: Options, screen: Screen, store: Store, bundle: Bundle) -> Report | None:
+    """Apply a plan; show it first and ask, if that is wanted or something would be deleted. None: it is not wanted."""
     with screen.progress("Comparing …"):
-        plan = plan_bundle(store, bundle, name=options.name, prune=True)
-    if plan.refusal is None and plan.deletes and not options.yes:
+        plan = plan_bundle(store, bundle, name=options.name, prune=options.prune)
+    if plan.refusal is None and (plan.deletes or options.ask) and not options.yes:
         _show_changes(screen, plan)
-        if not _is_yes(screen, f"Apply it, and delete {count(len(plan.deletes), 'resource')}?"):
+        goes = f", and delete {count(len(plan.deletes), 'resource')}" if plan.deletes else ""
+        if not _is_yes(screen, f"Apply it{goes}?"):
             return None
     with screen.progress("Applying …"):
         return store.apply(plan)
