@@ -18,3 +18,9 @@ def mongo_server(servers: Servers) -> Server:
 def redis_server(servers: Servers) -> Server:
     """A Redis server, shared by the whole run: take a namespace of your own in it."""
     return servers.get("redis")
+
+
+@pytest.fixture(scope="session")
+def nats_server(servers: Servers) -> Server:
+    """A NATS server with JetStream, shared by the whole run: take a stream of your own in it."""
+    return servers.get("nats")

@@ -9,6 +9,7 @@ from emco_store._aio.controlling import AsyncController, AsyncWork
 from emco_store._aio.following import AsyncFollow
 from emco_store._aio.iterating import AsyncIteration
 from emco_store._aio.reaping import AsyncReaper
+from emco_store._aio.relaying import AsyncRelay, AsyncSink
 from emco_store._aio.store import AsyncStore
 from emco_store._aio.supervising import AsyncSupervisor
 from emco_store._aio.transaction import AsyncTransaction
@@ -19,6 +20,7 @@ from emco_store._sync.controlling import Controller, Work
 from emco_store._sync.following import Follow
 from emco_store._sync.iterating import Iteration
 from emco_store._sync.reaping import Reaper
+from emco_store._sync.relaying import Relay, Sink
 from emco_store._sync.store import Store
 from emco_store._sync.supervising import Supervisor
 from emco_store._sync.transaction import Transaction
@@ -48,6 +50,7 @@ from emco_store.core.pages import Page
 from emco_store.core.plan import Blocker, BlockReason, Change, Deleted, Deletion, Plan
 from emco_store.core.query import F
 from emco_store.core.refs import Ref, on_delete, on_expire, reference
+from emco_store.core.relaying import Delivery, Position
 from emco_store.core.resource import Resource
 from emco_store.core.revisions import Revision
 from emco_store.core.rollbacks import RollbackPlan, RolledBack
@@ -77,6 +80,7 @@ from emco_store.errors import (
     NotFound,
     NotPermitted,
     NotSupported,
+    SinkFailed,
     StaleCache,
     StateForbids,
     StoreError,
@@ -112,6 +116,8 @@ __all__ = [
     "AsyncFollow",
     "AsyncIteration",
     "AsyncReaper",
+    "AsyncRelay",
+    "AsyncSink",
     "AsyncStore",
     "AsyncSupervisor",
     "AsyncTransaction",
@@ -133,6 +139,7 @@ __all__ = [
     "DeleteRestricted",
     "Deleted",
     "Deletion",
+    "Delivery",
     "Diff",
     "DocumentChange",
     "Durability",
@@ -178,6 +185,7 @@ __all__ = [
     "Outcome",
     "Page",
     "Plan",
+    "Position",
     "Pruned",
     "Reaped",
     "Reaper",
@@ -185,6 +193,7 @@ __all__ = [
     "RecordChange",
     "Recovery",
     "Ref",
+    "Relay",
     "Removed",
     "Repair",
     "Repaired",
@@ -198,6 +207,8 @@ __all__ = [
     "RolledBack",
     "Rule",
     "Seat",
+    "Sink",
+    "SinkFailed",
     "Skipped",
     "StaleCache",
     "StateForbids",

@@ -11,6 +11,7 @@
      ├─ FeedGap             events after a cursor are missing; read anew, then watch from now
      ├─ HandlerFailed       the function of a consumer raised; the consumer stands before that event
      ├─ StaleCache          a copy is older than was allowed; wait, or read from the store (retryable)
+     ├─ SinkFailed          the sink of a relay fails; the relay stands after what the sink has
      ├─ MissingReference    a parent or a reference's target is not there
      ├─ DeleteRestricted    resources that stay still refer to what would go
      ├─ UniqueViolation     another resource holds this value
@@ -210,6 +211,19 @@ class StaleCache(StoreError):
     code = "CACHE-STALE"
     retryable = True
     keys: tuple[Any, ...] = ()
+
+
+class SinkFailed(StoreError):
+    """A relay could not send to its sink, or could not learn what the sink has; the error of the sink is the cause.
+
+    Attributes:
+        relay: The name of the relay.
+        attempts: How often it was tried.
+    """
+
+    code = "SINK"
+    relay: str = ""
+    attempts: int = 0
 
 
 class MissingReference(StoreError):

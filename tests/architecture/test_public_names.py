@@ -101,6 +101,7 @@ FOLLOWING = {
     "Updated",
     "Work",
 }
+RELAYS = {"AsyncRelay", "AsyncSink", "Delivery", "Position", "Relay", "Sink"}
 TRAILS = {"ABSENT", "FieldChange", "Trail", "TrailEntry"}
 ERRORS = {
     "AlreadyExists",
@@ -113,6 +114,7 @@ ERRORS = {
     "FeedGap",
     "HandlerFailed",
     "StaleCache",
+    "SinkFailed",
     "LeaseHeld",
     "LeaseLost",
     "MissingReference",
@@ -149,6 +151,7 @@ def test_public_names_are_the_promised_ones():
         | FEED
         | CONSUMERS
         | FOLLOWING
+        | RELAYS
         | ERRORS
     ) == sorted(emco_store.__all__)
 

@@ -16,7 +16,7 @@ from emco_store._aio.watching import STEP
 from emco_store.beating import Lease, required
 from emco_store.core.consumers import Numbered, Place, seat_of
 from emco_store.core.leases import LeaseTarget
-from emco_store.core.strategies import MOST_FAILURES, Failed, GiveUp, Strategy
+from emco_store.core.strategies import MOST_FAILURES, Failed, GiveUp, Restart, Strategy
 from emco_store.errors import Conflict, FeedGap, LeaseHeld, LeaseLost, Unavailable, UnknownOutcome
 from emco_store.flows import consuming
 from emco_store.flows.consuming import Consuming, ElsewhereError
@@ -236,19 +236,24 @@ class AsyncConsuming(ABC):
         if len(batch) > 1:
             self._singly = len(batch)
             return
-        self._tries += 1
-        at = self._context.clock.now()
         why = f"{type(problem).__name__}: {problem}"
-        if self._retry is None:
-            raise consuming.failure(self.name, place, batch[0], self._tries, why) from problem
-        seat = seat_of(self.name).key
-        decision = self._retry(Failed((seat,), at, None, self._failures, self._tries))
+        decision = self._decided()
         if isinstance(decision, GiveUp):
-            reason = f"{why}; {decision.reason}"
-            raise consuming.failure(self.name, place, batch[0], self._tries, reason) from problem
-        counted = self._failures if decision.failures is None else decision.failures
-        self._failures = (*counted, at)[-MOST_FAILURES + 1 :]
+            reasons = (why, decision.reason) if decision.reason else (why,)
+            raise consuming.failure(self.name, place, batch[0], self._tries, reasons) from problem
         await self._rest(decision.after.total_seconds())
+
+    def _decided(self) -> Restart | GiveUp:
+        """Count a failure, and return what follows it."""
+        self._tries += 1
+        if self._retry is None:
+            return consuming.STOP
+        at = self._context.clock.now()
+        decision = self._retry(Failed((seat_of(self.name).key,), at, None, self._failures, self._tries))
+        if isinstance(decision, Restart):
+            counted = self._failures if decision.failures is None else decision.failures
+            self._failures = (*counted, at)[-MOST_FAILURES + 1 :]
+        return decision
 
     async def _rest(self, seconds: float) -> None:
         """Pause, unless it is stopped."""

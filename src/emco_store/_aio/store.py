@@ -8,12 +8,12 @@ from typing import Any, TypeVar, overload
 
 from emco_store._aio.attempts import late
 from emco_store._aio.block import Target
-from emco_store._aio.consumers import AsyncConsumers
 from emco_store._aio.exporting import AsyncExports
 from emco_store._aio.following import AsyncFollows
 from emco_store._aio.history import AsyncHistories
 from emco_store._aio.lifecycles import AsyncLifecycles
 from emco_store._aio.origins import AsyncOrigins
+from emco_store._aio.relaying import AsyncRelays
 from emco_store._aio.statuses import AsyncStatuses
 from emco_store._aio.transaction import AsyncTransaction
 from emco_store._aio.watching import AsyncWatches
@@ -38,8 +38,7 @@ T = TypeVar("T")
 
 
 class AsyncStore(
-    AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncConsumers, AsyncWatches, AsyncFollows, AsyncExports,
-    AsyncOrigins,
+    AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncRelays, AsyncWatches, AsyncFollows, AsyncExports, AsyncOrigins
 ):  # fmt: skip
     """The resources of one namespace on one backend; made by ``connect_async``.
 

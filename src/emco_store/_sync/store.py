@@ -9,12 +9,12 @@ from typing import Any, TypeVar, overload
 
 from emco_store._sync.attempts import late
 from emco_store._sync.block import Target
-from emco_store._sync.consumers import Consumers
 from emco_store._sync.exporting import Exports
 from emco_store._sync.following import Follows
 from emco_store._sync.history import Histories
 from emco_store._sync.lifecycles import Lifecycles
 from emco_store._sync.origins import Origins
+from emco_store._sync.relaying import Relays
 from emco_store._sync.statuses import Statuses
 from emco_store._sync.transaction import Transaction
 from emco_store._sync.watching import Watches
@@ -39,8 +39,7 @@ T = TypeVar("T")
 
 
 class Store(
-    Lifecycles, Histories, Statuses, Consumers, Watches, Follows, Exports,
-    Origins,
+    Lifecycles, Histories, Statuses, Relays, Watches, Follows, Exports, Origins
 ):  # fmt: skip
     """The resources of one namespace on one backend; made by ``connect``.
 

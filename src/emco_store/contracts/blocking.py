@@ -128,6 +128,13 @@ class _StoreView(_View):
             options["reset"] = _threaded(options["reset"], self._loop)
         return _View(self.inner.consume(name, _threaded(handler, self._loop), **options), self._loop)
 
+    def relay(self, name: str, sink: Any, **options: Any) -> _View:
+        """Call the plain methods of a sink, and a plain function."""
+        if callable(options.get("on_gap")):
+            options["on_gap"] = _awaitable(options["on_gap"])
+        awaited: Any = _AwaitedSink(sink)
+        return _View(self.inner.relay(name, awaited, **options), self._loop)
+
     def reaper(self, **options: Any) -> _View:
         return _View(self.inner.reaper(**options), self._loop)
 
@@ -143,6 +150,22 @@ class _StoreView(_View):
         """Run the plain function ``fn`` in a thread, in which it may wait for the loop."""
         result: T = self._loop.call(self.inner.run(_threaded(fn, self._loop), **options))
         return result
+
+
+class _AwaitedSink:
+    """A plain sink, as one for asyncio."""
+
+    def __init__(self, inner: Any) -> None:
+        for name in ("position", "send"):
+            if callable(getattr(inner, name, None)):
+                setattr(self, name, _awaitable(getattr(inner, name)))
+
+
+def _awaitable(fn: Callable[..., Any]) -> Any:
+    async def call(*given: Any) -> Any:
+        return await asyncio.to_thread(fn, *given)
+
+    return call
 
 
 def _threaded(fn: Any, loop: Loop) -> Any:

@@ -53,6 +53,8 @@ from emco_store.contracts.patches import PatchRules
 from emco_store.contracts.phantoms import PhantomRules
 from emco_store.contracts.plans import PlanRules
 from emco_store.contracts.references import ReferenceRules
+from emco_store.contracts.relay_crash_points import RelayCrashRules
+from emco_store.contracts.relays import RelayRules
 from emco_store.contracts.removals import RemovalRules
 from emco_store.contracts.reserved_kinds import ReservedRules
 from emco_store.contracts.reserved_names import ReservedNameRules
@@ -145,6 +147,8 @@ class Conformance(
     LeaseCrashRules,
     ConsumerRules,
     ConsumerCrashRules,
+    RelayRules,
+    RelayCrashRules,
     LeaseInterleavingRules,
     SupervisorInterleavingRules,
     MachineRules,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from emco_store.core.consumers import (
+    MOST_BATCH,
     MOST_SKIPPED,
     ConsumerState,
     CursorDocument,
@@ -30,9 +31,11 @@ from emco_store.core.naming import CURSOR
 from emco_store.core.pages import Page
 from emco_store.core.query import Order, check_limit, read_cursor, write_cursor
 from emco_store.core.records import Record
+from emco_store.core.relaying import Position
 from emco_store.core.reserved import lease_of, resource_of
+from emco_store.core.strategies import GiveUp
 from emco_store.core.times import moment
-from emco_store.errors import FeedGap, HandlerFailed, InvalidCall
+from emco_store.errors import FeedGap, HandlerFailed, InvalidCall, SinkFailed
 from emco_store.flows import leasing, watching
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
@@ -43,6 +46,10 @@ from emco_store.ports import Events, Get, Scan
 
 LIMIT: Final = watching.LIMIT
 """Maximum number of events in one request; after so many that do not concern it, a consumer saves its cursor."""
+
+
+STOP: Final = GiveUp("no further attempt was asked for: retry= says when to try again")
+"""What follows a failure where nobody has said what does."""
 
 
 class ElsewhereError(Exception):
@@ -108,6 +115,20 @@ def ask(
     return Consuming(name, chosen, seat_of(name).name, seat_ttl, watching.checked_cursor(after), checked_batch(batch))
 
 
+def refuse_changes_without_a_topic(topic: str | None, *, kinds: Any, under: Any) -> None:
+    """Refuse a relay that chooses changes and does not send them.
+
+    Raises:
+        InvalidCall: It names kinds or a place, and no topic for changes.
+    """
+    if topic is None and (kinds is not None or under is not None):
+        raise InvalidCall(
+            "Cannot relay changes.",
+            why=["kinds= and under= choose changes, and no topic says how they are sent"],
+            hint='give changes= a topic, such as "changes", or leave kinds= and under= out to send messages.',
+        )
+
+
 def checked_function(name: str, given: Any, *, is_needed: bool = True) -> None:
     """Refuse what is no function.
 
@@ -163,7 +184,7 @@ def refuse_another(cursor: str, *, expected: str, found: str) -> None:
     Raises:
         FeedGap: It does.
 
-    Rules: FEED-11.
+    Rules: FEED-15.
     """
     if expected == found:
         return
@@ -172,6 +193,32 @@ def refuse_another(cursor: str, *, expected: str, found: str) -> None:
         why=[f"the sink holds the commit {expected}, and the feed tells {found} in its place"],
         hint="the store has lost commits that the sink has: correct what was built from them, then continue over it.",
         cursor=cursor,
+    )
+
+
+def ahead(place: Place, position: Position | None) -> Place:
+    """Return where a relay begins to read: before the last commit of which the sink has something, or where it stands.
+
+    Args:
+        place: Where the relay stands.
+        position: The position of the last message that the sink has.
+
+    Raises:
+        FeedGap: The sink has more than this relay can have sent.
+
+    Rules: FEED-15.
+    """
+    if position is None or position.number <= place.number:
+        return place
+    if position.before:
+        return Place(position.before, position.number - 1, None)
+    if position.number <= place.number + MOST_BATCH:
+        return place
+    raise FeedGap(
+        "The feed cannot continue what the sink holds.",
+        why=[f"the sink has had {position.number:,} commits, of which it keeps none, and the relay {place.number:,}"],
+        hint="it may have had them from another store or relay: give a new sink.",
+        cursor=place.cursor,
     )
 
 
@@ -271,12 +318,12 @@ def skip(unit: Unit, name: str, failed: Any, reason: Any) -> Flow[None]:
     yield from unit.commit()
 
 
-def failure(name: str, place: Place, one: Numbered, attempts: int, why: str) -> HandlerFailed:
+def failure(name: str, place: Place, one: Numbered, attempts: int, why: Sequence[str]) -> HandlerFailed:
     """Build the error of a consumer that stops before an event."""
     keys = ", ".join(change.key.text for change in one.event.changes[:3])
     return HandlerFailed(
         f"The consumer {name} cannot deal with the commit {one.event.txid}.",
-        why=[f"it is about {keys or 'messages only'}", why],
+        why=[f"it is about {keys or 'messages only'}", *why],
         hint="mend the program and start it again: nothing was written, and it continues with this event; or pass over "
         'the event with consumer.skip(failure, reason="…").',
         consumer=name,
@@ -285,6 +332,18 @@ def failure(name: str, place: Place, one: Numbered, attempts: int, why: str) -> 
         attempts=attempts,
         number=one.number,
         version=0 if place.record is None else place.record.version,
+    )
+
+
+def sink_failed(name: str, attempts: int, problem: Exception, reason: str = "") -> SinkFailed:
+    """Build the error of a relay whose sink fails."""
+    why = f"{type(problem).__name__}: {problem}"
+    return SinkFailed(
+        f"The relay {name} cannot send to its sink.",
+        why=[why, reason] if reason else [why],
+        hint="see to the sink and start it again: it continues after the last message that the sink has.",
+        relay=name,
+        attempts=attempts,
     )
 
 
