@@ -15,6 +15,7 @@ from random import Random
 from threading import Event
 from typing import Any, Final
 
+from bson.timestamp import Timestamp
 from pymongo import MongoClient
 from redis import Redis
 
@@ -120,8 +121,8 @@ def mongo() -> Iterator[Ground]:
         def roll(_: Random, __: Watch) -> None:
             Event().wait(2 * WAIT.total_seconds())  # until those who stand still have the answer to their last question
             block = bytes(_BLOCK_MB * 1_000_000)
-            first = _oldest(client)
-            while _oldest(client) == first:
+            newest = _end(client, -1)
+            while _end(client, 1) <= newest:
                 client["filler"]["blocks"].insert_one({"block": block})
             client.drop_database("filler")
 
@@ -132,9 +133,11 @@ def mongo() -> Iterator[Ground]:
         yield Ground(Durability.MAJORITY, faults)
 
 
-def _oldest(client: MongoClient[Any]) -> Any:
-    found = client["local"]["oplog.rs"].find_one({}, {"ts": 1}, sort=[("$natural", 1)])
-    return found and found["ts"]
+def _end(client: MongoClient[Any], way: int) -> Timestamp:
+    """Return the time of the oldest (1) or the newest (-1) entry of the oplog."""
+    found: dict[str, Any] = client["local"]["oplog.rs"].find_one({}, {"ts": 1}, sort=[("$natural", way)]) or {}
+    time: Timestamp = found["ts"]
+    return time
 
 
 GROUNDS: Final[Mapping[str, Callable[[], AbstractContextManager[Ground]]]] = {
