@@ -49,7 +49,8 @@ class MongoPulses:
         if found:  # a primary that has taken over meanwhile may have found them
             hello = self._transport.ask({"hello": 1}, within_s)
         at_us = max(pulses.micros(one) for one in (now, *(document["now"] for document in found)))
-        return PulsePage(at_us, tuple(map(pulses.read, found)), str(hello["electionId"]))
+        # One that has just stepped down does not say by which election it was the primary.
+        return PulsePage(at_us, tuple(map(pulses.read, found)), str(hello.get("electionId", "")))
 
     def _beat(self, some: Mapping[str, Heartbeat], within_s: float) -> tuple[int, set[str]]:
         """Send some beats; return when they arrived, and the uids of the leases that are over."""
