@@ -291,7 +291,19 @@ def step_anywhere(lead: Lead, name: str) -> Lead:  # noqa: ARG001 - that is what
     return Lead(is_open=True)
 
 
+def leave_as_it_is(index: Any, *_: Any) -> Any:
+    """Leave the entries of indexes as they are."""
+    return index
+
+
+def leave_the_entry(name: str, entry: str, texts: Any) -> str:  # noqa: ARG001 - that is what is broken
+    """Leave an entry as it is, whatever a rule has put."""
+    return entry
+
+
 BROKEN_CORE = {
+    "ForgetsTimesInIndexes": Broken(unit, "dated", leave_as_it_is, "ID-20"),
+    "ForgetsIndexesOfEdits": Broken(edits, "entry_with", leave_the_entry, "ID-20"),
     "EndsPrefixesAtAscii": Broken(ranges, "_after_all_that_begin_with", begin_as_in_ascii, "ID-19"),
     "AcceptsMisspeltNames": Broken(Lead, "step", step_anywhere, "ID-19"),
     "CountsWhatIsStored": Broken(counting, "count_in", count_what_is_stored, "ID-18"),

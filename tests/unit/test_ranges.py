@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated, Any
 
+import pytest
 from hypothesis import given, settings, strategies as st
 
-from emco_store import F, Ref, Resource, indexed
+from emco_store import F, InvalidModel, Ref, Resource, indexed
 from emco_store.core.conditions import Condition
 from emco_store.core.fields import lead_of_model
 from emco_store.core.indexing import entry_of, index_text, last_text, part_of
@@ -121,3 +122,33 @@ def test_condition_that_says_something_is_never_refused(asked: Sequence[Conditio
         ]
         if len({condition.holds(value) for value in values}) > 1:
             check_fields([condition], Gauge)
+
+
+@pytest.mark.parametrize(
+    "indexes",
+    [
+        ["colour"],
+        [("region", "colour")],
+        [("region", "region")],
+        [()],
+        ["region"],
+        [("rank", "region"), ("rank", "region")],
+        [("region", "tags")],
+        ["meta.uid"],
+        [("region", "inner.size")],
+        5,
+        [7],
+    ],
+)
+def test_index_that_serves_no_list_is_refused(indexes: Any):
+    """BAD-9: An index over what is no single value, over an unknown field, or one that is there already, is refused."""
+    with pytest.raises(InvalidModel):
+        type(
+            "Wrong",
+            (Resource,),
+            {
+                "__annotations__": {"region": Annotated[str, indexed()], "rank": int, "tags": list[str]},
+                "__module__": __name__,
+            },
+            indexes=indexes,
+        )

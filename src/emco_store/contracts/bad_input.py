@@ -85,13 +85,16 @@ class BadInputRules:
 
     @rule("BAD-5")
     def test_keys_that_a_database_could_interpret_are_refused(self, lab: Lab) -> None:
-        """Keys of maps that begin with ``$`` or hold ``.`` or NUL are refused, except inside ``Opaque`` (BAD-5)."""
-        for key in ("$set", "$", "a.b", ".", "a\x00"):
+        """Keys of maps that begin with ``$`` or hold NUL are refused, but not in ``Opaque``; dots are kept (BAD-5)."""
+        for key in ("$set", "$", "a\x00"):
             for fields in ({"mapped": {key: 1}}, {"value": {"k": [{key: 1}]}}, {"listed": [{key: 1}]}):
                 with refused(lab, InvalidResource):
                     lab.store.create(Anything(name="a", **fields))
             made = lab.store.put(Anything(name="free", opaque={key: {key: 1}}))
             assert {key: {key: 1}} == lab.store.get(made).opaque
+        dotted: dict[str, Any] = {"a.b": {".": {"..": 1, "a.": [{"x.$y": 1}]}}}
+        made = lab.store.put(Anything(name="dots", mapped=dotted, value=dotted, listed=[dotted]))
+        assert (dotted, dotted, [dotted]) == ((found := lab.store.get(made)).mapped, found.value, found.listed)
         named = lab.store.create(Remove(name="r", by_site={lab.store.create(Site(name="a.b")): "x"}))
         assert ["Site/a.b"] == [ref.text for ref in lab.store.get(named).by_site]
 

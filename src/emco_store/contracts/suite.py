@@ -38,6 +38,7 @@ from emco_store.contracts.heartbeats import HeartbeatRules
 from emco_store.contracts.holds import HoldRules
 from emco_store.contracts.holds_between import HoldBetweenRules
 from emco_store.contracts.identity import IdentityRules
+from emco_store.contracts.indexes import IndexRules
 from emco_store.contracts.interleavings import InterleavingRules
 from emco_store.contracts.judgements import JudgingRules
 from emco_store.contracts.lease_crash_points import LeaseCrashRules
@@ -87,6 +88,7 @@ class Conformance(
     ListRules,
     CountRules,
     ConditionRules,
+    IndexRules,
     PageRules,
     PatchRules,
     TransactionPlanRules,

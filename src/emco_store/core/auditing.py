@@ -11,6 +11,7 @@ from emco_store.core.codec import draft, load, load_untyped
 from emco_store.core.documents import LARGEST_MAX_BYTES, decode
 from emco_store.core.edits import without
 from emco_store.core.flaws import Flaw, FlawKind, Repair
+from emco_store.core.indexing import dated
 from emco_store.core.keys import Key
 from emco_store.core.naming import LIFECYCLE, REVISION
 from emco_store.core.origins import Origin
@@ -197,7 +198,7 @@ def _differences(record: Record, known: Record) -> Iterator[Flaw]:
     found: Iterable[tuple[FlawKind, str, AbstractSet[Any], AbstractSet[Any]]] = (
         (FlawKind.EDGES, "", _places(known.edges), _places(record.edges)),
         (FlawKind.VALUES, "unique", set(known.unique), set(record.unique)),
-        (FlawKind.VALUES, "indexed", set(known.index), set(record.index)),
+        (FlawKind.VALUES, "indexed", set(dated(known.index, record.created_us, record.updated_us)), set(record.index)),
     )
     for kind, place, wanted, recorded in found:
         if wanted != recorded:

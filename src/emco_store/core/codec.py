@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from emco_store.core.documents import decode, encode, is_plain, problems_in
-from emco_store.core.indexing import index_text
+from emco_store.core.indexing import TIMES, dated, entry_of, index_name, index_text
 from emco_store.core.keys import Key
 from emco_store.core.meta import Lineage, Meta
 from emco_store.core.naming import is_status
@@ -50,8 +50,8 @@ class Draft(Generic[R]):
     ) -> Record:  # fmt: skip
         """Make the record of this resource."""
         return Record(
-            self.key, uid, version, self.document, self.edges, self.unique, self.index, created_us, updated_us, 0,
-            origin,
+            self.key, uid, version, self.document, self.edges, self.unique, dated(self.index, created_us, updated_us),
+            created_us, updated_us, 0, origin,
         )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def draft(resource: R, *, max_bytes: int) -> Draft[R]:
         problems.append(f"its document has {count(len(data), 'byte')}, the limit of this store is {max_bytes}")
     if problems:
         raise _refusal(model, own, problems)
-    unique, index = _indexed(spec, checked, own) if spec.indexed else ((), ())
+    unique, index = _indexed(spec, checked, own) if spec.indexes else ((), ())
     if spec.trail is not None:
         index = (*index, spec.trail.mark)
     return Draft(checked, own, data, edges, unique, index)
@@ -114,11 +114,12 @@ def _indexed(
 ) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
     """Return the values that must be unique, and those by which it is found and ordered."""
     try:
-        index = {name: index_text(getattr(checked, name)) for name in spec.indexed}
+        texts = {name: "" if name in TIMES else index_text(getattr(checked, name)) for name in spec.in_indexes}
     except ValueError as problem:
         raise _refusal(type(checked), own, [str(problem)]) from problem
-    unique = [(name, index[name]) for name in spec.unique if getattr(checked, name) is not None]
-    return tuple(unique), tuple(index.items())
+    unique = [(name, texts[name]) for name in spec.unique if getattr(checked, name) is not None]
+    index = [(index_name(fields), entry_of([texts[name] for name in fields])) for fields in spec.indexes]
+    return tuple(unique), tuple(index)
 
 
 def _edges(

@@ -15,7 +15,9 @@ from emco_store.core.rules import RESTRICT, Rule
 from emco_store.core.trails import Trail
 from emco_store.errors import InvalidModel
 
-CLASS_ARGUMENTS = {"parent", "key", "on_parent_delete", "kind", "abstract", "lifecycle", "trail", "lease", "_writer"}
+CLASS_ARGUMENTS = {
+    *("parent", "key", "on_parent_delete", "kind", "abstract", "lifecycle", "trail", "lease", "indexes", "_writer"),
+}
 """The class arguments of resources; the last one is for statuses, whose kinds are reserved."""
 MIN_TTL: Final = timedelta(seconds=1)
 """The shortest time that a lease counts as alive after a beat."""

@@ -6,10 +6,10 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from emco_store.core.documents import decode, encode
-from emco_store.core.indexing import index_text
+from emco_store.core.indexing import entry_with, index_text
 from emco_store.core.keys import Key
 from emco_store.core.naming import LEASE
 from emco_store.core.origins import Origin
@@ -18,6 +18,7 @@ from emco_store.core.reserved import lease_of, stated
 from emco_store.errors import InvalidResource
 
 Path = tuple[str | int, ...]
+_NULL: Final = index_text(None)
 
 
 def without(record: Record, lost: Sequence[Edge], now_us: int, origin: Origin) -> Record:
@@ -49,8 +50,8 @@ def without(record: Record, lost: Sequence[Edge], now_us: int, origin: Origin) -
         version=record.version + 1,
         document=document,
         edges=tuple(_remaining(record.edges, opened, replaced, removed)),
-        unique=tuple(_values(record.unique, replaced, keep_null=False)),
-        index=tuple(_values(record.index, replaced, keep_null=True)),
+        unique=tuple([pair for pair in _values(record.unique, replaced) if pair[1] != _NULL]),
+        index=tuple(_values(record.index, replaced)),
         updated_us=now_us,
         origin=origin,
     )
@@ -107,16 +108,16 @@ def _remaining(
 
 
 def _values(
-    pairs: Iterable[tuple[str, str]], replaced: Mapping[Path, Key | None], *, keep_null: bool
-) -> Iterator[tuple[str, str]]:
-    for name, text in pairs:
-        target = replaced.get((name,))
-        if (name,) not in replaced:
-            yield name, text
-        elif target is not None:
-            yield name, index_text(target.text)
-        elif keep_null:
-            yield name, index_text(None)
+    pairs: Iterable[tuple[str, str]], replaced: Mapping[Path, Key | None]
+) -> Iterator[tuple[str, str]]:  # fmt: skip
+    """Yield the entries of indexes with the values that the rules have put."""
+    texts = {
+        str(path[0]): _NULL if target is None else index_text(target.text)
+        for path, target in replaced.items()
+        if len(path) == 1
+    }
+    for name, entry in pairs:
+        yield name, entry_with(name, entry, texts)
 
 
 class _Removed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -15,6 +15,7 @@ from uuid import UUID
 from emco_store.core.enumerations import values_of
 from emco_store.core.refs import Ref, as_ref
 from emco_store.core.schema_parts import Schema, choices_of
+from emco_store.core.times import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ def indexed() -> Index:
 
 
 _SCALARS = {"bool", "date", "datetime", "float", "int", "none", "str", "uuid"}
+Pairs = tuple[tuple[str, str], ...]
+TIMES = ("meta.created_at", "meta.updated_at")
+"""What may stand in an index beside the fields of the model."""
 _META = "meta."
 _WRAPPERS = {"default", "function-after", "function-before", "function-wrap", "nullable"}
 
@@ -111,6 +115,35 @@ def index_name(fields: Sequence[str]) -> str:
 def entry_of(texts: Sequence[str]) -> str:
     """Write the indexed texts of the fields of one index as one, so that it sorts by the first, then by the next."""
     return texts[0] if len(texts) == 1 else "".join(map(part_of, texts))
+
+
+def entry_with(name: str, entry: str, texts: Mapping[str, str]) -> str:
+    """Return an entry in which some fields have other indexed texts.
+
+    Args:
+        name: The name of the index.
+        entry: The entry.
+        texts: The new texts, by the names of the fields as they stand in the name of the index.
+    """
+    fields = name.split(",")
+    if texts.keys().isdisjoint(fields):
+        return entry
+    if len(fields) == 1:
+        return texts[name]
+    parts = entry.split("\0")  # each ends with NUL, so that an empty one is left over
+    return "".join(
+        part_of(texts[field]) if field in texts else f"{part}\0" for field, part in zip(fields, parts, strict=False)
+    )
+
+
+def dated(index: Pairs, created_us: int, updated_us: int) -> Pairs:
+    """Return entries with the times of their record, which only the commit knows."""
+    if not any("@" in name for name, _ in index):
+        return index
+    texts = {
+        f"@{name}": index_text(moment(us)) for name, us in (("created_at", created_us), ("updated_at", updated_us))
+    }
+    return tuple((name, entry_with(name, entry, texts)) for name, entry in index)
 
 
 def part_of(text: str) -> str:

@@ -75,6 +75,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             be leased.
         trail: ``Trail(keep=…, days=…)``: each write adds an entry to a trail. Default: none.
         abstract: True for a base class that only shares fields and is not a kind.
+        indexes: The fields of further indexes, each a name or several: ``[("region", "state", "meta.created_at")]``.
         extra: ``"forbid"`` (default) refuses unknown fields in input, ``"allow"`` keeps them.
 
     Attributes:
@@ -119,6 +120,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         lifecycle: Any = None,
         trail: Trail | None = None,
         lease: timedelta | None = None,
+        indexes: Any = (),
         abstract: bool = False,
         _writer: str = "",
         **kwargs: Any,
@@ -156,6 +158,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             lifecycle=lifecycle,
             trail=trail,
             lease=lease,
+            declared=_declared(cls, indexes),
             writer=_writer,
             base=Resource,
             checks=frozenset[Any]({cls._place}),  # pyright: ignore[reportUnhashable]  # a function by now
@@ -289,6 +292,16 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
 
 
 _SLOTS = _EDITED, _META = tuple(Resource.__dict__[name] for name in _OWN)
+
+
+def _declared(cls: type[Resource], indexes: Any) -> tuple[tuple[str, ...], ...]:
+    """Return the fields of each index that a class declares."""
+    try:
+        several = [indexes] if isinstance(indexes, str) else [*indexes]
+        return tuple((fields,) if isinstance(fields, str) else tuple(map(str, fields)) for fields in several)
+    except TypeError:
+        reason = f"indexes={indexes!r:.80} is not a list of names of fields, or of several such names"
+        raise refused_class(cls, [reason]) from None
 
 
 def _is_set(slot: Any, resource: Resource) -> bool:

@@ -13,7 +13,7 @@ from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 
 from emco_store.core.compiling import Site, compile_field, compile_selections
-from emco_store.core.indexing import Index, Unique, is_scalar
+from emco_store.core.indexing import TIMES, Index, Unique, is_scalar
 from emco_store.core.kinship import Model, Newest, find_anywhere, find_model, find_nearby
 from emco_store.core.refs import Ref, RefSpec
 from emco_store.core.rules import Rule
@@ -45,6 +45,9 @@ class ModelSpec:
         lease: How long a lease of such a resource counts as alive after a beat; None if it cannot be leased.
         checks: The functions after validation that change nothing but references.
         writer: The name of the writer, where it is a status; statuses of one kind of resource share their kind.
+        declared: The fields of each index that the class declares by ``indexes=``.
+        indexes: The fields of each index, those of the markers included.
+        in_indexes: The fields that stand in any of them.
         length: The number of names in a key of this kind.
         parent_kind: The kind of its parent, None for a root.
         own_in: Gives its own part of the key from the values of its fields.
@@ -83,7 +86,9 @@ class ModelSpec:
     selects: bool = False
     unique: tuple[str, ...] = ()
     indexed: tuple[str, ...] = ()
+    declared: tuple[tuple[str, ...], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
+    in_indexes: tuple[str, ...] = ()
     label: str = field(init=False)
     freezes: bool = field(init=False)
     length: int = field(init=False)
@@ -145,6 +150,7 @@ class ModelSpec:
         unique = tuple(name for name, info in fields.items() if _marked(info, Unique))
         indexed = tuple(name for name, info in fields.items() if _marked(info, Unique) or _marked(info, Index))
         _check_markers(self.model, indexed, is_listed=not self.writer)
+        _check_indexes(self.model, self.declared, indexed, is_listed=not self.writer)
         nodes = {name: compile_field(name, info, site) for name, info in fields.items()}
         shape = {name: node for name, node in nodes.items() if node is not None}
         for spec in _references(shape):
@@ -170,7 +176,8 @@ class ModelSpec:
         self.plain = tuple((name, shape[name], spec.known) for name, spec in plain.items())
         self.nodes = tuple((name, node) for name, node in shape.items() if name not in plain)
         self.unique, self.indexed = unique, indexed
-        self.indexes = tuple((name,) for name in indexed)
+        self.indexes = (*((name,) for name in indexed), *self.declared)
+        self.in_indexes = tuple(dict.fromkeys(name for fields in self.indexes for name in fields))
         self.is_complete = True
         self._check_lifecycle()
         for target in self.targets():
@@ -242,6 +249,38 @@ def _check_markers(model: Model, names: Sequence[str], *, is_listed: bool) -> No
             f"Cannot define {model.__name__}: field {', '.join(map(repr, wrong))}.",
             why=["unique() and indexed() need a single text, number, boolean, date, enum, UUID or Ref"],
             hint="put the marker on a field of such a type.",
+            model=model.__name__,
+        )
+
+
+def _check_indexes(
+    model: Model, declared: Sequence[tuple[str, ...]], indexed: Sequence[str], *, is_listed: bool
+) -> None:  # fmt: skip
+    """Refuse an index that could serve no list.
+
+    Raises:
+        InvalidModel: A field is unknown, holds more than one value, or stands twice; or the index is there already.
+    """
+    whole = cast("Schema", model.__pydantic_core_schema__)
+    schemas, definitions = fields_of(whole), whole.get("definitions", [])
+    reasons: list[str] = [] if is_listed or not declared else ["a status is in no list"]
+    for at, fields in enumerate(declared):
+        shown = ", ".join(map(repr, fields)) or "no field"
+        wrong = [name for name in fields if name not in TIMES and name not in schemas]
+        several = [name for name in fields if name in schemas and not is_scalar(schemas[name], definitions)]
+        reasons += [f"{name!r} is neither a field nor one of {', '.join(TIMES)}" for name in wrong]
+        reasons += [
+            f"{name!r} does not hold a single text, number, boolean, date, enum, UUID or Ref" for name in several
+        ]
+        if not fields or len(set(fields)) != len(fields):
+            reasons.append(f"an index names at least one field, and none twice: {shown}")
+        if fields in declared[:at] or (len(fields) == 1 and fields[0] in indexed):
+            reasons.append(f"there is an index on {shown} already")
+    if reasons:
+        raise InvalidModel(
+            f"Cannot define {model.__name__} with indexes=.",
+            why=reasons,
+            hint='name fields of the model that are single values: indexes=[("region", "meta.created_at")].',
             model=model.__name__,
         )
 

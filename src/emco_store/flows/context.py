@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from emco_store.core.codec import Untyped, draft, load, load_untyped
 from emco_store.core.documents import MAX_BYTES
+from emco_store.core.indexing import dated
 from emco_store.core.keys import Key, checked_key
 from emco_store.core.leases import LeaseTarget
 from emco_store.core.records import Record
@@ -189,7 +190,13 @@ class Context:
         if model is None:
             return record
         made = draft(load(record, model), max_bytes=self.limits.max_bytes)
-        return replace(record, document=made.document, edges=made.edges, unique=made.unique, index=made.index)
+        return replace(
+            record,
+            document=made.document,
+            edges=made.edges,
+            unique=made.unique,
+            index=dated(made.index, record.created_us, record.updated_us),
+        )
 
     def value_or_error(self, record: Record) -> Any:
         """Return the resource of a record, or the error that says why it cannot be read.

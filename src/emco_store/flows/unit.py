@@ -11,9 +11,11 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from emco_store.core.codec import with_meta
+from emco_store.core.indexing import dated
 from emco_store.core.keys import Key
 from emco_store.core.messages import Message, Outbox
 from emco_store.core.naming import is_status
+from emco_store.core.origins import Origin
 from emco_store.core.plan import Blocker, Plan
 from emco_store.core.pulses import Seen
 from emco_store.core.records import Edge, Record, Stamp
@@ -281,7 +283,7 @@ class Unit(Writing):
         if missing:
             raise missing_references(missing)
         origin = self.origin  # of all that it writes, whoever has built the record
-        written = tuple([one if one.origin is origin else replace(one, origin=origin) for one in puts.values()])
+        written = tuple([_as_written(one, origin) for one in puts.values()])
         removed = tuple(deletes)
         if entries is not NONE:
             written, removed = (*written, *entries.puts), (*removed, *entries.deletes)
@@ -305,3 +307,11 @@ class Unit(Writing):
 
     def _was_there(self, key: Key) -> bool:
         return self.expect.get(key) is not None
+
+
+def _as_written(record: Record, origin: Origin) -> Record:
+    """Return a record with the origin of the commit, and with its times where an index holds them."""
+    index = dated(record.index, record.created_us, record.updated_us)
+    if record.origin is origin and index == record.index:
+        return record
+    return replace(record, origin=origin, index=index)

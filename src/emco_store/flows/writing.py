@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from emco_store.core.codec import Draft, draft, with_meta
 from emco_store.core.documents import decode
+from emco_store.core.indexing import dated
 from emco_store.core.keys import Key
 from emco_store.core.matching import Match
 from emco_store.core.plan import Deleted
@@ -204,4 +205,5 @@ def is_same(old: Record, made: Draft[Any] | Record) -> bool:
     except ValueError:
         return False  # what cannot be read is to be replaced
     edges = without_options(with_matches(made.edges, old.edges))
-    return same_document and (old.edges, old.unique, old.index) == (edges, made.unique, made.index)
+    index = dated(made.index, old.created_us, old.updated_us)
+    return same_document and (old.edges, old.unique, old.index) == (edges, made.unique, index)
