@@ -80,6 +80,46 @@ def test_read_model_becomes_what_the_orders_are(seed):
         assert totals(store.list(Order)) == totals(store.list(View))
 
 
+class Told:
+    """A lease that notes what progress it is told of."""
+
+    def __init__(self):
+        self.reports = []
+
+    def progress(self, **fields):
+        """Note it."""
+        self.reports.append(fields)
+
+
+def test_progress_is_reported_only_while_work_is_taken_up():
+    """With its heartbeat, a controller reports no progress while its caches are stale, or due work stays (FEED-14)."""
+    with connect(MemoryBackend(), namespace="controllers") as store:
+        now_s, is_ready, lease = [0.0], [True], Told()
+        controller = Controller(store, Order, lambda _: None, clock_s=lambda: now_s[0])
+        controller.ready = lambda: is_ready[0]
+        queue, key = controller._queue, Order(name="a").key
+
+        def reports():
+            before = len(lease.reports)
+            controller._report(lease)
+            return len(lease.reports) - before
+
+        assert 1 == reports()  # nothing is to be done
+        is_ready[0] = False
+        assert 0 == reports()  # it is deaf
+        is_ready[0] = True
+        queue.add(key, 5.0)
+        assert 1 == reports()  # nothing is due yet
+        now_s[0] = 6.0
+        assert 0 == reports()  # work is due, and nobody takes it
+        queue.take(6.0)
+        controller._moves += 1
+        assert 1 == reports()  # it was taken
+        assert 0 == reports()  # and the call hangs
+        queue.done(key, 7.0, has_failed=False)
+        assert 1 == reports()
+
+
 def test_stop_waits_for_the_calls_that_are_under_way():
     """When ``run`` has returned, no call is under way and none begins any more (FEED-14)."""
 

@@ -103,7 +103,7 @@ WRITES = st.tuples(
 STEPS = st.lists(st.one_of(WRITES, st.tuples(st.just("request")), st.tuples(st.just("lose"))), max_size=60)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(STEPS)
 def test_copy_of_a_follower_that_has_caught_up_is_what_is_stored(steps):
     """Whatever is written between its requests, and wherever the feed has gaps, it has what is stored (FEED-12)."""

@@ -24,7 +24,7 @@ from emco_store.queueing.backgrounds import AsyncBackground, AsyncSignal
 
 T = TypeVar("T")
 Listener = Callable[[Iterable[News[Any]]], None]
-_FIRST_S: Final = 0.05
+_FIRST_S: Final = 0.01
 """How long the first request after news waits, and the first pause after an error; both double up to :data:`STEP`."""
 
 

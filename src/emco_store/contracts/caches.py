@@ -115,7 +115,7 @@ class CacheRules:
         """Whatever is written, and whatever the feed has lost, a wait makes the cache equal to the store (FEED-13)."""
         chosen = random.Random(3)  # noqa: S311 - a repeatable example
         with lab.open().follow(Site).cache() as cache:
-            for turn in range(8):
+            for turn in range(4):
                 keys = [Key("Site", name) for name in chosen.sample("abcdef", 3)]
                 for key in keys[:2]:
                     lab.store.put(Site(name=key.name, title=f"{turn}"))
