@@ -32,6 +32,22 @@ def _fill_consumers(parser: argparse.ArgumentParser) -> None:
     add_reading(parser)
 
 
+def _fill_relay(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--to", required=True, metavar="URL", help="redis://HOST:PORT/DB/STREAM or nats://HOST:PORT/STREAM"
+    )
+    parser.add_argument("--name", required=True, metavar="NAME", help="the name of the relay, one for each stream")
+    parser.add_argument(
+        "--topic", action="append", metavar="TOPIC", help="only messages of this topic; may be repeated"
+    )
+    parser.add_argument("--changes", metavar="TOPIC", help="also send the changes of each commit, under this topic")
+    parser.add_argument(
+        "--after", metavar="CURSOR", help="where the first start begins; default: the oldest event that is kept"
+    )
+    parser.add_argument("--idle", type=float, metavar="SECONDS", help="end when nothing has come for so long")
+    add_reading(parser)
+
+
 FEED_VERBS: Mapping[str, Verb] = {
     "watch": Verb(
         "show what is committed, as it happens",
@@ -42,6 +58,17 @@ FEED_VERBS: Mapping[str, Verb] = {
             ("emco-store watch --after CURSOR --idle 0 --json", "what came after an event, for programs"),
         ),
         _fill_watch,
+    ),
+    "relay": Verb(
+        "send the messages of the feed to a stream of Redis or NATS JetStream, each once and in order",
+        examples(
+            ("emco-store relay --name orders --to redis://127.0.0.1:6379/0/orders", "until interrupted"),
+            (
+                "emco-store relay --name stock --to nats://127.0.0.1:4222/STOCK --topic stock.*",
+                "run it twice: one works, and the other one takes over",
+            ),
+        ),
+        _fill_relay,
     ),
     "consumers": Verb(
         "show where each consumer of the feed stands, what it has skipped, and who works under its name",

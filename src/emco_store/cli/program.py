@@ -21,6 +21,7 @@ from emco_store.cli.histories import diff, history, prune, restore, rollback, ta
 from emco_store.cli.leases import expire, workers
 from emco_store.cli.lifecycles import draw_lifecycle, lifecycle, transition
 from emco_store.cli.reading import count_, get, graph, list_
+from emco_store.cli.relaying import relay
 from emco_store.cli.screen import Screen
 from emco_store.cli.supervising import supervise
 from emco_store.cli.trails import trail
@@ -51,6 +52,7 @@ VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
     "supervise": supervise,
     "watch": watch,
     "consumers": consumers,
+    "relay": relay,
     "export": export,
     "import": import_,
     "doctor": doctor,

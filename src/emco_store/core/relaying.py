@@ -160,5 +160,5 @@ def refuse_sink(sink: Any) -> None:
         raise InvalidCall(
             f"Cannot relay to {sink!r:.80}.",
             why=[f"it has no method {name}()" for name in lacking],
-            hint="give a sink: an object with position() and send(batch).",
+            hint="give a sink: an object with the methods position and send.",
         )
