@@ -95,7 +95,7 @@ from emco_store.flows import (
     writing,
 )
 from emco_store.flows.acting import Actors
-from emco_store.flows.asking import Flow
+from emco_store.flows.asking import Flow, read
 from emco_store.flows.cascade import Cascade, _check_size
 from emco_store.flows.following import Following
 from emco_store.flows.freezing import Freezing
@@ -291,6 +291,12 @@ def step_anywhere(lead: Lead, name: str) -> Lead:  # noqa: ARG001 - that is what
     return Lead(is_open=True)
 
 
+def name_the_kinds_of_a_page() -> Flow[tuple[str, ...]]:
+    """Look at the first records only."""
+    records = yield from read(Scan(None, limit=2))
+    return tuple(sorted({record.key.kind for record in records}))
+
+
 def leave_as_it_is(index: Any, *_: Any) -> Any:
     """Leave the entries of indexes as they are."""
     return index
@@ -302,6 +308,7 @@ def leave_the_entry(name: str, entry: str, texts: Any) -> str:  # noqa: ARG001 -
 
 
 BROKEN_CORE = {
+    "NamesTheFirstKinds": Broken(counting, "kinds", name_the_kinds_of_a_page, "ID-21"),
     "ForgetsTimesInIndexes": Broken(unit, "dated", leave_as_it_is, "ID-20"),
     "ForgetsIndexesOfEdits": Broken(edits, "entry_with", leave_the_entry, "ID-20"),
     "EndsPrefixesAtAscii": Broken(ranges, "_after_all_that_begin_with", begin_as_in_ascii, "ID-19"),

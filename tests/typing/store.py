@@ -127,6 +127,7 @@ def writes_keep_the_class(store: Store, app: App) -> None:
     assert_type(store.patch(app.key, {"chart": "web-2"}), Any)
     assert_type(store.exists(App, "p1", "web"), bool)
     assert_type(store.count(App, where=F.chart == ""), int)
+    assert_type(store.kinds(), tuple[str, ...])
     assert_type(store.update(app.model_copy(update={"chart": "sink-1.3"})), App)
     assert_type(store.put(app, if_version=1), App)
 

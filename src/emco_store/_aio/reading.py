@@ -318,6 +318,19 @@ class AsyncReadingStore(AsyncOpenedStore):
         listing = lists.ask(context, model, parent=parent, under=under, where=where)
         return await self._attempts.once(counting.count(context, listing), deadline)
 
+    async def kinds(self, *, deadline: timedelta | None = None) -> tuple[str, ...]:
+        """Return the names of the kinds of which there are resources, with a model in this store or without, by name.
+
+        It takes one request for each kind, however many resources there are; each shows one moment.
+
+        Args:
+            deadline: When the call must have ended.
+
+        Rules: ID-21.
+        """
+        self._context()
+        return await self._attempts.once(counting.kinds(), deadline)
+
     async def _read_page(self, listing: lists.Listing, state: Enum | None, deadline: timedelta | None) -> Page[Any]:
         context = self._context()
         flow = lists.read_page(context, listing) if state is None else standings.read_page(context, listing, state)

@@ -58,6 +58,21 @@ class CountRules:
         with lab.store.transaction() as tx:
             assert wanted == [tx.count(Item, where=condition, stable=False) for condition in CONDITIONS]
 
+    @rule("ID-21", "RES-2")
+    def test_kinds_in_use_are_named_once(self, lab: Lab) -> None:
+        """The kinds of which there are resources, of any store, and none of the store's own (ID-21, RES-2)."""
+        assert () == lab.store.kinds()
+        sites = [lab.store.create(Site(name=name)) for name in ("a", "b", "\U0001f642")]
+        lab.store.create(Rack(name="r", parent=sites[2]))
+        power = lab.store.create(Item(name="i"))
+        assert ("Item", "Rack", "Site") == lab.store.kinds() == lab.open(models=[]).kinds()
+        assert sorted({key.partition("/")[0] for key in lab.records()}) == list(lab.store.kinds())
+        lab.store.delete(power)
+
+        assert ("Rack", "Site") == lab.store.kinds()
+        lab.store.create(Crate(name="c", parent=sites[0]))
+        assert ("Crate", "Rack", "Site") == lab.store.kinds()
+
     @rule("ID-18")
     def test_count_that_an_index_answers_reads_no_document(self, lab: Lab) -> None:
         """Without a condition, and with one equality on an indexed field, one request counts (ID-18)."""

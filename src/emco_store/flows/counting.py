@@ -9,7 +9,7 @@ from typing import Any
 from emco_store.core.naming import PREFIX
 from emco_store.core.pages import Page
 from emco_store.core.query import MAX_PAGE
-from emco_store.core.reserved import BEHIND
+from emco_store.core.reserved import BEHIND, is_reserved
 from emco_store.flows import lists
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
@@ -17,6 +17,7 @@ from emco_store.flows.lists import Listing
 from emco_store.flows.unit import Unit
 from emco_store.ports import Count, Scan
 
+_BEYOND = "\U0010ffff"
 Pages = Callable[[Listing], Flow[Page[Any]]]
 
 
@@ -62,3 +63,22 @@ def _counted(listing: Listing, pages: Pages) -> Flow[int]:
         if page.next is None:
             return found
         rest = rest.after_cursor(page.next)
+
+
+def kinds() -> Flow[tuple[str, ...]]:
+    """Return the kinds of which there are resources, in the order of their names; one request for each.
+
+    Rules: ID-21, RES-2.
+    """
+    found: list[str] = []
+    after = ""
+    while True:
+        records = yield from read(Scan(None, after=("", after), limit=1))
+        if not records:
+            return tuple(found)
+        kind = records[0].key.kind
+        if is_reserved(kind):
+            after = BEHIND
+        else:
+            found.append(kind)
+            after = f"{kind}/{_BEYOND}"
