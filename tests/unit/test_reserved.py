@@ -39,7 +39,7 @@ def test_reserved_kinds_sort_together(kind):
 )
 def test_list_of_all_kinds_reads_up_to_reserved_records_and_then_after_them(position, until, found, goes_on, has_more):
     """No batch reaches reserved records, and one that ends before them is followed by one after them (RES-2)."""
-    listing = Listing(None, "", None, (), Order(), (), None, 10)
+    listing = Listing(None, "", None, (), Order(), None, None, 10)
     records = (_record(Key("A", "a")),) * found
     flow = _read_batch(listing, position and ("", position), 1)
     asked = flow.send(None)
