@@ -53,6 +53,7 @@ TABLE: Mapping[type[StoreError], Row] = {
     errors.LeaseLost: Row(409, "The lease is over.", ("keys",)),
     errors.FeedGap: Row(410, "Events are missing after the cursor.", ("cursor",)),
     errors.HandlerFailed: Row(500, "The service failed."),
+    errors.SinkFailed: Row(502, "A service that gets events did not take them."),
     errors.StaleCache: Row(503, "The service's copy of its data is too old.", may_repeat=True),
     errors.MissingReference: Row(422, "The target of a reference does not exist.", ("missing",)),
     errors.DeleteRestricted: Row(409, "Other resources refer to it.", ("keys", "blockers", "blocker_count")),
