@@ -58,7 +58,7 @@ html_css_files = ["pictures.css"]
 
 _MADE_BY_THE_LIBRARY = {
     "Store", "AsyncStore", "Transaction", "AsyncTransaction", "Reaper", "AsyncReaper", "Lease", "MemoryBackend",
-    "Watch", "AsyncWatch", "Iteration", "AsyncIteration",
+    "Watch", "AsyncWatch", "Iteration", "AsyncIteration", "Follow", "AsyncFollow", "Cache", "AsyncCache",
 }  # fmt: skip
 _HOMES = {"emco_store.F": "emco_store.core.query"}
 """Data whose docstring autodoc does not find, because it stands in another module."""
