@@ -26,12 +26,12 @@ nitpicky = True
 nitpick_ignore_regex = [
     # Only names of this package are looked up: the others' inventories would have to come from the network.
     ("py:.*", r"(?!emco_store\b).*"),
-    ("py:.*", r"emco_store\..*\.([A-Z]|_\w+)"),  # type variables and private names in signatures
+    ("py:.*", r"emco_store\..*\.([A-Z]|T_co|_\w+)"),  # type variables and private names in signatures
     # Signatures name these; a caller passes them on and does not look into them.
     ("py:class", r"emco_store\.(core\.(guards|indexing|refs|rules|schema|selection|sights|some_of)|backends)\..*"),
     (
         "py:class",
-        r"emco_store\.core\.(applicable\.Applicable|leases\.LeaseTarget|lifecycle_parts\.(ContentScope|HoldSpec))",
+        r"emco_store\.core\.(applicable\.Applicable|revisions\.Row|leases\.LeaseTarget|lifecycle_parts\.(ContentScope|HoldSpec))",
     ),
     (
         "py:class",

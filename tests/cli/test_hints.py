@@ -33,6 +33,13 @@ FOR_PROGRAMS = {
     "pass a plain function, or connect_async().",
     "list with parent=…, or with stable=False if the transaction need not see all of them.",
     "correct hold(…, needs=…).",
+    "give a sink: an object with position() and send(batch).",
+    "wait until cache.ready(), or read from the store.",
+    "give a function for it: store.follow(Model).cache(index={…}).",
+    "after a write of your own, call cache.wait(…) first; or ask the store.",
+    "call store.follow(…).cache() for each block.",
+    "use it as `with store.follow(Model).cache() as cache:`.",
+    "follow one model, or watch all kinds with store.watch().",
     "leave the commit to store.apply(plan), or give the function to store.run().",
 }
 """Hints at which no command can arrive: about classes, values and transactions, which only programs make."""

@@ -113,7 +113,7 @@ def test_list_goes_on_behind_its_cursor(run, bundle):
         ("name>c1", ["c2"]),
         ("description=null", ["c1", "c2"]),
         ('description="null"', []),
-        ("spec.size=1", []),
+        ("spec.gitOps=null", ["c1", "c2"]),
     ],
 )
 def test_list_filters_by_conditions(run, bundle, condition, found):
@@ -121,6 +121,14 @@ def test_list_filters_by_conditions(run, bundle, condition, found):
     ended = run("list", "Cluster", "--where", condition, "-o", "json", "--load", bundle)
 
     assert found == [Key.parse(item["key"]).name for item in json.loads(ended.out)["items"]]
+
+
+def test_condition_on_a_field_that_is_not_there_is_refused(run, bundle):
+    """A name that no resource of the kind can have is refused at any depth, with those that it can have."""
+    ended = run("list", "Cluster", "--where", "spec.size=1", "--load", bundle)
+
+    assert Exit.USAGE == ended.code
+    assert "spec has no 'size'" in ended.err
 
 
 def test_list_under_a_resource_finds_what_lies_below(run):

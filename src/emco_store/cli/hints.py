@@ -59,6 +59,7 @@ _WAYS: Final[Sequence[tuple[re.Pattern[str], str]]] = tuple(
         (r"with after=page\.next", "with --after CURSOR"),
         (r"write the key as str\(key\) gives it", "write the key as emco-store list KIND shows it"),
         (r"; in_\(\[\.\.\.\]\) takes several", ""),
+        (r"(use|write) contains\(\.\.\.\).*(?=\.)", "--where compares single values; name a field that holds one"),
         (r"; by name, say parent= too", ""),
         (r"connect\(\) makes those that are missing", "the first command makes those that are missing"),
         (r"\b(digest|operation|note|keep|limit|after|under)=(?=\s)", r"--\1"),
