@@ -59,7 +59,7 @@ def _sink(server: str, stream: str) -> Generator[Sink]:
 
         from emco_store.sinks.sync_redis import RedisSink  # noqa: PLC0415 - as above
 
-        with Redis.from_url(server) as client:
+        with Redis.from_url(server) as client:  # pyright: ignore[reportUnknownMemberType]  # its options are not typed
             yield RedisSink(client, stream)
         return
     with _Loop() as loop:
@@ -73,7 +73,7 @@ def _sink(server: str, stream: str) -> Generator[Sink]:
 async def _connected(server: str) -> Any:
     import nats  # noqa: PLC0415 - needed for this sink only
 
-    return await nats.connect(server)
+    return await nats.connect(server)  # pyright: ignore[reportUnknownMemberType]  # as above
 
 
 class _Loop:
