@@ -21,6 +21,7 @@ FIELDS = {
     "LeaseLost": {"keys": (KEY,)},
     "FeedGap": {"cursor": "7.x"},
     "HandlerFailed": {"consumer": "mail", "cursor": "7.x", "txid": "t", "attempts": 3, "number": 2, "version": 5},
+    "SinkFailed": {"relay": "mail", "attempts": 3},
     "StaleCache": {"keys": (KEY,)},
     "MissingReference": {"missing": (("App/p/a app", KEY),)},
     "DeleteRestricted": {"keys": (KEY,), "blockers": (Blocker(KEY, "apps[0]", Rule.RESTRICT, KEY),)},
