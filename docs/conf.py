@@ -35,8 +35,10 @@ nitpick_ignore_regex = [
     ),
     (
         "py:class",
-        r"emco_store\.(emco\.bundles\.Stage|flows\.acting\.Acting|_sync\.taking\.Taking|_aio\.taking\.AsyncTaking)",
+        r"emco_store\.(emco\.bundles\.Stage|flows\.(acting\.Acting|consuming\.Consuming)|core\.conditions\.OfField)",
     ),
+    ("py:class", r"emco_store\._(sync|aio)\.(taking|looking)\.\w+"),
+    ("py:class", r"emco_store\.fastapi\.(opening|preconditions)\..*"),  # what dependencies in annotations call
 ]
 
 autodoc_default_options = {"members": True}
@@ -60,7 +62,7 @@ _MADE_BY_THE_LIBRARY = {
     "Store", "AsyncStore", "Transaction", "AsyncTransaction", "Reaper", "AsyncReaper", "Lease", "MemoryBackend",
     "Watch", "AsyncWatch", "Iteration", "AsyncIteration", "Follow", "AsyncFollow", "Cache", "AsyncCache",
 }  # fmt: skip
-_HOMES = {"emco_store.F": "emco_store.core.query"}
+_HOMES = {"emco_store.F": "emco_store.core.conditions", "emco_store.fastapi.TABLE": "emco_store.fastapi.problems"}
 """Data whose docstring autodoc does not find, because it stands in another module."""
 
 

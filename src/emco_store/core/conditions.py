@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, TypeAlias, TypeVar, cast, overload
+from inspect import Parameter, Signature
+from typing import Any, ClassVar, TypeAlias, TypeVar, cast, overload
 from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -294,6 +295,8 @@ class Fields(FieldPath):
     """The type of :data:`F`."""
 
     __slots__ = ()
+    __signature__: ClassVar = Signature([Parameter("model", Parameter.POSITIONAL_OR_KEYWORD)])
+    """For tools that would otherwise compare ``F`` with other things to learn what it is."""
 
     @overload
     def __call__(self, model: type[M]) -> M: ...  # type: ignore[overload-overlap]  # a class is no field
