@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeGuard
@@ -14,15 +14,17 @@ from emco_store._aio.store import AsyncStore
 from emco_store._sync.store import Store
 from emco_store.backends.health import Inspectable, Report
 from emco_store.backends.memory import MemoryBackend
+from emco_store.backends.namespaces import Divided
 from emco_store.beating import FindLaunch, no_process_from
 from emco_store.beating.process import launcher
 from emco_store.core.documents import LARGEST_MAX_BYTES, MAX_BYTES
 from emco_store.core.origins import NOBODY, origin_of
 from emco_store.core.resource import Resource
 from emco_store.core.schema import Schema
-from emco_store.errors import InvalidCall, NotSupported
+from emco_store.errors import InvalidCall, NotSupported, Unavailable
 from emco_store.flows.context import MAX_RECORDS, Limits, RetryPolicy, checked_deadline
-from emco_store.ports import Backend, Clock, Durability, IdSource, Port
+from emco_store.flows.refusals import unavailable
+from emco_store.ports import Backend, Clock, Durability, IdSource, Port, Unreachable
 from emco_store.ports.guarantees import checked_transport
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
@@ -252,6 +254,61 @@ def inspect(target: Any, *, namespace: str, require: Durability | str | None = N
     if not isinstance(backend, Inspectable):
         raise NotSupported("This backend cannot look at its server.", hint="give it a method report(namespace).")
     return backend.report(namespace).requiring(wanted)
+
+
+def namespaces(target: Any) -> Sequence[str]:
+    """Return the names of the namespaces on a server, in order; ``emco-store namespaces`` shows them.
+
+    Redis is asked for the names of all its keys, which takes it about a second for each million.
+
+    Args:
+        target: As for :func:`connect`.
+
+    Raises:
+        NotSupported: The backend cannot tell.
+        Unavailable: The server does not answer.
+    """
+    try:
+        return _divided(target).namespaces()
+    except Unreachable as problem:
+        raise unavailable(problem) from problem
+
+
+def drop_namespace(target: Any, namespace: str) -> None:
+    """Take a namespace away, with everything in it, for good; dropping one that is not there changes nothing.
+
+    Its records go in one step. Stop the programs that use it first: what they write later begins a new namespace, and
+    they do not learn that the old one is gone.
+
+    Args:
+        target: As for :func:`connect`.
+        namespace: As for :func:`connect`.
+
+    Raises:
+        InvalidCall: It is no name of a namespace.
+        NotSupported: The backend cannot do it.
+        Unavailable: The server does not answer, or its answer was lost.
+    """
+    _check_namespace(namespace)
+    try:
+        _divided(target).drop(namespace)
+    except Unreachable as problem:
+        raise Unavailable(
+            f"It is not known whether the namespace {namespace} was dropped.",
+            why=problem.reasons or ["the server does not answer"],
+            hint="drop it again; that does no harm.",
+        ) from problem
+
+
+def _divided(target: Any) -> Divided:
+    backend = _backend(target, None, "auto")
+    if not isinstance(backend, Divided):
+        raise NotSupported(
+            "This backend cannot name its namespaces.",
+            why=["only servers keep data after a program has ended"],
+            hint="give the URL of a server with --store.",
+        )
+    return backend
 
 
 def _options(

@@ -6,11 +6,12 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from emco_store import Durability, InvalidCall, __version__
+from emco_store import InvalidCall, __version__
 from emco_store.cli.edit_arguments import EDIT_VERBS
 from emco_store.cli.exits import MEANINGS
 from emco_store.cli.feed_arguments import FEED_VERBS
 from emco_store.cli.lease_arguments import LEASE_VERBS
+from emco_store.cli.server_arguments import SERVER_VERBS
 from emco_store.cli.verbs import Verb, add_files, add_output, add_reading, add_store, add_where, examples
 
 Options = argparse.Namespace
@@ -257,19 +258,6 @@ def _fill_import(parser: argparse.ArgumentParser) -> None:
     add_store(parser, models_help="a Python module with models that each document must fit (default: none)")
 
 
-def _fill_doctor(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", nargs="?", metavar="URL", help="the server; default: what --store names")
-    parser.add_argument(
-        "--require", choices=tuple(map(str, Durability)), metavar="CLASS",
-        help=f"the minimum durability class: {', '.join(Durability)}",
-    )  # fmt: skip
-    parser.add_argument(
-        "--models", metavar="MODULE", help="a Python module with your models: also compare them with what is stored"
-    )
-    add_output(parser)
-    add_store(parser, needs_models=False)
-
-
 def _fill_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repair", action="store_true", help="show what is wrong, ask, and repair it")
     parser.add_argument("--yes", action="store_true", help="repair without asking")
@@ -442,19 +430,7 @@ VERBS: Mapping[str, Verb] = {
         ),
         _fill_import,
     ),
-    "doctor": Verb(
-        "examine a server and a namespace on it, and say what to change; writes nothing",
-        examples(
-            ("emco-store doctor redis://127.0.0.1:6379/0", "server, durability, latency, indexes and records"),
-            (
-                "emco-store doctor mongodb://h1,h2,h3/?replicaSet=rs0 --require majority",
-                "for a script: exit code 0 or 1",
-            ),
-            ("emco-store doctor --models shop.models", "also whether another service declares a kind differently"),
-            ("emco-store doctor -o json", "the store that EMCO_STORE_URL names, for programs"),
-        ),
-        _fill_doctor,
-    ),
+    **SERVER_VERBS,
     "check": Verb(
         "look for damage in a namespace, and repair what needs no decision",
         examples(

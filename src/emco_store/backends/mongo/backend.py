@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.errors import ConfigurationError, PyMongoError
+from pymongo.write_concern import WriteConcern
 
 from emco_store.backends.adapters import ThreadedPort
 from emco_store.backends.health import PROBE, Report, transport_finding
 from emco_store.backends.mongo.commands import collection
+from emco_store.backends.mongo.errors import Collided, translated
 from emco_store.backends.mongo.fast.aio import transport_to as async_transport_to
 from emco_store.backends.mongo.fast.sync import transport_to
 from emco_store.backends.mongo.report import look
@@ -17,7 +22,7 @@ from emco_store.backends.mongo.sync import MongoPort
 from emco_store.backends.mongo.sync_transport import Transport
 from emco_store.backends.mongo.task import TaskMongoPort
 from emco_store.errors import InvalidCall, Misconfigured
-from emco_store.ports import Get
+from emco_store.ports import Get, Unreachable
 from emco_store.ports.guarantees import checked_transport
 
 DATABASE = "emco"
@@ -78,6 +83,31 @@ class MongoBackend:
                 return look(client, database, namespace, lambda: port.ask(Get((PROBE,))), transport=found)
             finally:
                 port.close()
+        finally:
+            if self._owned:
+                client.close()
+
+    def namespaces(self) -> list[str]:
+        """See :meth:`emco_store.backends.namespaces.Divided.namespaces`; of those that the user may see."""
+        with self._at_once() as database:
+            named = {"name": {"$regex": f"^{re.escape(collection(''))}"}}
+            found = database.list_collection_names(filter=named, authorizedCollections=True)
+        return sorted(name.removeprefix(collection("")) for name in found)
+
+    def drop(self, namespace: str) -> None:
+        """See :meth:`emco_store.backends.namespaces.Divided.drop`."""
+        with self._at_once() as database:
+            database.drop_collection(collection(namespace))
+
+    @contextmanager
+    def _at_once(self) -> Generator[Any]:
+        """Lend the database for commands outside a port, which are not repeated."""
+        client = self._client(MongoClient, serverSelectionTimeoutMS=5000)
+        try:
+            with translated():
+                yield client.get_database(_database(client), write_concern=WriteConcern("majority"))
+        except Collided as problem:
+            raise Unreachable("another server has become the primary") from problem
         finally:
             if self._owned:
                 client.close()

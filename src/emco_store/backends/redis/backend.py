@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from emco_store.backends.health import PROBE, Report, transport_finding
+from emco_store.backends.redis.commands import Names
+from emco_store.backends.redis.errors import DRIVER_ERRORS, meaning
 from emco_store.backends.redis.fast.multiplexed import transport_to as async_transport_to
 from emco_store.backends.redis.fast.pinned import transport_to
 from emco_store.backends.redis.report import look
@@ -25,6 +28,8 @@ from emco_store.ports.guarantees import checked_transport
 
 SOCKET_TIMEOUT_S = 5.0
 """Seconds to wait for a connection or a reply, unless the URL or the client says otherwise."""
+_SCANNED = 1000
+"""Keys that one step of a scan over all keys looks at, and names in one command."""
 
 
 _OBJECTS = ("credential_provider", "redis_connect_func", "command_packer", "event_dispatcher", "parser_class")
@@ -86,6 +91,37 @@ class RedisBackend:
                 )
             finally:
                 port.close()
+        finally:
+            if self._owned:
+                client.close()
+
+    def namespaces(self) -> list[str]:
+        """See :meth:`emco_store.backends.namespaces.Divided.namespaces`; reads the names of all keys of the server."""
+        with self._at_once() as client:
+            found = {Names.namespace_of(name) for name in client.scan_iter(Names("*").key("*"), count=_SCANNED)}
+        return sorted(name for name in found if name is not None)
+
+    def drop(self, namespace: str) -> None:
+        """See :meth:`emco_store.backends.namespaces.Divided.drop`; reads the names of all keys of the server."""
+        names = Names(namespace)
+        outcomes = names.outcome("").encode()
+        with self._at_once() as client:
+            while found := list(client.scan_iter(names.key("*"), count=_SCANNED)):
+                lasting = [name for name in found if not name.startswith(outcomes)]
+                past = [name for name in found if name.startswith(outcomes)]
+                if lasting:
+                    client.unlink(*lasting)
+                for at in range(0, len(past), _SCANNED):
+                    client.unlink(*past[at : at + _SCANNED])
+
+    @contextmanager
+    def _at_once(self) -> Generator[Any]:
+        """Lend a client for commands outside a port, which are not repeated."""
+        client = self._client(_BLOCKING, Retry(NoBackoff(), 0))
+        try:
+            yield client
+        except DRIVER_ERRORS as problem:
+            raise meaning(problem) from problem
         finally:
             if self._owned:
                 client.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -132,6 +133,9 @@ Source: redis.io, "Redis Lua API reference", script flags.
 """
 
 
+_OF_A_STORE = re.compile(rb"\{emco:([A-Za-z0-9_-]+)\}:")
+
+
 @dataclass(frozen=True)
 class Names:
     """The keys of one namespace; the braces put all of them into one hash slot."""
@@ -141,6 +145,12 @@ class Names:
     def key(self, part: str) -> str:
         """Return the name of one of its parts, or of the outcome of a commit."""
         return f"{{emco:{self.namespace}}}:{part}"
+
+    @staticmethod
+    def namespace_of(name: bytes) -> str | None:
+        """Return the namespace that a key belongs to; None if it is the key of no store."""
+        found = _OF_A_STORE.match(name)
+        return found and found[1].decode()
 
     def outcome(self, txid: str) -> str:
         """Return the key under which the outcome of a commit is kept."""
