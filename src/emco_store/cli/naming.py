@@ -20,45 +20,47 @@ def namespaces(options: Options, screen: Screen) -> Exit:
     if options.drop is None and options.confirm is None:
         _write(list(namespaces_of(url)), options, screen)
         return Exit.OK
-    _check(options)
+    name = _confirmable(options)
     with screen.progress("Looking …"):
         found = namespaces_of(url)
-        records = inspect(url, namespace=options.drop).records if options.drop in found else {}
-    if options.drop not in found:
+        records = inspect(url, namespace=name).records if name in found else None
+    if name not in found:
         raise InvalidCall(
-            f"There is no namespace {options.drop!r:.80} on this server.",
+            f"There is no namespace {name!r:.80} on this server.",
             why=["it was never used, or was dropped before"],
             hint="emco-store namespaces shows their names.",
         )
     holds = "records that could not be counted" if records is None else count(sum(records.values()), "record")
     if options.confirm is None:
-        screen.note(f"The namespace {options.drop} holds {holds}.")
+        screen.note(f"The namespace {name} holds {holds}.")
         screen.note("Nothing brings them back, and programs that use it are not told. Type its name to drop it:")
-        if sys.stdin.readline().strip() != options.drop:
+        if sys.stdin.readline().strip() != name:
             screen.note("Nothing was dropped.")
             return Exit.REFUSED
-    drop_namespace(url, options.drop)
+    drop_namespace(url, name)
     if options.output == "table":
-        screen.note(f"The namespace {options.drop} was dropped, with {holds}.")
+        screen.note(f"The namespace {name} was dropped, with {holds}.")
     else:
-        _write({"dropped": options.drop, "records": None if records is None else dict(records)}, options, screen)
+        _write({"dropped": name, "records": None if records is None else dict(records)}, options, screen)
     return Exit.OK
 
 
-def _check(options: Options) -> None:
-    """Refuse a drop that nobody has confirmed or can confirm."""
-    if options.confirm not in {None, options.drop}:
+def _confirmable(options: Options) -> str:
+    """Return the name of what is to be dropped; refuse what nobody has confirmed or can confirm."""
+    name: str = options.drop or ""
+    if options.confirm not in {None, name} or not name:
         raise InvalidCall(
             "Cannot drop a namespace: the names differ.",
-            why=[f"--drop {options.drop}, --confirm {options.confirm}" if options.drop else "--drop is missing"],
+            why=[f"--drop {name}, --confirm {options.confirm}" if name else "--drop NAME is missing"],
             hint="give the same name twice.",
         )
     if options.confirm is None and not sys.stdin.isatty():
         raise InvalidCall(
             "Cannot ask whether to drop a namespace.",
             why=["the standard input is not a terminal"],
-            hint=f"give --confirm {options.drop}.",
+            hint=f"give --confirm {name}.",
         )
+    return name
 
 
 def _write(value: Any, options: Options, screen: Screen) -> None:
