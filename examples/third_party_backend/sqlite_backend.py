@@ -151,7 +151,7 @@ class SqlitePort(PortBase):
                 new[key] = replace(record, guard=record.guard + 1)
             if commit.size:
                 changes = changes_of(commit, {key: record.stamp for key, record in old.items()})
-                event = Event("", commit.txid, changes, commit.origin)
+                event = Event("", commit.txid, changes, commit.origin, messages=commit.messages)
                 sql("INSERT INTO feed VALUES (NULL, ?, ?, ?)", (self._ns, commit.txid, pickle.dumps(event)))
             for key in commit.deletes:
                 sql("DELETE FROM records WHERE ns = ? AND id = ?", (self._ns, key.text))
@@ -209,7 +209,8 @@ class SqlitePort(PortBase):
         with self._backend.transaction() as sql:
             if events.after is None:
                 newest = "SELECT number, txid FROM feed WHERE ns = ? ORDER BY number DESC LIMIT 1"
-                return EventPage("{}.{}".format(*(sql(newest, (self._ns,)).fetchone() or (0, self._ns))))
+                last = None if events.oldest else sql(newest, (self._ns,)).fetchone()  # nothing is ever trimmed
+                return EventPage("{}.{}".format(*(last or (0, self._ns))))
             number = number_in(events.after)
             found = sql("SELECT txid FROM feed WHERE ns = ? AND number = ?", (self._ns, number)).fetchone()
             if events.after != f"{number}.{self._ns if number == 0 else found and found[0]}":

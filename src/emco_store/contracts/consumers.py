@@ -247,12 +247,12 @@ class ConsumerRules:
     def test_only_what_concerns_it_is_told(self, lab: Lab) -> None:
         """A consumer of kinds, or under a place, gets those; its own cursor is no event (FEED-11)."""
         begin = lab.store.feed_cursor()
-        for name in ("p1", "p10"):
+        for name in ("p10", "p1"):
             lab.store.create(Crate(parent=lab.store.create(Site(name=name)), name=f"{name}-c"))
         deal(lab.store, 1, after=begin, kinds=[Crate], under=Key("Site", "p1"))
         assert ["p1-c"] == written(lab)
         deal(lab.store, 2, name="crates", after=begin, kinds=["Crate"])
-        assert ["p1-c", "p1-c", "p10-c"] == written(lab)
+        assert ["p1-c", "p10-c", "p1-c"] == written(lab)
 
         with lab.store.transaction() as tx:
             tx.emit("orders", 7)
@@ -265,7 +265,9 @@ class ConsumerRules:
             after=begin,
         )
         with lab.store.lease(consumer.seat) as lease:
-            assert 1 == consumer.step(lease, wait=PATIENCE)
+            # A page of the feed may end before the first message.
+            numbers = (consumer.step(lease, wait=PATIENCE) for _ in range(5))
+            assert 1 == next(filter(None, numbers), 0)
         assert [("orders", 7)] == [(one.topic, one.body) for one in messages]
 
         told: list[Event] = []

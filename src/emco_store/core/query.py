@@ -132,4 +132,5 @@ def read_cursor(text: str, kind: str, order: Order) -> tuple[str, str]:
         "Cannot continue after this cursor.",
         why=["it is not page.next of a list with the same kind and order"],
         hint="pass page.next unchanged, with the same order_by.",
+        argument="after",
     )
