@@ -47,7 +47,7 @@ from emco_store.ports import Commit, OutcomeLost, Request, Unreachable
 Call = Callable[[Any], Any]
 _GROUP: Final[Any] = Key("Group", "z", "g")
 _CLOUD: Final = Key("Cloud", "c")
-_POINTS_FOR_A_PAIR: Final = 8
+_POINTS_FOR_A_PAIR: Final = 4
 """A pair of transactions, with all its schedules, takes as long as so many of these points."""
 _IDS: Final = re.compile(r"t[0-9a-f]{16}-[0-9]{6}")
 
