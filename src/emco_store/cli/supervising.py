@@ -167,15 +167,16 @@ def _run(crew: Sequence[Supervisor | Reaper], tell: Callable[[Supervised | Reape
             is_over.set()
 
     threads = [Thread(target=run, args=(one,)) for one in crew]
-    for thread in threads:
-        thread.start()
     try:
+        for thread in threads:
+            thread.start()  # an interrupt may come here as well
         is_over.wait()
     finally:
         for one in crew:
             one.stop()
         for thread in threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
     for problem in problems:
         raise problem
 
