@@ -17,7 +17,11 @@ from emco_store.cli import main
 
 ROOT = Path(__file__).parents[2]
 EDGE = ROOT / "src" / "emco_store" / "cli" / "edge.yaml"
-ENTRY = "import sys; from emco_store.cli import main; sys.exit(main())"
+ENTRY = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from emco_store.cli import main; sys.exit(main())"
+)
+"""As from a terminal: what a shell starts in the background ignores SIGINT, and so do these tests there."""
 BUNDLE = """
 version: emco/v2
 resourceContext: {anchor: projects}
