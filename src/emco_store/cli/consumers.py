@@ -10,7 +10,7 @@ from rich.text import Text
 from emco_store import ConsumerState, Verdict
 from emco_store.cli.arguments import Options
 from emco_store.cli.exits import Exit
-from emco_store.cli.formats import write_json, write_yaml
+from emco_store.cli.formats import write_value
 from emco_store.cli.opening import opened
 from emco_store.cli.screen import Screen, visible
 from emco_store.core.wording import count
@@ -27,7 +27,7 @@ def consumers(options: Options, screen: Screen) -> Exit:
         screen.note(f"{count(len(items), 'consumer')} shown{more}")
     else:
         value = {"items": [_plain(one) for one in items], "next": page.next}
-        screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
+        screen.write(write_value(value, options.output))
     return Exit.OK
 
 

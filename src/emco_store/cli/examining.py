@@ -14,7 +14,7 @@ from emco_store import connect
 from emco_store.backends.health import Finding, Report, Verdict
 from emco_store.cli.arguments import Options
 from emco_store.cli.exits import Exit
-from emco_store.cli.formats import write_json, write_yaml
+from emco_store.cli.formats import write_value
 from emco_store.cli.opening import models
 from emco_store.cli.screen import Screen, visible
 from emco_store.cli.secrets import masked
@@ -38,7 +38,7 @@ def doctor(options: Options, screen: Screen) -> Exit:
         screen.tell(*_shown(report, url, options.namespace))
     else:
         value = _plain(report, url, options.namespace)
-        screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
+        screen.write(write_value(value, options.output))
     if not report.is_reachable:
         return Exit.RETRY
     return Exit.OK if report.is_well else Exit.REFUSED

@@ -28,6 +28,11 @@ def write_yaml(value: Any, *, sort_keys: bool = False) -> str:
     return _escaped(text, lambda character: f"\\U{ord(character):08X}")
 
 
+def write_value(value: Any, output: str) -> str:
+    """Return a whole answer for programs: JSON if ``output`` is ``json``, else YAML."""
+    return write_json(value) + "\n" if output == "json" else write_yaml(value)
+
+
 def _escaped(text: str, escape: Callable[[str], str]) -> str:
     """Escape characters that are not printable, except newlines, which belong to the format."""
     return _SUSPECT.sub(lambda found: found[0] if found[0].isprintable() else escape(found[0]), text)

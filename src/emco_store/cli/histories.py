@@ -12,7 +12,7 @@ from rich.tree import Tree
 from emco_store import Diff, InvalidResource, Key, LifecycleRecord, NotFound, Revision, RollbackPlan, Store
 from emco_store.cli.arguments import Options
 from emco_store.cli.exits import Exit
-from emco_store.cli.formats import write_json, write_yaml
+from emco_store.cli.formats import write_json, write_value
 from emco_store.cli.opening import opened
 from emco_store.cli.plans import coloured
 from emco_store.cli.reading import read_key
@@ -106,7 +106,7 @@ def _now(store: Store, key: Key) -> tuple[str, LifecycleRecord[Any] | None]:
 
 
 def _write(options: Options, screen: Screen, value: Any) -> None:
-    screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
+    screen.write(write_value(value, options.output))
 
 
 # history

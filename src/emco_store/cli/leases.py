@@ -16,7 +16,7 @@ from emco_store import InvalidCall, InvalidResource, LeaseState, Page, Resource,
 from emco_store.cli.arguments import Options
 from emco_store.cli.conditions import suggestion
 from emco_store.cli.exits import Exit
-from emco_store.cli.formats import write_json, write_yaml
+from emco_store.cli.formats import write_json, write_value, write_yaml
 from emco_store.cli.opening import opened
 from emco_store.cli.plans import show_plan
 from emco_store.cli.reading import read_key
@@ -87,7 +87,7 @@ def expire(options: Options, screen: Screen) -> Exit:
         screen.show(f"{key}: its lease is over; {done}")
     else:
         value = {"key": key.text, "deleted": dict(done.deleted), "changed": dict(done.changed)}
-        screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
+        screen.write(write_value(value, options.output))
     return Exit.OK
 
 
@@ -139,7 +139,7 @@ def _show(options: Options, screen: Screen, page: Page[LeaseState], assigned: Ma
         screen.note(f"{count(len(page), 'lease')} shown" + (f"; more: --after {page.next}" if page.next else ""))
     else:
         value = _plain(page, assigned)
-        screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
+        screen.write(write_value(value, options.output))
     problems = [*page.errors, *(problem for one in assigned.values() for problem in one.errors)]
     for problem in problems:
         screen.error(problem)

@@ -27,7 +27,7 @@ from emco_store import (
 from emco_store.cli.arguments import Options
 from emco_store.cli.conditions import suggestion
 from emco_store.cli.exits import Exit
-from emco_store.cli.formats import write_json, write_yaml
+from emco_store.cli.formats import write_value
 from emco_store.cli.graphs import Step, diagram_of, draw_state_dot, draw_state_mermaid, draw_state_tree, lifecycle_of
 from emco_store.cli.hints import plan_in_commands
 from emco_store.cli.opening import models, opened
@@ -56,7 +56,7 @@ def lifecycle(options: Options, screen: Screen) -> Exit:
             "deletable": record.state in spec.deletable,
             "sync": _plain_sync(state),
         }
-        screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
+        screen.write(write_value(value, options.output))
     if isinstance(state, StoreError):
         screen.error(state)
     return Exit.REFUSED if isinstance(state, StoreError) else Exit.OK
@@ -79,7 +79,7 @@ def transition(options: Options, screen: Screen) -> Exit:
             screen.note(f"operation {record.operation} is under way")
     else:
         value = plain_record(record)
-        screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
+        screen.write(write_value(value, options.output))
     return Exit.OK
 
 
@@ -131,7 +131,7 @@ def _show_plan(options: Options, screen: Screen, plan: TransitionPlan[Any]) -> E
             "to": str(plan.step.to.value), "digest": plan.digest, "members": [key.text for key in plan.members],
             "changes": [key.text for key in plan.changes], "refusals": list(plan.refusals),
         }  # fmt: skip
-        screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
+        screen.write(write_value(value, options.output))
     return Exit.REFUSED if plan.refusals else Exit.OK
 
 

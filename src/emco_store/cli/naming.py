@@ -8,7 +8,7 @@ from typing import Any
 from emco_store import InvalidCall
 from emco_store.cli.arguments import Options
 from emco_store.cli.exits import Exit
-from emco_store.cli.formats import write_json, write_yaml
+from emco_store.cli.formats import write_value
 from emco_store.cli.screen import Screen, visible
 from emco_store.connect import drop_namespace, inspect, namespaces as namespaces_of
 from emco_store.core.wording import count
@@ -65,7 +65,7 @@ def _confirmable(options: Options) -> str:
 
 def _write(value: Any, options: Options, screen: Screen) -> None:
     if options.output != "table":
-        screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
+        screen.write(write_value(value, options.output))
         return
     screen.write("".join(f"{visible(name)}\n" for name in value))
     screen.note(f"{count(len(value), 'namespace')} shown")

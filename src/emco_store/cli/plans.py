@@ -11,7 +11,7 @@ from rich.tree import Tree
 from emco_store import Blocker, BlockReason, Plan
 from emco_store.cli.arguments import Options
 from emco_store.cli.exits import Exit
-from emco_store.cli.formats import write_json, write_yaml
+from emco_store.cli.formats import write_value
 from emco_store.cli.screen import Screen, visible
 from emco_store.core.reserved import stated
 from emco_store.core.wording import count
@@ -26,7 +26,7 @@ def show_plan(options: Options, screen: Screen, plan: Plan) -> Exit:
         screen.show(plan_tree(plan))
     else:
         value = _plain(plan)
-        screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
+        screen.write(write_value(value, options.output))
     return Exit.REFUSED if plan.blockers else Exit.OK
 
 

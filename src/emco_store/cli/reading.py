@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from emco_store import InvalidCall, InvalidResource, Key, Resource, Store
 from emco_store.cli.arguments import Options
 from emco_store.cli.conditions import read_condition, suggestion
 from emco_store.cli.exits import Exit
-from emco_store.cli.formats import write_json, write_yaml
+from emco_store.cli.formats import write_value
 from emco_store.cli.graphs import (
     MAX_BOXES,
     Graph,
@@ -38,7 +37,7 @@ def get(options: Options, screen: Screen) -> Exit:
         for number, item in enumerate(items):
             screen.show(*([""] if number else []), card_of(item))
     else:
-        screen.write(_for_programs(options.output, {"items": [plain(item) for item in items]}))
+        screen.write(write_value({"items": [plain(item) for item in items]}, options.output))
     return Exit.OK
 
 
@@ -65,7 +64,7 @@ def list_(options: Options, screen: Screen) -> Exit:
         screen.note(f"{len(page.items)} shown" + (f"; the next page: --after {page.next}" if page.next else ""))
     else:
         value = {"items": [plain(item) for item in page.items], "next": page.next}
-        screen.write(_for_programs(options.output, value))
+        screen.write(write_value(value, options.output))
     for problem in page.errors:
         screen.error(problem)
     return Exit.REFUSED if page.errors else Exit.OK
@@ -108,10 +107,6 @@ def graph(options: Options, screen: Screen) -> Exit:
             f"note: {drawn.cut} or more resources beyond the first {MAX_BOXES} are not drawn; a smaller --depth helps"
         )
     return Exit.OK
-
-
-def _for_programs(output: str, value: Any) -> str:
-    return write_json(value) + "\n" if output == "json" else write_yaml(value)
 
 
 def read_key(text: str) -> Key:

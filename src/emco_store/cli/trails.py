@@ -11,7 +11,7 @@ from emco_store import InvalidCall, InvalidResource, Key, Resource, Store, Trail
 from emco_store.cli.arguments import Options
 from emco_store.cli.conditions import suggestion
 from emco_store.cli.exits import Exit
-from emco_store.cli.formats import write_json, write_yaml
+from emco_store.cli.formats import write_value
 from emco_store.cli.histories import field_lines, place_of, plain_field
 from emco_store.cli.opening import opened
 from emco_store.cli.reading import read_key
@@ -36,7 +36,7 @@ def trail(options: Options, screen: Screen) -> Exit:
             screen.note(f"{kind} keeps no trail: its class says no trail=")
     else:
         value = {"items": [_plain(entry) for entry in page.items], "next": page.next}
-        screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
+        screen.write(write_value(value, options.output))
     for problem in page.errors:
         screen.error(problem)
     return Exit.REFUSED if page.errors else Exit.OK

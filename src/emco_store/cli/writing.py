@@ -9,7 +9,7 @@ from emco_store import InvalidCall, Key, Plan, Store, StoreError, TransactionPla
 from emco_store.cli.arguments import Options
 from emco_store.cli.bundles import read_files
 from emco_store.cli.exits import Exit
-from emco_store.cli.formats import write_json, write_yaml
+from emco_store.cli.formats import write_value
 from emco_store.cli.opening import opened, warn_forgetful
 from emco_store.cli.plans import coloured, show_plan
 from emco_store.cli.reading import read_key
@@ -139,7 +139,7 @@ def delete(options: Options, screen: Screen) -> Exit:
     gone, changed = sum(done.deleted.values()), sum(done.changed.values())
     if options.output != "table":
         value = {"deleted": dict(done.deleted), "changed": dict(done.changed), "missing": [key.text for key in absent]}
-        screen.write(write_json(value) + "\n" if options.output == "json" else write_yaml(value))
+        screen.write(write_value(value, options.output))
         return Exit.OK
     screen.show(f"{count(gone, 'resource')} deleted, {count(changed, 'resource')} changed")
     return Exit.OK

@@ -16,7 +16,7 @@ import pytest
 
 from emco_store.contracts.consumers import PATIENCE, Daybook, fill
 from emco_store.contracts.crash_points import die, lose
-from emco_store.contracts.faults import ClientDied, Moment
+from emco_store.contracts.faults import ClientDied, Moment, points_around
 from emco_store.contracts.harness import Lab
 from emco_store.contracts.models import Site
 from emco_store.contracts.rules import rule
@@ -88,14 +88,7 @@ class _Scene:
 
     def points(self) -> Iterator[tuple[type[Request[Any]], int, Moment]]:
         """Return the requests: the class, how many of it come before, and whether it happens; all of them or some."""
-        moments: tuple[Moment, Moment] = ("before", "after")
-        every = max(1, self.lab.bench.harness.stride // _POINTS_FOR_A_PAIR)
-        turn = 0
-        for number, kind in enumerate(self.requests):
-            for moment in moments:
-                turn += 1
-                if turn % every == 0:
-                    yield kind, self.requests[:number].count(kind), moment
+        return points_around(self.requests, self.lab.bench.harness.every(_POINTS_FOR_A_PAIR))
 
     def begin(self) -> tuple[str, str]:
         """Prepare events for a new consumer; return its name and the cursor before them."""

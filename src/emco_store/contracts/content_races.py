@@ -147,7 +147,7 @@ class ContentRaces:
 
 def _step(lab: Lab) -> int:
     """Return how many requests lie between those before which somebody acts: one where the harness wants all pairs."""
-    return max(1, lab.bench.harness.stride // _TURNS_FOR_A_PAIR)
+    return lab.bench.harness.every(_TURNS_FOR_A_PAIR)
 
 
 def _turns(lab: Lab, lane: int) -> range:

@@ -226,7 +226,7 @@ class Play:
         moments: tuple[Moment, Moment] = ("before", "after")
         for at in range(len(self.requests)):
             for moment in moments:
-                if next(self.turn) % max(1, self.lab.bench.harness.stride // _POINTS_FOR_A_PAIR) == 0:
+                if next(self.turn) % self.lab.bench.harness.every(_POINTS_FOR_A_PAIR) == 0:
                     yield at, moment
 
     def begin(self) -> None:

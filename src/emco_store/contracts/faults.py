@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -153,3 +153,16 @@ class FaultyAsyncPort(AsyncPortWrapper):
 async def _settled(result: Any) -> None:
     if inspect.isawaitable(result):
         await result
+
+
+def points_around(
+    requests: Sequence[type[Request[Any]]], every: int
+) -> Iterator[tuple[type[Request[Any]], int, Moment]]:  # fmt: skip
+    """Yield moments around requests, every so many of them: the class, how many of it come before, and which moment."""
+    moments: tuple[Moment, Moment] = ("before", "after")
+    turn = 0
+    for number, kind in enumerate(requests):
+        for moment in moments:
+            turn += 1
+            if turn % every == 0:
+                yield kind, requests[:number].count(kind), moment

@@ -85,6 +85,10 @@ class Harness:
     examples: int = 100
     stride: int = 1
 
+    def every(self, for_a_pair: int) -> int:
+        """Return the stride of other cases, if so many of them take as long as one pair."""
+        return max(1, self.stride // for_a_pair)
+
 
 class SetClock:
     """A clock that a test moves."""

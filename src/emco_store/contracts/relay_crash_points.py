@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 
 from emco_store.contracts.crash_points import die, lose
-from emco_store.contracts.faults import ClientDied, Moment
+from emco_store.contracts.faults import ClientDied, Moment, points_around
 from emco_store.contracts.harness import Lab
 from emco_store.contracts.relays import Recorder, relay, wait_until_told
 from emco_store.contracts.rules import rule
@@ -96,14 +96,7 @@ class _Scene:
 
     def points(self) -> Iterator[tuple[type[Request[Any]], int, Moment]]:
         """Return the requests: the class, how many of it come before, and whether it happens; all of them or some."""
-        moments: tuple[Moment, Moment] = ("before", "after")
-        every = max(1, self.lab.bench.harness.stride // _POINTS_FOR_A_PAIR)
-        turn = 0
-        for number, kind in enumerate(self.requests):
-            for moment in moments:
-                turn += 1
-                if turn % every == 0:
-                    yield kind, self.requests[:number].count(kind), moment
+        return points_around(self.requests, self.lab.bench.harness.every(_POINTS_FOR_A_PAIR))
 
     def begin(self) -> tuple[str, Recorder]:
         """Emit messages for a new relay; return its name and its sink."""
