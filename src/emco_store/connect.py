@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeGuard
+from typing import Any
 
 from emco_store._aio.store import AsyncStore
 from emco_store._sync.store import Store
 from emco_store.backends.health import Inspectable, Report
-from emco_store.backends.memory import MemoryBackend
 from emco_store.backends.namespaces import Divided
+from emco_store.backends.schemes import IN_PROCESS, OpenOptions, find_backend, is_backend, name_of
 from emco_store.beating import FindLaunch, no_process_from
 from emco_store.beating.process import launcher
 from emco_store.core.documents import LARGEST_MAX_BYTES, MAX_BYTES
@@ -29,10 +28,8 @@ from emco_store.ports.guarantees import checked_transport
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
-_IN_MEMORY = ("memory:", "fakeredis:", "mongomock:")
 _LONGEST_END = timedelta(seconds=5)
 """How long a process that beats may take to end a lease."""
-_FAKE = re.compile(r"(?:fakeredis|mongomock)://([A-Za-z0-9_-]*)")
 
 
 class SystemClock:
@@ -216,7 +213,7 @@ def open_to_beat(options: Mapping[str, Any]) -> tuple[Store, Port]:
 
 def _url_for_processes(target: object) -> str | None:
     """Return the URL of a server; None for what only this process can use."""
-    return target if isinstance(target, str) and not target.startswith(_IN_MEMORY) else None
+    return target if isinstance(target, str) and name_of(target) not in IN_PROCESS else None
 
 
 def _launcher(url: str | None, options: Mapping[str, Any], transport: str, actor: str | None) -> FindLaunch:
@@ -361,7 +358,7 @@ def _check_limit(name: str, value: Any, most: int | None) -> None:
 
 def _backend(target: object, require: Durability | None, transport: object) -> Backend:
     wish = checked_transport(transport)
-    if _is_backend(target):
+    if is_backend(target):
         if wish != "auto":
             raise InvalidCall(
                 f"Cannot open this {type(target).__name__} with transport={wish!r}.",
@@ -369,67 +366,7 @@ def _backend(target: object, require: Durability | None, transport: object) -> B
                 hint="give connect() a URL or a client, or the backend its own transport=.",
             )
         return target
-    if target == "memory://":
-        return MemoryBackend()
-    # The module of a client says whose it is, without importing a driver that may not be there.
-    origin = target.partition(":")[0] if isinstance(target, str) else type(target).__module__.partition(".")[0]
-    if origin == "memory":
-        raise InvalidCall(
-            "Cannot open this URL of data in memory.",
-            why=["the URL of data in memory is just memory://"],
-            hint="to share data between stores of one process, give them the same MemoryBackend().",
-        )
-    if origin in {"fakeredis", "mongomock"}:
-        return _fake(origin, target)
-    if origin in {"redis", "rediss", "unix"}:
-        with _extra("redis"):
-            from emco_store.backends.redis.backend import RedisBackend
-        return RedisBackend(target, replicas=1 if require is Durability.REPLICATED else 0, transport=wish)
-    if origin in {"mongodb", "mongodb+srv", "pymongo", "motor"}:
-        with _extra("mongo"):
-            from emco_store.backends.mongo.backend import MongoBackend
-        return MongoBackend(target, transport=wish)
-    raise NotSupported(
-        f"Cannot open {origin!r:.40}.",
-        why=["there is no backend for it"],
-        hint="use memory://, redis://… or mongodb://…, give a client of redis-py or PyMongo, or a backend object.",
-    )
-
-
-def _fake(origin: str, target: object) -> Backend:
-    found = _FAKE.fullmatch(target) if isinstance(target, str) else None
-    if found is None:
-        raise InvalidCall(
-            f"Cannot open this as data of {origin}.",
-            why=["a stand-in is chosen by its URL, and has neither host nor options"],
-            hint=f"write {origin}:// for data of its own, {origin}://NAME to share it by a name of letters and digits.",
-        )
-    with _extra("fakes", origin):
-        if origin == "fakeredis":
-            from emco_store.backends.redis.fake import FakeRedisBackend
-
-            return FakeRedisBackend(found[1])
-        from emco_store.backends.mongo.fake import MongomockBackend
-
-        return MongomockBackend(found[1])
-
-
-def _is_backend(target: object) -> TypeGuard[Backend]:
-    # Its class is asked, since a client of PyMongo has every attribute: the database of that name.
-    return all(callable(getattr(type(target), name, None)) for name in ("port", "async_port"))
-
-
-@contextmanager
-def _extra(name: str, backend: str = "") -> Generator[None]:
-    """Say which extra to install where its driver is missing."""
-    try:
-        yield
-    except ModuleNotFoundError as problem:
-        raise NotSupported(
-            f"The {backend or name} backend is not installed.",
-            why=[f"there is no module {problem.name}"],
-            hint=f"pip install 'emco-store[{name}]'",
-        ) from problem
+    return find_backend(target, OpenOptions(require, wish))
 
 
 def _durability(require: object) -> Durability | None:

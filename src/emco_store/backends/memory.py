@@ -13,10 +13,12 @@ from typing import Literal
 from emco_store.backends.adapters import ImmediatePort
 from emco_store.backends.feeds import KEPT, Ring, Wake, awaited
 from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
+from emco_store.backends.schemes import OpenOptions
 from emco_store.backends.spaces import OUTCOMES_KEPT, Space, audited, mended, ranged
 from emco_store.core.keys import Key
 from emco_store.core.records import Record, Stamp
 from emco_store.core.txids import ahead_ms, may_be_forgotten
+from emco_store.errors import InvalidCall
 from emco_store.ports import (
     Audit,
     Audited,
@@ -61,6 +63,17 @@ _LAST = "\U0010ffff"
 def _now_ms() -> int:
     """Return the time, in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def open_target(target: object, _options: OpenOptions) -> MemoryBackend:
+    """Return new data in memory, for ``memory://``; see :data:`emco_store.backends.schemes.Opener`."""
+    if target != "memory://":
+        raise InvalidCall(
+            "Cannot open this URL of data in memory.",
+            why=["the URL of data in memory is just memory://"],
+            hint="to share data between stores of one process, give them the same MemoryBackend().",
+        )
+    return MemoryBackend()
 
 
 class MemoryBackend(Renewed):

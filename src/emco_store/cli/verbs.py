@@ -7,8 +7,10 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from emco_store.backends.schemes import IN_PROCESS
+
 DEFAULT_STORE = "memory://"
-FORGETFUL = (DEFAULT_STORE, "fakeredis://", "mongomock://")
+FORGETFUL = tuple(f"{scheme}://" for scheme in IN_PROCESS)
 """Schemes of stores that start empty and end with the command."""
 DEFAULT_NAMESPACE = "default"
 

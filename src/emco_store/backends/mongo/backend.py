@@ -21,12 +21,18 @@ from emco_store.backends.mongo.report import look
 from emco_store.backends.mongo.sync import MongoPort
 from emco_store.backends.mongo.sync_transport import Transport
 from emco_store.backends.mongo.task import TaskMongoPort
+from emco_store.backends.schemes import OpenOptions
 from emco_store.errors import InvalidCall, Misconfigured
 from emco_store.ports import Get, Unreachable
 from emco_store.ports.guarantees import checked_transport
 
 DATABASE = "emco"
 """The database, unless the URL names one."""
+
+
+def open_target(target: Any, options: OpenOptions) -> MongoBackend:
+    """Return the backend of a URL or a client of PyMongo or Motor; see :data:`emco_store.backends.schemes.Opener`."""
+    return MongoBackend(target, transport=options.transport)
 
 
 class MongoBackend:

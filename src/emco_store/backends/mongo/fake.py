@@ -23,6 +23,7 @@ from emco_store.backends.health import PROBE, Finding, Report, durability_findin
 from emco_store.backends.mongo import commands, judging
 from emco_store.backends.mongo.documents import Document, decoded, outcome_id
 from emco_store.backends.pulses import PulseTable, lease_without_pulse, pulse_without_lease
+from emco_store.backends.schemes import OpenOptions, stand_in
 from emco_store.core.flaws import next_place, read_place
 from emco_store.core.keys import Key
 from emco_store.core.pulses import LEASE
@@ -82,6 +83,11 @@ class _Server:
 
 
 _NAMED: dict[str, _Server] = {}
+
+
+def open_target(target: object, _options: OpenOptions) -> MongomockBackend:
+    """Return the stand-in that a URL names; see :data:`emco_store.backends.schemes.Opener`."""
+    return MongomockBackend(stand_in(target))
 
 
 class MongomockBackend:

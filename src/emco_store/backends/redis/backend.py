@@ -22,8 +22,9 @@ from emco_store.backends.redis.fast.pinned import transport_to
 from emco_store.backends.redis.report import look
 from emco_store.backends.redis.sync import RedisPort
 from emco_store.backends.redis.task import TaskRedisPort
+from emco_store.backends.schemes import OpenOptions
 from emco_store.errors import InvalidCall, Misconfigured
-from emco_store.ports import Get
+from emco_store.ports import Durability, Get
 from emco_store.ports.guarantees import checked_transport
 
 SOCKET_TIMEOUT_S = 5.0
@@ -37,6 +38,12 @@ _BLOCKING: tuple[type, ...] = (redis.Redis, redis.RedisCluster)
 _ASYNCIO: tuple[type, ...] = (redis.asyncio.Redis, redis.asyncio.RedisCluster)
 _DRIVER_INFO: Any = getattr(redis, "DriverInfo", None)
 """How redis-py says what it is; older ones have no class for it."""
+
+
+def open_target(target: Any, options: OpenOptions) -> RedisBackend:
+    """Return the backend of a URL or a client of redis-py; see :data:`emco_store.backends.schemes.Opener`."""
+    replicas = 1 if options.require is Durability.REPLICATED else 0
+    return RedisBackend(target, replicas=replicas, transport=options.transport)
 
 
 class RedisBackend:

@@ -11,6 +11,7 @@ from emco_store.backends.health import PROBE, Finding, Report, durability_findin
 from emco_store.backends.redis.commands import FEED_KEPT, OUTCOMES_KEPT, Scripts
 from emco_store.backends.redis.sync import RedisPort
 from emco_store.backends.redis.task import TaskRedisPort
+from emco_store.backends.schemes import OpenOptions, stand_in
 from emco_store.ports import Durability, Get, Guarantees, Scan
 
 import_module("lupa")  # fakeredis runs scripts with it; without it the first one would be an unknown command
@@ -40,6 +41,11 @@ There is no INFO either, and no other server that could follow this one.
 """
 SCRIPTS = Scripts.with_headers(_HEADER, _HEADER)
 _NAMED: dict[str, FakeServer] = {}
+
+
+def open_target(target: object, _options: OpenOptions) -> FakeRedisBackend:
+    """Return the stand-in that a URL names; see :data:`emco_store.backends.schemes.Opener`."""
+    return FakeRedisBackend(stand_in(target))
 
 
 class FakeRedisBackend:
