@@ -97,7 +97,7 @@ def find_backend(target: object, options: OpenOptions) -> Backend:
     if not is_backend(backend):
         raise NotSupported(
             f"The backend of {name!r:.40} cannot be used.",
-            why=[f"{open_target!r:.200} returned a {type(backend).__name__}, which is no backend"],
+            why=[f"what its function returned is no backend but of the class {type(backend).__name__}"],
             hint="return an object with the methods port(namespace) and async_port(namespace).",
         )
     return backend
