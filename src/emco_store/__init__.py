@@ -63,6 +63,7 @@ from emco_store.core.sync_states import SyncState
 from emco_store.core.trails import ABSENT, FieldChange, Trail, TrailEntry
 from emco_store.core.transaction_plans import TransactionPlan
 from emco_store.core.transition_plans import TransitionPlan
+from emco_store.core.views import View
 from emco_store.errors import (
     AlreadyExists,
     Conflict,
@@ -231,6 +232,7 @@ __all__ = [
     "Untyped",
     "Updated",
     "Verdict",
+    "View",
     "Watch",
     "Work",
     "ancestor",

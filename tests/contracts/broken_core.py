@@ -34,6 +34,7 @@ from emco_store.core import (
     readback,
     relaying,
     revisions,
+    schema,
     signing,
     status,
 )
@@ -120,6 +121,7 @@ from tests.contracts import (
     broken_selections,
     broken_statuses,
     broken_supervising,
+    broken_views,
 )
 
 
@@ -534,5 +536,10 @@ BROKEN_CORE = {
     "LeavesTheLost": Broken(leasing, "revive", broken_supervising.revive_nothing, "SUP-10"),
     "WaitsForTheLost": Broken(leasing, "beat_first", broken_supervising.beat_for_takers_only, "SUP-10"),
     "RewritesWithoutALease": Broken(codec, "_with_lease", broken_leasing.refer_to_the_resource_alone, "LEA-10"),
+    "RefusesMoreFields": Broken(context, "load", broken_views.refuse_more_fields, "VIEW-1"),
+    "HoldsNoView": Broken(codec, "_edges", broken_views.hold_no_view, "VIEW-2"),
+    "DeletesWhatIsViewed": Broken(context.Context, "refuse_view", broken_views.refuse_nothing, "VIEW-3"),
+    "WritesByViews": Broken(schema, "_owned", broken_views.write_by_views, "VIEW-4"),
+    "ChecksWithoutViews": Broken(checking, "examine", broken_views.check_without_views, "VIEW-5"),
     "StopsAtABadRecord": Broken(supervising, "_all_of", broken_supervising.stop_at_the_first, "SUP-9"),
 }

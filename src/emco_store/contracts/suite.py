@@ -75,6 +75,7 @@ from emco_store.contracts.transactions import TransactionRules
 from emco_store.contracts.uniques import UniqueRules
 from emco_store.contracts.unreadable import UnreadableRules
 from emco_store.contracts.values import ValueRules
+from emco_store.contracts.views import ViewRules
 from emco_store.contracts.walked import WalkRules
 from emco_store.contracts.watches import WatchRules
 
@@ -104,6 +105,7 @@ class Conformance(
     PlanRules,
     EditRules,
     StoredRules,
+    ViewRules,
     ConcurrencyRules,
     PhantomRules,
     TransactionRules,

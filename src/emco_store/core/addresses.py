@@ -16,7 +16,7 @@ class Address:
 
     Attributes:
         kind: The target's kind.
-        length: The number of names in the target's key.
+        length: The number of names in the target's key; 0 where only its owner knows it.
         shared: How many of the first names can be taken from the referrer's own key.
         fixed: Names that are always the same, by position.
     """
@@ -33,6 +33,8 @@ class Address:
             ValueError: It stands for none.
         """
         parts = text.split("/")
+        if not self.length:
+            return self._whole(text, parts)
         if len(parts) == self.length + 1 and parts[0] == self.kind:
             key = Key.parse(text)
             self.check_fixed(key)
@@ -55,6 +57,12 @@ class Address:
                 message = f"{text!r:.100} is no reference to {self.kind}: {problem}"
                 raise ValueError(message)
         return Key.trusted(self.kind, tuple(names[at] for at in range(self.length)))
+
+    def _whole(self, text: str, parts: list[str]) -> Key:
+        if len(parts) > 1 and parts[0] == self.kind:
+            return Key.parse(text)
+        message = f"{text!r:.100} is no reference to {self.kind}: give its whole key, {self.kind}/…"
+        raise ValueError(message)
 
     def check_fixed(self, key: Key) -> None:
         """Refuse a key that differs from a fixed name."""

@@ -32,7 +32,7 @@ def examine(record: Record, model: Model | None, absent: AbstractSet[Key]) -> It
 
     Args:
         record: The record.
-        model: The model of its kind; None where it is not known here.
+        model: The model of its kind, or a view, which the document is only read by; None where it is not known here.
         absent: Targets that are not there.
 
     Rules: CHK-2 to CHK-4.
@@ -41,6 +41,8 @@ def examine(record: Record, model: Model | None, absent: AbstractSet[Key]) -> It
     try:
         if model is None:
             load_untyped(record)
+        elif model.__emco__.is_view:
+            load(record, model)
         else:
             known = rederived(record, model, record.updated_us)
     except InvalidResource as problem:

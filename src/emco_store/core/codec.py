@@ -218,6 +218,10 @@ def load(record: Record, model: type[R]) -> R:
     spec = model.__emco__
     key = record.key
     try:
+        if not spec.length:
+            parent_key = next((edge.target for edge in record.edges if edge.is_parent), None)
+            lineage = Lineage(None if parent_key is None else parent_of(parent_key.kind, parent_key.segments), key)
+            return with_meta(cast("R", spec.storage.read(record.document, lineage)), record)
         above = spec.parent
         parent = None if above is None else parent_of(above.__emco__.kind, key.segments[: -len(spec.key_fields)])
         edges = record.edges

@@ -283,7 +283,13 @@ def _struct(model: type[BaseModel], site: Site) -> Node | None:
             )
         item = _compile(info.annotation, replace(site, seen=(*site.seen, model)).marked(info.metadata))
         return None if item is None else Root(model, item)  # pyright: ignore[reportUnknownArgumentType]  # of any type
-    if model.model_config.get("extra") not in {"forbid", "allow"}:
+    extra, is_view = model.model_config.get("extra"), site.owner.__emco__.is_view
+    if is_view and extra == "forbid":
+        raise site.refuse(
+            f"{model.__name__} refuses unknown fields, so the owner of {site.owner.__emco__.kind} could add none to it",
+            f'declare a class for the view: class {model.__name__}View(BaseModel, extra="ignore")',
+        )
+    if not is_view and extra not in {"forbid", "allow"}:
         raise site.refuse(
             f"{model.__name__} does not say what becomes of unknown fields; pydantic would drop them in silence",
             f'declare it as class {model.__name__}(BaseModel, extra="forbid"), or extra="allow"',

@@ -17,8 +17,11 @@ from emco_store.errors import InvalidModel
 
 CLASS_ARGUMENTS = {
     *("parent", "key", "on_parent_delete", "kind", "abstract", "lifecycle", "trail", "lease", "indexes", "_writer"),
+    "_is_view",
 }
-"""The class arguments of resources; the last one is for statuses, whose kinds are reserved."""
+"""The class arguments of resources; the last two are for statuses, whose kinds are reserved, and for views."""
+UNSAID: Final = object()
+"""Stands for the parent of a view that does not say where its resources lie."""
 MIN_TTL: Final = timedelta(seconds=1)
 """The shortest time that a lease counts as alive after a beat."""
 MAX_TTL: Final = timedelta(days=1)
@@ -59,6 +62,7 @@ def class_problems(
     trail: Any = None,
     lease: Any = None,
     writer: str = "",
+    is_view: bool = False,
 ) -> list[str]:
     """List why a class cannot be a kind.
 
@@ -69,7 +73,8 @@ def class_problems(
     return [
         *(generic if open_types else ()),
         *_reserved_problems(kind, parent, is_own=bool(writer)),
-        *_key_problems(cls, kind, key_fields),
+        *_kind_problems(cls, kind, is_view=is_view),
+        *(_key_problems(cls, key_fields) if key_fields or not is_view else ()),
         *_parent_problems(cls, kind, parent, on_parent_delete, writer),
         *(() if lifecycle is None else _lifecycle_problems(lifecycle)),
         *(() if isinstance(trail, Trail | None) else [f"trail={trail!r:.80} is not a Trail"]),
@@ -84,10 +89,22 @@ def _reserved_problems(kind: object, parent: Any, *, is_own: bool) -> Iterator[s
         yield f"{parent.__emco__.kind} is the store's own, and nothing lies under it"
 
 
-def _key_problems(cls: Model, kind: str, key_fields: tuple[str, ...]) -> Iterator[str]:
+def _kind_problems(cls: Model, kind: str, *, is_view: bool) -> Iterator[str]:
     problem = kind_problem(kind)
     if problem:
         yield f"{kind!r:.80}: {problem}"
+    for name in _RESERVED & set(cls.model_fields):
+        yield f"the field {name!r} would hide Resource.{name}"
+    extra = cls.model_config.get("extra")
+    if is_view and extra != "ignore":
+        yield "a view ignores the fields that it does not declare, so that their owner may add some; leave extra= out"
+    if not is_view and extra not in {"forbid", "allow"}:
+        yield 'extra="ignore" would drop unknown fields in silence; say "forbid" or "allow"'
+    if not cls.model_config.get("frozen"):
+        yield "a resource is a value: frozen=False is not possible"
+
+
+def _key_problems(cls: Model, key_fields: tuple[str, ...]) -> Iterator[str]:
     if not key_fields or len(set(key_fields)) != len(key_fields):
         yield "key= names at least one field, and none twice"
     for name in key_fields:
@@ -98,12 +115,6 @@ def _key_problems(cls: Model, kind: str, key_fields: tuple[str, ...]) -> Iterato
             yield f"the key field {name!r} must be a str"
     if "name" not in key_fields:
         yield 'key= must hold "name"'
-    for name in _RESERVED & set(cls.model_fields):
-        yield f"the field {name!r} would hide Resource.{name}"
-    if cls.model_config.get("extra") not in {"forbid", "allow"}:
-        yield 'extra="ignore" would drop unknown fields in silence; say "forbid" or "allow"'
-    if not cls.model_config.get("frozen"):
-        yield "a resource is a value: frozen=False is not possible"
 
 
 def _parent_problems(cls: Model, kind: str, parent: Any, on_parent_delete: Any, writer: str) -> Iterator[str]:
@@ -120,8 +131,9 @@ def _parent_problems(cls: Model, kind: str, parent: Any, on_parent_delete: Any, 
         if on_parent_delete != RESTRICT:
             yield f"on_parent_delete={on_parent_delete} says what becomes of it with its parent, and it has none"
         return
-    if not is_kind(parent):
-        yield f"parent={parent!r:.80} is not a resource"
+    if not is_kind(parent) or not parent.__emco__.length:
+        reason = "does not say where it lies: give that view parent=" if is_kind(parent) else "is not a resource"
+        yield f"parent={parent!r:.80} {reason}"
         return
     if any(kind == above for above, _ in parent.__emco__.chain):
         yield f"{kind} would be its own ancestor"

@@ -66,8 +66,11 @@ def find_nearby(owner: Model, name: str) -> Model | None:
 
 
 def find_anywhere(owner: Model, name: str) -> Model | None:
-    """Find the newest class by the name of its kind, else by its own name, wherever it was defined."""
-    models = sorted(filter(is_kind, _subclasses(owner.__emco__.base)), key=lambda model: model.__emco__.number)
+    """Find the newest class by the name of its kind, else by its own name, wherever it was defined; views come last."""
+    models = sorted(
+        filter(is_kind, _subclasses(owner.__emco__.base)),
+        key=lambda model: (not model.__emco__.is_view, model.__emco__.number),
+    )
     by_name = {model.__name__: model for model in models}
     by_kind = {model.__emco__.kind: model for model in models}
     return by_kind.get(name, by_name.get(name))

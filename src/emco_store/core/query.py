@@ -50,7 +50,7 @@ class Order:
             return cls()
         name = text.removeprefix("-") if isinstance(text, str) else str(text)
         spec = model.__emco__
-        own_key = name == spec.key_fields[0] and (under_parent or spec.parent is None)
+        own_key = name in spec.key_fields[:1] and (under_parent or spec.parent is None)
         if name == "key" or own_key:
             return cls(None, descending=text != name)
         last = dict.fromkeys(fields[-1] for fields in spec.indexes)

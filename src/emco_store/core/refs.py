@@ -327,7 +327,7 @@ class RefSpec:
             message = f"{ref.text} is not a reference to {' or '.join(addresses)}"
             raise ValueError(message)
         address = addresses[key.kind]
-        if len(key.segments) != address.length:
+        if address.length and len(key.segments) != address.length:
             message = f"a key of {key.kind} has {count(address.length, 'name')}, {key} has {len(key.segments)}"
             raise ValueError(message)
         address.check_fixed(key)
@@ -357,7 +357,7 @@ class RefSpec:
             message = f"{text!r:.100} must begin with its kind: {', '.join(f'{kind}/' for kind in addresses)}"
             raise ValueError(message)
         address = addresses[kind]
-        whole = text.count("/") == address.length
+        whole = text.count("/") == address.length or not address.length
         return address.complete(text if whole else rest, own.segments)
 
     def resolve(self) -> Mapping[str, Address]:
@@ -402,7 +402,7 @@ class RefSpec:
         self._check_fallback()
         if not self.is_known:
             self.targets = targets
-            for target in targets:
+            for target in () if self.owner.__emco__.is_view else targets:
                 target.__emco__.referrers.add(self.owner)
         return found
 

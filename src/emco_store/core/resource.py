@@ -123,6 +123,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         indexes: Any = (),
         abstract: bool = False,
         _writer: str = "",
+        _is_view: bool = False,
         **kwargs: Any,
     ) -> None:
         """Compile the class; see the class arguments of :class:`Resource`."""
@@ -144,6 +145,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             trail=trail,
             lease=lease,
             writer=_writer,
+            is_view=_is_view,
         )
         if problems:
             raise refused_class(cls, problems)
@@ -160,6 +162,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             lease=lease,
             declared=_declared(cls, indexes),
             writer=_writer,
+            is_view=_is_view,
             base=Resource,
             checks=frozenset[Any]({cls._place}),  # pyright: ignore[reportUnhashable]  # a function by now
         )
@@ -169,7 +172,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             except InvalidModel:
                 del cls.__emco__  # nobody may find it by the name of its kind
                 raise
-        if parent is not None:
+        if parent is not None and not _is_view:
             parent.__emco__.children.add(cls)
 
     @classmethod
@@ -257,8 +260,11 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
     @property
     def key(self) -> Key:
         """The key of the resource, formed from its parent's key and its own key fields."""
+        spec = type(self).__emco__
+        if not spec.length and self.is_stored:
+            return self._meta.key
         try:
-            return _key_of(type(self).__emco__, vars(self))
+            return _key_of(spec, vars(self))
         except ValueError as problem:
             raise InvalidResource(
                 f"The {type(self).__name__} has no key.", why=[str(problem)], hint="correct it.", key=None,
@@ -354,6 +360,9 @@ def _name_by_writer(writer: str, values: dict[str, Any]) -> None:
 
 
 def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
+    if not spec.length:
+        message = f"the view does not say where a {spec.kind} lies, so only one that was read has a key; give parent="
+        raise ValueError(message)
     own = tuple([values[name] for name in spec.key_fields])
     for name, value in zip(spec.key_fields, own):  # noqa: B905 - made of the same
         problem = name_problem(value)
@@ -385,6 +394,8 @@ def _inherited(resource: Resource, spec: ModelSpec, values: dict[str, Any], line
     if parent is not None:
         values["parent"] = parent
         resource.__pydantic_fields_set__.add("parent")
+    if key is not None and not spec.length:
+        return key
     if key is None or len(key.segments) != spec.length or (parent is None and values["parent"] is not None):
         return _key_of(spec, values)
     if spec.own_in(values) != spec.own_of(key.segments):

@@ -70,7 +70,7 @@ class Schema:
         """Take over a model that another one leads to, unless one of its kind was used itself, or is newer."""
         spec = model.__emco__
         known = self._models.get(spec.label)
-        if known is None or (spec.label not in self._used and known.__emco__.number < spec.number):
+        if known is None or (spec.label not in self._used and _rank(known) < _rank(model)):
             self._models[spec.label] = model
 
     def _check_newer(self, model: type[Resource], known: type[Resource] | None) -> None:
@@ -88,6 +88,8 @@ class Schema:
             ],
             hint="use the newer class; get() values of the earlier one again."
             if is_again
+            else "use one of them: a view where another service owns the kind, its own class where this one does."
+            if known.__emco__.is_view or model.__emco__.is_view
             else "rename one of them, or give it another kind=.",
             model=model.__name__,
         )
@@ -98,7 +100,8 @@ class Schema:
         parents = () if spec.parent is None else (spec.parent,)
         for kin in (*parents, *(target for target in spec.targets() if is_model(target))):
             current = self._models[kin.__emco__.label]
-            if current.__emco__.chain != kin.__emco__.chain:
+            is_said = current.__emco__.length and kin.__emco__.length  # a view may leave it to the owner
+            if is_said and current.__emco__.chain != kin.__emco__.chain:
                 raise InvalidModel(
                     f"Cannot use {model.__module__}.{model.__qualname__} in this store.",
                     why=[f"it was defined for an earlier {kin.__name__}, whose keys had another form"],
@@ -107,15 +110,28 @@ class Schema:
                 )
 
     def model_of(self, kind: str) -> type[Resource] | None:
-        """Return the model of a kind; None when this store does not know one."""
-        return self._models.get(kind)
+        """Return the model by which a kind is written; None when this store does not know one, or has a view of it."""
+        return _owned(self._models.get(kind))
 
     def model_at(self, key: Key) -> type[Resource] | None:
-        """Give the model of a record; statuses of one kind have a model for each writer."""
+        """Return the model by which a record is written; statuses of one kind have a model for each writer."""
+        return _owned(self.reader_at(key))
+
+    def reader_of(self, kind: str) -> type[Resource] | None:
+        """Return the model or the view by which a kind is read; None when this store does not know one."""
+        return self._models.get(kind)
+
+    def reader_at(self, key: Key) -> type[Resource] | None:
+        """Return the model or the view by which a record is read; see :meth:`model_at`."""
         return self._models.get(key.kind) or self._models.get(f"{key.kind}/{key.name}")
 
+    def view_of(self, kind: str) -> type[Resource] | None:
+        """Return the view of a kind; None where there is none, or a model."""
+        found = self._models.get(kind)
+        return found if found is not None and found.__emco__.is_view else None
+
     def models(self) -> tuple[type[Resource], ...]:
-        """Return all models of resources, by the name of their kind."""
+        """Return all models and views of resources, by the name of their kind."""
         return tuple(self._models[kind] for kind in sorted(self._models) if not is_reserved(kind))
 
     def check_key(self, key: Key) -> None:
@@ -125,10 +141,19 @@ class Schema:
             InvalidCall: It has too many or too few names.
         """
         model = self._models.get(key.kind)
-        if model is not None and len(key.segments) != model.__emco__.length:
+        if model is not None and model.__emco__.length and len(key.segments) != model.__emco__.length:
             names = [f"{kind}'s {number}" if number > 1 else kind for kind, number in model.__emco__.chain]
             raise InvalidCall(
                 f"{key} is not a key of {key.kind}.",
                 why=[f"it has {count(len(key.segments), 'name')}, a key of {key.kind} has {model.__emco__.length}"],
                 hint=f"give the names of: {', '.join(names)}.",
             )
+
+
+def _rank(model: type[Resource]) -> tuple[bool, int]:
+    """Return the order in which models that a store only meets are preferred: the owner's, then the newest."""
+    return not model.__emco__.is_view, model.__emco__.number
+
+
+def _owned(model: type[Resource] | None) -> type[Resource] | None:
+    return None if model is None or model.__emco__.is_view else model

@@ -222,6 +222,11 @@ class SelectionSpec:
 
     def _address(self, mark: SomeOf, target: Any) -> _Address:
         """Compile one mark for one target, of which the compiled model is given."""
+        if not target.length:
+            raise self._refuse(
+                f"{target.model.__name__} does not say where it lies, so a selection has no names to go by",
+                "give that view parent=, with None for a root",
+            )
         places = [f"{kind}.{name}" for kind, names in lineage(target) for name in names]
         kinds = [kind for kind, names in lineage(target) for _ in names]
         single = {kind for kind, names in lineage(target) if len(names) == 1}

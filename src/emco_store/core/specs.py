@@ -44,6 +44,7 @@ class ModelSpec:
         trail: What it says about its trail; None if it has none.
         lease: How long a lease of such a resource counts as alive after a beat; None if it cannot be leased.
         checks: The functions after validation that change nothing but references.
+        is_view: Whether it is a view of a kind that another service owns; with the length 0, it does not say where.
         writer: The name of the writer, where it is a status; statuses of one kind of resource share their kind.
         declared: The fields of each index that the class declares by ``indexes=``.
         indexes: The fields of each index, those of the markers included.
@@ -71,6 +72,7 @@ class ModelSpec:
     lease: timedelta | None = None
     checks: frozenset[Any] = frozenset()
     writer: str = ""
+    is_view: bool = False
     base: Model = None
     children: Newest = field(default_factory=Newest)
     referrers: Newest = field(default_factory=Newest)
@@ -102,7 +104,7 @@ class ModelSpec:
         self.length = sum(count for _, count in self.chain)
         self.parent_kind = self.chain[-2][0] if self.parent is not None else None
         own = len(self.key_fields)
-        self.own_in = itemgetter(*self.key_fields)
+        self.own_in = itemgetter(*self.key_fields or ("name",))
         self.own_of = itemgetter(-1 if own == 1 else slice(-own, None))
 
     @property
@@ -149,6 +151,8 @@ class ModelSpec:
         fields = {name: field for name, field in self.model.model_fields.items() if name != "parent"}
         unique = tuple(name for name, info in fields.items() if _marked(info, Unique))
         indexed = tuple(name for name, info in fields.items() if _marked(info, Unique) or _marked(info, Index))
+        if self.is_view and indexed:
+            raise _indexed_view(self.model, indexed)
         _check_markers(self.model, indexed, is_listed=not self.writer)
         _check_indexes(self.model, self.declared, indexed, is_listed=not self.writer)
         nodes = {name: compile_field(name, info, site) for name, info in fields.items()}
@@ -160,7 +164,7 @@ class ModelSpec:
         self.selections = compile_selections(fields, site)
         self._references = (*self.selections.values(), *_references(shape))
         self.selects = any(isinstance(spec, SelectionSpec) for spec in self._references)
-        storage = Storage(self.model, self.checks)
+        storage = Storage(self.model, self.checks, is_view=self.is_view)
         if storage.problems:
             raise InvalidModel(
                 f"Cannot define {self.model.__name__}.",
@@ -180,7 +184,7 @@ class ModelSpec:
         self.in_indexes = tuple(dict.fromkeys(name for fields in self.indexes for name in fields))
         self.is_complete = True
         self._check_lifecycle()
-        for target in self.targets():
+        for target in () if self.is_view else self.targets():
             if not isinstance(target, str):
                 target.__emco__.referrers.add(self.model)
 
@@ -226,6 +230,16 @@ def _check_targets(model: Model, spec: RefSpec) -> None:
         spec.resolve()
     elif all(targets):
         replace(spec, targets=tuple(targets)).resolve()
+
+
+def _indexed_view(model: Model, names: Sequence[str]) -> InvalidModel:
+    """Build the error for markers in a view: whether there is such an index is for the owner to say."""
+    return InvalidModel(
+        f"Cannot define {model.__name__}: field {', '.join(map(repr, names))}.",
+        why=["a view writes no index, so a list that relied on one would miss resources"],
+        hint="leave unique() and indexed() out; conditions on the field are judged on the documents.",
+        model=model.__name__,
+    )
 
 
 def _marked(info: FieldInfo, mark: type) -> bool:

@@ -27,6 +27,7 @@ class Storage:
     Args:
         model: The class, with all its annotations resolved.
         checks: Functions that run after validation and change nothing but references.
+        is_view: Whether fields that the model does not declare are ignored, at any depth.
 
     Attributes:
         problems: What in the model could never come back from a document.
@@ -35,8 +36,8 @@ class Storage:
 
     __slots__ = ("_read", "_strict", "_write", "compares_itself", "problems")
 
-    def __init__(self, model: type[BaseModel], checks: frozenset[Any]) -> None:
-        schema = StoredForm(cast("Schema", model.__pydantic_core_schema__), checks).schema
+    def __init__(self, model: type[BaseModel], checks: frozenset[Any], *, is_view: bool = False) -> None:
+        schema = StoredForm(cast("Schema", model.__pydantic_core_schema__), checks, is_view=is_view).schema
         compiled: Any = schema
         # The settings given here hold for values without a declared type.
         settings: Any = settings_of(dict(model.model_config))

@@ -34,12 +34,14 @@ class StoredForm:
     Args:
         schema: The core schema of the model.
         checks: Functions that run after validation and change nothing but references.
+        is_view: Whether fields that the model does not declare are ignored.
 
     Attributes:
         schema: The schema of its documents.
     """
 
-    def __init__(self, schema: Schema, checks: frozenset[Any]) -> None:
+    def __init__(self, schema: Schema, checks: frozenset[Any], *, is_view: bool = False) -> None:
+        self._unknown = "ignore" if is_view else "forbid"
         self._checks = checks
         self._parsed = _parsed_definitions(schema)
         self.schema = self._stored(schema, is_parsed=False, is_converted=False)
@@ -74,9 +76,9 @@ class StoredForm:
             tags = {tag.value: choice for tag, choice in stored["choices"].items() if isinstance(tag, Enum)}
             stored["choices"] = {**tags, **stored["choices"]}
         if kind == "typed-dict" and stored.get("extra_behavior") != "allow":
-            stored["extra_behavior"] = "forbid"  # otherwise pydantic drops unknown fields in silence
+            stored["extra_behavior"] = self._unknown  # otherwise pydantic drops unknown fields in silence
         if kind == "dataclass" and stored.get("config", {}).get("extra_fields_behavior") != "allow":
-            stored["config"] = stored.get("config", {}) | {"extra_fields_behavior": "forbid"}  # the same
+            stored["config"] = stored.get("config", {}) | {"extra_fields_behavior": self._unknown}  # the same
         return stored
 
 

@@ -78,7 +78,7 @@ def check(context: Context, *, after: Any, limit: int, unknown_kinds: bool) -> F
     flaws = [
         flaw
         for record, absent in sorted((*sound, *confirmed), key=lambda pair: pair[0].key)
-        for flaw in examine(record, context.schema.model_at(record.key), absent)
+        for flaw in examine(record, context.schema.reader_at(record.key), absent)
     ]
     flaws += yield from check_history(context, audited.records)
     told = _unknown(context, audited.records) if unknown_kinds else ()
@@ -110,7 +110,7 @@ def _cursor(after: Any) -> str:
 def _unknown(context: Context, records: Iterable[Record]) -> Iterator[Flaw]:
     kinds = Counter(record.key.kind for record in records)
     for kind in sorted(kinds):
-        if context.schema.model_of(kind) is None and not is_reserved(kind):
+        if context.schema.reader_of(kind) is None and not is_reserved(kind):
             detail = f"{count(kinds[kind], 'record')} on this page, and no model here"
             yield Flaw(FlawKind.UNKNOWN_KIND, kind, "", detail, "check with its model, to have its documents compared")
 

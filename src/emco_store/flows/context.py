@@ -18,6 +18,7 @@ from emco_store.core.reserved import refuse_reserved
 from emco_store.core.resource import Resource, is_model
 from emco_store.core.schema import Schema
 from emco_store.core.times import EPOCH
+from emco_store.core.views import refuse_write
 from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.flows.acting import Actors
 from emco_store.ports import Clock
@@ -167,7 +168,22 @@ class Context:
         if not isinstance(targets, Iterable):
             return self.addresses(targets)
         named = cast("Iterable[object]", targets)
-        return [target.key if isinstance(target, LeaseTarget) else self.address(target) for target in named]
+        keys = [target.key if isinstance(target, LeaseTarget) else self.address(target) for target in named]
+        for key in keys:
+            self.refuse_view("delete", key)
+        return keys
+
+    def refuse_view(self, what: str, key: Key) -> None:
+        """Refuse to write a resource whose kind this store knows by a view.
+
+        Raises:
+            InvalidCall: It does.
+
+        Rules: VIEW-3.
+        """
+        view = self.schema.view_of(key.kind)
+        if view is not None:
+            refuse_write(what, view, key)
 
     def value(self, record: Record) -> Any:
         """Return the resource of a record, as ``Untyped`` if no model of its kind is known here.
@@ -175,11 +191,11 @@ class Context:
         Raises:
             InvalidResource: The document cannot be read.
         """
-        model = self.schema.model_at(record.key)
+        model = self.schema.reader_at(record.key)
         return load_untyped(record) if model is None else load(record, model)
 
     def by_model(self, record: Record) -> Record:
-        """Return a record as the model of its kind would write it; as it is if no model of its kind is known here.
+        """Return a record as the model of its kind would write it; as it is if none is known here, or a view.
 
         Raises:
             InvalidResource: The document does not fit the model, or is beyond a limit of this store.

@@ -152,7 +152,7 @@ def _kind_of(context: Context, model: Any) -> tuple[str | None, type[Resource] |
         if problem:
             raise InvalidCall(f"Cannot list {model!r:.80}.", why=[problem], hint="give a model, or the name of a kind.")
         refuse_reserved(model)
-        return model, context.schema.model_of(model)
+        return model, context.schema.reader_of(model)
     context.schema.learn(model)
     refuse_reserved(model.__emco__.kind)
     return model.__emco__.kind, model
@@ -173,6 +173,12 @@ def _prefix(kind: str | None, model: type[Resource] | None, owner: Key | None, u
             f"Cannot list resources of all kinds under {above}.",
             why=["under= needs a kind"],
             hint="list one model, or all resources without under=.",
+        )
+    if model is not None and not model.__emco__.length:
+        raise InvalidCall(
+            f"Cannot list {kind} under {above}.",
+            why=[f"the view {model.__name__} does not say where a {kind} lies"],
+            hint="declare the view with parent=, or list all of the kind.",
         )
     if model is not None:
         chain = [name for name, _ in model.__emco__.chain[:-1]]
@@ -311,7 +317,7 @@ def in_any_order(context: Context, listing: Listing) -> Listing:
 
 
 def _narrowest(context: Context, listing: Listing, *, longest: int | None) -> Range | None:
-    model = context.schema.model_of(listing.kind or "")
+    model = context.schema.reader_of(listing.kind or "")
     if model is None:
         return None
     indexes = [fields for fields in model.__emco__.indexes if longest is None or len(fields) <= longest]

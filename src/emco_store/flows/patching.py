@@ -49,6 +49,7 @@ def patch(unit: Unit, target: Any, change: Change, only: Match | None) -> Flow[A
     Rules: OCC-15.
     """
     key, uid = unit.context.address(target), uid_of(target)
+    unit.context.refuse_view("patch", key)
     old = yield from resources.get(unit, key, only)
     if uid is not None and old.meta.uid != uid:
         raise not_found([key])

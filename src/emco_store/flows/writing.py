@@ -17,6 +17,7 @@ from emco_store.core.plan import Deleted
 from emco_store.core.records import Edge, Record, Stamp, with_matches, without_options
 from emco_store.core.reserved import refuse_reserved
 from emco_store.core.resource import Resource
+from emco_store.core.views import refuse_write
 from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.flows.asking import Flow
 from emco_store.flows.cascade import Cascade
@@ -175,6 +176,8 @@ class Writing(View):
         self.context.schema.learn(model)
         spec = model.__emco__
         refuse_reserved(spec.kind)
+        if spec.is_view:
+            refuse_write("write", model)
         self._selects |= spec.selects
         if spec.lifecycle is not None:
             self._freezing = self._freezing or Freezing()
