@@ -102,6 +102,7 @@ FOLLOWING = {
     "Work",
 }
 RELAYS = {"AsyncRelay", "AsyncSink", "Delivery", "Position", "Relay", "Sink"}
+SHARING = {"View"}
 TRAILS = {"ABSENT", "FieldChange", "Trail", "TrailEntry"}
 ERRORS = {
     "AlreadyExists",
@@ -147,6 +148,7 @@ def test_public_names_are_the_promised_ones():
         | EXPORTS
         | LIFECYCLES
         | HISTORY
+        | SHARING
         | TRAILS
         | FEED
         | CONSUMERS

@@ -217,11 +217,9 @@ def load(record: Record, model: type[R]) -> R:
     """
     spec = model.__emco__
     key = record.key
+    if spec.is_view:
+        return _load_view(record, model)
     try:
-        if not spec.length:
-            parent_key = next((edge.target for edge in record.edges if edge.is_parent), None)
-            lineage = Lineage(None if parent_key is None else parent_of(parent_key.kind, parent_key.segments), key)
-            return with_meta(cast("R", spec.storage.read(record.document, lineage)), record)
         above = spec.parent
         parent = None if above is None else parent_of(above.__emco__.kind, key.segments[: -len(spec.key_fields)])
         edges = record.edges
@@ -234,13 +232,33 @@ def load(record: Record, model: type[R]) -> R:
     return with_meta(resource, record)
 
 
+def _load_view(record: Record, view: type[R]) -> R:
+    """Read a record with a view, which may leave it to the owner of the kind where the record lies.
+
+    Raises:
+        InvalidResource: The stored document does not have what the view declares, or lies elsewhere than it says.
+
+    Rules: VIEW-1, VIEW-5.
+    """
+    spec, key = view.__emco__, record.key
+    above = next((edge.target for edge in record.edges if edge.is_parent), None)
+    kind = None if above is None else above.kind
+    if spec.length and (len(key.segments) != spec.length or kind != spec.parent_kind):
+        raise _misfit(view, key, [_contradiction(key, kind, spec)])
+    parent = None if above is None else parent_of(above.kind, above.segments)
+    try:
+        return with_meta(cast("R", spec.storage.read(record.document, Lineage(parent, key))), record)
+    except ValidationError as problem:
+        raise _misfit(view, key, list(invalid_resource(spec.kind, problem).problems)) from problem
+
+
 def _contradiction(key: Key, parent: str | None, spec: ModelSpec) -> str:
     """Say how the model that wrote a record contradicts this one: by another key, or another parent."""
     names = len(key.segments)
     if names != spec.length:
         return f"its key has {count(names, 'name')}, keys of {spec.kind} have {spec.length} here: models contradict"
     above = spec.parent_kind or "none"
-    return f"its parent is of the kind {parent}, that of {spec.kind} here is {above}: models contradict"
+    return f"its parent is of the kind {parent or 'none'}, that of {spec.kind} here is {above}: models contradict"
 
 
 def _misfit(model: type[Resource], key: Key, reasons: list[str]) -> InvalidResource:

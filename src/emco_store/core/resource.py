@@ -166,14 +166,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             base=Resource,
             checks=frozenset[Any]({cls._place}),  # pyright: ignore[reportUnhashable]  # a function by now
         )
-        if cls.__pydantic_complete__:
-            try:
-                cls.__emco__.compile()
-            except InvalidModel:
-                del cls.__emco__  # nobody may find it by the name of its kind
-                raise
-        if parent is not None and not _is_view:
-            parent.__emco__.children.add(cls)
+        _enter(cls, cls.__emco__)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /) -> dict[str, Any]:
@@ -300,6 +293,18 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
 _SLOTS = _EDITED, _META = tuple(Resource.__dict__[name] for name in _OWN)
 
 
+def _enter(cls: type[Resource], spec: ModelSpec) -> None:
+    """Compile the annotations of a class, if all of them can be resolved, and let its parent lead to it."""
+    if cls.__pydantic_complete__:
+        try:
+            spec.compile()
+        except InvalidModel:
+            del cls.__emco__  # nobody may find it by the name of its kind
+            raise
+    if spec.parent is not None and not spec.is_view:
+        spec.parent.__emco__.children.add(cls)
+
+
 def _declared(cls: type[Resource], indexes: Any) -> tuple[tuple[str, ...], ...]:
     """Return the fields of each index that a class declares."""
     try:
@@ -361,7 +366,9 @@ def _name_by_writer(writer: str, values: dict[str, Any]) -> None:
 
 def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
     if not spec.length:
-        message = f"the view does not say where a {spec.kind} lies, so only one that was read has a key; give parent="
+        message = (
+            f"a view of {spec.kind} without parent= does not say where it lies, so it has a key only if it was read"
+        )
         raise ValueError(message)
     own = tuple([values[name] for name in spec.key_fields])
     for name, value in zip(spec.key_fields, own):  # noqa: B905 - made of the same

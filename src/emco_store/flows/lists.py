@@ -177,7 +177,7 @@ def _prefix(kind: str | None, model: type[Resource] | None, owner: Key | None, u
     if model is not None and not model.__emco__.length:
         raise InvalidCall(
             f"Cannot list {kind} under {above}.",
-            why=[f"the view {model.__name__} does not say where a {kind} lies"],
+            why=[f"the view {model.__name__} does not say where resources of the kind {kind} lie"],
             hint="declare the view with parent=, or list all of the kind.",
         )
     if model is not None:
