@@ -11,11 +11,16 @@ from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 from emco_store.core.values import Nothing, value
+from emco_store.ports import Durability, Unreachable
 
 ABSENT: Final = 0
 """Stands for the revision of an entry that is not there."""
 _NOTHING: Final[Mapping[bytes, int]] = Nothing()
 _NO_PUTS: Final[Mapping[bytes, bytes]] = Nothing()
+
+
+class Outright(Unreachable):
+    """Raised by a map that cannot be reached, and will not be until somebody mends it: nothing listens there."""
 
 
 @value(frozen=True, slots=True)
@@ -118,15 +123,22 @@ class OrderedMap(ABC):
     and no answer came, and a ``StoreError`` if the database refuses with a reason that its caller can act on.
     """
 
+    name: str
+    """What the backend is called."""
+    durability: Durability
+    """What an acknowledged write survives; known once the map is open."""
     limits: Limits = Limits()
 
     @abstractmethod
     def open(self) -> None:
-        """Reach the database, and see that it can keep the promises of this class; once."""
+        """Reach the database, and see that it can keep the promises of this class.
+
+        Several ports may share a map: each opens it and closes it, and what was opened first is released last.
+        """
 
     @abstractmethod
     def close(self) -> None:
-        """Release what was opened; harmless if it was not, or is closed already."""
+        """Take back one call of :meth:`open`; after the last one, release what was opened."""
 
     @abstractmethod
     def snapshot(self) -> AbstractContextManager[Snapshot]:

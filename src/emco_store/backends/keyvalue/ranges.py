@@ -1,0 +1,62 @@
+"""Scans as spans of rows; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from emco_store.backends.keyvalue.ordered_map import Entry, Snapshot, Span
+from emco_store.backends.keyvalue.rows import LAST, Names, part
+from emco_store.ports import Scan
+
+
+def span_of(names: Names, scan: Scan) -> Span:
+    """Return the rows in which a scan finds its records, the next ones first: of the records, or of an index."""
+    low, below = _by_key(names, scan) if scan.field is None else _by_field(names, scan)
+    if scan.after is not None:
+        text, key = scan.after
+        at = names.record(key) if scan.field is None else _index(names, scan) + part(text) + key.encode()
+        low, below = (low, min(below, at)) if scan.descending else (max(low, at + b"\0"), below)
+    return Span(low, max(low, below), scan.limit, scan.descending)
+
+
+def under(prefix: bytes, *, after: bytes = b"", limit: int) -> Span:
+    """Return the rows whose keys begin with a prefix, after the one in which ``after`` follows it, if any."""
+    return Span(prefix + after + b"\0" if after else prefix, prefix + LAST, limit)
+
+
+def behind(span: Span, key: bytes) -> Span:
+    """Return what is left of a span after a row of it."""
+    return replace(span, below=key) if span.descending else replace(span, low=key + b"\0")
+
+
+def all_under(snapshot: Snapshot, prefix: bytes) -> Iterator[Entry]:
+    """Yield all rows whose keys begin with a prefix, some at a time."""
+    span = under(prefix, limit=1000)
+    while True:
+        part = snapshot.scan(span)
+        yield from part.entries
+        if not part.more:
+            return
+        span = behind(span, part.entries[-1].key)
+
+
+def _by_key(names: Names, scan: Scan) -> tuple[bytes, bytes]:
+    low = names.record(scan.prefix or (f"{scan.kind}/" if scan.kind else ""))
+    below = low + LAST
+    return low, min(below, names.record(scan.until)) if scan.until else below
+
+
+def _by_field(names: Names, scan: Scan) -> tuple[bytes, bytes]:
+    index = _index(names, scan)
+    if scan.low is not None and scan.low == scan.high:  # the keys follow each other, so the prefix is a bound
+        point = index + part(scan.low) + scan.prefix.encode()
+        return point, point + LAST
+    low = index if scan.low is None else index + part(scan.low)
+    if scan.below is not None:
+        return low, index + part(scan.below)
+    return low, (index if scan.high is None else index + part(scan.high)) + LAST
+
+
+def _index(names: Names, scan: Scan) -> bytes:
+    return names.indexed(scan.kind or "", scan.field or "")
