@@ -32,6 +32,7 @@ from emco_store.core.codec import Untyped
 from emco_store.core.consumers import ConsumerState, Skipped
 from emco_store.core.diffs import Diff, DocumentChange
 from emco_store.core.events import Action, Aspect, Event, RecordChange
+from emco_store.core.evolution import since
 from emco_store.core.exports import Export, Imported, ImportPlan
 from emco_store.core.flaws import Flaw, FlawKind, Repair
 from emco_store.core.following import Added, News, Removed, Resynced, Updated
@@ -78,6 +79,7 @@ from emco_store.errors import (
     LeaseLost,
     Misconfigured,
     MissingReference,
+    NewerModel,
     NotFound,
     NotPermitted,
     NotSupported,
@@ -177,6 +179,7 @@ __all__ = [
     "Meta",
     "Misconfigured",
     "MissingReference",
+    "NewerModel",
     "News",
     "NotFound",
     "NotPermitted",
@@ -253,6 +256,7 @@ __all__ = [
     "on_expire",
     "reference",
     "referrers",
+    "since",
     "some",
     "some_of",
     "target",

@@ -20,6 +20,7 @@
      ├─ StateForbids        the state does not allow the change
      ├─ NotPermitted        another writer than the one that may do this
      ├─ InvalidResource     the data, a size or a name is not acceptable
+     │   └─ NewerModel      a stored document that takes a newer version of its model
      ├─ InvalidModel        a resource class that could not work
      ├─ InvalidCall         the call itself is wrong: mend the program
      ├─ UnknownOutcome      the commit may or may not have happened; ``resolve(txid)`` settles it
@@ -347,6 +348,21 @@ class InvalidResource(StoreError):
     key: Any = None
     problems: tuple[str, ...] = ()
     stored: bool = False
+
+
+class NewerModel(InvalidResource):
+    """A stored document takes a newer version of its model than this program has.
+
+    It is not read, changed or replaced; it can be deleted.
+
+    Attributes:
+        needed: The least version of the model that can read it.
+        model_version: The version of the model here.
+    """
+
+    code = "NEWER-MODEL"
+    needed: int = 0
+    model_version: int = 0
 
 
 class InvalidModel(StoreError):

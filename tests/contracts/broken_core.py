@@ -38,6 +38,7 @@ from emco_store.core import (
     signing,
     status,
 )
+from emco_store.core.evolution import Evolution
 from emco_store.core.fields import Lead
 from emco_store.core.following import Copy
 from emco_store.core.judging import Watch
@@ -53,6 +54,7 @@ from emco_store.core.resource import Resource
 from emco_store.core.rules import Rule
 from emco_store.core.selection import Pattern
 from emco_store.core.status import Condition
+from emco_store.core.storage import Storage
 from emco_store.core.supervising import Recovery
 from emco_store.core.sync_states import SyncState
 from emco_store.core.work_queues import WorkQueue
@@ -115,6 +117,7 @@ from tests.contracts import (
     broken_history,
     broken_leasing,
     broken_lifecycles,
+    broken_migrating,
     broken_origins,
     broken_plans,
     broken_relaying,
@@ -325,6 +328,13 @@ BROKEN_CORE = {
     "PlanMissesWhatDangles": Broken(planning, "_places", broken_plans.resolve_everything, "OCC-16"),
     "PlanRestsOnNothing": Broken(planning, "plan", broken_plans.rest_on_nothing, "OCC-16"),
     "PlannedUnitCommits": Broken(planning.PlannedUnit, "commit", unit.Unit.commit, "OCC-16"),
+    "WritesUnusedFields": Broken(Storage, "_left_out", broken_migrating.write_all_fields, "MIG-1"),
+    "ForgetsWhatIsUsed": Broken(Storage, "used", broken_migrating.use_nothing, "MIG-1"),
+    "StampsTheVersion": Broken(Evolution, "stamped", broken_migrating.stamp_the_version, "MIG-1"),
+    "TakesTheNewestStep": Broken(Evolution, "_upgraded", broken_migrating.take_the_newest_step, "MIG-2"),
+    "TakesEveryStep": Broken(Evolution, "_upgraded", broken_migrating.take_every_step, "MIG-2"),
+    "ReadsNewerDocuments": Broken(Evolution, "check", broken_migrating.accept, "MIG-3"),
+    "PutsOverNewerDocuments": Broken(Evolution, "check_replaced", broken_migrating.accept, "MIG-3"),
     "ExportsNoUniques": Broken(exports, "_line", broken_exports.forget_uniques, "EXP-1"),
     "ExportsOnePass": Broken(exporting, "export", broken_exports.look_once, "EXP-1"),
     "ExportsReferrersToo": Broken(exporting, "_children", broken_exports.find_referrers, "EXP-1"),

@@ -37,6 +37,7 @@ FIELDS = {
     "StateForbids": {"key": KEY, "state": "Instantiated", "frozen": ("spec.level",)},
     "NotPermitted": {"key": KEY, "actor": "alice", "writers": ("rsync",)},
     "InvalidResource": {"key": KEY, "problems": ("name: empty", "x: \ud800")},
+    "NewerModel": {"key": KEY, "problems": ("version 3",), "needed": 3, "model_version": 2},
     "InvalidModel": {"model": "App"},
     "InvalidCall": {"size": 11, "limit": 10},
     "UnknownOutcome": {"txid": "tx-1"},
@@ -46,7 +47,7 @@ FIELDS = {
 }
 KINDS = {
     kind.__name__: kind
-    for kind in (*StoreError.__subclasses__(), *Conflict.__subclasses__())
+    for kind in (*StoreError.__subclasses__(), *Conflict.__subclasses__(), *InvalidResource.__subclasses__())
     if kind.__module__ == StoreError.__module__
 }
 

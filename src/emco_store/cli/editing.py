@@ -144,8 +144,9 @@ def _with_document(resource: Resource, document: Any) -> Resource:
         InvalidResource: The document does not fit the model, or says another key.
     """
     meta = resource.meta
+    stamped = type(resource).__emco__.evolution.stamped(encode(document), used=1)
     record = Record(
-        meta.key, meta.uid, meta.version, encode(document), meta.edges, (), (), meta.created_us, meta.updated_us,
+        meta.key, meta.uid, meta.version, stamped, meta.edges, (), (), meta.created_us, meta.updated_us,
         origin=meta.origin,
     )  # fmt: skip
     try:

@@ -17,6 +17,7 @@ from emco_store.cli.paths import Path, value_at
 from emco_store.cli.screen import visible
 from emco_store.core.codec import draft
 from emco_store.core.documents import LARGEST_MAX_BYTES, decode
+from emco_store.core.evolution import without_stamp
 
 META = ("uid", "version", "created_at", "updated_at", "actor", "reason", "operation")
 """What is shown of the metadata of a resource."""
@@ -25,11 +26,10 @@ MAX_COLUMNS = 6
 
 
 def document_of(item: Resource | Untyped) -> dict[str, Any]:
-    """Return the document as it is stored: with whole references and sorted sets."""
+    """Return the document as it would be stored: in the newest form, with whole references and sorted sets."""
     if isinstance(item, Untyped):
         return item.document
-    document: dict[str, Any] = decode(draft(item, max_bytes=LARGEST_MAX_BYTES).document)
-    return document
+    return without_stamp(decode(draft(item, max_bytes=LARGEST_MAX_BYTES).document))
 
 
 def plain(item: Any) -> dict[str, Any]:

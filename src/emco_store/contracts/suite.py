@@ -27,6 +27,7 @@ from emco_store.contracts.digests import DigestRules
 from emco_store.contracts.durability import DurabilityRules
 from emco_store.contracts.edits import EditRules
 from emco_store.contracts.escalations import EscalatingRules
+from emco_store.contracts.evolving import EvolvingRules
 from emco_store.contracts.exports import ExportRules
 from emco_store.contracts.feed import FeedRules
 from emco_store.contracts.fences import FenceRules
@@ -129,6 +130,7 @@ class Conformance(
     UnreadableRules,
     CheckRules,
     ExportRules,
+    EvolvingRules,
     ReservedNameRules,
     ReservedRules,
     OriginRules,

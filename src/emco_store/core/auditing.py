@@ -18,7 +18,7 @@ from emco_store.core.origins import Origin
 from emco_store.core.records import Edge, Record, with_matches, without_options
 from emco_store.core.reserved import stated, states_references
 from emco_store.core.resource import Resource
-from emco_store.errors import InvalidResource, shown
+from emco_store.errors import InvalidResource, NewerModel, shown
 
 Model = type[Resource]
 _Place = tuple[str, str, bool]
@@ -43,13 +43,17 @@ def examine(record: Record, model: Model | None, absent: AbstractSet[Key]) -> It
             load_untyped(record)
         elif model.__emco__.is_view:
             load(record, model)
+        elif model.__emco__.evolution.is_outdated(record.document):
+            load(record, model)  # what is recorded for it is right until it is written in the newest form
         else:
             known = rederived(record, model, record.updated_us)
     except InvalidResource as problem:
         if record.key.kind not in {LIFECYCLE, REVISION}:  # the check of histories names these
             yield Flaw(
                 FlawKind.INVALID, record.key.text, "", "; ".join(shown(problem.problems)),
-                "put() a correct one in its place, delete it, or check with the model that it was written with",
+                "delete it, or check with the version of the model that it was written with"
+                if isinstance(problem, NewerModel)
+                else "put() a correct one in its place, delete it, or check with the model that it was written with",
                 stamp=record.stamp,
             )  # fmt: skip
     else:
@@ -95,7 +99,7 @@ def broken_by_edit(before: Record, after: Record, model: Model | None) -> list[s
 
 def _faults(record: Record, model: Model) -> list[str]:
     try:
-        if model.__emco__.storage.is_exact:
+        if model.__emco__.storage.is_exact or model.__emco__.evolution.is_outdated(record.document):
             load(record, model)
             return []
         known = rederived(record, model, record.updated_us)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from emco_store.core.documents import decode, encode, is_plain, problems_in
+from emco_store.core.evolution import BY_HAND, in_order, without_stamp
 from emco_store.core.indexing import TIMES, dated, entry_of, index_name, index_text
 from emco_store.core.keys import Key
 from emco_store.core.meta import Lineage, Meta
@@ -99,6 +100,8 @@ def draft(resource: R, *, max_bytes: int) -> Draft[R]:
         raise _refusal(model, None, [_reason(problem)]) from problem
     if not is_plain(data):
         problems = problems_in(spec.storage.values(checked), keys=keys) or problems
+    if not spec.evolution.is_plain:
+        data = spec.evolution.stamped(data, spec.storage.used(checked))
     if len(data) > max_bytes:
         problems.append(f"its document has {count(len(data), 'byte')}, the limit of this store is {max_bytes}")
     if problems:
@@ -213,7 +216,10 @@ def load(record: Record, model: type[R]) -> R:
     """Read a record with its model.
 
     Raises:
+        NewerModel: Only newer versions of the model can read the document.
         InvalidResource: The stored document does not fit the model, or says another name than its key.
+
+    Rules: MIG-2, MIG-3.
     """
     spec = model.__emco__
     key = record.key
@@ -225,10 +231,16 @@ def load(record: Record, model: type[R]) -> R:
         edges = record.edges
         is_misplaced = edges and edges[0].target.kind != spec.parent_kind and edges[0].path == PARENT_PATH
         if is_misplaced or len(key.segments) != spec.length:
-            raise _misfit(model, key, [_contradiction(key, edges[0].target.kind if is_misplaced else None, spec)])
-        resource: R = spec.storage.read(record.document, Lineage(parent, key))
+            reason = _contradiction(key, edges[0].target.kind if is_misplaced else None, spec)
+            raise _misfit(model, key, [reason], hint=f"use the model that it was written with; or {BY_HAND}")
+        resource: R = spec.storage.read(spec.evolution.current(record.document, key), Lineage(parent, key))
     except ValidationError as problem:
+        ordered = in_order(record.document)
+        if ordered is not record.document:
+            return load(replace(record, document=ordered), model)
         raise _misfit(model, key, list(invalid_resource(spec.kind, problem).problems)) from problem
+    except ValueError as problem:
+        raise _misfit(model, key, [str(problem)]) from problem
     return with_meta(resource, record)
 
 
@@ -261,11 +273,14 @@ def _contradiction(key: Key, parent: str | None, spec: ModelSpec) -> str:
     return f"its parent is of the kind {parent or 'none'}, that of {spec.kind} here is {above}: models contradict"
 
 
-def _misfit(model: type[Resource], key: Key, reasons: list[str]) -> InvalidResource:
+def _misfit(
+    model: type[Resource], key: Key, reasons: list[str],
+    hint: str = "put() a correct one in its place, delete it, or use the model that it was written with.",
+) -> InvalidResource:  # fmt: skip
     return InvalidResource(
         f"Cannot read {key}: its stored document does not fit the model {model.__name__}.",
         why=reasons,
-        hint="put() a correct one in its place, delete it, or use the model that it was written with.",
+        hint=hint,
         key=key,
         problems=tuple(reasons),
         stored=True,
@@ -284,7 +299,7 @@ def load_untyped(record: Record) -> Untyped:
         raise _unreadable(record.key, [str(problem)]) from problem
     if not isinstance(document, dict):
         raise _unreadable(record.key, ["it is no JSON object"])
-    return Untyped(record.key, meta_of(record), cast("dict[str, Any]", document))
+    return Untyped(record.key, meta_of(record), without_stamp(cast("dict[str, Any]", document)))
 
 
 def _unreadable(key: Key, reasons: list[str]) -> InvalidResource:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
+from emco_store.core.evolution import Since
 from emco_store.core.indexing import Index, Unique
 from emco_store.core.refs import OnDelete, OnExpire, Ref, Reference, RefSpec, targets_of
 from emco_store.core.rules import RESTRICT, Rule
@@ -193,9 +194,9 @@ def _meant(alias: Any) -> Any:
 
 
 def _check_no_index(metadata: Sequence[Any], site: Site) -> None:
-    if any(isinstance(mark, Unique | Index) for mark in metadata):
+    if any(isinstance(mark, Unique | Index | Since) for mark in metadata):
         raise site.refuse(
-            "unique() and indexed() would have no effect inside a field",
+            "unique(), indexed() and since() would have no effect inside a field",
             "put them around the whole field of a resource",
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final, Generic
 
+from emco_store.core.evolution import evolution_problems
 from emco_store.core.keys import kind_problem
 from emco_store.core.kinship import Model, is_kind
 from emco_store.core.naming import PREFIX
@@ -17,9 +18,9 @@ from emco_store.errors import InvalidModel
 
 CLASS_ARGUMENTS = {
     *("parent", "key", "on_parent_delete", "kind", "abstract", "lifecycle", "trail", "lease", "indexes", "_writer"),
-    "_is_view",
+    *("model_version", "steps", "readable_by", "_is_view"),
 }
-"""The class arguments of resources; the last two are for statuses, whose kinds are reserved, and for views."""
+"""The class arguments of resources; ``_writer`` is for statuses, whose kinds are reserved, ``_is_view`` for views."""
 UNSAID: Final = object()
 """Stands for the parent of a view that does not say where its resources lie."""
 MIN_TTL: Final = timedelta(seconds=1)
@@ -63,6 +64,7 @@ def class_problems(
     lease: Any = None,
     writer: str = "",
     is_view: bool = False,
+    versions: tuple[Any, Any, Any] = (1, {}, None),
 ) -> list[str]:
     """List why a class cannot be a kind.
 
@@ -79,6 +81,12 @@ def class_problems(
         *(() if lifecycle is None else _lifecycle_problems(lifecycle)),
         *(() if isinstance(trail, Trail | None) else [f"trail={trail!r:.80} is not a Trail"]),
         *(() if lease is None else _lease_problems(lease, writer)),
+        *evolution_problems(*versions),
+        *(
+            ["a status has no versions of its model; its writer reports it again"]
+            if writer and versions[0] != 1
+            else ()
+        ),
     ]
 
 

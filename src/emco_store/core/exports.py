@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from emco_store.core.diffs import DocumentChange
 from emco_store.core.documents import decode, encode, problems_in
+from emco_store.core.evolution import without_stamp
 from emco_store.core.keys import Key
 from emco_store.core.naming import LEASE
 from emco_store.core.records import PARENT_PATH, Edge, Record, known_edge
@@ -263,7 +264,7 @@ def _row(value: dict[str, Any]) -> Row:
         raise ValueError(f"{key.kind} is a kind of the store's own records")
     edges = tuple([_edge(key, number, one) for number, one in enumerate(_list(value, "references"))])
     keys = {str(edge.path[-1]) for edge in edges if edge.at_key}
-    problems = problems_in(value["document"], keys=keys)
+    problems = problems_in(without_stamp(value["document"]), keys=keys)
     if problems:
         raise ValueError(f"{key}: {'; '.join(problems)}")
     return Row(key, encode(value["document"]), edges, _pairs(value, "unique"), _pairs(value, "index"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeGuard, cast
 
 from pydantic import (
@@ -25,6 +26,7 @@ from emco_store.core.definition import (
     refuse_subclass_of_a_kind,
     refused_class,
 )
+from emco_store.core.evolution import Step, evolution
 from emco_store.core.keys import MAX_NAME_LENGTH, NAME_PATTERN, Key, cached_key, name_problem, pattern_of
 from emco_store.core.kinship import is_kind
 from emco_store.core.meta import Lineage, Meta
@@ -77,6 +79,11 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         abstract: True for a base class that only shares fields and is not a kind.
         indexes: The fields of further indexes, each a name or several: ``[("region", "state", "meta.created_at")]``.
         extra: ``"forbid"`` (default) refuses unknown fields in input, ``"allow"`` keeps them.
+        model_version: The version of the model, 1 (default) to 10,000; see the fields that :func:`since` marks.
+        steps: ``{n: function}``: what makes a document of version n out of one of version n - 1, where they differ. The
+            functions take and return the values of a document, and read nothing else.
+        readable_by: The least version that can read what this one writes while it uses no newer field. Default: the
+            newest version with a step.
 
     Attributes:
         name: The resource's own name, unique under its parent.
@@ -86,7 +93,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         InvalidModel: The class cannot work; raised when it is defined.
         InvalidResource: The data is not acceptable; raised when an instance is made.
 
-    Rules: ID-1 to ID-5, REF-1, BAD-1.
+    Rules: ID-1 to ID-5, REF-1, BAD-1, MIG-1, MIG-2.
     """
 
     # A private attribute of pydantic would cost each instance a call for each class that it descends from.
@@ -121,6 +128,9 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         trail: Trail | None = None,
         lease: timedelta | None = None,
         indexes: Any = (),
+        model_version: int = 1,
+        steps: Mapping[int, Step] = MappingProxyType({}),
+        readable_by: int | None = None,
         abstract: bool = False,
         _writer: str = "",
         _is_view: bool = False,
@@ -146,6 +156,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             lease=lease,
             writer=_writer,
             is_view=_is_view,
+            versions=(model_version, steps, readable_by),
         )
         if problems:
             raise refused_class(cls, problems)
@@ -161,6 +172,9 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             trail=trail,
             lease=lease,
             declared=_declared(cls, indexes),
+            evolution=evolution(
+                model_version, steps, readable_by, key_fields, is_open=cls.model_config.get("extra") == "allow"
+            ),
             writer=_writer,
             is_view=_is_view,
             base=Resource,

@@ -13,6 +13,7 @@ from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 
 from emco_store.core.compiling import Site, compile_field, compile_selections
+from emco_store.core.evolution import PLAIN, Evolution, Since
 from emco_store.core.indexing import TIMES, Index, Unique, is_scalar
 from emco_store.core.kinship import Model, Newest, find_anywhere, find_model, find_nearby
 from emco_store.core.refs import Ref, RefSpec
@@ -46,6 +47,7 @@ class ModelSpec:
         checks: The functions after validation that change nothing but references.
         is_view: Whether it is a view of a kind that another service owns; with the length 0, it does not say where.
         writer: The name of the writer, where it is a status; statuses of one kind of resource share their kind.
+        evolution: The versions of the model.
         declared: The fields of each index that the class declares by ``indexes=``.
         indexes: The fields of each index, those of the markers included.
         in_indexes: The fields that stand in any of them.
@@ -74,6 +76,7 @@ class ModelSpec:
     writer: str = ""
     is_view: bool = False
     base: Model = None
+    evolution: Evolution = PLAIN
     children: Newest = field(default_factory=Newest)
     referrers: Newest = field(default_factory=Newest)
     number: int = field(default_factory=_numbers.__next__)
@@ -164,7 +167,7 @@ class ModelSpec:
         self.selections = compile_selections(fields, site)
         self._references = (*self.selections.values(), *_references(shape))
         self.selects = any(isinstance(spec, SelectionSpec) for spec in self._references)
-        storage = Storage(self.model, self.checks, is_view=self.is_view)
+        storage = Storage(self.model, self.checks, self._since(fields, shape), is_view=self.is_view)
         if storage.problems:
             raise InvalidModel(
                 f"Cannot define {self.model.__name__}.",
@@ -187,6 +190,39 @@ class ModelSpec:
         for target in () if self.is_view else self.targets():
             if not isinstance(target, str):
                 target.__emco__.referrers.add(self.model)
+
+    def _since(self, fields: Mapping[str, FieldInfo], shape: Mapping[str, Node]) -> tuple[tuple[str, int, Any], ...]:
+        """Return the fields that came with a later version of the model, each with that version and its default.
+
+        Raises:
+            InvalidModel: A document could not leave one of them out.
+        """
+        marked = {
+            name: [mark.version for mark in info.metadata if isinstance(mark, Since)] for name, info in fields.items()
+        }
+        newest = self.evolution.version
+        reasons: list[str] = []
+        for name, versions in marked.items():
+            if not versions:
+                continue
+            info = fields[name]
+            if len(versions) > 1 or type(versions[0]) is not int or not 2 <= versions[0] <= newest:  # noqa: PLR2004 - see steps
+                reasons.append(f"{name}: since() names one version from 2 to model_version={newest}")
+            elif info.is_required() or info.default_factory_takes_validated_data:
+                reasons.append(f"{name}: since() needs a default that does not depend on other fields")
+            elif isinstance(shape.get(name), Leaf) and info.get_default(call_default_factory=True) is not None:
+                reasons.append(f"{name}: a reference with since() has the default None")
+        if reasons:
+            raise InvalidModel(
+                f"Cannot define {self.model.__name__} with since().",
+                why=reasons,
+                hint="declare it as in Annotated[int, since(2)] = 0, in a class with model_version=2.",
+                model=self.model.__name__,
+            )
+        return tuple(
+            (name, versions[0], fields[name].get_default(call_default_factory=True))
+            for name, versions in marked.items() if versions
+        )  # fmt: skip
 
     def _check_lifecycle(self) -> None:
         if self.lifecycle is None:

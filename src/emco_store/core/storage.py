@@ -6,11 +6,13 @@ computed fields, aliases, other forms of numbers and times.
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any, cast
 
 from pydantic import BaseModel
-from pydantic_core import PydanticSerializationError, SchemaSerializer, SchemaValidator
+from pydantic_core import PydanticSerializationError, SchemaSerializer, SchemaValidator, to_json
 
+from emco_store.core.likeness import is_alike
 from emco_store.core.schema_parts import Schema, all_parts_of
 from emco_store.core.storable import storage_problems
 from emco_store.core.stored_form import StoredForm, settings_of
@@ -18,6 +20,7 @@ from emco_store.core.strict import Strict, Unproven
 
 _WITHOUT_PARENT = {"parent"}
 """What a document leaves out, because its key says it."""
+_SINGLE = (bool, int, float, str, bytes, Enum)
 _OF_ITS_OWN = {"call", "custom-error", "dataclass", "is-instance"}
 
 
@@ -27,6 +30,7 @@ class Storage:
     Args:
         model: The class, with all its annotations resolved.
         checks: Functions that run after validation and change nothing but references.
+        since: The fields that came with a later version of the model, each with that version and its default.
         is_view: Whether fields that the model does not declare are ignored, at any depth.
 
     Attributes:
@@ -34,9 +38,17 @@ class Storage:
         compares_itself: Whether a class in it may say by a rule of its own what equals what.
     """
 
-    __slots__ = ("_read", "_strict", "_write", "compares_itself", "problems")
+    __slots__ = ("_read", "_since", "_strict", "_write", "compares_itself", "problems")
 
-    def __init__(self, model: type[BaseModel], checks: frozenset[Any], *, is_view: bool = False) -> None:
+    def __init__(
+        self,
+        model: type[BaseModel],
+        checks: frozenset[Any],
+        since: tuple[tuple[str, int, Any], ...] = (),
+        *,
+        is_view: bool = False,
+    ) -> None:
+        self._since = since
         schema = StoredForm(cast("Schema", model.__pydantic_core_schema__), checks, is_view=is_view).schema
         compiled: Any = schema
         # The settings given here hold for values without a declared type.
@@ -61,22 +73,39 @@ class Storage:
         Raises:
             PydanticSerializationError: It holds a value that has no JSON form.
         """
-        return self._write.to_json(resource, warnings="none", by_alias=False, exclude=_WITHOUT_PARENT, round_trip=True)
+        return self._write.to_json(
+            resource, warnings="none", by_alias=False, exclude=self._left_out(resource), round_trip=True
+        )
 
     def exact_text(self, resource: BaseModel, *, field: str | None = None) -> bytes | None:
         """Write a resource, or one of its fields, as JSON text; None if a value is not of the type of its field."""
         try:
             return self._write.to_json(
-                resource, warnings="error", by_alias=False, exclude=_WITHOUT_PARENT, round_trip=True,
+                resource, warnings="error", by_alias=False, exclude=self._left_out(resource), round_trip=True,
                 include=None if field is None else {field},
             )  # fmt: skip
         except PydanticSerializationError:
             return None
 
+    def used(self, resource: BaseModel) -> int:
+        """Return the newest version of the fields that the document of a resource holds; 1 where none came later.
+
+        Rules: MIG-1.
+        """
+        left_out = self._left_out(resource)
+        return max([version for name, version, _ in self._since if name not in left_out], default=1)
+
+    def _left_out(self, resource: BaseModel) -> set[str]:
+        if not self._since:
+            return _WITHOUT_PARENT
+        values = resource.__dict__
+        unused = {name for name, _, default in self._since if _is_same(values.get(name, default), default)}
+        return _WITHOUT_PARENT | unused
+
     def values(self, resource: BaseModel) -> dict[str, Any]:
         """Write a resource as JSON values."""
         return self._write.to_python(  # type: ignore[no-any-return]  # a model gives a dict
-            resource, mode="json", warnings="none", by_alias=False, exclude=_WITHOUT_PARENT, round_trip=True
+            resource, mode="json", warnings="none", by_alias=False, exclude=self._left_out(resource), round_trip=True
         )
 
     def read(self, data: bytes, context: Any) -> Any:
@@ -90,6 +119,13 @@ class Storage:
     def proved(self, resource: BaseModel, context: Any) -> Any:
         """Return a copy of a resource that is what its document would give back; None if only reading can tell."""
         return None if self._strict is None else self._strict.proved(resource, context)
+
+
+def _is_same(value: Any, default: Any) -> bool:
+    """Return whether reading a document without a field would give back its value: 1 is not True, nor 1.0."""
+    if type(value) is not type(default) or not is_alike(value, default):
+        return False
+    return not value or isinstance(value, _SINGLE) or to_json(value, fallback=repr) == to_json(default, fallback=repr)
 
 
 def _compares_itself(schema: Schema) -> bool:

@@ -214,6 +214,18 @@ class Context:
             index=dated(made.index, record.created_us, record.updated_us),
         )
 
+    def refuse_newer(self, old: Record) -> None:
+        """Refuse to write over a record that only newer versions of the model of its kind can read.
+
+        Raises:
+            NewerModel: It is one.
+
+        Rules: MIG-3.
+        """
+        model = self.schema.model_of(old.key.kind)
+        if model is not None:
+            model.__emco__.evolution.check_replaced(old.document, old.key)
+
     def value_or_error(self, record: Record) -> Any:
         """Return the resource of a record, or the error that says why it cannot be read.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from emco_store.core.diffs import Diff, compare
 from emco_store.core.documents import decode
+from emco_store.core.evolution import without_stamp
 from emco_store.core.keys import Key
 from emco_store.core.lifecycle_records import Standing, read_standing, standing_key
 from emco_store.core.naming import REVISION
@@ -243,9 +244,10 @@ def _now(unit: Unit, key: Key, kinds: Sequence[str]) -> Flow[Mapping[Key, bytes]
 
 def _value(document: bytes) -> Any:
     try:
-        return decode(document)
+        value = decode(document)
     except ValueError:
         return document
+    return without_stamp(cast("dict[str, Any]", value)) if isinstance(value, dict) else value
 
 
 # naming

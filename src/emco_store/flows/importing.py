@@ -33,14 +33,19 @@ def plan_import(context: Context, lines: Any, *, replace: bool, batch: int) -> F
 
     Raises:
         InvalidResource: Lines are none of an export, or documents do not fit the models that are known here.
+        NewerModel: A resource to be replaced takes a newer version of its model.
 
-    Rules: EXP-2, EXP-3.
+    Rules: EXP-2, EXP-3, MIG-3.
     """
     _check_batch(context, batch)
     given = _rows(lines)
     rows = _by_models(context, given)
     there: dict[Key, Record] = yield from _there([row.key for row in rows])
     changed = [row for row in rows if row.key not in there or not is_same(there[row.key], _record(row, None, ""))]
+    if replace:
+        for row in changed:
+            if row.key in there:
+                context.refuse_newer(there[row.key])
     known = {row.key for row in rows}
     wanted = {edge.target for row in changed for edge in _fixed(row)} - known
     targets = yield from _there(sorted(wanted))
@@ -91,6 +96,7 @@ def commit_batch(
             done["unchanged"] += 1
             continue
         elif replace:
+            unit.context.refuse_newer(old)
             done["updated"] += 1
         else:
             raise _differ([document_change(row.key, old.document, row.document)])

@@ -175,6 +175,8 @@ class _Rewriting:
         Rules: HIS-9.
         """
         unit = self._unit
+        if old is not None:
+            unit.context.refuse_newer(old)
         made = Record(
             row.key, old.uid if old else unit.context.new_id(), old.version + 1 if old else 1, row.document,
             tuple(edge.opened() for edge in row.edges), row.unique, row.index,

@@ -113,6 +113,7 @@ class Writing(View):
         self._selects |= type(made.resource).__emco__.selects
         if old is None:
             return self._add(made)
+        type(made.resource).__emco__.evolution.check_replaced(old.document, old.key)
         if is_same(old, made):
             return with_meta(made.resource, old)
         return self._put(made, uid=old.uid, version=old.version + 1, created_us=old.created_us)

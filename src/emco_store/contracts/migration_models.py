@@ -1,0 +1,73 @@
+"""Four versions of one model, as four releases of one service would have them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from emco_store.core.evolution import since
+from emco_store.core.indexing import indexed, unique
+from emco_store.core.refs import Ref, on_delete
+from emco_store.core.resource import Resource
+from emco_store.core.rules import Rule
+
+
+class Berth(Resource):
+    """What the newer versions refer to."""
+
+    title: str = ""
+
+
+class Hull1(Resource, kind="Hull"):
+    """The first version."""
+
+    region: str = ""
+    cargo: str = ""
+    berth: Annotated[Ref[Berth] | None, on_delete(Rule.SET_NULL)] = None
+
+
+class Hull2(Resource, kind="Hull", model_version=2):
+    """Two fields more; documents are those of the first version while both are unused."""
+
+    region: str = ""
+    cargo: str = ""
+    berth: Annotated[Ref[Berth] | None, on_delete(Rule.SET_NULL)] = None
+    decks: Annotated[int, since(2)] = 1
+    spare: Annotated[Ref[Berth] | None, since(2), on_delete(Rule.SET_NULL)] = None
+
+
+def rename_region(document: dict[str, Any]) -> dict[str, Any]:
+    """Rename the region to zone, and refer to each berth of a list."""
+    document["zone"] = document.pop("region", "")
+    berth = document.pop("berth", None)
+    document["berths"] = [] if berth is None else [berth]
+    return document
+
+
+def split_cargo(document: dict[str, Any]) -> dict[str, Any]:
+    """Split what is carried from how much of it; the text of it must say both, or nothing."""
+    cargo = document.pop("cargo", "")
+    goods, _, tons = cargo.partition(" ")
+    document["goods"], document["tons"] = goods or None, int(tons) if goods else 0
+    return document
+
+
+class Hull3(Resource, kind="Hull", model_version=3, steps={3: rename_region}):
+    """A field renamed, and one reference made a list."""
+
+    zone: Annotated[str, indexed()] = ""
+    cargo: str = ""
+    berths: Annotated[list[Ref[Berth]], on_delete(Rule.RESTRICT)] = []
+    decks: Annotated[int, since(2)] = 1
+    spare: Annotated[Ref[Berth] | None, since(2), on_delete(Rule.SET_NULL)] = None
+
+
+class Hull4(Resource, kind="Hull", model_version=5, steps={3: rename_region, 4: split_cargo}):
+    """A field split into two, of which one is unique; and one more field."""
+
+    zone: Annotated[str, indexed()] = ""
+    goods: Annotated[str | None, unique()] = None
+    tons: int = 0
+    berths: Annotated[list[Ref[Berth]], on_delete(Rule.RESTRICT)] = []
+    decks: Annotated[int, since(2)] = 1
+    spare: Annotated[Ref[Berth] | None, since(2), on_delete(Rule.SET_NULL)] = None
+    flag: Annotated[str, since(5)] = ""
