@@ -146,18 +146,9 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         )
         kind = kind or cls.__name__
         problems = class_problems(
-            cls,
-            kind,
-            key_fields,
-            parent=parent,
-            on_parent_delete=on_parent_delete,
-            lifecycle=lifecycle,
-            trail=trail,
-            lease=lease,
-            writer=_writer,
-            is_view=_is_view,
-            versions=(model_version, steps, readable_by),
-        )
+            cls, kind, key_fields, parent=parent, on_parent_delete=on_parent_delete, lifecycle=lifecycle, trail=trail,
+            lease=lease, writer=_writer, is_view=_is_view, versions=(model_version, steps, readable_by),
+        )  # fmt: skip
         if problems:
             raise refused_class(cls, problems)
         above = parent.__emco__.chain if parent is not None else ()
