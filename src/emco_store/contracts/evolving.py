@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from emco_store.contracts.harness import Lab
-from emco_store.contracts.migration_models import Berth, Hull1, Hull2, Hull3, Hull4
+from emco_store.contracts.migration_models import Berth, Hull1, Hull2, Hull3, Hull4, HullView, NewHullView
 from emco_store.contracts.rules import rule
 from emco_store.core.documents import decode
 from emco_store.core.keys import Key
@@ -179,6 +179,23 @@ class EvolvingRules:
         old.delete(HULL)
 
         assert ["Berth/c"] == list(lab.records())
+
+    @rule("MIG-3", "VIEW-1")
+    def test_view_reads_newer_documents_until_their_form_changes(self, lab: Lab) -> None:
+        """Newer fields do not concern a view; a step that it does not have makes it NewerModel (MIG-3, VIEW-1)."""
+        view = release(lab, HullView)
+        for model, values in ((Hull1, {}), (Hull2, {"decks": 2})):
+            release(lab, model).put(model(name="h", cargo="tea 3", **values))
+            assert "tea 3" == view.get(HullView, "h").cargo
+
+        release(lab, Hull3).put(Hull3(name="h", cargo="tea 3", decks=2))
+
+        with pytest.raises(NewerModel) as caught:
+            view.get(HullView, "h")
+        assert (3, 1) == (caught.value.needed, caught.value.model_version)
+        assert "tea 3" == release(lab, NewHullView).get(NewHullView, "h").cargo
+        release(lab, Hull3).put(Hull3(name="g", cargo="rum 4"))
+        assert [NewerModel, NewerModel] == [type(one) for one in view.list(HullView).items]
 
     @rule("MIG-3", "EXP-1")
     def test_newer_documents_are_exported_and_imported_as_they_are(self, lab: Lab) -> None:

@@ -9,6 +9,7 @@ from emco_store.core.indexing import indexed, unique
 from emco_store.core.refs import Ref, on_delete
 from emco_store.core.resource import Resource
 from emco_store.core.rules import Rule
+from emco_store.core.views import View
 
 
 class Berth(Resource):
@@ -71,3 +72,15 @@ class Hull4(Resource, kind="Hull", model_version=5, steps={3: rename_region, 4: 
     decks: Annotated[int, since(2)] = 1
     spare: Annotated[Ref[Berth] | None, since(2), on_delete(Rule.SET_NULL)] = None
     flag: Annotated[str, since(5)] = ""
+
+
+class HullView(View, of="Hull", parent=None):
+    """What another service reads of it."""
+
+    cargo: str = ""
+
+
+class NewHullView(View, of="Hull", parent=None, model_version=3, steps={3: rename_region}):
+    """The same, for the third version."""
+
+    cargo: str = ""

@@ -248,9 +248,10 @@ def _load_view(record: Record, view: type[R]) -> R:
     """Read a record with a view, which may leave it to the owner of the kind where the record lies.
 
     Raises:
+        NewerModel: A step that the view does not have has changed the form of the document.
         InvalidResource: The stored document does not have what the view declares, or lies elsewhere than it says.
 
-    Rules: VIEW-1, VIEW-5.
+    Rules: VIEW-1, VIEW-5, MIG-3.
     """
     spec, key = view.__emco__, record.key
     above = next((edge.target for edge in record.edges if edge.is_parent), None)
@@ -259,9 +260,12 @@ def _load_view(record: Record, view: type[R]) -> R:
         raise _misfit(view, key, [_contradiction(key, kind, spec)])
     parent = None if above is None else parent_of(above.kind, above.segments)
     try:
-        return with_meta(cast("R", spec.storage.read(record.document, Lineage(parent, key))), record)
+        document = spec.evolution.current(record.document, key)
+        return with_meta(cast("R", spec.storage.read(document, Lineage(parent, key))), record)
     except ValidationError as problem:
         raise _misfit(view, key, list(invalid_resource(spec.kind, problem).problems)) from problem
+    except ValueError as problem:
+        raise _misfit(view, key, [str(problem)]) from problem
 
 
 def _contradiction(key: Key, parent: str | None, spec: ModelSpec) -> str:

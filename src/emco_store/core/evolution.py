@@ -75,7 +75,8 @@ class Evolution:
         form: The newest version with a step; 1 if there is none.
         readable_by: The least version that can read what the model writes while no ``since()`` field is used.
         key_fields: The fields that no step may change.
-        is_open: Whether the model keeps unknown fields.
+        is_open: Whether the model accepts fields that it does not declare.
+        is_view: Whether it is a view, which newer fields do not concern.
     """
 
     version: int = 1
@@ -84,6 +85,7 @@ class Evolution:
     readable_by: int = 1
     key_fields: tuple[str, ...] = ()
     is_open: bool = False
+    is_view: bool = False
 
     @property
     def is_plain(self) -> bool:
@@ -126,8 +128,9 @@ class Evolution:
 
         Rules: MIG-3.
         """
-        if found.readable_by > self.version:
-            raise newer_model(key, found.readable_by, self.version)
+        needed = min(found) if self.is_view else found.readable_by
+        if needed > self.version:
+            raise newer_model(key, needed, self.version)
 
     def check_replaced(self, document: bytes, key: Key) -> None:
         """Refuse to write over a document that only newer versions of the model can read.
@@ -172,12 +175,13 @@ PLAIN: Final = Evolution()
 
 
 def evolution(
-    version: int, steps: Mapping[int, Step], readable_by: int | None, key_fields: tuple[str, ...], *, is_open: bool
-) -> Evolution:
+    version: int, steps: Mapping[int, Step], readable_by: int | None, key_fields: tuple[str, ...], *, is_open: bool,
+    is_view: bool,
+) -> Evolution:  # fmt: skip
     """Return the versions of a model from the class arguments, which are known to be right."""
     form = max(steps, default=1)
     ordered = {number: steps[number] for number in sorted(steps)}
-    return Evolution(version, ordered, form, readable_by or form, key_fields, is_open)
+    return Evolution(version, ordered, form, readable_by or form, key_fields, is_open, is_view)
 
 
 def evolution_problems(version: Any, steps: Any, readable_by: Any) -> Sequence[str]:

@@ -164,8 +164,13 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             lease=lease,
             declared=_declared(cls, indexes),
             evolution=evolution(
-                model_version, steps, readable_by, key_fields, is_open=cls.model_config.get("extra") == "allow"
-            ),
+                model_version,
+                steps,
+                readable_by,
+                key_fields,
+                is_open=cls.model_config.get("extra") != "forbid",
+                is_view=_is_view,
+            ),  # fmt: skip
             writer=_writer,
             is_view=_is_view,
             base=Resource,
