@@ -175,13 +175,13 @@ PLAIN: Final = Evolution()
 
 
 def evolution(
-    version: int, steps: Mapping[int, Step], readable_by: int | None, key_fields: tuple[str, ...], *, is_open: bool,
+    version: int, steps: Mapping[int, Step], readable_by: int | None, key_fields: tuple[str, ...], *, extra: str | None,
     is_view: bool,
 ) -> Evolution:  # fmt: skip
     """Return the versions of a model from the class arguments, which are known to be right."""
     form = max(steps, default=1)
     ordered = {number: steps[number] for number in sorted(steps)}
-    return Evolution(version, ordered, form, readable_by or form, key_fields, is_open, is_view)
+    return Evolution(version, ordered, form, readable_by or form, key_fields, extra != "forbid", is_view)
 
 
 def evolution_problems(version: Any, steps: Any, readable_by: Any) -> Sequence[str]:

@@ -164,13 +164,8 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
             lease=lease,
             declared=_declared(cls, indexes),
             evolution=evolution(
-                model_version,
-                steps,
-                readable_by,
-                key_fields,
-                is_open=cls.model_config.get("extra") != "forbid",
-                is_view=_is_view,
-            ),  # fmt: skip
+                model_version, steps, readable_by, key_fields, extra=cls.model_config.get("extra"), is_view=_is_view
+            ),
             writer=_writer,
             is_view=_is_view,
             base=Resource,
