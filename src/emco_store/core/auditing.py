@@ -41,10 +41,8 @@ def examine(record: Record, model: Model | None, absent: AbstractSet[Key]) -> It
     try:
         if model is None:
             load_untyped(record)
-        elif model.__emco__.is_view:
+        elif _is_of_others(record, model):
             load(record, model)
-        elif model.__emco__.evolution.is_outdated(record.document):
-            load(record, model)  # what is recorded for it is right until it is written in the newest form
         else:
             known = rederived(record, model, record.updated_us)
     except InvalidResource as problem:
@@ -64,6 +62,11 @@ def examine(record: Record, model: Model | None, absent: AbstractSet[Key]) -> It
     for edge in record.edges:
         if edge.target in absent and (known is None or _place(edge) in _places(known.edges)):
             yield _dangling(record, edge, absent)
+
+
+def _is_of_others(record: Record, model: Model) -> bool:
+    """Return whether what is recorded for a document follows from another model: the owner's, or an older version."""
+    return model.__emco__.is_view or model.__emco__.evolution.is_outdated(record.document)
 
 
 def rederived(record: Record, model: Model, now_us: int) -> Record:
