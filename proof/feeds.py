@@ -116,11 +116,11 @@ def stored_now() -> Generator[Any, Any, dict[Key, State]]:
     found: dict[Key, State] = {}
     after: tuple[str, str] | None = None
     while True:
-        records = yield from _insisting(Scan(kind=None, after=after, limit=_PAGE))
-        found |= {record.key: (record.uid, record.version) for record in records}
-        if len(records) < _PAGE:
+        page = yield from _insisting(Scan(None, after=after, limit=_PAGE))
+        found |= {record.key: (record.uid, record.version) for record in page.records}
+        if page.next is None:
             return found
-        after = ("", records[-1].key.text)
+        after = page.next
 
 
 def _insisting(request: Request[T]) -> Generator[Any, Any, T]:

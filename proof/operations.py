@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from emco_store._sync.store import Store
+from emco_store.contracts.harness import scanned
 from emco_store.contracts.models import Cascade, Crate, Item, Parcel, Rack, Remove, SetNull, Site
 from emco_store.contracts.recorded import PLANT, Chart, Desk, Ground, Hall, Plant, PlantLife
 from emco_store.core.flaws import Flaw
@@ -158,7 +159,7 @@ def _begin_plants(store: Store) -> None:
 
 def clear(port: Port, txid: str) -> None:
     """Empty a namespace."""
-    keys = tuple(record.key for record in port.ask(Scan(kind=None, limit=10_000)))
+    keys = tuple(record.key for record in scanned(port, Scan(None)))
     if keys:
         _commit(port, Commit(f"{txid}-clear", deletes=keys))
 
@@ -182,12 +183,7 @@ def flaws(store: Any) -> list[Flaw]:
 
 def state(port: Port) -> State:
     """Return what is stored."""
-    found: State = {}
-    after: tuple[str, str] | None = None
-    while batch := port.ask(Scan(kind=None, after=after)):
-        found |= {_text(record): (record.version, _lasting(record), record.targets) for record in batch}
-        after = ("", batch[-1].key.text)
-    return found
+    return {_text(record): (record.version, _lasting(record), record.targets) for record in scanned(port, Scan(None))}
 
 
 def _text(record: Record) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+from emco_store.contracts.harness import scanned
 from emco_store.contracts.histories.clients import Ask, Client, ask_and_record
 from emco_store.contracts.histories.history import History, Result
 from emco_store.contracts.histories.workloads import Shift
@@ -150,12 +151,7 @@ def audit(port: Port, known: History) -> Audit:
 
 def scan_all(port: Port) -> dict[str, Record]:
     """Read every record of a namespace."""
-    found: dict[str, Record] = {}
-    after: tuple[str, str] | None = None
-    while batch := port.ask(Scan(kind=None, after=after, limit=_PAGE)):
-        found |= {record.key.text: record for record in batch}
-        after = ("", batch[-1].key.text)
-    return found
+    return {record.key.text: record for record in scanned(port, Scan(None, limit=_PAGE))}
 
 
 def dangling(records: Mapping[str, Record]) -> list[str]:

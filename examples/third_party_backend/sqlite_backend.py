@@ -44,6 +44,7 @@ from emco_store.ports import (
     PulsePage,
     Pulses,
     Receipt,
+    RecordPage,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
@@ -96,23 +97,24 @@ class SqlitePort(PortBase):
         found = self._all()
         return {key: found[key] for key in request.keys if key in found}
 
-    def scan(self, scan: Scan) -> tuple[Record, ...]:
+    def scan(self, scan: Scan) -> RecordPage:
         found: list[tuple[tuple[str, str], Record]] = []
         for key, record in self._all().items():
             value = dict(record.index).get(scan.field) if scan.field else ""
             is_near = key.text.startswith(scan.prefix) and (not scan.until or key.text < scan.until)
             is_found = value is not None and is_near and scan.kind in {None, key.kind}
-            is_found = is_found and (scan.below is None or value < scan.below)
-            if is_found and (scan.low is None or value >= scan.low) and (scan.high is None or value <= scan.high):
+            is_found = is_found and scan.equal in {None, value} and (scan.low is None or value >= scan.low)
+            if is_found and (scan.below is None or value < scan.below):
                 found.append(((value, key.text), record))
         found.sort(key=lambda pair: pair[0], reverse=scan.descending)
         if scan.after is not None:
             after = (scan.after[0] if scan.field else "", scan.after[1])
             found = [(at, record) for at, record in found if (at < after if scan.descending else at > after)]
-        return tuple(record for _, record in found[: scan.limit])
+        page = found[: scan.limit]
+        return RecordPage(tuple(record for _, record in page), page[-1][0] if len(found) > len(page) else None)
 
     def count(self, count: Count) -> int:
-        return len(self.scan(replace(count.scan, limit=sys.maxsize)))
+        return len(self.scan(replace(count.scan, limit=sys.maxsize)).records)
 
     def open(self) -> None:
         pass
@@ -122,7 +124,8 @@ class SqlitePort(PortBase):
         loaded = {key: every[key] for key in query.load if key in every}
         found = [one for one in every.values() if not one.targets.isdisjoint(query.targets)]
         behind = sorted((one for one in found if one.key.text > query.after), key=lambda record: record.key)
-        return ReferrerPage(loaded, tuple(behind[: query.limit]))
+        page = tuple(behind[: query.limit])
+        return ReferrerPage(loaded, page, page[-1].key.text if len(behind) > len(page) else None)
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         reply = self._committed(commit)

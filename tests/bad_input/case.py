@@ -54,7 +54,7 @@ class World:
     def dump(self) -> tuple[Record, ...]:
         """Return all that is stored, guards and versions included, without counting as a request."""
         hook, self.backend.hook = self.backend.hook, None
-        found = self.backend.port(NAMESPACE).ask(Scan(kind=None, limit=1_000_000))
+        found = self.backend.port(NAMESPACE).ask(Scan(kind=None, limit=1_000_000)).records
         self.backend.hook = hook
         return found
 

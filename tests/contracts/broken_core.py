@@ -298,8 +298,8 @@ def step_anywhere(lead: Lead, name: str) -> Lead:  # noqa: ARG001 - that is what
 
 def name_the_kinds_of_a_page() -> Flow[tuple[str, ...]]:
     """Look at the first records only."""
-    records = yield from read(Scan(None, limit=2))
-    return tuple(sorted({record.key.kind for record in records}))
+    page = yield from read(Scan(None, limit=2))
+    return tuple(sorted({record.key.kind for record in page.records}))
 
 
 def leave_as_it_is(index: Any, *_: Any) -> Any:

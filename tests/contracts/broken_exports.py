@@ -30,7 +30,7 @@ def look_once(under: Any) -> Flow[exports.Export]:
 
 def find_referrers(targets: Any) -> Flow[dict[Any, Record]]:
     """Take every referrer for a child."""
-    page = yield from exporting.read(exporting.ReferrerQuery(tuple(targets), (), "", 1000))
+    page = yield from exporting.referring(exporting.ReferrerQuery(tuple(targets), (), "", 1000))
     return {record.key: record for record in page.referrers}
 
 

@@ -88,9 +88,9 @@ def write_into_the_revision(record: Record, tags: Iterable[str], now_us: int) ->
     return replace(_tagged(record, tags, now_us), document=record.document.replace(b"{", b"{ ", 1))
 
 
-def skip_forward(**wanted: Any) -> Scan:
+def skip_forward(*args: Any, **wanted: Any) -> Scan:
     """Read a history from its beginning."""
-    return Scan(**{**wanted, "descending": False})
+    return Scan(*args, **{**wanted, "descending": False})
 
 
 def delete_nothing(rewriting: _Rewriting) -> list[Key]:

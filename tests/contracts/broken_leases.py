@@ -250,10 +250,11 @@ class KeepsTheFirstTtl(_Port):
 
 
 class StopsAtFiveHundredPulses(MemoryPort):
-    """Ends a page of pulses before it is full."""
+    """Ends a page of pulses before it is full, and says that it is all."""
 
     def pulses(self, pulses: Pulses) -> PulsePage:
-        return super().pulses(replace(pulses, limit=min(pulses.limit, 500)))
+        page = super().pulses(replace(pulses, limit=min(pulses.limit, 500)))
+        return page if pulses.limit <= 500 else replace(page, next=None)
 
 
 class FindsNoLostPulse(_Port):

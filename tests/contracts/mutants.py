@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import accumulate
 
 from emco_store.backends.adapters import ImmediatePort
 from emco_store.backends.memory import MemoryBackend, MemoryPort, _apply
@@ -49,6 +48,7 @@ from tests.contracts.broken_outcomes import (
     SettlesWithoutFencing,
     TrustsTheClockOfTheClient,
 )
+from tests.contracts.broken_scans import BROKEN_SCANS
 from tests.contracts.broken_selections import ChecksSelectionsBeforeTheCommitOnly, TakesMatchesForTargets
 
 
@@ -249,8 +249,8 @@ class GetsByPrefix(MemoryPort):
         found = dict(super().get(request))
         for key in request.keys:
             first = super().scan(Scan(kind=None, prefix=key.text, limit=1))
-            if key not in found and first:
-                found[key] = first[0]
+            if key not in found and first.records:
+                found[key] = first.records[0]
         return found
 
 
@@ -268,96 +268,6 @@ class GetsFromACache(MemoryPort):
 
     def referrers(self, query: ReferrerQuery) -> ReferrerPage:
         return replace(super().referrers(query), records=self.get(Get(query.load)))
-
-
-class ScansByText(MemoryPort):
-    """Ends the prefix of a hierarchy in the middle of a name."""
-
-    def scan(self, scan: Scan) -> tuple[Record, ...]:
-        return super().scan(replace(scan, prefix=scan.prefix.removesuffix("/")))
-
-
-class ScansAllKinds(MemoryPort):
-    """Gives records of any kind."""
-
-    def scan(self, scan: Scan) -> tuple[Record, ...]:
-        is_plain = scan.field is None and scan.prefix.count("/") < 2
-        return super().scan(replace(scan, kind=None, prefix="") if is_plain else scan)
-
-
-class RepeatsTheCursor(MemoryPort):
-    """Begins a page with the last record of the page before."""
-
-    def scan(self, scan: Scan) -> tuple[Record, ...]:
-        found = super().scan(scan)
-        last = super().get(Get((Key.parse(scan.after[1]),))) if scan.after is not None else {}
-        return (*last.values(), *found)[: scan.limit]
-
-
-class SkipsARecord(MemoryPort):
-    """Begins a page one too late."""
-
-    def scan(self, scan: Scan) -> tuple[Record, ...]:
-        found = super().scan(replace(scan, limit=scan.limit + 1))
-        return found[1:] if scan.after is not None else found[: scan.limit]
-
-
-class ScansForwardOnly(MemoryPort):
-    """Takes no notice of the direction."""
-
-    def scan(self, scan: Scan) -> tuple[Record, ...]:
-        return super().scan(replace(scan, descending=False))
-
-
-class IgnoresBounds(MemoryPort):
-    """Filters nothing by an index, and drops what it did not find through it."""
-
-    def scan(self, scan: Scan) -> tuple[Record, ...]:
-        return super().scan(replace(scan, low=None, high=None))[:1] if scan.low is not None else super().scan(scan)
-
-
-class ReadsOn(MemoryPort):
-    """Takes no notice of where a scan is to end."""
-
-    def scan(self, scan: Scan) -> tuple[Record, ...]:
-        return super().scan(replace(scan, until=""))
-
-
-class StopsAtAHundred(MemoryPort):
-    """Gives a hundred records of a scan at most, as a server that fills no larger page."""
-
-    def scan(self, scan: Scan) -> tuple[Record, ...]:
-        return super().scan(replace(scan, limit=min(scan.limit, 100)))
-
-
-class StopsAtSomeBytes(MemoryPort):
-    """Ends a page of a scan where it becomes large."""
-
-    def scan(self, scan: Scan) -> tuple[Record, ...]:
-        found = super().scan(scan)
-        sizes = accumulate(len(record.document) for record in found)
-        return tuple(record for record, size in zip(found, sizes, strict=True) if size <= 16 << 20)
-
-
-class StopsAtAThousandReferrers(MemoryPort):
-    """Gives a thousand referrers of a query at most."""
-
-    def referrers(self, query: ReferrerQuery) -> ReferrerPage:
-        return super().referrers(replace(query, limit=min(query.limit, 1000)))
-
-
-class GivesFirstReferrersOnly(MemoryPort):
-    """Gives a hundred referrers and no further page."""
-
-    def referrers(self, query: ReferrerQuery) -> ReferrerPage:
-        return super().referrers(replace(query, limit=min(query.limit, 100)))
-
-
-class AsksForOneTargetOnly(MemoryPort):
-    """Looks for the referrers of the first target."""
-
-    def referrers(self, query: ReferrerQuery) -> ReferrerPage:
-        return super().referrers(replace(query, targets=query.targets[:1]))
 
 
 # records that change on their way
@@ -551,19 +461,6 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             (TrustsTheClockOfTheClient, "ATM-5"),
             (GetsByPrefix, "ID-2"),
             (GetsFromACache, "ID-11"),
-            (ScansByText, "ID-9"),
-            (ScansAllKinds, "ID-7"),
-            (RepeatsTheCursor, "ID-7"),
-            (SkipsARecord, "ID-7"),
-            (ScansForwardOnly, "ID-8"),
-            (IgnoresBounds, "ID-8"),
-            (ReadsOn, "ID-16"),
-            (ReadsOn, "RES-2"),
-            (StopsAtAHundred, "ID-16"),
-            (StopsAtSomeBytes, "ID-16"),
-            (StopsAtAThousandReferrers, "ID-16"),
-            (GivesFirstReferrersOnly, "DEL-3"),
-            (AsksForOneTargetOnly, "DEL-8"),
             (LosesRules, "ALL-2"),
             (MistakesDefaults, "DEL-5"),
             (LosesMapKeys, "DEL-1"),
@@ -575,6 +472,7 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             (Boasts, "DUR-1"),
             (ChecksSelectionsBeforeTheCommitOnly, "OCC-12"),
             (TakesMatchesForTargets, "DEL-13"),
+            *BROKEN_SCANS,
             *BROKEN_AUDITS,
             *BROKEN_COUNTS,
             *BROKEN_LEASES,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from emco_store import StoreError, connect, connect_async
+from emco_store.contracts.harness import scanned
 from emco_store.contracts.histories.clients import play, play_async
 from emco_store.core.records import Record
 from emco_store.core.resource import is_model
@@ -215,12 +216,7 @@ def _prepare(rig: Rig, port: Port, race: Race, namespace: str, rounds: Sequence[
 
 
 def _records(port: Port) -> dict[str, Record]:
-    found: dict[str, Record] = {}
-    after: tuple[str, str] | None = None
-    while batch := port.ask(Scan(kind=None, after=after)):
-        found |= {record.key.text: record for record in batch}
-        after = ("", batch[-1].key.text)
-    return found
+    return {record.key.text: record for record in scanned(port, Scan(None))}
 
 
 def _flaws(store: Any) -> Generator[Any]:

@@ -19,6 +19,7 @@ from redis import Redis, RedisError
 from emco_store import Key, Ref, Resource, StoreError, indexed
 from emco_store.backends.redis.backend import RedisBackend
 from emco_store.backends.redis.server import acl_line
+from emco_store.contracts.harness import scanned
 from emco_store.core.codec import draft
 from emco_store.core.records import Record
 from emco_store.ports import Commit, Get, Outcome, OutcomeLost, Port, Receipt, Refusal, Scan, Settle, Unreachable
@@ -113,10 +114,7 @@ def opened(url: str, **options: Any) -> Generator[Port]:
 
 def stored(port: Port, kind: str) -> Iterator[Record]:
     """Return all records of a kind."""
-    after: tuple[str, str] | None = None
-    while batch := port.ask(Scan(kind=kind, after=after)):
-        yield from batch
-        after = ("", batch[-1].key.text)
+    yield from scanned(port, Scan(kind))
 
 
 Cause = Callable[[Large, Commit, Random], tuple[str, object]]

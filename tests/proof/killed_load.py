@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emco_store import CASCADE, Key, Ref, Resource, Store, StoreError, connect
+from emco_store.contracts.harness import scanned
 from emco_store.core.records import Record
 from emco_store.ports import Scan
 from proof.nemesis import seeded
@@ -200,11 +201,7 @@ def _judged(
 def _records(rig: Rig, namespace: str) -> dict[str, Record]:
     port = rig.backend.port(namespace)
     port.open()
-    found: dict[str, Record] = {}
-    after: tuple[str, str] | None = None
-    while batch := port.ask(Scan(kind=None, after=after)):
-        found |= {record.key.text: record for record in batch}
-        after = ("", batch[-1].key.text)
+    found = {record.key.text: record for record in scanned(port, Scan(None))}
     port.close()
     return found
 

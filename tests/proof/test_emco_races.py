@@ -39,7 +39,8 @@ def judged(number: str, told: list[Told], made: list[Any], *without: Key) -> lis
             tx.create(one)
     port = backend.port("n")
     port.ask(Commit("without", deletes=without))
-    return judge(race_of(number), End("r", told, {record.key.text: record for record in port.ask(Scan(kind=None))}))
+    stored = {record.key.text: record for record in port.ask(Scan(None)).records}
+    return judge(race_of(number), End("r", told, stored))
 
 
 def test_orphan_is_seen():

@@ -88,7 +88,7 @@ class PruneTakesAll(Mutant):
         kept: list[Record] = []
         owners = [key for key in commit.expect if key.kind == LIFECYCLE]
         if commit.deletes and owners and all(key.kind in {REVISION, REVISION_PART} for key in commit.deletes):
-            kept += self._inner.ask(Scan(REVISION, prefix=beside_prefix(REVISION, resource_of(owners[0]))))
+            kept += self._inner.ask(Scan(REVISION, prefix=beside_prefix(REVISION, resource_of(owners[0])))).records
         stamps = {record.key: record.stamp for record in kept}
         deletes = tuple(dict.fromkeys((*commit.deletes, *stamps)))
         return self._inner.ask(replace(commit, expect={**stamps, **commit.expect}, deletes=deletes))

@@ -25,6 +25,7 @@ from emco_store.ports import (
     PortBase,
     PortWrapper,
     Receipt,
+    RecordPage,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
@@ -38,7 +39,7 @@ T = TypeVar("T")
 
 def replies_have_the_type_of_their_request(port: Port) -> None:
     assert_type(port.ask(Get(())), Mapping[Key, Record])
-    assert_type(port.ask(Scan(kind=None)), tuple[Record, ...])
+    assert_type(port.ask(Scan(kind=None)), RecordPage)
     assert_type(port.ask(Count(Scan(kind=None))), int)
     assert_type(port.ask(ReferrerQuery(())), ReferrerPage)
     assert_type(port.ask(Commit("t")), Receipt | Refusal)

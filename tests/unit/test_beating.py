@@ -38,7 +38,7 @@ def test_store_that_no_other_process_can_use_refuses_at_once(target):
             store.lease(Runner(name="r"), heartbeat="process")
 
         assert "heartbeat_url=" in str(refused.value)
-        assert () == store._port.ask(Scan(kind=None))
+        assert () == store._port.ask(Scan(kind=None)).records
 
 
 @pytest.mark.redis

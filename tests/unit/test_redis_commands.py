@@ -116,13 +116,13 @@ def test_pages_by_key_meet_without_a_gap_and_without_an_overlap(names, descendin
 
 @given(st.lists(st.tuples(TEXTS, NAMES), min_size=1, max_size=6, unique=True), TEXTS, TEXTS, st.booleans())
 def test_range_of_an_index_is_what_its_bounds_say(entries, one, other, descending):
-    """ID-8: both bounds are inclusive, and a cursor within them leaves out what was seen."""
-    low, high = sorted((one, other))
+    """ID-8: the lower bound is inclusive and the upper one is not, and a cursor leaves out what was seen."""
+    low, below = sorted((one, other))
     members = {f"Site\0field={escaped(text)}\0Site/{name}".encode(): (text, f"Site/{name}") for text, name in entries}
-    wanted = sorted((at for at in members.values() if low <= at[0] <= high), reverse=descending)
+    wanted = sorted((at for at in members.values() if low <= at[0] < below), reverse=descending)
 
     def found(after: tuple[str, str] | None) -> list[tuple[str, str]]:
-        scan = Scan("Site", field="field", low=low, high=high, after=after, descending=descending)
+        scan = Scan("Site", field="field", low=low, below=below, after=after, descending=descending)
         return sorted((at for member, at in members.items() if includes(scan, member)), reverse=descending)
 
     assert wanted == found(None)

@@ -43,6 +43,7 @@ from emco_store.ports import (
     PulsePage,
     Pulses,
     Receipt,
+    RecordPage,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
@@ -187,23 +188,21 @@ class MemoryPort(PortBase):
         with self._backend.request(self._namespace, "get", request) as space:
             return {key: space.records[key.text] for key in request.keys if key.text in space.records}
 
-    def scan(self, scan: Scan) -> tuple[Record, ...]:
+    def scan(self, scan: Scan) -> RecordPage:
         """See :meth:`emco_store.ports.PortBase.scan`."""
         with self._backend.request(self._namespace, "scan", scan) as space:
             found: list[Record] = []
-            for text in _scan_by_key(space, scan) if scan.field is None else _scan_by_field(space, scan):
-                if len(found) == scan.limit:
-                    break
-                if text in space.records:  # an entry without a record takes up no place of the page
-                    found.append(space.records[text])
-            return tuple(found)
+            for place in _places(space, scan):
+                if place[1] in space.records:  # an entry may have lost its record
+                    found.append(space.records[place[1]])
+                    if len(found) == scan.limit:
+                        return RecordPage(tuple(found), place)
+            return RecordPage(tuple(found), None)
 
     def count(self, count: Count) -> int:
         """See :meth:`emco_store.ports.PortBase.count`."""
         with self._backend.request(self._namespace, "count", count) as space:
-            scan = count.scan
-            found = _scan_by_key(space, scan) if scan.field is None else _scan_by_field(space, scan)
-            return sum(text in space.records for text in found)
+            return sum(text in space.records for _, text in _places(space, count.scan))
 
     def referrers(self, query: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.PortBase.referrers`."""
@@ -211,7 +210,8 @@ class MemoryPort(PortBase):
             loaded = {key: space.records[key.text] for key in query.load if key.text in space.records}
             texts = {text for target in query.targets for text in space.referrers.get(target.text, ())}
             behind = sorted(text for text in texts if text > query.after and text in space.records)[: query.limit]
-            return ReferrerPage(loaded, tuple(space.records[text] for text in behind))
+            following = behind[-1] if len(behind) == query.limit else None
+            return ReferrerPage(loaded, tuple(space.records[text] for text in behind), following)
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.PortBase.commit`."""
@@ -295,7 +295,12 @@ class MemoryPort(PortBase):
         return int(self._backend.clock() * 1_000_000)
 
 
-def _scan_by_key(space: Space, scan: Scan) -> Iterator[str]:
+def _places(space: Space, scan: Scan) -> Iterator[tuple[str, str]]:
+    """Yield the places of an order that a scan covers: indexed text and key text."""
+    return _scan_by_key(space, scan) if scan.field is None else _scan_by_field(space, scan)
+
+
+def _scan_by_key(space: Space, scan: Scan) -> Iterator[tuple[str, str]]:
     # Beside its kind a key holds what sorts before all that a kind may hold, so kinds follow each other as keys do.
     kinds = sorted(space.keys, reverse=scan.descending) if scan.kind is None else [scan.kind]
     high = min((bound for bound in (scan.prefix and scan.prefix + _LAST, scan.until) if bound), default=None)
@@ -303,21 +308,18 @@ def _scan_by_key(space: Space, scan: Scan) -> Iterator[str]:
     for kind in kinds:
         for text in ranged(space.keys[kind], scan.prefix, high, after, descending=scan.descending):
             if not scan.until or text < scan.until:
-                yield text
+                yield "", text
 
 
-def _scan_by_field(space: Space, scan: Scan) -> Iterator[str]:
-    is_point = (
-        scan.low is not None and scan.low == scan.high
-    )  # the keys follow each other, so that the prefix bounds the range
-    low = None if scan.low is None else (scan.low, scan.prefix if is_point else "")
-    high = None if scan.high is None else (scan.high, scan.prefix + _LAST if is_point else _LAST)
-    if scan.below is not None:
-        high = (scan.below, "")  # which no record has as its key
+def _scan_by_field(space: Space, scan: Scan) -> Iterator[tuple[str, str]]:
+    low = None if scan.low is None else (scan.low, "")
+    high = None if scan.below is None else (scan.below, "")  # which no record has as its key
+    if scan.equal is not None:  # the keys follow each other, so that the prefix bounds the range
+        low, high = (scan.equal, scan.prefix), (scan.equal, scan.prefix + _LAST)
     entries = space.index[scan.kind or "", scan.field or ""]
-    for _, text in ranged(entries, low, high, scan.after, descending=scan.descending):
-        if text.startswith(scan.prefix):
-            yield text
+    for place in ranged(entries, low, high, scan.after, descending=scan.descending):
+        if place[1].startswith(scan.prefix):
+            yield place
 
 
 def _failures(space: Space, commit: Commit, now: float) -> Iterator[Failure]:

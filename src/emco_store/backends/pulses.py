@@ -42,7 +42,9 @@ class PulseTable(dict[str, Pulse]):
         behind = nsmallest(
             query.limit, (uid for uid in among if uid > query.after and self._is_due(uid, query, now_us))
         )
-        return PulsePage(now_us, tuple(self[uid] for uid in behind))
+        return PulsePage(
+            now_us, tuple(self[uid] for uid in behind), next=behind[-1] if len(behind) == query.limit else None
+        )
 
     def failures(self, commit: Commit, records: Mapping[str, Record]) -> Iterator[Lapsed | Alive]:
         """Yield the fences of a commit that have lapsed and the leases that are not silent.

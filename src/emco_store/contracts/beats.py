@@ -215,13 +215,13 @@ def replace_ttl(beat: Beat, ttl: timedelta) -> Beat:
 
 
 def _paged(lab: Lab, query: Pulses) -> list[str]:
-    """Return the uids of all pages; each but the last is full."""
+    """Return the uids of all pages."""
     found: list[str] = []
     while True:
-        page = [pulse.uid for pulse in lab.ask(query).pulses]
-        assert page == sorted(page)
-        assert len(page) <= query.limit
-        found += page
-        if len(page) < query.limit:
+        page = lab.ask(query)
+        assert len(page.pulses) <= query.limit
+        found += [pulse.uid for pulse in page.pulses]
+        if page.next is None:
             return found
-        query = replace(query, after=page[-1])
+        assert page.next > query.after
+        query = replace(query, after=page.next)

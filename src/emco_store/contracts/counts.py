@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from emco_store.contracts.harness import Lab
+from emco_store.contracts.harness import Lab, scanned
 from emco_store.contracts.lists import LABELS, PRICES, RANKS
 from emco_store.contracts.models import Crate, Item, Rack, Site
 from emco_store.contracts.rules import rule
@@ -96,11 +96,13 @@ class CountRules:
             for at in range(12):
                 tx.create(Item(name=f"{'ab'[at % 2]}{at}", rank=at // 4))
         scans = [
-            Scan("Item", prefix, "rank", low, low) for prefix in ("Item/", "Item/a", "Item/a1") for low in _texts(lab)
+            Scan("Item", prefix, field="rank", equal=text)
+            for prefix in ("Item/", "Item/a", "Item/a1")
+            for text in _texts(lab)
         ]
 
         for scan in scans:
-            assert len(lab.port.ask(scan)) == lab.port.ask(Count(scan)), scan
+            assert len(list(scanned(lab.port, scan))) == lab.port.ask(Count(scan)), scan
         assert [4, 4, 4, 2, 2, 2, 0, 0, 1] == [lab.port.ask(Count(scan)) for scan in scans]
 
     @rule("ID-18", "OCC-4")
@@ -129,4 +131,4 @@ class CountRules:
 
 
 def _texts(lab: Lab) -> list[str]:
-    return sorted({dict(record.index)["rank"] for record in lab.port.ask(Scan("Item"))})
+    return sorted({dict(record.index)["rank"] for record in scanned(lab.port, Scan("Item"))})

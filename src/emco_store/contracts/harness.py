@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -271,12 +271,9 @@ class Lab:
 
     def records(self) -> dict[str, Record]:
         """Return all records as they are stored, by the text of their keys."""
-        found: dict[str, Record] = {}
-        after: tuple[str, str] | None = None
-        while batch := self.port.ask(Scan(kind=None, after=after)):
-            assert found.keys().isdisjoint(record.key.text for record in batch), "a scan repeats itself"
-            found |= {record.key.text: record for record in batch}
-            after = ("", batch[-1].key.text)
+        every = list(scanned(self.port, Scan(None)))
+        found = {record.key.text: record for record in every}
+        assert len(found) == len(every), "a scan repeats itself"
         return found
 
     def state(self) -> dict[str, tuple[int, Any]]:
@@ -314,3 +311,13 @@ def dangling_in(records: Mapping[str, Record]) -> list[str]:
         for edge in record.edges
         if edge.target.text not in records
     ]
+
+
+def scanned(port: Port, scan: Scan) -> Iterator[Record]:
+    """Yield everything that a scan finds, page by page."""
+    step: Scan | None = scan
+    while step is not None:
+        page = port.ask(step)
+        yield from page.records
+        assert page.next is None or page.next != step.after, "a page does not go on"
+        step = None if page.next is None else replace(step, after=page.next)

@@ -79,7 +79,7 @@ class IndexRules:
         assert len(found) == counted == sum((one.region, one.state) == ("a", "up") for one in made)
         (scan,) = lab.faults.asked(Scan)[before:]
         assert "region,state,@created_at" == scan.field
-        assert len(found) == len(lab.port.ask(scan))
+        assert len(found) == len(lab.port.ask(scan).records)
 
     @rule("ID-20", "CHK-1")
     def test_index_follows_updates_and_delete_rules(self, lab: Lab) -> None:

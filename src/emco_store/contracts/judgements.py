@@ -102,7 +102,7 @@ class Warp:
         at_us = page.at_us + self.by_us
         pulses = [replace(pulse, at_us=at_us) if pulse.uid in self.alive else pulse for pulse in page.pulses]
         found = tuple(pulse for pulse in pulses if not due or pulse.due_us <= at_us)
-        return PulsePage(at_us, found, f"{page.server}-{self.failovers}")
+        return PulsePage(at_us, found, f"{page.server}-{self.failovers}", page.next)
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ class ReservedRules:
             assert len(shown) == len(lab.store.list(Resource, limit=limit))
             assert lab.faults.count(Scan) <= 2
             for scan in lab.faults.asked(Scan):
-                assert not any(record.key.kind.startswith("emco__") for record in lab.port.ask(scan)), scan
+                assert not any(record.key.kind.startswith("emco__") for record in lab.port.ask(scan).records), scan
 
     @rule("RES-2")
     def test_transaction_lists_no_record_that_it_writes_for_the_store(self, lab: Lab) -> None:

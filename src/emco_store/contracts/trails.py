@@ -283,7 +283,7 @@ class TrailRules:
         made = lab.store.create(Ledger(name="a"))
         lab.store.update(made.model_copy(update={"rank": 1}))
         for text in (b"{}", b"[]", b'{"action":"x","changes":[]}', b'{"action":"created","changes":[1]}', b"{"):
-            spoiled = lab.port.ask(Scan("emco__Trail"))[0]
+            spoiled = lab.port.ask(Scan("emco__Trail")).records[0]
             lab.tamper(spoiled.key, text)
             page = lab.store.trail(made)
             assert ([2], 1) == ([one.version for one in page.resources], len(page.errors))

@@ -39,6 +39,7 @@ from emco_store.errors import FeedGap, HandlerFailed, InvalidCall, SinkFailed
 from emco_store.flows import leasing, watching
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
+from emco_store.flows.filling import scanned
 from emco_store.flows.refusals import moved
 from emco_store.flows.unit import Unit
 from emco_store.flows.watching import Watching
@@ -356,7 +357,7 @@ def look(*, limit: Any, after: str | None) -> Flow[Page[ConsumerState]]:
     """
     check_limit(limit)
     position = None if after is None else read_cursor(after, CURSOR, Order())
-    batch: tuple[Record, ...] = yield from read(Scan(CURSOR, after=position, limit=limit + 1))
+    batch = yield from scanned(Scan(CURSOR, after=position, limit=limit + 1))
     records = batch[:limit]
     following = write_cursor(CURSOR, Order(), ("", records[-1].key.text)) if len(batch) > limit else None
     leases = [lease_of(resource_of(record.key)) for record in records]

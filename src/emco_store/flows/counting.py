@@ -13,6 +13,7 @@ from emco_store.core.reserved import BEHIND, is_reserved
 from emco_store.flows import lists
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
+from emco_store.flows.filling import scanned
 from emco_store.flows.lists import Listing
 from emco_store.flows.unit import Unit
 from emco_store.ports import Count, Scan
@@ -73,7 +74,7 @@ def kinds() -> Flow[tuple[str, ...]]:
     found: list[str] = []
     after = ""
     while True:
-        records = yield from read(Scan(None, after=("", after), limit=1))
+        records = yield from scanned(Scan(None, after=("", after), limit=1))
         if not records:
             return tuple(found)
         kind = records[0].key.kind

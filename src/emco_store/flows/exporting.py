@@ -12,7 +12,8 @@ from emco_store.core.query import MAX_PAGE
 from emco_store.core.records import Record
 from emco_store.core.reserved import BEHIND, is_reserved
 from emco_store.errors import Conflict
-from emco_store.flows.asking import Flow, read, records_at
+from emco_store.flows.asking import Flow, records_at
+from emco_store.flows.filling import referring, scanned
 from emco_store.flows.refusals import not_found
 from emco_store.ports import ReferrerQuery, Scan
 
@@ -65,7 +66,7 @@ def _all() -> Flow[list[Record]]:
     for begin, until in spans:
         after, is_full = begin, True
         while is_full:
-            page = yield from read(Scan(None, after=after, limit=MAX_PAGE, until=until))
+            page = yield from scanned(Scan(None, after=after, limit=MAX_PAGE, until=until))
             found += page
             is_full = len(page) == MAX_PAGE
             after = ("", page[-1].key.text) if page else after
@@ -92,7 +93,7 @@ def _children(targets: Sequence[Key]) -> Flow[dict[Key, Record]]:
     found: dict[Key, Record] = {}
     after, is_full = "", True
     while is_full:
-        page = (yield from read(ReferrerQuery(tuple(targets), (), after, MAX_PAGE))).referrers
+        page = (yield from referring(ReferrerQuery(tuple(targets), (), after, MAX_PAGE))).referrers
         found |= {one.key: one for one in page if not is_reserved(one.key.kind) and one.parent in wanted}
         is_full = len(page) == MAX_PAGE
         after = page[-1].key.text if page else after
@@ -108,6 +109,6 @@ def _left_out() -> Flow[tuple[str, ...]]:
     found: list[str] = []
     for kind, said in _OWN:
         prefix = kind if kind == STATUS else f"{kind}/"
-        if (yield from read(Scan(None, prefix=prefix, limit=1))):
+        if (yield from scanned(Scan(None, prefix=prefix, limit=1))):
             found.append(said)
     return tuple(found)

@@ -30,8 +30,9 @@ from emco_store.core.revisions import (
 )
 from emco_store.errors import InvalidCall, NotFound
 from emco_store.flows import content
-from emco_store.flows.asking import Flow, read, records_at
+from emco_store.flows.asking import Flow, records_at
 from emco_store.flows.context import Context, or_error
+from emco_store.flows.filling import scanned
 from emco_store.flows.lifecycles import lifecycle_of, refuse_without_lifecycle
 from emco_store.flows.refusals import already_exists, not_found
 from emco_store.flows.revisions import beginning_of, parts_of
@@ -105,7 +106,7 @@ def history(context: Context, key: Key, *, limit: int, after: str | None) -> Flo
     scan = Scan(
         kind=REVISION, prefix=beside_prefix(REVISION, key), after=position, limit=limit + 1, descending=True
     )  # fmt: skip
-    found = yield from read(scan)
+    found = yield from scanned(scan)
     items = tuple([or_error(read_revision, record) for record in found[:limit]])
     return Page(items, write_cursor(query, order, ("", found[limit - 1].key.text)) if len(found) > limit else None)
 
@@ -224,7 +225,7 @@ def _by_scan(key: Key, which: int | str | None) -> _Sought:
     limit = 1 if which is None else _PAGE
     while True:
         scan = Scan(kind=REVISION, prefix=beside_prefix(REVISION, key), after=after, limit=limit, descending=True)
-        page = yield from read(scan)
+        page = yield from scanned(scan)
         for record in page:
             if which is None or which == int(record.key.name) or which in tags_of(record):
                 return record, {}

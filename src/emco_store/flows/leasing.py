@@ -31,6 +31,7 @@ from emco_store.errors import InvalidCall, InvalidResource, LeaseHeld, NotFound
 from emco_store.flows import lists
 from emco_store.flows.asking import Flow, ask, read
 from emco_store.flows.context import Context, uid_of
+from emco_store.flows.filling import pulsing, scanned
 from emco_store.flows.refusals import not_found, stale, unavailable
 from emco_store.flows.unit import Unit
 from emco_store.ports import Beat, Get, PulsePage, Pulses, Scan, Unreachable
@@ -270,7 +271,7 @@ def revive(context: Context) -> Flow[None]:
     """
     position: tuple[str, str] | None = None
     while True:
-        records: tuple[Record, ...] = yield from read(Scan(LEASE, after=position, limit=PAGE))
+        records = yield from scanned(Scan(LEASE, after=position, limit=PAGE))
         if records:
             page = yield from polled(uids=tuple(record.uid for record in records))
             known = {pulse.uid for pulse in page.pulses}
@@ -308,14 +309,14 @@ def _ttl_of(context: Context, lease: Record) -> timedelta:
 
 def polled(*, due: bool = False, uids: tuple[str, ...] | None = None) -> Flow[PulsePage]:
     """Return the first page of pulses: of those that are due, of some, or of all."""
-    return (yield from read(Pulses(due=due, uids=uids, limit=PAGE)))
+    return (yield from pulsing(Pulses(due=due, uids=uids, limit=PAGE)))
 
 
 def further(first: PulsePage, *, due: bool) -> Flow[PulsePage]:
     """Return the first page and all that follow it as one: of the time of the first, by the server of the last."""
     found, page = [*first.pulses], first
-    while len(page.pulses) >= PAGE:
-        page = yield from read(Pulses(due=due, after=page.pulses[-1].uid, limit=PAGE))
+    while page.next is not None:
+        page = yield from read(Pulses(due=due, after=page.next, limit=PAGE))
         found += page.pulses
     return PulsePage(first.at_us, tuple(found), page.server)
 
@@ -331,7 +332,7 @@ def look(
     if model is None:
         check_limit(limit)
         position = None if after is None else read_cursor(after, LEASE, Order())
-        batch: tuple[Record, ...] = yield from read(Scan(LEASE, after=position, limit=limit + 1))
+        batch = yield from scanned(Scan(LEASE, after=position, limit=limit + 1))
         records = batch[:limit]
         following = write_cursor(LEASE, Order(), ("", records[-1].key.text)) if len(batch) > limit else None
         states = yield from states_of([record.key for record in records], {r.key: r for r in records}, stall_after)

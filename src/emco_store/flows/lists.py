@@ -26,8 +26,9 @@ from emco_store.core.records import Record
 from emco_store.core.reserved import BEHIND, is_reserved, refuse_reserved
 from emco_store.core.resource import Resource
 from emco_store.errors import InvalidCall, InvalidResource
-from emco_store.flows.asking import Flow, read
+from emco_store.flows.asking import Flow
 from emco_store.flows.context import Context
+from emco_store.flows.filling import scanned
 from emco_store.flows.unit import Unit
 from emco_store.ports import Scan
 
@@ -239,7 +240,7 @@ def _read_all(unit: Unit, listing: Listing) -> Flow[list[Record]]:
     found: list[Record] = []
     position = None
     while True:
-        records = yield from read(_scan(plain, position, MAX_PAGE))
+        records = yield from scanned(_scan(plain, position, MAX_PAGE))
         unit.reads += 1
         found += [unit.remember(record) for record in records]
         if len(records) < MAX_PAGE:
@@ -274,7 +275,7 @@ def _read_batch(
     Rules: RES-2.
     """
     is_before = listing.kind is None and (position is None or position[1] < PREFIX)
-    records = yield from read(_scan(listing, position, limit, until=PREFIX if is_before else ""))
+    records = yield from scanned(_scan(listing, position, limit, until=PREFIX if is_before else ""))
     if len(records) == limit:
         return records, listing.position(records[-1]), True
     return records, ("", BEHIND), is_before
@@ -289,7 +290,7 @@ def _scan(listing: Listing, position: tuple[str, str] | None, limit: int, *, unt
         return plain
     after = position and (found.entry_text(position[0]), position[1])
     if found.point is not None:
-        return replace(plain, field=found.name, low=found.point, high=found.point, after=after)
+        return replace(plain, field=found.name, equal=found.point, after=after)
     return replace(plain, field=found.name, low=found.low, below=found.below, after=after)
 
 

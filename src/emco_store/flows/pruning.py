@@ -13,8 +13,9 @@ from emco_store.core.records import Record, Stamp
 from emco_store.core.reserved import beside_prefix
 from emco_store.core.revisions import part_keys, read_document, tags_of
 from emco_store.errors import AlreadyExists, Conflict, InvalidCall, InvalidResource
-from emco_store.flows.asking import Flow, read, records_at
+from emco_store.flows.asking import Flow, records_at
 from emco_store.flows.context import Context
+from emco_store.flows.filling import scanned
 from emco_store.flows.lifecycles import refuse_without_lifecycle
 from emco_store.flows.outcomes import submit
 from emco_store.flows.refusals import already_exists
@@ -154,7 +155,7 @@ def _is_there(key: Key) -> AlreadyExists:
 def _page(kind: str, key: Key, after: str) -> Flow[Sequence[Record]]:
     """Read a page of the records of one kind beside a resource, the last one first."""
     prefix, position = beside_prefix(kind, key), ("", after) if after else None
-    return (yield from read(Scan(kind=kind, prefix=prefix, after=position, limit=PAGE, descending=True)))
+    return (yield from scanned(Scan(kind=kind, prefix=prefix, after=position, limit=PAGE, descending=True)))
 
 
 def _prune_page(context: Context, key: Key, page: Sequence[Record], judge: _Judge) -> Flow[tuple[_Judge, int]]:

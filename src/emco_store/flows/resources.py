@@ -22,6 +22,7 @@ from emco_store.core.signing import signed
 from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
+from emco_store.flows.filling import referring
 from emco_store.flows.outcomes import submit
 from emco_store.flows.refusals import moved, not_found, stale, too_large
 from emco_store.flows.unit import Unit
@@ -162,7 +163,7 @@ def related(
     found: list[Record] = []
     position = _position(target, after)
     while len(found) <= limit:
-        batch = (yield from read(ReferrerQuery((target,), (), position, limit + 1))).referrers
+        batch = (yield from referring(ReferrerQuery((target,), (), position, limit + 1))).referrers
         found += [record for record in batch if is_resource(record) and wanted(record)]
         if len(batch) <= limit:
             break

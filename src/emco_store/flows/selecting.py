@@ -15,6 +15,7 @@ from emco_store.core.keys import Key
 from emco_store.core.records import Edge, Record, with_matches
 from emco_store.core.selection import Pattern, Selection
 from emco_store.flows.asking import Flow, read
+from emco_store.flows.filling import scanned
 from emco_store.flows.view import View
 from emco_store.ports import Get, Scan
 
@@ -92,7 +93,7 @@ class Selecting:
         for scan in _scans(pattern):
             step: Scan | None = scan
             while step is not None:
-                records = yield from read(step)
+                records = yield from scanned(step)
                 for record in records:
                     if record.key != own and record.key not in self._absent and pattern.matches(record.key):
                         return record.key
@@ -107,7 +108,7 @@ def _not_there(view: View) -> Iterator[Key]:
 def _scans(pattern: Pattern) -> Iterator[Scan]:
     if pattern.indexed:
         text = index_text(pattern.names[-1])
-        yield Scan(pattern.kind, pattern.prefix, pattern.indexed, text, text, limit=FIRST_PAGE)
+        yield Scan(pattern.kind, pattern.prefix, field=pattern.indexed, equal=text, limit=FIRST_PAGE)
     yield Scan(pattern.kind, pattern.prefix, limit=FIRST_PAGE)
 
 
@@ -115,4 +116,4 @@ def _next(scan: Scan, records: tuple[Record, ...]) -> Scan | None:
     """Return the scan of the next page; None after the last one."""
     if len(records) < scan.limit:
         return None
-    return replace(scan, after=(scan.low or "", records[-1].key.text), limit=LATER_PAGES)
+    return replace(scan, after=(scan.equal or "", records[-1].key.text), limit=LATER_PAGES)

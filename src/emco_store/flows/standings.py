@@ -16,8 +16,9 @@ from emco_store.core.records import Record
 from emco_store.core.reserved import resource_of
 from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.flows import lists
-from emco_store.flows.asking import Flow, read, records_at
+from emco_store.flows.asking import Flow, records_at
 from emco_store.flows.context import Context
+from emco_store.flows.filling import scanned
 from emco_store.flows.lists import Listing
 from emco_store.flows.unit import Unit
 from emco_store.ports import Scan
@@ -87,9 +88,15 @@ def _indexed(context: Context, listing: Listing, state: str) -> Flow[Page[Any]]:
     position = None if listing.after is None else (text, standing_key(Key.parse(listing.after[1])).text)
     while len(found) <= listing.limit:
         batch = max(listing.limit + 1 - len(found), lists.MIN_BATCH if listing.where else 1)
-        standings = yield from read(
+        standings = yield from scanned(
             Scan(
-                LIFECYCLE, f"{LIFECYCLE}/{listing.prefix}", kind, text, text, position, batch, listing.order.descending
+                LIFECYCLE,
+                f"{LIFECYCLE}/{listing.prefix}",
+                field=kind,
+                equal=text,
+                after=position,
+                limit=batch,
+                descending=listing.order.descending,
             )
         )
         keys = [resource_of(record.key) for record in standings]

@@ -13,8 +13,9 @@ from emco_store.core.reserved import status_resource
 from emco_store.core.resource import Resource, is_model
 from emco_store.core.status import Condition, Status, agreed, ahead, backwards, read_report, settled, status_key
 from emco_store.errors import Conflict, InvalidCall, NotPermitted
-from emco_store.flows.asking import Flow, read, records_at
+from emco_store.flows.asking import Flow, records_at
 from emco_store.flows.context import Context
+from emco_store.flows.filling import scanned
 from emco_store.flows.refusals import not_found
 from emco_store.flows.unit import Unit
 from emco_store.ports import Scan
@@ -229,7 +230,7 @@ def _scanned(resource: Key) -> Flow[Sequence[Record]]:
     found: list[Record] = []
     while True:
         after = ("", found[-1].key.text) if found else None
-        batch = yield from read(Scan(kind=kind, prefix=prefix, after=after, limit=PAGE))
+        batch = yield from scanned(Scan(kind, prefix, after=after, limit=PAGE))
         found += batch
         if len(batch) < PAGE:
             return found

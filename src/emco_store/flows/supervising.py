@@ -22,8 +22,9 @@ from emco_store.core.supervising import Decision, Escalation, Placement, Recover
 from emco_store.core.times import moment
 from emco_store.errors import InvalidCall, InvalidResource, StoreError
 from emco_store.flows import lists
-from emco_store.flows.asking import Flow, read, records_at
+from emco_store.flows.asking import Flow, records_at
 from emco_store.flows.context import Context, checked_deadline
+from emco_store.flows.filling import pulsing
 from emco_store.flows.leasing import PAGE
 from emco_store.flows.unit import Unit
 from emco_store.ports import Pulses
@@ -297,7 +298,7 @@ def _states(
     at_us = 0
     for batch in _batches(list(leases)) or [()]:
         uids = tuple(record.uid for record in batch)
-        page = yield from read(Pulses(uids=uids, limit=PAGE) if uids else Pulses(due=True, limit=1))
+        page = yield from pulsing(Pulses(uids=uids, limit=PAGE) if uids else Pulses(due=True, limit=1))
         pulses = {pulse.uid: pulse for pulse in page.pulses}
         at_us = page.at_us
         for record in batch:

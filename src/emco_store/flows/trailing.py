@@ -24,8 +24,9 @@ from emco_store.core.trails import (
     time_text,
 )
 from emco_store.errors import InvalidCall
-from emco_store.flows.asking import Flow, read, records_at
+from emco_store.flows.asking import Flow, records_at
 from emco_store.flows.context import Context, or_error
+from emco_store.flows.filling import scanned
 from emco_store.flows.outcomes import submit
 from emco_store.flows.view import View
 from emco_store.ports import Commit, Scan
@@ -90,7 +91,7 @@ def page_of(context: Context, target: Any, *, limit: int, after: str | None) -> 
     where = prefix or kind
     position = None if after is None else read_cursor(after, where, Order())
     scan = Scan(TRAIL, prefix=prefix, field=None if prefix else kind, after=position, limit=limit + 1, descending=True)
-    records = yield from read(scan)
+    records = yield from scanned(scan)
     shown = tuple([or_error(read_entry, record) for record in records[:limit]])
     if len(records) <= limit:
         return Page(shown, None)
@@ -105,11 +106,11 @@ def prune(context: Context, target: Any, *, older_than: Any) -> Flow[int]:
     """
     kind, prefix = _about(context, target)
     age_us = _age(context, kind, older_than) // timedelta(microseconds=1)
-    last = time_text(max(context.now_us() - age_us, 0))
+    below = time_text(max(context.now_us() - age_us, 0) + 1)
     limit = min(_STEP, context.limits.max_records)
     removed = 0
     while True:
-        found = yield from read(Scan(TRAIL, prefix=prefix, field=kind, high=last, limit=limit))
+        found = yield from scanned(Scan(TRAIL, prefix, field=kind, below=below, limit=limit))
         if found:
             going = tuple([record.key for record in found])
             yield from submit(Commit(context.new_id(), deletes=going, origin=context.actors.origin), ())

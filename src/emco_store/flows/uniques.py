@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
-from emco_store.flows.asking import Flow, read
+from emco_store.flows.asking import Flow
+from emco_store.flows.filling import scanned
 from emco_store.flows.view import View
 from emco_store.ports import Scan
 
@@ -47,9 +48,7 @@ def given_twice(view: View, claims: Sequence[Claim]) -> Iterator[tuple[Claim, Ke
 
 def stored_owner(view: View, claim: Claim) -> Flow[Key | None]:
     """Ask which other resource has the value and keeps it; None where there is none. It takes one request."""
-    stored = yield from read(
-        Scan(claim.key.kind, field=claim.field, low=claim.text, high=claim.text, limit=2)
-    )  # fmt: skip
+    stored = yield from scanned(Scan(claim.key.kind, field=claim.field, equal=claim.text, limit=2))
     owners = (record.key for record in stored)
     return next((key for key in owners if key != claim.key and key not in view.gone and key not in view.puts), None)
 

@@ -13,6 +13,7 @@ from emco_store.core.keys import Key
 from emco_store.core.records import Record, Seal, Stamp
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
+from emco_store.flows.filling import referring
 from emco_store.flows.refusals import already_exists, not_found, stale, too_large
 from emco_store.ports import Get, ReferrerQuery
 
@@ -113,7 +114,7 @@ class View:
         """
         unread = tuple(key for key in dict.fromkeys((*targets, *also)) if key not in self.base)
         limit = max(self.context.limits.max_records + 1, MIN_PAGE)
-        answer = yield from read(ReferrerQuery(tuple(targets), unread, after, limit))
+        answer = yield from referring(ReferrerQuery(tuple(targets), unread, after, limit))
         self._learn(unread, answer.records)
         for target in targets:
             self.seal(target)

@@ -16,6 +16,7 @@ from emco_store.ports.replies import (
     Outcome,
     PulsePage,
     Receipt,
+    RecordPage,
     ReferrerPage,
     Refusal,
     no_feed,
@@ -127,16 +128,17 @@ class AsyncPortBase(ABC):
         """
 
     @abstractmethod
-    async def scan(self, scan: Scan) -> tuple[Record, ...]:
-        """Return the next records of an order: ``scan.limit`` of them, or all that are left.
+    async def scan(self, scan: Scan) -> RecordPage:
+        """Return the next records of an order, up to ``scan.limit`` of them, and where the next page begins.
 
-        The caller takes a page that is shorter than ``scan.limit`` for the last one. A port that stops earlier, at a
-        hundred records or at some number of bytes, would hide the rest, so it goes on until the page is full. If it
-        leaves something out, for example an index entry without a record, it reads one more instead.
+        Only ``next`` says whether anything follows. A port may stop before the page is full, at a hundred records or at
+        some number of bytes, and may return no record at all, as long as ``next`` names the place up to which it has
+        looked; whoever asks goes on from there. With ``next=None`` it promises that nothing is left. A port that fills
+        its pages need not look further: it returns the position of the last record whenever the page is full.
 
         The order is by key text; with ``scan.field`` it is by indexed text and then by key text, and records without
-        this field do not appear. ``scan.after`` and ``scan.until`` are not part of the page, and need not exist. Other
-        bounds are inclusive. Unreadable records: see :meth:`get`.
+        this field do not appear. What ``scan.after``, ``scan.until`` and ``scan.below`` name is not part of the page
+        and need not exist; what ``scan.low`` names is. Unreadable records: see :meth:`get`.
 
         Raises:
             Unreachable: No answer came.
@@ -160,8 +162,8 @@ class AsyncPortBase(ABC):
     async def referrers(self, query: ReferrerQuery) -> ReferrerPage:
         """Return the next records with an edge to any of the targets, and the records to load, as of the same moment.
 
-        The page holds ``query.limit`` referrers, or all that are left, in the order of their key text, each once; see
-        :meth:`scan` for what a shorter page means. A target need not exist. A referrer that cannot be read is returned
+        The page holds up to ``query.limit`` referrers in the order of their key text, each once; see :meth:`scan` for
+        what ``next`` means. A target need not exist. A referrer that cannot be read is returned
         with an edge to the target, under the rule RESTRICT, so that nobody deletes what it may refer to; or else
         the request fails with a ``StoreError`` that names it.
 
@@ -290,8 +292,8 @@ class AsyncPortBase(ABC):
     async def pulses(self, pulses: Pulses) -> PulsePage:  # noqa: ARG002 - so it does this
         """Return the next pulses and the time of the server, as of the same moment.
 
-        The page holds ``pulses.limit`` of them, or all that are left, by their uids as code points; see :meth:`scan`
-        for what a shorter page means. With ``pulses.due`` it holds those whose TTL has passed since their last beat, by
+        The page holds up to ``pulses.limit`` of them, by their uids as code points; see :meth:`scan` for what ``next``
+        means. With ``pulses.due`` it holds those whose TTL has passed since their last beat, by
         the clock of the server alone. It may ask for many, but must not stop the server for long.
 
         Raises:

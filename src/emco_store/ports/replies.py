@@ -16,16 +16,32 @@ from emco_store.errors import FeedGap, InvalidCall, NotSupported
 
 
 @value(frozen=True, slots=True)
+class RecordPage:
+    """The reply to a :class:`Scan`.
+
+    Attributes:
+        records: The records, in the order of the scan. There may be fewer than its limit, or none.
+        next: Where the next page begins, as ``after`` of the scan that reads it; None says that nothing follows.
+    """
+
+    records: tuple[Record, ...]
+    next: tuple[str, str] | None
+
+
+@value(frozen=True, slots=True)
 class ReferrerPage:
     """The reply to a :class:`ReferrerQuery`.
 
     Attributes:
         records: Those of the records to load that exist.
-        referrers: The records with an edge to any of the targets, each once, by key text.
+        referrers: The records with an edge to any of the targets, each once, by key text. There may be fewer than the
+            limit, or none.
+        next: Where the next page begins, as ``after`` of the query that reads it; None says that nothing follows.
     """
 
     records: Mapping[Key, Record]
     referrers: tuple[Record, ...]
+    next: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +166,14 @@ class PulsePage:
         pulses: The pulses, by uid.
         server: The name of the server that has answered: the same as long as it has forgotten no beat, and another
             after a failover or a restart that may have forgotten some. Empty where that never happens.
+        next: Where the next page begins, as ``after`` of the request that reads it; None says that nothing
+            follows.
     """
 
     at_us: int
     pulses: tuple[Pulse, ...] = ()
     server: str = ""
+    next: str | None = None
 
 
 @value(frozen=True, slots=True)

@@ -7,6 +7,7 @@ backend. Wrappers, adapters and the drivers of flows pass on requests that they 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY
 from datetime import timedelta
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -17,7 +18,17 @@ from emco_store.core.origins import NOBODY, Origin
 from emco_store.core.pulses import Heartbeat, Seen
 from emco_store.core.records import Record, Seal, Stamp
 from emco_store.core.values import Nothing, value
-from emco_store.ports.replies import Audited, Beaten, EventPage, Outcome, PulsePage, Receipt, ReferrerPage, Refusal
+from emco_store.ports.replies import (
+    Audited,
+    Beaten,
+    EventPage,
+    Outcome,
+    PulsePage,
+    Receipt,
+    RecordPage,
+    ReferrerPage,
+    Refusal,
+)
 
 Reply_co = TypeVar("Reply_co", covariant=True)
 
@@ -49,33 +60,47 @@ class Get(Request[Mapping[Key, Record]]):
 
 
 @value(frozen=True, slots=True)
-class Scan(Request[tuple[Record, ...]]):
+class Scan(Request[RecordPage]):
     """Read the next records in an order.
 
     Attributes:
-        kind: Only records of this kind; None for all kinds.
+        kind: Only records of this kind; None for all kinds, and then never with ``field``.
         prefix: Only keys whose text begins with this.
         field: Order by this indexed field and then by key; only records that have it. None orders by key.
-        low: The least indexed text, inclusive; None for no bound.
-        high: The greatest indexed text, inclusive; None for no bound.
-        below: Only indexed texts that are less than this; None for no bound. Never with ``high``.
-        after: Start after this position, a pair of indexed text (empty without ``field``) and key text.
+        equal: Only this indexed text, so that the order is by key; None for any text. Only with ``field``.
+        low: Only indexed texts from this one on; None for no bound. Only with ``field``, never with ``equal``.
+        below: Only indexed texts that are less than this; None for no bound. Only with ``field``, never with ``equal``.
+        until: Only keys whose text is less than this; empty for no bound. Never with ``field``.
+        after: Start after this position, a pair of indexed text (empty without ``field``) and key text. There need be
+            no record at it.
         limit: Maximum number of records (>= 1).
         descending: Read from the end to the beginning.
-        until: Only keys whose text is less than this; empty for no bound. Never with ``field``.
+
+    Raises:
+        ValueError: These do not go together.
     """
 
     verb: ClassVar[str] = "scan"
     kind: str | None
     prefix: str = ""
+    _: KW_ONLY
     field: str | None = None
+    equal: str | None = None
     low: str | None = None
-    high: str | None = None
+    below: str | None = None
+    until: str = ""
     after: tuple[str, str] | None = None
     limit: int = 1000
     descending: bool = False
-    until: str = ""
-    below: str | None = None
+
+    def __post_init__(self) -> None:
+        is_bounded = self.low is not None or self.below is not None
+        if self.field is None:
+            is_wrong = is_bounded or self.equal is not None
+        else:
+            is_wrong = self.kind is None or bool(self.until) or (is_bounded and self.equal is not None)
+        if is_wrong:
+            raise ValueError(f"The parts of this scan do not go together: {self!r}")
 
 
 @value(frozen=True, slots=True)
@@ -83,7 +108,8 @@ class Count(Request[int]):
     """Count the records that a scan would find if it had no limit.
 
     Attributes:
-        scan: What to count; with ``field``, ``prefix`` is that of the whole kind, or ``low`` equals ``high``.
+        scan: What to count; with ``field``, ``prefix`` is that of the whole kind, or ``equal`` is given. Its
+            ``limit`` and ``descending`` do not count.
     """
 
     verb: ClassVar[str] = "count"

@@ -177,7 +177,7 @@ def test_spoiled_record_is_told_in_its_place_and_can_be_replaced(rows, port, val
     spoiled = port.ask(Get((B,)))[B]
     assert (b"", [A, B, C], 3) == (
         spoiled.document,
-        [one.key for one in port.ask(Scan("Site"))],
+        [one.key for one in port.ask(Scan("Site")).records],
         port.ask(Count(Scan("Site"))),
     )
     referrers = port.ask(ReferrerQuery((A,))).referrers

@@ -27,7 +27,7 @@ from emco_store import (
     UnknownOutcome,
     on_delete,
 )
-from emco_store.core.records import Record
+from emco_store.contracts.harness import scanned
 from emco_store.ports import Scan
 from tests.servers.mongo import MongoProcess, replica_set
 from tests.servers.process import HOST, ServerMissing
@@ -227,11 +227,7 @@ class Writers:
 def dangling(store: Store) -> list[str]:
     """Name the references that resolve nowhere."""
     port: Any = store._port
-    records: dict[str, Record] = {}
-    after: tuple[str, str] | None = None
-    while batch := port.ask(Scan(kind=None, after=after)):
-        records |= {record.key.text: record for record in batch}
-        after = ("", batch[-1].key.text)
+    records = {record.key.text: record for record in scanned(port, Scan(None))}
     return [
         f"{text} -> {edge.target}"
         for text, record in records.items()

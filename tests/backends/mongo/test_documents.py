@@ -238,7 +238,7 @@ def test_put_that_rests_on_nothing_is_written_over_anything(store, url):
     store.create(Thing(name="a"))
     port = MongoBackend(url).port(store.namespace)
     port.open()
-    (record,) = port.ask(Scan(kind="Thing"))
+    (record,) = port.ask(Scan(kind="Thing")).records
     other = replace(record, key=Key("Thing", "b"), document=record.document.replace(b'"a"', b'"b"'))
 
     reply = port.ask(Commit("some", puts=(record, other)))

@@ -28,7 +28,7 @@ from emco_store.backends.keyvalue.planning import (
     recovered,
     rests_on,
 )
-from emco_store.backends.keyvalue.ranges import all_under, behind, span_of, under
+from emco_store.backends.keyvalue.ranges import all_under, behind, position, span_of, under
 from emco_store.backends.keyvalue.rows import Names
 from emco_store.backends.patience import Patience
 from emco_store.backends.pulses import PulseTable
@@ -55,6 +55,7 @@ from emco_store.ports import (
     PulsePage,
     Pulses,
     Receipt,
+    RecordPage,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
@@ -116,9 +117,15 @@ class KeyValuePort(PortBase, Renewed):
         """See :meth:`emco_store.ports.PortBase.get`."""
         return self._read(lambda snapshot: self._records(snapshot, request.keys)) if request.keys else {}
 
-    def scan(self, scan: Scan) -> tuple[Record, ...]:
+    def scan(self, scan: Scan) -> RecordPage:
         """See :meth:`emco_store.ports.PortBase.scan`."""
-        return self._read(lambda snapshot: tuple(islice(self._scanned(snapshot, scan), scan.limit)))
+
+        def read(snapshot: Snapshot) -> RecordPage:
+            found = list(islice(self._scanned(snapshot, scan), scan.limit))
+            following = position(self._names, scan, found[-1][0]) if len(found) == scan.limit else None
+            return RecordPage(tuple(record for _, record in found), following)
+
+        return self._read(read)
 
     def count(self, count: Count) -> int:
         """See :meth:`emco_store.ports.PortBase.count`."""
@@ -129,7 +136,8 @@ class KeyValuePort(PortBase, Renewed):
 
         def read(snapshot: Snapshot) -> ReferrerPage:
             loaded = self._records(snapshot, query.load)
-            return ReferrerPage(loaded, tuple(islice(self._referring(snapshot, query), query.limit)))
+            found = tuple(islice(self._referring(snapshot, query), query.limit))
+            return ReferrerPage(loaded, found, found[-1].key.text if len(found) == query.limit else None)
 
         return self._read(read)
 
@@ -321,17 +329,18 @@ class KeyValuePort(PortBase, Renewed):
             if has_turn:
                 self._turns.release()
 
-    def _scanned(self, snapshot: Snapshot, scan: Scan) -> Iterator[Record]:
-        """Yield the records of a scan, one part of its rows after the other."""
+    def _scanned(self, snapshot: Snapshot, scan: Scan) -> Iterator[tuple[bytes, Record]]:
+        """Yield the records of a scan with the rows that lead to them, one part of its rows after the other."""
         span = span_of(self._names, scan)
         while True:
             part = snapshot.scan(span)
             found = [(key, entry) for entry in part.entries if (key := self._names.key_to(entry))]
             if scan.field is None:
-                yield from (recovered(key, entry.value) for key, entry in found)
+                yield from ((entry.key, recovered(key, entry.value)) for key, entry in found)
             else:
-                keys = [key for key, _ in found if key.text.startswith(scan.prefix)]
-                yield from self._records(snapshot, keys).values()
+                rows = {key: entry.key for key, entry in found if key.text.startswith(scan.prefix)}
+                records = self._records(snapshot, tuple(rows))
+                yield from ((rows[key], record) for key, record in records.items())
             if not part.more:
                 return
             span = behind(span, part.entries[-1].key)

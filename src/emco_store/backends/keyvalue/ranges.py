@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from emco_store.backends.keyvalue.ordered_map import Entry, Snapshot, Span
-from emco_store.backends.keyvalue.rows import LAST, Names, part
+from emco_store.backends.keyvalue.rows import LAST, Names, part, read_part
 from emco_store.ports import Scan
 
 
@@ -18,6 +18,14 @@ def span_of(names: Names, scan: Scan) -> Span:
         at = names.record(key) if scan.field is None else _index(names, scan) + part(text) + key.encode()
         low, below = (low, min(below, at)) if scan.descending else (max(low, at + b"\0"), below)
     return Span(low, max(low, below), scan.limit, scan.descending)
+
+
+def position(names: Names, scan: Scan, row: bytes) -> tuple[str, str]:
+    """Return the place of a row in the order of the scan that found it: indexed text and key text."""
+    if scan.field is None:
+        return "", row.removeprefix(names.records).decode()
+    before, _, key = row.removeprefix(_index(names, scan)).rpartition(b"\0")
+    return read_part(before), key.decode()
 
 
 def under(prefix: bytes, *, after: bytes = b"", limit: int) -> Span:
@@ -49,13 +57,11 @@ def _by_key(names: Names, scan: Scan) -> tuple[bytes, bytes]:
 
 def _by_field(names: Names, scan: Scan) -> tuple[bytes, bytes]:
     index = _index(names, scan)
-    if scan.low is not None and scan.low == scan.high:  # the keys follow each other, so the prefix is a bound
-        point = index + part(scan.low) + scan.prefix.encode()
+    if scan.equal is not None:  # the keys follow each other, so the prefix is a bound
+        point = index + part(scan.equal) + scan.prefix.encode()
         return point, point + LAST
     low = index if scan.low is None else index + part(scan.low)
-    if scan.below is not None:
-        return low, index + part(scan.below)
-    return low, (index if scan.high is None else index + part(scan.high)) + LAST
+    return low, index + LAST if scan.below is None else index + part(scan.below)
 
 
 def _index(names: Names, scan: Scan) -> bytes:

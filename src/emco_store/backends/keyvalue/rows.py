@@ -28,6 +28,11 @@ def part(text: str) -> bytes:
     return f"{text}\0".encode()
 
 
+def read_part(written: bytes) -> str:
+    """Read a part of a key, without the NUL that ends it."""
+    return written.decode().replace("\1\1", "\0").replace("\1\2", "\1")
+
+
 @dataclass(frozen=True)
 class Names:
     """The keys of the rows of one namespace.

@@ -49,7 +49,9 @@ class AsyncPulses:
             hello = await self._transport.ask({"hello": 1}, within_s)
         at_us = max(pulses.micros(one) for one in (now, *(document["now"] for document in found)))
         # One that has just stepped down does not say by which election it was the primary.
-        return PulsePage(at_us, tuple(map(pulses.read, found)), str(hello.get("electionId", "")))
+        some = tuple(map(pulses.read, found))
+        following = some[-1].uid if len(some) == query.limit else None
+        return PulsePage(at_us, some, str(hello.get("electionId", "")), following)
 
     async def _beat(self, some: Mapping[str, Heartbeat], within_s: float) -> tuple[int, set[str]]:
         """Send some beats; return when they arrived, and the uids of the leases that are over."""

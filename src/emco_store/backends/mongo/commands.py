@@ -417,10 +417,9 @@ def scan(scan: Scan) -> tuple[Document, Document, Document]:
             names = _behind(names, scan.after[1], descending=scan.descending)
         return {"_id": names, **IS_RECORD}, {"_id": direction}, {"_id": 1}
     field = f"i.{scan.kind}:{scan.field}"
-    is_point = scan.low is not None and scan.low == scan.high  # then keys follow each other, so the prefix is a bound
-    values: Document = {"$gte": placed(scan.low or "", prefix) if is_point else escaped(scan.low or "")}
-    if scan.high is not None:
-        values["$lt"] = placed(scan.high, prefix + _LAST if is_point else _LAST)
+    values: Document = {"$gte": escaped(scan.low or "")}
+    if scan.equal is not None:  # the keys follow each other, so that the prefix is a bound
+        values = {"$gte": placed(scan.equal, prefix), "$lt": placed(scan.equal, prefix + _LAST)}
     if scan.below is not None:
         values["$lt"] = escaped(scan.below)
     if scan.after is not None:
@@ -451,16 +450,24 @@ def position(scan: Scan, document: Mapping[str, Any]) -> tuple[str, str]:
 
 def referrers(query: ReferrerQuery) -> tuple[Document, int]:
     """Write a referrer query as filter and limit."""
-    to: Document = {"r": {"$in": [key.text for key in query.targets]}}
-    if query.after:
-        to["_id"] = {"$gt": query.after}
+    to: Document = {"r": {"$in": [key.text for key in query.targets]}, "_id": {"$gt": query.after}}
     wanted = {"$or": [by_id(query.load), to]} if query.load else to
     return wanted, query.limit + len(query.load)
 
 
-def referrer_page(query: ReferrerQuery, documents: Iterable[Mapping[str, Any]]) -> ReferrerPage:
-    """Tell the records that were loaded from the referrers; one may be both."""
+def referrer_page(
+    query: ReferrerQuery, documents: Iterable[Mapping[str, Any]], last: str | None
+) -> ReferrerPage:  # fmt: skip
+    """Tell the records that were loaded from the referrers; one may be both.
+
+    Args:
+        query: The query.
+        documents: What was found.
+        last: Up to which ``_id`` documents were looked for; None for all.
+    """
     load, targets = set(query.load), set(query.targets)
     records = list({record.key: record for record in decoded(documents)}.values())
     found = [record for record in records if record.key.text > query.after and not targets.isdisjoint(record.targets)]
-    return ReferrerPage({record.key: record for record in records if record.key in load}, tuple(found[: query.limit]))
+    page = tuple(found[: query.limit])
+    following = page[-1].key.text if len(page) == query.limit else last
+    return ReferrerPage({record.key: record for record in records if record.key in load}, page, following)

@@ -49,6 +49,7 @@ from emco_store.ports import (
     PulsePage,
     Pulses,
     Receipt,
+    RecordPage,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
@@ -118,7 +119,7 @@ class MongomockBackend:
             durability_finding(GUARANTEES.durability),
             latency("read", lambda: port.ask(Get((PROBE,)))),
         )
-        records = Counter(record.key.kind for record in port.ask(Scan(kind=None, limit=_MOST)))
+        records = Counter(record.key.kind for record in port.ask(Scan(kind=None, limit=_MOST)).records)
         return Report("mongomock", findings, records, durability=GUARANTEES.durability)
 
 
@@ -142,11 +143,12 @@ class MongomockPort(PortBase):
         """See :meth:`emco_store.ports.PortBase.get`."""
         return {record.key: record for record in decoded(self._find(commands.by_id(request.keys)))}
 
-    def scan(self, scan: Scan) -> tuple[Record, ...]:
+    def scan(self, scan: Scan) -> RecordPage:
         """See :meth:`emco_store.ports.PortBase.scan`."""
         query, order, _ = commands.scan(scan)
-        # What has no key is left out, so the limit counts what is left.
-        return tuple(decoded(self._find(query, sort=list(order.items()))))[: scan.limit]
+        found = self._find(query, sort=list(order.items()), limit=scan.limit)
+        following = commands.position(scan, found[-1]) if len(found) == scan.limit else None
+        return RecordPage(tuple(decoded(found)), following)
 
     def count(self, count: Count) -> int:
         """See :meth:`emco_store.ports.PortBase.count`."""
@@ -158,7 +160,7 @@ class MongomockPort(PortBase):
     def referrers(self, query: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.PortBase.referrers`."""
         wanted, _ = commands.referrers(query)
-        return commands.referrer_page(query, self._find(wanted, sort=[("_id", 1)]))
+        return commands.referrer_page(query, self._find(wanted, sort=[("_id", 1)]), None)
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.PortBase.commit`."""
@@ -228,10 +230,11 @@ class MongomockPort(PortBase):
         """See :meth:`emco_store.ports.PortBase.audit`; beside the records, only pulses could be wrong."""
         stage, after = read_place(audit.after, _STAGES)
         with self._server.lock:
-            records = self.scan(Scan(kind=None, after=("", after), limit=audit.limit))
+            page = self.scan(Scan(kind=None, after=("", after), limit=audit.limit))
+            records = page.records
             targets = {target for record in records for target in record.targets}
             absent = frozenset(targets - self.get(Get(tuple(targets))).keys())
-            last = records[-1].key.text if len(records) == audit.limit else None
+            last = None if page.next is None else page.next[1]
             flaws = [lease_without_pulse(one.key.text, one.uid) for one in records if self._pulses.is_lost(one)]
             if last is None:
                 left = [uid for uid in self._pulses if self._pulses.is_left(uid, self._leases(), _now_us())]
@@ -261,7 +264,7 @@ class MongomockPort(PortBase):
         return self._server.pulses[self._name]
 
     def _leases(self) -> Mapping[str, Record]:
-        return {record.key.text: record for record in self.scan(Scan(kind=LEASE, limit=_MOST))}
+        return {record.key.text: record for record in self.scan(Scan(kind=LEASE, limit=_MOST)).records}
 
     def _is_held(self, key: Key, holder: str) -> bool:
         """Tell whether somebody else holds a record."""

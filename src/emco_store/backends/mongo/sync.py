@@ -63,6 +63,7 @@ from emco_store.ports import (
     PulsePage,
     Pulses,
     Receipt,
+    RecordPage,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
@@ -151,18 +152,12 @@ class MongoPort(PortBase):
         found = self._ask(commands.by_id(request.keys), len(request.keys))
         return {record.key: record for record in decoded(found)}
 
-    def scan(self, scan: Scan) -> tuple[Record, ...]:
-        """See :meth:`emco_store.ports.PortBase.scan`."""
-        records: list[Record] = []
-        while True:
-            query, order, index = commands.scan(scan)
-            found = self._ask(query, scan.limit, sort=order, hint=index)
-            read = decoded(found)
-            records += read
-            # What has no key is left out, and others take its place: fewer than the limit means the end.
-            if len(read) == len(found) or len(found) < scan.limit:
-                return tuple(records)
-            scan = replace(scan, after=commands.position(scan, found[-1]), limit=scan.limit - len(read))
+    def scan(self, scan: Scan) -> RecordPage:
+        """See :meth:`emco_store.ports.PortBase.scan`; what has no key is left out."""
+        query, order, index = commands.scan(scan)
+        found = self._ask(query, scan.limit, sort=order, hint=index)
+        following = commands.position(scan, found[-1]) if len(found) == scan.limit else None
+        return RecordPage(tuple(decoded(found)), following)
 
     def count(self, count: Count) -> int:
         """See :meth:`emco_store.ports.PortBase.count`."""
@@ -174,9 +169,10 @@ class MongoPort(PortBase):
         """See :meth:`emco_store.ports.PortBase.referrers`."""
         wanted, limit = commands.referrers(query)
         found = self._ask(wanted, limit, sort={"_id": 1})
-        if query.load and len(found) == limit:  # so many refer to them that the order may have cut off the records
+        last = found[-1]["_id"] if len(found) == limit else None
+        if query.load and last is not None:  # so many refer to them that the order may have cut off the records
             found = [*found, *self._ask(commands.by_id(query.load), len(query.load))]
-        return commands.referrer_page(query, found)
+        return commands.referrer_page(query, found, last)
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.PortBase.commit`."""

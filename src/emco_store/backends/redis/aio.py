@@ -55,6 +55,7 @@ from emco_store.ports import (
     PulsePage,
     Pulses,
     Receipt,
+    RecordPage,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
@@ -164,9 +165,9 @@ class AsyncRedisPort(AsyncPortBase):
         found = await self._ask(self._scripts.get, self._names.get, commands.get_args(request.keys))
         return commands.get_reply(request.keys, found)
 
-    async def scan(self, scan: Scan) -> tuple[Record, ...]:
+    async def scan(self, scan: Scan) -> RecordPage:
         """See :meth:`emco_store.ports.PortBase.scan`."""
-        return commands.found_reply(await self._read(ranges.scan_args(scan)))
+        return commands.scan_reply(scan, await self._read(ranges.scan_args(scan)))
 
     async def count(self, count: Count) -> int:
         """See :meth:`emco_store.ports.PortBase.count`."""
@@ -207,7 +208,7 @@ class AsyncRedisPort(AsyncPortBase):
     async def pulses(self, pulses: Pulses) -> PulsePage:
         """See :meth:`emco_store.ports.PortBase.pulses`."""
         args = pulses_args(pulses)
-        return pulses_reply(await self._ask(self._scripts.pulses, self._names.pulses, args))
+        return pulses_reply(pulses, await self._ask(self._scripts.pulses, self._names.pulses, args))
 
     async def events(self, events: Events) -> EventPage:
         """See :meth:`emco_store.ports.PortBase.events`."""

@@ -14,7 +14,7 @@ from typing import Any
 from hiredis import pack_command  # pyright: ignore[reportUnknownVariableType]  # its stub says: of one argument
 from pydantic_core import from_json, to_json
 
-from emco_store.backends.redis.ranges import escaped
+from emco_store.backends.redis.ranges import escaped, position
 from emco_store.core.keys import Key
 from emco_store.core.messages import write_messages
 from emco_store.core.origins import NOBODY, read_origin, write_origin
@@ -34,10 +34,12 @@ from emco_store.ports import (
     Moved,
     Outcome,
     Receipt,
+    RecordPage,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
     Release,
+    Scan,
     Stale,
     Taken,
 )
@@ -450,9 +452,16 @@ def found_reply(reply: Sequence[Any]) -> tuple[Record, ...]:
     return tuple([decode(Key.parse(text.decode()), value, guard) for text, value, guard in found if value is not None])
 
 
+def scan_reply(scan: Scan, reply: Sequence[Any]) -> RecordPage:
+    """Read the reply to a scan."""
+    *found, last = reply
+    return RecordPage(found_reply(found), position(scan, last))
+
+
 def referrers_reply(query: ReferrerQuery, reply: Sequence[Any]) -> ReferrerPage:
     """Read the reply to a referrer query."""
-    return ReferrerPage(get_reply(query.load, reply[:2]), found_reply(reply))
+    *found, last = reply
+    return ReferrerPage(get_reply(query.load, found[:2]), found_reply(found), last.decode() if last else None)
 
 
 def settle_reply(reply: bytes) -> Outcome | None:

@@ -77,7 +77,7 @@ class FakeRedisBackend:
             durability_finding(GUARANTEES.durability),
             latency("read", lambda: port.ask(Get((PROBE,)))),
         )
-        records = Counter(record.key.kind for record in port.ask(Scan(kind=None, limit=_MOST)))
+        records = Counter(record.key.kind for record in port.ask(Scan(kind=None, limit=_MOST)).records)
         port.close()
         return Report("fakeredis", findings, records, durability=GUARANTEES.durability)
 

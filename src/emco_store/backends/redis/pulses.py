@@ -36,7 +36,7 @@ def pulses_args(pulses: Pulses) -> Rest:
     return (*head, "some", *sorted(uid for uid in set(pulses.uids) if uid > pulses.after))
 
 
-def pulses_reply(reply: Sequence[int | bytes]) -> PulsePage:
+def pulses_reply(pulses: Pulses, reply: Sequence[int | bytes]) -> PulsePage:
     """Read the reply of ``pulses.lua``.
 
     Raises:
@@ -44,7 +44,8 @@ def pulses_reply(reply: Sequence[int | bytes]) -> PulsePage:
     """
     at_us, *rest = reply
     server, *found = [part for part in rest if isinstance(part, bytes)]
-    return PulsePage(int(at_us), tuple(_pulses(found)), server.decode())
+    some = tuple(_pulses(found))
+    return PulsePage(int(at_us), some, server.decode(), some[-1].uid if len(some) == pulses.limit else None)
 
 
 def _pulses(rest: Sequence[bytes]) -> Iterator[Pulse]:

@@ -23,6 +23,13 @@ def scan_args(scan: Scan) -> list[str | int | bytes]:
     return [0, how, low, high, "1" if scan.descending else "", scan.limit, keep]
 
 
+def position(scan: Scan, member: bytes) -> tuple[str, str] | None:
+    """Return the place of a member in the order of a scan; None for no member."""
+    text = member.removeprefix(_head(scan) if scan.field else b"").decode()
+    before, _, key = text.rpartition(_NUL)
+    return (_unescaped(before), key) if member else None
+
+
 def count_args(scan: Scan) -> list[str | int | bytes]:
     """Write the count of a scan as the arguments of ``read.lua``."""
     how, low, high, _ = _range(scan)
@@ -40,13 +47,10 @@ def _range(scan: Scan) -> tuple[str, bytes, bytes, str]:
             high = min(high, b"(" + scan.until.encode())  # no bound at all is "+", which sorts after "("
         return "names", low, high, ""
     head = _head(scan)
-    if scan.low is not None and scan.low == scan.high:  # the keys follow each other, so that the prefix is a bound
-        point = head + escaped(scan.low).encode() + b"\0" + scan.prefix.encode()
+    if scan.equal is not None:  # the keys follow each other, so that the prefix is a bound
+        point = head + escaped(scan.equal).encode() + b"\0" + scan.prefix.encode()
         return "index", *_bounds(point, point), ""
-    low, high = _bounds(
-        head + (b"" if scan.low is None else escaped(scan.low).encode()),
-        head if scan.high is None else head + escaped(scan.high).encode() + b"\0",
-    )
+    low, high = _bounds(head + (b"" if scan.low is None else escaped(scan.low).encode()), head)
     if scan.below is not None:
         high = b"(" + head + escaped(scan.below).encode()
     return "index", low, high, scan.prefix
@@ -66,3 +70,7 @@ def escaped(text: str) -> str:
     if "\0" in text or "\1" in text:
         return text.replace("\1", "\1\2").replace("\0", "\1\1")
     return text
+
+
+def _unescaped(text: str) -> str:
+    return text.replace("\1\1", "\0").replace("\1\2", "\1")

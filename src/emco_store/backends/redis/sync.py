@@ -56,6 +56,7 @@ from emco_store.ports import (
     PulsePage,
     Pulses,
     Receipt,
+    RecordPage,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
@@ -165,9 +166,9 @@ class RedisPort(PortBase):
         found = self._ask(self._scripts.get, self._names.get, commands.get_args(request.keys))
         return commands.get_reply(request.keys, found)
 
-    def scan(self, scan: Scan) -> tuple[Record, ...]:
+    def scan(self, scan: Scan) -> RecordPage:
         """See :meth:`emco_store.ports.PortBase.scan`."""
-        return commands.found_reply(self._read(ranges.scan_args(scan)))
+        return commands.scan_reply(scan, self._read(ranges.scan_args(scan)))
 
     def count(self, count: Count) -> int:
         """See :meth:`emco_store.ports.PortBase.count`."""
@@ -208,7 +209,7 @@ class RedisPort(PortBase):
     def pulses(self, pulses: Pulses) -> PulsePage:
         """See :meth:`emco_store.ports.PortBase.pulses`."""
         args = pulses_args(pulses)
-        return pulses_reply(self._ask(self._scripts.pulses, self._names.pulses, args))
+        return pulses_reply(pulses, self._ask(self._scripts.pulses, self._names.pulses, args))
 
     def events(self, events: Events) -> EventPage:
         """See :meth:`emco_store.ports.PortBase.events`."""
