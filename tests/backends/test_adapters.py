@@ -42,4 +42,4 @@ class Adapted:
 class TestAdapters(Conformance):
     """Every rule, without a gap; fewer random programs and schedules, since the store above is the same."""
 
-    harness = Harness("adapters", Adapted, examples=5, stride=100)
+    harness = Harness("adapters", Adapted, examples=5, stride=200)

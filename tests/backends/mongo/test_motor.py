@@ -44,4 +44,4 @@ def contract_backend(mongo_server: Server) -> Iterator[WithMotor]:
 class TestMotor(Conformance):
     """Every rule of the contract, without a gap."""
 
-    harness = Harness("motor", lambda: WithMotor("mongodb://"), drop=drop, empty=empty, examples=3, stride=100)
+    harness = Harness("motor", lambda: WithMotor("mongodb://"), drop=drop, empty=empty, examples=3, stride=200)
