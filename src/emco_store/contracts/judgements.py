@@ -15,7 +15,7 @@ from emco_store.beating import own_us
 from emco_store.connect import connect, connect_async
 from emco_store.contracts.blocking import blocking, raw
 from emco_store.contracts.harness import AT_ONCE, Lab, Mode
-from emco_store.contracts.lease_models import RUNNER, TTL, DutyToFree, Runner, Sprinter, Strider
+from emco_store.contracts.lease_models import RUNNER, TTL, DutyToFree, Runner, Strider
 from emco_store.contracts.rules import rule
 from emco_store.core.judging import GAPS, TOLERANCE, Judgement, Poll, Watch, judge
 from emco_store.core.keys import Key
@@ -360,10 +360,10 @@ class JudgingRules:
     @rule("SUP-3", "SUP-5")
     def test_many_that_died_at_once_are_ended_after_all(self, lab: Lab) -> None:
         """Whoever doubts looks again, and ends all of the dead when one more TTL has passed (SUP-3, SUP-5)."""
-        warp = Warp(timedelta(milliseconds=60))  # so that the brake is released in a poll for what is due
+        warp = Warp(timedelta(milliseconds=300))  # so that the brake is released in a poll for what is due
         with ExitStack() as stack:
             for number in range(5):
-                stack.enter_context(lab.store.lease(Sprinter(name=f"s{number}")))
+                stack.enter_context(lab.store.lease(Strider(name=f"s{number}")))
             store = stack.enter_context(warped(lab, warp))
             leader = stack.enter_context(store.lease("emco-reaper"))
             warp.alive.add(leader.uid)
@@ -374,7 +374,7 @@ class JudgingRules:
                 if len(ended) >= 5:
                     break
 
-            assert [f"Sprinter/s{number}" for number in range(5)] == sorted(ended)
+            assert [f"Strider/s{number}" for number in range(5)] == sorted(ended)
 
 
 def _looked(reaper: Any, leader: Any, until: Callable[[Reaped], bool] = any) -> Reaped:
