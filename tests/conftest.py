@@ -24,3 +24,9 @@ def redis_server(servers: Servers) -> Server:
 def nats_server(servers: Servers) -> Server:
     """A NATS server with JetStream, shared by the whole run: take a stream of your own in it."""
     return servers.get("nats")
+
+
+@pytest.fixture(scope="session")
+def etcd_server(servers: Servers) -> Server:
+    """An etcd of one member, shared by the whole run: take a namespace or a folder of your own in it."""
+    return servers.get("etcd")

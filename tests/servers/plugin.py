@@ -7,13 +7,14 @@ from typing import Any, Final
 
 import pytest
 
+from tests.servers.etcd import running_etcd
 from tests.servers.mongo import running_mongo
 from tests.servers.nats import running_nats
 from tests.servers.process import Server, ServerMissing
 from tests.servers.redis import running_redis
 from tests.servers.shared import Borrowed, Lender, Result, Source, Started
 
-STARTERS: Final = {"mongo": running_mongo, "redis": running_redis, "nats": running_nats}
+STARTERS: Final = {"mongo": running_mongo, "redis": running_redis, "nats": running_nats, "etcd": running_etcd}
 _FOUND: Final = pytest.StashKey[dict[str, str]]()
 _REQUIRED: Final = pytest.StashKey[frozenset[str]]()
 _LENDER: Final = pytest.StashKey[Lender]()

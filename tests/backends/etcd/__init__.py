@@ -1,0 +1,1 @@
+"""etcd as an ordered map, and what its servers do."""
