@@ -34,6 +34,12 @@ def fill(a_map) -> None:
         assert a_map.write(Write({b"k%d" % number: ABSENT}, {b"k%d" % number: b"x" * 20_000}))
 
 
+def revision(a_map, key: bytes) -> int:
+    """Return the revision of an entry."""
+    with a_map.snapshot() as now:
+        return now.get([key])[key].revision
+
+
 def value(a_map, key: bytes) -> bytes | None:
     """Return the value of an entry."""
     with a_map.snapshot() as now:
@@ -95,15 +101,22 @@ def test_write_that_is_lost_on_its_way_has_an_unknown_outcome(node, open_map):
         assert value(one, b"late") is None
 
 
-def test_read_whose_answer_is_lost_is_asked_again(node, open_map):
-    """A read changes nothing, so its caller learns nothing of a connection that broke."""
+def test_read_whose_answer_is_lost_is_asked_of_the_next_member(node, open_map):
+    """A read changes nothing, so its caller learns nothing of a connection that broke; of one member it learns that."""
     with proxied(node.port) as proxy:
-        one = open_map(f"etcd://{HOST}:{proxy.port}")
+        one, lonely = (
+            open_map(f"etcd://{HOST}:{proxy.port},{HOST}:{node.port}"),
+            open_map(f"etcd://{HOST}:{proxy.port}"),
+        )
         one.write(Write(puts={b"read": b"1"}))
         proxy.plan(b"/v3/kv/range", Fault.LOSE_REPLY, times=2)
 
         assert b"1" == value(one, b"read")
+        with pytest.raises(Unreachable) as caught:
+            value(lonely, b"read")
         assert 2 == proxy.seen
+        assert f"{HOST}:{proxy.port}: it closed the connection" == caught.value.reasons[0]
+        assert b"1" == value(lonely, b"read")
 
 
 def test_server_that_is_not_there_leaves_a_write_unsent(soon):  # noqa: ARG001 - ends what is tried
@@ -183,25 +196,25 @@ def test_snapshot_that_etcd_has_compacted_says_so(node, open_map):
     assert b"new" == value(one, b"c2")
 
 
-def test_wait_after_a_revision_that_etcd_has_compacted_waits(node, open_map, monkeypatch):
-    """A compaction ends no wait, and hides nothing: what is there counts, and what comes."""
+def test_wait_whose_revision_etcd_compacts_goes_on(node, open_map, monkeypatch):
+    """A compaction between the look and the watch ends no wait, and hides nothing: what is put later ends it."""
     one, two = open_map(node.url), open_map(node.url)
     one.write(Write(puts={b"w/1": b""}))
     seen = one.later(b"w/", 0, 9)[-1].revision
-    one.write(Write(puts={b"x": b""}))
-    one.write(Write(puts={b"x": b""}))
-    node.ask("/v3/kv/compaction", {"revision": str(seen + 2)})
-    watches: list[bool] = []
-    watch = Wire.watch
+    watch, watches = Wire.watch, []
     is_waiting = threading.Event()
 
-    def counted(wire, message, within_s):
-        watches.append(True)
-        if len(watches) > 1:
+    def disturbed(wire, message, within_s):
+        watches.append(message)
+        if len(watches) == 1:
+            for _ in range(3):
+                one.write(Write(puts={b"x": b""}))
+            node.ask("/v3/kv/compaction", {"revision": str(revision(one, b"x"))})
+        else:
             is_waiting.set()
         return watch(wire, message, within_s)
 
-    monkeypatch.setattr(Wire, "watch", counted)
+    monkeypatch.setattr(Wire, "watch", disturbed)
     waits = threading.Thread(target=two.wait, args=(b"w/", seen, 60.0))
     waits.start()
     assert is_waiting.wait(60)
@@ -210,7 +223,6 @@ def test_wait_after_a_revision_that_etcd_has_compacted_waits(node, open_map, mon
 
     assert not waits.is_alive()
     assert 2 == len(watches)
-    two.wait(b"w/", seen, 60.0)  # what is there ends it at once
     assert [b"w/2"] == [entry.key for entry in two.later(b"w/", seen, 9)]
 
 

@@ -13,6 +13,7 @@ from emco_store.backends.etcd.address import Address, Endpoint, read_address
 from emco_store.backends.etcd.clock import SECOND_US, STEP_S, Bounds, narrowed
 from emco_store.backends.etcd.errors import Full
 from emco_store.backends.etcd.messages import (
+    MEMBERS,
     RANGE,
     STATUS,
     TXN,
@@ -22,7 +23,7 @@ from emco_store.backends.etcd.messages import (
     parts_of,
     revision_of,
 )
-from emco_store.backends.etcd.server import refuse_unfit
+from emco_store.backends.etcd.server import durability_of, refuse_unfit
 from emco_store.backends.etcd.wire import Wire
 from emco_store.backends.keyvalue.ordered_map import Entry, Limits, OrderedMap, Part, Span, Write
 from emco_store.ports import OutcomeLost, Unreachable
@@ -42,6 +43,8 @@ class EtcdMap(OrderedMap):
         InvalidCall: See :func:`.address.read_address`.
     """
 
+    name = "etcd"
+
     def __init__(self, address: Address | str) -> None:
         self._address = read_address(address) if isinstance(address, str) else address
         self.wire = Wire(self._address)
@@ -49,7 +52,7 @@ class EtcdMap(OrderedMap):
         self.limits = limits_of(self._address)
         self._lock = threading.Lock()
         self._clocks: dict[Endpoint, Bounds] = {}
-        self._quiet: dict[bytes, tuple[int, int]] = {}
+        self._users = 0
 
     def open(self) -> None:
         """See :meth:`.OrderedMap.open`.
@@ -58,13 +61,19 @@ class EtcdMap(OrderedMap):
             Misconfigured: The user may not read, or is not known.
             NotSupported: The server is too old.
         """
-        refuse_unfit(self.wire.ask(STATUS, {}))
-        with self.snapshot() as now:
-            now.get([b"\0"])
+        with self._lock:
+            if not self._users:
+                refuse_unfit(self.wire.ask(STATUS, {}))
+                self.durability = durability_of(self.wire.ask(MEMBERS, {})["members"])
+                self.wire.ask(RANGE, self.keys.one(b"\0", 0))
+            self._users += 1
 
     def close(self) -> None:
         """See :meth:`.OrderedMap.close`."""
-        self.wire.close()
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self.wire.close()
 
     @contextmanager
     def snapshot(self) -> Generator[Reading]:
@@ -80,29 +89,21 @@ class EtcdMap(OrderedMap):
 
     def later(self, prefix: bytes, revision: int, limit: int) -> tuple[Entry, ...]:
         """See :meth:`.OrderedMap.later`."""
-        answer = self.wire.ask(RANGE, self.keys.later(prefix, revision, limit))
-        found = self.keys.entries(answer)
-        if len(found) < limit:
-            with self._lock:
-                self._quiet[prefix] = (found[-1].revision if found else revision, revision_of(answer))
-        return found
+        return self.keys.entries(self.wire.ask(RANGE, self.keys.later(prefix, revision, limit)))
 
     def wait(self, prefix: bytes, revision: int, within_s: float) -> None:
         """See :meth:`.OrderedMap.wait`.
 
-        A watch begins where nothing was found the last time, so etcd need not go through what has happened since.
+        It looks first, and watches from there on: etcd need not go through what has happened since the revision, and
+        may have removed it.
         """
         end_s = time.monotonic() + within_s
-        with self._lock:
-            known, quiet = self._quiet.get(prefix, (0, 0))
-        begin = quiet if known == revision else revision
-        while (left_s := end_s - time.monotonic()) > 0:
-            if not self.wire.watch(self.keys.watch(prefix, begin), left_s):
-                return
+        is_compacted = True
+        while is_compacted and (left_s := end_s - time.monotonic()) > 0:
             answer = self.wire.ask(RANGE, self.keys.later(prefix, revision, 1))
             if self.keys.entries(answer):
                 return
-            begin = revision_of(answer)
+            is_compacted = self.wire.watch(self.keys.watch(prefix, revision_of(answer)), left_s)
 
     def now_us(self) -> int:
         """See :meth:`.OrderedMap.now_us`; to a tenth of a second, which may take a second to find out."""

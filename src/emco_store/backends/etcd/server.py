@@ -39,14 +39,7 @@ def is_corrupting(version: Sequence[int]) -> bool:
     return CORRUPTING[0] <= tuple(version) <= CORRUPTING[1]
 
 
-def durability_of(members: Sequence[Mapping[str, Any]], *, is_synced: bool) -> Durability:
-    """Return what an acknowledged write survives.
-
-    Args:
-        members: The members of the cluster.
-        is_synced: Whether they wait for their disks.
-    """
+def durability_of(members: Sequence[Mapping[str, Any]]) -> Durability:
+    """Return what an acknowledged write survives, by the members of the cluster that vote."""
     voters = [member for member in members if not member.get("isLearner")]
-    if len(voters) >= _MAJORITY:
-        return Durability.MAJORITY
-    return Durability.LOCAL_SYNC if is_synced else Durability.VOLATILE
+    return Durability.MAJORITY if len(voters) >= _MAJORITY else Durability.LOCAL_SYNC

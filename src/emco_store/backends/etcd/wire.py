@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from emco_store.backends.causes import Cause, cause_of
 from emco_store.backends.etcd.address import Address, Endpoint
 from emco_store.backends.etcd.errors import UNKNOWN, Answer, meaning, meaning_in_write
 from emco_store.backends.etcd.messages import AUTHENTICATE, WATCH, Message, encoded, read_line
+from emco_store.backends.keyvalue.ordered_map import Outright
 from emco_store.backends.patience import Patience
 from emco_store.errors import InvalidCall
 from emco_store.ports import OutcomeLost, Unreachable
@@ -62,7 +64,7 @@ class Wire:
     """The connections to a cluster; any number of threads may use it at once.
 
     It keeps as many connections as there have been requests at the same time. Requests go to the first member of the
-    URL, until it fails, and then to the next one.
+    URL until it fails, then to the next one.
 
     Args:
         address: The cluster.
@@ -81,13 +83,8 @@ class Wire:
     def _begin(self) -> None:
         self._process = os.getpid()
         self._lock = threading.Lock()
-        self._idle: list[tuple[Endpoint, socket.socket]] = []
+        self._idle: dict[Endpoint, list[socket.socket]] = {each: [] for each in self._address.endpoints}
         self._waiting: set[socket.socket] = set()
-
-    @property
-    def member(self) -> Endpoint:
-        """The member that is asked first."""
-        return self._address.endpoints[self._turn % len(self._address.endpoints)]
 
     def ask(self, path: str, message: Message) -> Message:
         """Send a request that changes nothing, to one member after the other until one answers.
@@ -96,7 +93,7 @@ class Wire:
             Unreachable: None has answered in time.
             StoreError: etcd refuses it.
         """
-        return self._repeated(lambda member, patience: self._call(member, path, message, patience, writes=False))
+        return self._from_any(lambda member, patience: self._call(member, path, message, patience, writes=False))
 
     def write(self, path: str, message: Message) -> Message:
         """Send a request that may write; send it again only where it certainly was not executed.
@@ -106,7 +103,7 @@ class Wire:
             Unreachable: It was not executed.
             StoreError: etcd refuses it; nothing was written, apart from what :class:`.errors.Full` says.
         """
-        return self._repeated(lambda member, patience: self._call(member, path, message, patience, writes=True))
+        return self._from_any(lambda member, patience: self._call(member, path, message, patience, writes=True))
 
     def look(self, path: str) -> Reply:
         """Ask one member for a page of its own.
@@ -114,7 +111,7 @@ class Wire:
         Raises:
             Unreachable: None has answered in time.
         """
-        return self._repeated(lambda member, patience: self._exchange(member, "GET", path, None, patience))
+        return self._from_any(lambda member, patience: self._exchange(member, "GET", path, None, patience))
 
     def watch(self, message: Message, within_s: float) -> bool:
         """Wait until a watch tells something, until it ends, or for some time.
@@ -126,7 +123,7 @@ class Wire:
             Unreachable: No member takes the request.
         """
         end_s = time.monotonic() + within_s
-        member, connection = self._repeated(lambda member, patience: (member, self._connect(member, patience)))
+        member, connection = self._from_any(lambda member, patience: (member, self._connect(member, patience)))
         with self._lock:
             self._waiting.add(connection)
         try:
@@ -147,37 +144,43 @@ class Wire:
         if self._process != os.getpid():
             return
         with self._lock:
-            idle, self._idle = self._idle, []
+            idle = list(chain.from_iterable(self._idle.values()))
+            self._idle = {each: [] for each in self._idle}
             waiting = tuple(self._waiting)
-        for _, connection in idle:
+        for connection in idle:
             connection.close()
         for connection in waiting:
             with suppress(OSError):  # it has ended already
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def _repeated(self, attempt: Callable[[Endpoint, Patience], T]) -> T:
-        """Try one member after the other, until one has answered or the time is over."""
+    def _from_any(self, attempt: Callable[[Endpoint, Patience], T]) -> T:
+        """Try each member once, the one that answered the last time first.
+
+        Raises:
+            Unreachable: No member has done what it was asked.
+        """
         if self._process != os.getpid():  # before the lock, which another thread may have held when it forked
             idle = self._idle
             self._begin()
-            for _, connection in idle:
+            for connection in chain.from_iterable(idle.values()):
                 connection.close()
         patience = Patience()
-        failed: dict[Endpoint, Cause] = {}
-        while True:
-            member = self.member
+        failed: dict[Endpoint, _Passed] = {}
+        members = self._address.endpoints
+        for at in range(self._turn, self._turn + len(members)):
+            member = members[at % len(members)]
             try:
-                return attempt(member, patience)
+                answer = attempt(member, patience)
             except _Passed as problem:
-                failed[member] = problem.cause
-                self._leave(member)
-                if self.member not in failed and patience.has_time:
-                    continue
-                is_outright = all(cause.is_outright for cause in failed.values())
-                pause_s = patience.pause_without_server_s(is_outright=is_outright)
-                if pause_s is None:
-                    raise Unreachable(*(f"{each}: {cause.text}" for each, cause in failed.items())) from problem
-            time.sleep(pause_s)
+                failed[member] = problem
+            else:
+                self._turn = at % len(members)
+                return answer
+            if not patience.has_time:
+                break
+        is_outright = all(problem.cause.is_outright for problem in failed.values())
+        reasons = (f"{each}: {problem.cause.text}" for each, problem in failed.items())
+        raise (Outright if is_outright else Unreachable)(*reasons) from [*failed.values()][-1]
 
     def _call(self, member: Endpoint, path: str, message: Message, patience: Patience, *, writes: bool) -> Message:
         body = encoded(message)
@@ -236,19 +239,19 @@ class Wire:
         """Take a connection that nobody uses and that is still open; the one that was used last."""
         while True:
             with self._lock:
-                if not self._idle:
+                if not self._idle[member]:
                     return None
-                owner, connection = self._idle.pop()
-            if owner == member and not _has_ended(connection):
+                connection = self._idle[member].pop()
+            if not _has_ended(connection):
                 return connection
             connection.close()
 
     def _give_back(self, member: Endpoint, connection: socket.socket, response: HTTPResponse) -> None:
-        if response.will_close or member != self.member:
+        if response.will_close:
             connection.close()
             return
         with self._lock:
-            self._idle.append((member, connection))
+            self._idle[member].append(connection)
 
     def _connect(self, member: Endpoint, patience: Patience) -> socket.socket:
         try:
@@ -263,11 +266,6 @@ class Wire:
         except _CANNOT as problem:
             connection.close()
             raise _Passed(cause_of(_said(problem))) from problem
-
-    def _leave(self, member: Endpoint) -> None:
-        with self._lock:
-            if self.member == member:
-                self._turn += 1
 
 
 def _first_news(connection: socket.socket, response: HTTPResponse, end_s: float) -> bool:
