@@ -1,0 +1,151 @@
+"""Run the tests of the contract against broken variants, and note which test catches each."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from time import perf_counter
+from typing import Final, NoReturn
+
+import pytest
+
+from emco_store.contracts.harness import Bench, Harness
+from emco_store.contracts.rules import names_by_rule, proofs_of, rules_of
+from emco_store.contracts.suite import Conformance
+from emco_store.errors import StoreError
+from proof.variants.broken import Variant
+
+LATE: Final = ("test_every_schedule", "test_random_programs", "test_walk_over", "test_waiting_taker")
+"""How the names of tests begin that take seconds."""
+STRIDE: Final = 40
+EXAMPLES: Final = 10
+"""The shortest form of the suite: it must catch a variant without the help of chance."""
+LONGEST_TEST_S: Final = 20
+LONGEST_VARIANT_S: Final = 600
+RED: Final = (AssertionError, StoreError, pytest.fail.Exception)
+"""How a test of the contract fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a variant.
+
+    Attributes:
+        name: The name of the variant.
+        what: What is wrong with it.
+        tests: Number of tests that were run.
+        seconds: How long they took.
+        caught_by: The test that failed; empty if none did.
+        rules: The rules that this test proves.
+        problem: How it failed: ``assertion``, the code of an error of the store, or the class of another exception.
+    """
+
+    name: str
+    what: str
+    tests: int
+    seconds: float
+    caught_by: str = ""
+    rules: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def in_order() -> list[str]:
+    """Return the names of all tests: quick ones first, and those late that only compare a backend with itself."""
+    checks = {name for rule, names in names_by_rule(Conformance).items() if rule.startswith("CHK") for name in names}
+    return sorted(
+        (name for name, _ in proofs_of(Conformance)), key=lambda name: (name.startswith(LATE), name in checks)
+    )
+
+
+def judge(variant: Variant, tests: Sequence[str], *, stride: int = STRIDE) -> Verdict:
+    """Run tests on a variant until one fails.
+
+    Args:
+        variant: The variant.
+        tests: The names of the tests, in their order.
+        stride: See :class:`emco_store.contracts.harness.Harness`.
+    """
+    begun = perf_counter()
+    harness = Harness(variant.name, variant.backend, examples=EXAMPLES, stride=stride)
+    with closing(Bench(harness, variant.mode)) as bench:
+        for done, name in enumerate(tests, 1):
+            problem = _failure(bench, name)
+            if problem is not None:
+                rules = rules_of(getattr(Conformance, name))
+                return Verdict(variant.name, variant.what, done, perf_counter() - begun, name, rules, told(problem))
+    return Verdict(variant.name, variant.what, len(tests), perf_counter() - begun)
+
+
+def judge_apart(variant: Variant, tests: Sequence[str], *, stride: int = STRIDE) -> Verdict:
+    """Judge a variant in a process of its own, which is ended if it hangs."""
+    context = multiprocessing.get_context("fork")
+    receiving, sending = context.Pipe(duplex=False)
+    child = context.Process(target=_judge_and_send, args=(variant, tests, stride, sending))
+    child.start()
+    sending.close()
+    try:
+        if receiving.poll(LONGEST_VARIANT_S):
+            verdict: Verdict = receiving.recv()
+            return verdict
+        return Verdict(variant.name, variant.what, 0, LONGEST_VARIANT_S, "(hangs)", (), "time")
+    except EOFError:
+        return Verdict(variant.name, variant.what, 0, 0.0, "(ends the process)", (), "exit")
+    finally:
+        child.kill()
+        child.join()
+
+
+def _judge_and_send(variant: Variant, tests: Sequence[str], stride: int, sending: Connection) -> None:
+    logging.disable()
+    sending.send(judge(variant, tests, stride=stride))
+
+
+def told(problem: BaseException) -> str:
+    """Return in a word how a test failed."""
+    if isinstance(problem, StoreError):
+        return problem.code
+    return "assertion" if isinstance(problem, RED) else type(problem).__name__
+
+
+class TooLongError(BaseException):
+    """Raised in a test that has run for too long."""
+
+
+def _failure(bench: Bench, name: str) -> BaseException | None:
+    """Run one test; return how it failed."""
+    try:
+        with _bounded(), bench.lab() as lab:
+            getattr(Conformance(), name)(lab)
+    except (Exception, TooLongError, pytest.fail.Exception) as problem:  # noqa: BLE001 - a broken backend may raise anything
+        return problem
+    return None
+
+
+@contextmanager
+def _bounded() -> Generator[None]:
+    """Raise in a block that runs for too long."""
+
+    def end(*_: object) -> NoReturn:
+        raise TooLongError
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST_TEST_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def table(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Yield the lines of a table for people."""
+    yield "| variant | what is wrong with it | caught by | test |"
+    yield "| --- | --- | --- | --- |"
+    for one in verdicts:
+        rules = ", ".join(one.rules) if one.caught_by else "**nothing**"
+        yield f"| {one.name} | {one.what} | {rules} | {f'`{one.caught_by}`' if one.caught_by else ''} |"

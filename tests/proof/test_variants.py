@@ -1,0 +1,63 @@
+"""The variants of backends: each is what it says, and the runner tells the sound from the broken."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from emco_store.contracts.rules import proofs_of
+from emco_store.contracts.suite import Conformance
+from proof.variants.catalogue import FAMILIES
+from proof.variants.judging import in_order, judge, table
+from proof.variants.key_value import LINES
+
+EVERY = [variant for family in FAMILIES.values() for variant in (*family.sound, *family.broken)]
+PAGED = "test_page_before_a_key_ends_there"
+QUICK = ("test_create_of_a_free_key_adds_the_resource", PAGED)
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line.name)
+def test_line_that_is_written_differently_stands_in_its_module(line):
+    """A variant of a line that is gone would be the backend as it is."""
+    source = Path(importlib.import_module(line.module).__file__).read_text("utf-8")
+
+    assert source != line.broken(source)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_variant_says_what_is_wrong_with_it(family):
+    """Each broken backend has a name of its own and a sentence."""
+    broken = FAMILIES[family].broken
+
+    assert len(broken) == len({variant.name for variant in broken})
+    assert [] == [variant.name for variant in broken if not variant.what.endswith(".")]
+
+
+def test_every_test_of_the_contract_is_run_once():
+    """The order in which they run leaves none out."""
+    assert sorted(name for name, _ in proofs_of(Conformance)) == sorted(in_order())
+
+
+def test_broken_variant_is_caught_and_named():
+    """The verdict has the first test that failed, and the rules that it proves."""
+    variant = next(one for one in EVERY if one.name == "StopsAtTwoHundred")
+
+    verdict = judge(variant, QUICK)
+
+    assert (PAGED, ("ID-16",), 2) == (verdict.caught_by, verdict.rules, verdict.tests)
+    assert "ID-16" in list(table([verdict]))[-1]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_sound_variant_passes(family):
+    """What is right is not caught."""
+    assert [""] == [judge(variant, QUICK).caught_by for variant in FAMILIES[family].sound[:1]]
+
+
+def test_variant_that_passes_is_shown_as_one_that_nothing_catches():
+    """A survivor stands in the table."""
+    verdict = judge(FAMILIES["memory"].sound[0], QUICK[:1])
+
+    assert "**nothing**" in list(table([verdict]))[-1]
