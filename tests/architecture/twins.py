@@ -34,6 +34,7 @@ PAIRS: Final = (
     ("src/emco_store/backends/redis/aio.py", "src/emco_store/backends/redis/sync.py"),
     ("src/emco_store/backends/redis/aio_transport.py", "src/emco_store/backends/redis/sync_transport.py"),
     ("src/emco_store/sinks/aio_redis.py", "src/emco_store/sinks/sync_redis.py"),
+    ("src/emco_store/backends/redis/aio_feed.py", "src/emco_store/backends/redis/sync_feed.py"),
     ("src/emco_store/backends/redis/aio_waits.py", "src/emco_store/backends/redis/sync_waits.py"),
 )
 """Source and twin: two folders or two files."""
@@ -88,6 +89,7 @@ RENAMES: Final[Mapping[str, str]] = {
     "AsyncSignal": "Signal",
     "AsyncStatuses": "Statuses",
     "AsyncStore": "Store",
+    "AsyncStreamFeed": "StreamFeed",
     "AsyncSupervisor": "Supervisor",
     "AsyncTaking": "Taking",
     "AsyncTransaction": "Transaction",

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from emco_store import FeedGap, Misconfigured
+from emco_store.backends import newest
 from emco_store.backends.mongo import aio_feed, sync_feed, tails
 from emco_store.backends.mongo.backend import DATABASE, MongoBackend
 from emco_store.backends.mongo.feed import told
@@ -303,7 +304,7 @@ def test_readers_of_one_process_have_one_stream(url, namespace, root, count):
 
 def test_slow_reader_goes_on_by_a_stream_of_its_own_until_it_has_caught_up(port, monkeypatch):
     """What the common stream does not keep any more is read from the oplog, and nothing is left out (FEED-6)."""
-    monkeypatch.setattr(tails, "MOST_EVENTS", 3)
+    monkeypatch.setattr(newest, "MOST_EVENTS", 3)
     begin = port.ask(Events()).cursor
     fast = begin
     for number in range(9):
@@ -371,11 +372,11 @@ def test_tail_keeps_so_many_events_and_so_much():
         tail.add({"cursor": {"nextBatch": [document], "postBatchResumeToken": document["_id"]}})
 
     for number in range(1, 6):
-        add(number, tails.MOST_CHARACTERS // 4)
+        add(number, newest.MOST_CHARACTERS // 4)
     assert [True, False, False] == [tail.admit(cursor) for cursor in ("n.02", "n.01", "n.00")]
     assert ["3", "4", "5"] == [event.txid for event in tail.page(Events("n.02")).events]
     assert None is tail.page(Events("n.01"))
-    add(6, 2 * tails.MOST_CHARACTERS)
+    add(6, 2 * newest.MOST_CHARACTERS)
     assert ["6"] == [event.txid for event in tail.page(Events("n.05")).events]
     assert ((), "n.06") == (tail.page(Events("n.06")).events, tail.page(Events("n.06")).cursor)
     for number in range(7, 99):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 
 from emco_store import FeedGap
+from emco_store.backends.redis import sync_feed
 from emco_store.backends.redis.backend import RedisBackend
 from emco_store.contracts.feed import site
 from emco_store.contracts.harness import Mode
@@ -98,8 +101,8 @@ def test_page_of_large_messages_is_shorter(port):
     assert [f"t{number}" for number in range(70)] == [txid for page in pages for txid in page]
 
 
-def test_reader_at_the_end_asks_the_server_twice_for_an_event(port, fresh):
-    """It waits first and reads then, and has learned with the last page that nothing else is there."""
+def test_reader_at_the_end_asks_the_server_once_for_an_event(port, fresh):
+    """It waits and reads in one exchange, and has learned with the last page that nothing else is there."""
     begin = port.ask(Events()).cursor
     write(port, 0)
     with Redis.from_url(fresh.url) as client:
@@ -117,6 +120,107 @@ def test_reader_at_the_end_asks_the_server_twice_for_an_event(port, fresh):
         read = [after - was for after, was in zip(calls(), before, strict=True)]
 
     assert [1, 1] == [both - one for both, one in zip(read, written, strict=True)]
+
+
+def test_commits_gather_between_two_reads(fresh, loop, monkeypatch):
+    """After a read, a reader pauses, and gets all that was committed meanwhile in one exchange."""
+    port = _Asked(fresh.url, Mode.BLOCKING, loop)
+    begin = port.ask(Events()).cursor
+    write(port, 0)
+    monkeypatch.setattr(sync_feed, "GATHER_S", PATIENCE.total_seconds())
+    page = port.ask(Events(begin, wait=PATIENCE))
+    with Redis.from_url(fresh.url) as client:
+
+        def commit_meanwhile(_):
+            for number in range(1, 5):
+                write(port, number)
+            client.config_resetstat()
+
+        monkeypatch.setattr(sync_feed.time, "sleep", commit_meanwhile)
+        page = port.ask(Events(page.cursor, wait=PATIENCE))
+        stats = client.info("commandstats")
+
+    assert ["t1", "t2", "t3", "t4"] == [event.txid for event in page.events]
+    assert [1, 1] == [stats[f"cmdstat_{name}"]["calls"] for name in ("xread", "evalsha")]
+    port.close()
+
+
+@pytest.mark.parametrize("count", [2, 16])
+def test_readers_of_one_store_read_once_for_all(fresh, count):
+    """However many wait, the server answers one of them, and each gets everything in pages of its own size."""
+
+    async def followed():
+        port = RedisBackend(fresh.url).async_port(NAMESPACE)
+        await port.open()
+        begin = (await port.ask(Events())).cursor
+
+        async def follow(number):
+            found, after = [], begin
+            while len(found) < 12:
+                page = await port.ask(Events(after, limit=1 + number % 3, wait=PATIENCE))
+                found += [event.txid for event in page.events]
+                after = page.cursor
+            return found
+
+        readers = [asyncio.create_task(follow(number)) for number in range(count)]
+        for number in range(12):
+            key = Key("Site", f"n{number}")
+            await port.ask(Commit(f"t{number}", {key: None}, puts=(site(key),)))
+        found = await asyncio.gather(*readers)
+        after = (await port.ask(Events())).cursor
+        await port.ask(Events(after))
+        waiting = [asyncio.create_task(port.ask(Events(after, wait=PATIENCE))) for _ in range(count)]
+        async with AsyncRedis.from_url(fresh.url) as client:
+            while not (await client.info("clients"))["blocked_clients"]:  # noqa: ASYNC110 - what the server says
+                await asyncio.sleep(0)
+            await client.config_resetstat()
+            key = Key("Site", "last")
+            await port.ask(Commit("last", {key: None}, puts=(site(key),)))
+            pages = await asyncio.gather(*waiting)
+            calls = (await client.info("commandstats"))["cmdstat_evalsha"]["calls"]
+        await port.close()
+        return found, pages, calls
+
+    found, pages, calls = asyncio.run(followed())
+    assert [[f"t{number}" for number in range(12)]] * count == found
+    assert [["last"]] * count == [[event.txid for event in page.events] for page in pages]
+    assert 2 == calls
+
+
+def test_reader_that_is_cancelled_takes_nothing_from_the_others(fresh):
+    """The one that waits on the server may be cancelled; another one goes on in its place."""
+
+    async def cancelled():
+        port = RedisBackend(fresh.url).async_port(NAMESPACE)
+        await port.open()
+        begin = (await port.ask(Events())).cursor
+        await port.ask(Events(begin))
+        readers = [asyncio.create_task(port.ask(Events(begin, wait=PATIENCE))) for _ in range(4)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert 3 == len(port._feed._turns._waiting)
+        readers[0].cancel()
+        key = Key("Site", "a")
+        await port.ask(Commit("t", {key: None}, puts=(site(key),)))
+        pages = await asyncio.gather(*readers, return_exceptions=True)
+        await port.close()
+        return pages
+
+    first, *others = asyncio.run(cancelled())
+    assert isinstance(first, asyncio.CancelledError)
+    assert [["t"]] * 3 == [[event.txid for event in page.events] for page in others]
+
+
+def test_reader_waits_on_a_server_that_has_forgotten_the_scripts(port, fresh):
+    """Where the server does not know the script any more, the reader sends its text."""
+    begin = port.ask(Events()).cursor
+    assert () == port.ask(Events(begin)).events
+    with Redis.from_url(fresh.url) as client:
+        client.script_flush()
+
+    assert () == port.ask(Events(begin, wait=timedelta(milliseconds=5))).events
+    write(port, 0)
+    assert ["t0"] == [event.txid for event in port.ask(Events(begin, wait=PATIENCE)).events]
 
 
 def test_cursor_of_what_was_trimmed_is_a_gap(port, fresh):

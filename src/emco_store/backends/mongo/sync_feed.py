@@ -17,7 +17,8 @@ from emco_store.backends.batcher import Batcher, Ticket
 from emco_store.backends.mongo import feed
 from emco_store.backends.mongo.calls import Calls
 from emco_store.backends.mongo.documents import Document
-from emco_store.backends.mongo.tails import MOST_EVENTS, Tail
+from emco_store.backends.mongo.tails import Tail
+from emco_store.backends.newest import MOST_EVENTS
 from emco_store.errors import StoreError
 from emco_store.ports import EventPage, Events
 from emco_store.queueing.forks import Renewed

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_right
 from time import monotonic
-from typing import Any, Final
+from typing import Any
 
 from emco_store.backends.mongo import feed
 from emco_store.backends.mongo.documents import Document
+from emco_store.backends.newest import MOST_EVENTS, Newest
 from emco_store.ports import EventPage, Events
-
-MOST_EVENTS: Final = 1_000
-"""How many events a tail keeps at most."""
-MOST_CHARACTERS: Final = 8 * 2**20
-"""How large they may be together; the newest one stays in any case."""
 
 
 class Tail:
@@ -31,43 +26,34 @@ class Tail:
 
     Attributes:
         read_s: When it was read last, by ``time.monotonic``.
+        end: Where the stream stands.
     """
 
     def __init__(self, namespace: str, cursor: str) -> None:
         self.read_s = monotonic()
         self._namespace = namespace
         self._lock = threading.Lock()
-        self._floor = self._end = feed.place_of(namespace, cursor)
-        self._places: list[str] = []
-        self._documents: list[Document] = []
-        self._size = 0
-        self._given: dict[str, None] = {self._end: None}
+        place = feed.place_of(namespace, cursor)
+        self._newest: Newest[str, Document] = Newest(place)
+        self.end = place
+        self._given: dict[str, None] = {place: None}
 
     def add(self, reply: Document) -> None:
         """Add what the server has sent."""
         with self._lock:
             self.read_s = monotonic()
             for document in reply["cursor"]["nextBatch"]:
-                self._places.append(document["_id"]["_data"])
-                self._documents.append(document)
-                self._size += _size_of(document)
-                self._give(self._places[-1])
-            self._end = reply["cursor"]["postBatchResumeToken"]["_data"]
-            self._give(self._end)
-            gone = 0
-            while len(self._places) - gone > MOST_EVENTS or (
-                self._size > MOST_CHARACTERS and len(self._places) - gone > 1
-            ):
-                self._size -= _size_of(self._documents[gone])
-                self._floor = self._places[gone]
-                gone += 1
-            del self._places[:gone], self._documents[:gone]
+                self._newest.add(document["_id"]["_data"], document, _size_of(document))
+                self._give(self._newest.end)
+            self.end = reply["cursor"]["postBatchResumeToken"]["_data"]
+            self._give(self.end)
+            self._newest.trim()
 
     def admit(self, cursor: str) -> bool:
         """Return whether a reader that the server has led to a place can go on from there with this."""
         place = feed.place_of(self._namespace, cursor)
         with self._lock:
-            if place < self._floor:
+            if place < self._newest.floor:
                 return False
             self._give(place)
             return True
@@ -82,11 +68,10 @@ class Tail:
         """
         place = feed.place_of(self._namespace, events.after or "")
         with self._lock:
-            if place < self._floor or place not in self._given:
+            if place < self._newest.floor or place not in self._given:
                 return None
-            begin = bisect_right(self._places, place)
-            found = self._documents[begin : begin + events.limit]
-            end = {"_data": max(place, self._end)}
+            found = self._newest.after(place, events.limit)
+            end = {"_data": max(place, self.end)}
         return feed.page(self._namespace, events, {"cursor": {"nextBatch": found, "postBatchResumeToken": end}})
 
     def _give(self, place: str) -> None:

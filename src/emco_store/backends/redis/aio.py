@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from itertools import cycle
 from time import monotonic
 from typing import Any, TypeVar
@@ -17,6 +15,7 @@ from redis import exceptions
 from emco_store.backends.batcher import AsyncBatcher, Ticket
 from emco_store.backends.patience import REQUEST_S, Patience
 from emco_store.backends.redis import auditing, commands, ranges
+from emco_store.backends.redis.aio_feed import AsyncStreamFeed
 from emco_store.backends.redis.aio_transport import AsyncPlainTransport, AsyncTransport
 from emco_store.backends.redis.aio_waits import AsyncWaits
 from emco_store.backends.redis.calls import addresses
@@ -30,7 +29,7 @@ from emco_store.backends.redis.errors import (
     meaning_in_commit,
     translated,
 )
-from emco_store.backends.redis.feed import blocked, events_args, events_reply, is_end
+from emco_store.backends.redis.feed import Place, blocked
 from emco_store.backends.redis.pulses import beat_args, beat_reply, pulses_args, pulses_reply
 from emco_store.backends.redis.server import judge
 from emco_store.core.keys import Key
@@ -105,7 +104,7 @@ class AsyncRedisPort(AsyncPortBase):
         self._plain = AsyncPlainTransport(client, "the default of a port")
         self._transport = transport or self._plain
         self._waits = AsyncWaits(client)
-        self._ends: deque[str] = deque(maxlen=64)  # where readers have found nothing more
+        self._feed = AsyncStreamFeed(self._ask_events, self._await_events)
         # A client that was given may have just one connection.
         lanes = LANES if owned else 1
         self._batchers = cycle([AsyncBatcher[Any, Any](members=MEMBERS, weight=MEMBERS) for _ in range(lanes)])
@@ -212,27 +211,25 @@ class AsyncRedisPort(AsyncPortBase):
 
     async def events(self, events: Events) -> EventPage:
         """See :meth:`emco_store.ports.PortBase.events`."""
-        args = events_args(events)
-        until_s = monotonic() + events.wait.total_seconds()
-        after = events.after
-        is_at_end = after in self._ends
-        while True:
-            if after is not None and is_at_end and (left_s := until_s - monotonic()) > 0:
-                await self._perform(meaning, self._await_event, after, left_s)
-            reply = await self._ask(self._scripts.events, self._names.events, args)
-            page = events_reply(events, reply)
-            if page.events or after is None or until_s <= monotonic():
-                if is_end(events, page):
-                    self._ends.append(page.cursor)
-                return page
-            is_at_end = True
+        return await self._feed.events(events)
 
-    async def _await_event(self, within_s: float | None, after: str, left_s: float) -> None:
-        """Wait until the feed goes on, or for a while; what it says then, ``events.lua`` judges."""
+    async def _ask_events(self, args: Rest) -> Any:
+        return await self._ask(self._scripts.events, self._names.events, args)
+
+    async def _await_events(self, place: Place, args: Rest, left_s: float) -> Any:
+        """Wait until the feed goes on, or for a while, and ask ``events.lua`` in the same exchange."""
+        replies = await self._perform(meaning, self._wait_and_ask, place, args, left_s)
+        return await self._ask_events(args) if replies is None else replies[-1]
+
+    async def _wait_and_ask(self, within_s: float | None, place: Place, args: Rest, left_s: float) -> Any:
         if within_s is not None:
             left_s = min(left_s, within_s)
-        command = partial(blocked, self._names.feed, after)
-        await self._plain.calls.beside(lambda: self._waits.wait(left_s, command))
+        asked = words(("EVALSHA", self._scripts.events.sha, self._names.events, args))
+        with suppress(exceptions.NoScriptError):
+            return await self._plain.calls.beside(
+                lambda: self._waits.wait(left_s, lambda longest_s: (blocked(self._names.feed, place, longest_s), asked))
+            )
+        return None
 
     async def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.PortBase.audit`."""

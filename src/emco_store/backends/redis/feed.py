@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from emco_store.backends.feeds import TRIMMED, read_changes
 from emco_store.backends.redis.commands import Rest
@@ -15,11 +15,27 @@ from emco_store.core.origins import read_origin
 from emco_store.errors import Misconfigured, StoreError
 from emco_store.ports import EventPage, Events, feed_gap, no_cursor
 
-_CURSOR: Final = re.compile(r"([0-9]{1,20}-[0-9]{1,20})\.(.+)", re.DOTALL)
+_CURSOR: Final = re.compile(r"([0-9]{1,20})-([0-9]{1,20})\.(.+)", re.DOTALL)
 STEP = 32
 """How many events ``events.lua`` reads at a time; it stops only after so many, unless there are no more."""
 _FIELDS = 5
-"""How many values there are of each event in a reply: id, txid, origin, changes, messages."""
+"""How many values there are of each event in a reply."""
+Entry = Sequence[bytes]
+"""An event in a reply: its id, its txid, its origin, its changes and its messages."""
+
+
+class Place(NamedTuple):
+    """Where an entry stands, and whose it is.
+
+    Attributes:
+        milliseconds: The first part of its id.
+        number: The second part.
+        txid: The txid of the commit.
+    """
+
+    milliseconds: int
+    number: int
+    txid: str
 
 
 def events_args(events: Events) -> Rest:
@@ -30,56 +46,89 @@ def events_args(events: Events) -> Rest:
     """
     if events.after is None:
         return ("-" if events.oldest else "", f"begun-{secrets.token_hex(8)}", events.limit)
-    return (*_parts(events.after), events.limit)
+    return after_args(place_of(events.after), events.limit)
 
 
-def blocked(feed: str, cursor: str, within_s: float) -> Rest:
-    """Return the command that waits until an entry follows the one that a cursor names.
+def after_args(place: Place, limit: int) -> Rest:
+    """Write the query for the entries after a place as the arguments of ``events.lua``."""
+    return (_id(place), place.txid, limit)
+
+
+def blocked(feed: str, place: Place, within_s: float) -> Rest:
+    """Return the command that waits until an entry follows a place.
 
     Args:
         feed: The key of the feed.
-        cursor: The cursor.
+        place: The place.
         within_s: How long it waits, in seconds; at least a millisecond, since Redis takes 0 for ever.
     """
-    return ("XREAD", "COUNT", 1, "BLOCK", max(int(within_s * 1000), 1), "STREAMS", feed, _parts(cursor)[0])
+    return ("XREAD", "COUNT", 1, "BLOCK", max(int(within_s * 1000), 1), "STREAMS", feed, _id(place))
 
 
-def events_reply(events: Events, reply: Sequence[bytes]) -> EventPage:
-    """Read the reply of ``events.lua``.
+def entries(cursor: str, reply: Sequence[bytes]) -> tuple[Place, Sequence[Entry]]:
+    """Read the reply of ``events.lua``: where the page ends, and its entries.
 
     Raises:
         FeedGap: The event of the cursor is not there.
-        Misconfigured: An event is none that a store has written.
     """
     if not reply:
-        raise feed_gap(TRIMMED, events.after or "")
-    name, txid, *values = reply
-    return EventPage(f"{name.decode()}.{txid.decode()}", tuple(_events(values)))
+        raise feed_gap(TRIMMED, cursor)
+    found = [tuple(reply[at : at + _FIELDS]) for at in range(2, len(reply), _FIELDS)]
+    return place_in(reply), found
 
 
-def is_end(events: Events, page: EventPage) -> bool:
+def page(place: Place, found: Sequence[Entry]) -> EventPage:
+    """Return the page of the entries that follow a place.
+
+    Raises:
+        Misconfigured: An event is none that a store has written.
+    """
+    events = tuple(map(_event, found))
+    return EventPage(events[-1].cursor if events else cursor_at(place), events)
+
+
+def is_end(events: Events, found: Sequence[Entry]) -> bool:
     """Return whether nothing followed a page when it was read, so that the reader may wait before it asks again."""
-    return len(page.events) < min(events.limit, STEP)
+    return len(found) < min(events.limit, STEP)
 
 
-def _parts(cursor: str) -> tuple[str, str]:
+def place_of(cursor: str) -> Place:
+    """Return the place that a cursor names.
+
+    Raises:
+        InvalidCall: It is no cursor.
+    """
     found = _CURSOR.fullmatch(cursor)
     if found is None:
         raise no_cursor(cursor)
-    return found[1], found[2]
+    return Place(int(found[1]), int(found[2]), found[3])
 
 
-def _events(values: Sequence[bytes]) -> Iterator[Event]:
-    for at in range(0, len(values), _FIELDS):
-        name, txid, origin, changes, messages = values[at : at + _FIELDS]
-        cursor = f"{name.decode()}.{txid.decode()}"
-        try:
-            yield Event(
-                cursor, txid.decode(), read_changes(changes.decode()), read_origin(origin),
-                messages=read_messages(messages),
-            )  # fmt: skip
-        except (ValueError, KeyError, TypeError, StoreError) as problem:
-            raise _unreadable(cursor) from problem
+def place_in(entry: Entry) -> Place:
+    """Return the place of an entry."""
+    milliseconds, _, number = entry[0].partition(b"-")
+    return Place(int(milliseconds), int(number), entry[1].decode())
+
+
+def cursor_at(place: Place) -> str:
+    """Return the cursor that names a place."""
+    return f"{_id(place)}.{place.txid}"
+
+
+def _id(place: Place) -> str:
+    return f"{place.milliseconds}-{place.number}"
+
+
+def _event(entry: Entry) -> Event:
+    name, txid, origin, changes, messages = entry
+    cursor = f"{name.decode()}.{txid.decode()}"
+    try:
+        return Event(
+            cursor, txid.decode(), read_changes(changes.decode()), read_origin(origin),
+            messages=read_messages(messages),
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError, StoreError) as problem:
+        raise _unreadable(cursor) from problem
 
 
 def _unreadable(which: str) -> Misconfigured:

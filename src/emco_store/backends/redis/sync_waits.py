@@ -1,5 +1,5 @@
 # Generated from src/emco_store/backends/redis/aio_waits.py by `python3 dev.py sync`: do not edit.
-"""How a reader of the feed waits on the server: over a connection that serves nobody else meanwhile.
+"""How a reader of the feed waits on the server, and reads: over a connection that serves nobody else meanwhile.
 
 The blocking form is generated from it.
 """
@@ -7,11 +7,11 @@ The blocking form is generated from it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from emco_store.backends.redis.commands import Rest
+from emco_store.backends.redis.commands import Rest, pack
 from emco_store.queueing.forks import Renewed
 
 LONGEST_S = 1.0
@@ -40,33 +40,40 @@ class Waits(Renewed):
         """See :meth:`emco_store.queueing.forks.Renewed._renew`."""
         self._free: list[Any] = []
 
-    def wait(self, within_s: float, command: Callable[[float], Rest]) -> None:
-        """Send a command that waits, and wait for its reply.
+    def wait(self, within_s: float, commands: Callable[[float], Sequence[Rest]]) -> Sequence[Any] | None:
+        """Send commands at once, the first of which waits, and wait for their replies.
+
+        The server executes the others as soon as the first one has ended.
 
         Args:
-            within_s: For how long to wait, in seconds; the command may end sooner.
-            command: Returns the command that waits for so many seconds.
+            within_s: For how long to wait, in seconds; the first command may end sooner.
+            commands: Returns the commands, where the first one waits for so many seconds.
+
+        Returns:
+            The reply of each; None where nothing was sent, because there is no connection to lend.
 
         Raises:
             ConnectionError: There is no connection, or it broke.
             TimeoutError: There was no reply in time.
-            ResponseError: The server refused it.
+            ResponseError: The server refused one of them.
         """
         if self._pool is None:
             time.sleep(min(within_s, POLL_S))
-            return
+            return None
         connection = self._free.pop() if self._free else self._pool.connection_class(**self._pool.connection_kwargs)
         longest_s = min(within_s, LONGEST_S, (connection.socket_timeout or 2 * LONGEST_S) / 2)
+        sent = [pack(command) for command in commands(longest_s)]
         try:
             connection.connect()
-            connection.send_command(*command(longest_s))
-            connection.read_response()
+            connection.send_packed_command(sent)
+            replies = [connection.read_response() for _ in sent]
         except BaseException:
             connection.disconnect()
             raise
         self._free.append(connection)
         if self._is_closed:
             self.close()
+        return replies
 
     def close(self) -> None:
         """Close the connections; those on which a command waits close when it ends."""

@@ -12,7 +12,7 @@ from typing import Any
 from emco_store.backends.loops import home_loop, other_loop
 from emco_store.backends.redis.aio import AsyncRedisPort, Send
 from emco_store.backends.redis.commands import Head, Rest, Script
-from emco_store.ports import Commit, OutcomeLost, Receipt, Refusal
+from emco_store.ports import Commit, EventPage, Events, OutcomeLost, Receipt, Refusal
 
 
 class TaskRedisPort(AsyncRedisPort):
@@ -35,6 +35,11 @@ class TaskRedisPort(AsyncRedisPort):
             return await super().commit(commit)
         except RuntimeError as problem:  # asyncio has sent it by then, and only refuses to wait for the reply
             raise OutcomeLost from problem
+
+    async def events(self, events: Events) -> EventPage:
+        """See :meth:`emco_store.ports.PortBase.events`."""
+        self._loop = home_loop(self._loop)
+        return await super().events(events)
 
     async def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""

@@ -16,12 +16,11 @@ if ARGV[1] == '' or ARGV[1] == '-' then
   return {call('XADD', feed, '*', 't', ARGV[2]), ARGV[2]}
 end
 
-local found = call('XRANGE', feed, ARGV[1], ARGV[1])[1]
-if not found or found[2][2] ~= ARGV[2] then return {} end
-local reply, last, size = {'', ''}, found, 0
-while limit > 0 and size < 1048576 do
-  found = call('XRANGE', feed, '(' .. last[1], '+', 'COUNT', math.min(limit, step))
-  for n = 1, #found do
+local found = call('XRANGE', feed, ARGV[1], '+', 'COUNT', math.min(limit, step) + 1)
+if not found[1] or found[1][1] ~= ARGV[1] or found[1][2][2] ~= ARGV[2] then return {} end
+local reply, last, size, first = {'', ''}, found[1], 0, 2
+while true do
+  for n = first, #found do
     last = found[n]
     local at, fields = #reply, last[2]
     local changes, messages = fields[6] or '', fields[8] or ''
@@ -29,7 +28,10 @@ while limit > 0 and size < 1048576 do
     reply[at + 4], reply[at + 5] = changes, messages
     size = size + #changes + #messages
   end
-  limit = #found < step and 0 or limit - #found
+  local count = #found - first + 1
+  limit = count < step and 0 or limit - count
+  if limit <= 0 or size >= 1048576 then break end
+  found, first = call('XRANGE', feed, '(' .. last[1], '+', 'COUNT', math.min(limit, step)), 1
 end
 reply[1], reply[2] = last[1], last[2][2]
 return reply
