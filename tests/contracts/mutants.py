@@ -28,6 +28,7 @@ from emco_store.ports import (
     Scan,
 )
 from tests.contracts.broken_audits import BROKEN_AUDITS
+from tests.contracts.broken_bulk import BROKEN_BULK, SilentAudit
 from tests.contracts.broken_counts import BROKEN_COUNTS
 from tests.contracts.broken_feeds import BROKEN_FEEDS
 from tests.contracts.broken_holds import (
@@ -472,6 +473,7 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             (Boasts, "DUR-1"),
             (ChecksSelectionsBeforeTheCommitOnly, "OCC-12"),
             (TakesMatchesForTargets, "DEL-13"),
+            *BROKEN_BULK,
             *BROKEN_SCANS,
             *BROKEN_AUDITS,
             *BROKEN_COUNTS,
@@ -488,6 +490,7 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             (LeavesTheIndex, "ID-8"),
         )
     },
+    "LeavesReferrersOfTheDeleted": (mutant(port=SilentAudit, space=KeepsOldReferrers), "REF-13"),
     "KeepsOldReferrers": (mutant(port=ReferrersOfRecords, space=KeepsOldReferrers), "REF-13"),
     "ForgetsVersionsOfRepairs": (mutant(port=ForgetsVersions), "CHK-8"),
     "SharesNamespaces": (SharesNamespaces, "ID-14"),

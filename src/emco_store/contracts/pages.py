@@ -39,14 +39,14 @@ class PageRules:
         )
         for scan, wanted, limits in scans:
             for limit in limits:
-                _walk(lab, replace(scan, limit=limit), wanted)
+                walk(lab, replace(scan, limit=limit), wanted)
 
     @rule("ID-16")
     def test_pages_after_any_record_lose_nothing(self, lab: Lab) -> None:
         """Wherever a page begins, it and those after it hold all that is left (ID-16)."""
         by_key = _fill(lab)
         for start, limit in ((0, 1000), (0, NUMBER - 1), (702, 101), (702, 1000), (NUMBER - 2, 101), (NUMBER - 1, 101)):
-            _walk(lab, Scan("Item", after=("", by_key[start].key.text), limit=limit), by_key[start + 1 :])
+            walk(lab, Scan("Item", after=("", by_key[start].key.text), limit=limit), by_key[start + 1 :])
 
     @rule("ID-16")
     def test_page_before_a_key_ends_there(self, lab: Lab) -> None:
@@ -58,19 +58,19 @@ class PageRules:
                 after = ("", by_key[start].key.text)
                 scan = Scan(kind=None, prefix=prefix, after=after, until=until, limit=limit)
                 wanted = [one for one in by_key[start + 1 : end] if one.key.text.startswith(prefix)]
-                _walk(lab, scan, wanted)
+                walk(lab, scan, wanted)
         back = Scan(kind="Item", until=by_key[5].key.text, descending=True, limit=3)
-        _walk(lab, back, by_key[4::-1])
-        _walk(lab, replace(back, after=("", by_key[2].key.text)), by_key[1::-1])
+        walk(lab, back, by_key[4::-1])
+        walk(lab, replace(back, after=("", by_key[2].key.text)), by_key[1::-1])
 
     @rule("ID-16")
     def test_pages_of_referrers_lose_nothing(self, lab: Lab) -> None:
         """Nor do pages of the referrers of one record, and of several (ID-16)."""
         by_key = _fill(lab)
         for limit in LIMITS:
-            _walk(lab, ReferrerQuery((_TARGET,), limit=limit), by_key)
+            walk(lab, ReferrerQuery((_TARGET,), limit=limit), by_key)
             query = ReferrerQuery((Key("Site", "none"), _TARGET), after=by_key[150].key.text, limit=limit)
-            _walk(lab, query, by_key[151:])
+            walk(lab, query, by_key[151:])
 
     @rule("ID-16")
     def test_pages_of_many_bytes_lose_nothing(self, lab: Lab) -> None:
@@ -80,8 +80,8 @@ class PageRules:
         for first in range(0, len(records), 5):
             _put(lab, f"large-{first}", records[first : first + 5])
 
-        _walk(lab, Scan("Item", limit=20), records)
-        _walk(lab, ReferrerQuery((_TARGET,), limit=20), records)
+        walk(lab, Scan("Item", limit=20), records)
+        walk(lab, ReferrerQuery((_TARGET,), limit=20), records)
 
 
 def _fill(lab: Lab) -> list[Record]:
@@ -102,16 +102,23 @@ def _record(number: int) -> Record:
     return Record(key, f"uid-{number}", 1, b"{}", edges, (), (("rank", f"{number * 7 % 10}"),), 1, 1)
 
 
-def _walk(lab: Lab, query: Scan | ReferrerQuery, wanted: Sequence[Record]) -> None:
-    """Read page after page, and compare them with what they must hold; of many small pages, the first ones."""
+def walk(lab: Lab, query: Scan | ReferrerQuery, wanted: Sequence[Record], *, pages: int = FEW) -> None:
+    """Read page after page, and compare them with what they must hold.
+
+    Args:
+        lab: The lab.
+        query: What the first page is asked for with.
+        wanted: The records of all pages.
+        pages: How many pages to look at; all, where they are large.
+    """
     step: Any = query
-    read = pages = 0
-    while pages < FEW or query.limit >= NUMBER // FEW:
+    read = looked = 0
+    while looked < pages or query.limit >= NUMBER // FEW:
         page: Any = lab.port.ask(step)
         found = page.records if isinstance(query, Scan) else page.referrers
         assert len(found) <= step.limit, query
         assert _keys(wanted[read : read + len(found)]) == _keys(found), query
-        read, pages = read + len(found), pages + 1
+        read, looked = read + len(found), looked + 1
         if page.next is None:
             assert len(wanted) == read, query
             return

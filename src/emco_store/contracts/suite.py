@@ -9,6 +9,7 @@ from emco_store.contracts.atomicity import AtomicityRules
 from emco_store.contracts.attendances import AttendanceRules
 from emco_store.contracts.bad_input import BadInputRules
 from emco_store.contracts.beats import BeatRules, PulseCheckRules
+from emco_store.contracts.bulk import BulkRules
 from emco_store.contracts.caches import CacheRules
 from emco_store.contracts.checks import CheckRules
 from emco_store.contracts.commits import CommitRules
@@ -45,6 +46,7 @@ from emco_store.contracts.judgements import JudgingRules
 from emco_store.contracts.lease_crash_points import LeaseCrashRules
 from emco_store.contracts.lease_interleavings import LeaseInterleavingRules
 from emco_store.contracts.leases import LeaseRules
+from emco_store.contracts.leftovers import LeftoverRules
 from emco_store.contracts.lifecycles import LifecycleRules
 from emco_store.contracts.lists import ListRules
 from emco_store.contracts.machine import MachineRules
@@ -70,6 +72,7 @@ from emco_store.contracts.stored_states import StoredStateRules
 from emco_store.contracts.supervision import SupervisingRules
 from emco_store.contracts.supervisor_interleavings import SupervisorInterleavingRules
 from emco_store.contracts.sync_states import SyncStateRules
+from emco_store.contracts.texts import TextRules
 from emco_store.contracts.trails import TrailRules
 from emco_store.contracts.transaction_plans import TransactionPlanRules
 from emco_store.contracts.transactions import TransactionRules
@@ -92,6 +95,9 @@ class Conformance(
     ConditionRules,
     IndexRules,
     PageRules,
+    BulkRules,
+    TextRules,
+    LeftoverRules,
     PatchRules,
     TransactionPlanRules,
     ReferenceRules,
