@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from sortedcontainers import SortedDict
 
 from emco_store.backends.keyvalue.backend import KeyValueBackend
-from emco_store.backends.keyvalue.ordered_map import ABSENT, Entry, OrderedMap, Part, Snapshot, Span, Write
+from emco_store.backends.keyvalue.ordered_map import ABSENT, Entry, OrderedMap, Part, Snapshot, Span, Write, beyond
 from emco_store.ports import Durability
 
 
@@ -51,7 +51,7 @@ class DictMap(OrderedMap):
 
     def later(self, prefix: bytes, revision: int, limit: int) -> tuple[Entry, ...]:
         with self._written:
-            found = [self._entries[key] for key in self._entries.irange(prefix, prefix + b"\xff")]
+            found = [self._entries[key] for key in self._entries.irange(prefix, beyond(prefix), (True, False))]
         behind = [entry for entry in found if entry.revision > revision]
         return tuple(sorted(behind, key=lambda entry: entry.revision)[:limit])
 

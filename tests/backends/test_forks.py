@@ -66,13 +66,15 @@ def _ended(child):
     "backend",
     [
         "memory",
+        "sqlite",
         pytest.param("redis", marks=pytest.mark.redis),
         pytest.param("mongo", marks=pytest.mark.mongo),
     ],
 )
-def test_child_of_a_process_whose_threads_commit_uses_the_store(backend, request):
+def test_child_of_a_process_whose_threads_commit_uses_the_store(backend, request, tmp_path):
     """Whatever the threads of the parent hold at that moment, the child reads and writes."""
-    target = MemoryBackend() if backend == "memory" else url_of(request)(backend)
+    here = {"memory": MemoryBackend(), "sqlite": f"sqlite:///{tmp_path}/store.db?synchronous=off"}
+    target = here.get(backend) or url_of(request)(backend)
     stop = threading.Event()
     with connect(target, namespace=f"forks{os.getpid()}") as store:
         store.put(Job(name="a"))
@@ -100,7 +102,7 @@ def test_turn_and_locks_of_the_parent_are_forgotten():
     for one in (batcher, queues, backend):
         one._lock.acquire()
 
-    forks._renew_everything()
+    forks._in_child()
 
     assert batcher.wait_turn(Ticket("the child's"))
     assert () == queues.queued([Key("Job", "a")])

@@ -67,6 +67,7 @@ BUILT_IN: Final[Mapping[str, BuiltIn]] = {
     "mongodb+srv": _MONGO,
     "pymongo": _MONGO,
     "motor": _MONGO,
+    "sqlite": BuiltIn("emco_store.backends.sqlite.backend:open_target"),
     "fakeredis": BuiltIn("emco_store.backends.redis.fake:open_target", "fakes"),
     "mongomock": BuiltIn("emco_store.backends.mongo.fake:open_target", "fakes"),
 }

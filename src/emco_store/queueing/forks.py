@@ -21,14 +21,34 @@ class Renewed(ABC):
     def _renew(self) -> None:
         """Make the state that a new process has."""
 
+    def _pause(self) -> None:  # noqa: B027 - for those that must
+        """Before a fork, prepare for it."""
+
+    def _resume(self) -> None:  # noqa: B027 - for those that must
+        """After a fork, go on in the parent."""
+
 
 _everything: WeakSet[Renewed] = WeakSet()
 
 
-def _renew_everything() -> None:
+# Only this module calls what it declares.
+# pyright: reportPrivateUsage=false
+
+
+def _before() -> None:
     for one in list(_everything):
-        one._renew()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # for this module only
+        one._pause()  # noqa: SLF001
+
+
+def _in_parent() -> None:
+    for one in list(_everything):
+        one._resume()  # noqa: SLF001
+
+
+def _in_child() -> None:
+    for one in list(_everything):
+        one._renew()  # noqa: SLF001
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_everything)
+    os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)

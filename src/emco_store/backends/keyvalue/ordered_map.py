@@ -116,6 +116,12 @@ class Snapshot(Protocol):
         ...
 
 
+def beyond(prefix: bytes) -> bytes:
+    """Return the first key beyond all that begin with a prefix, which holds a byte other than 255."""
+    kept = prefix.rstrip(b"\xff")
+    return kept[:-1] + bytes((kept[-1] + 1,))
+
+
 class OrderedMap(ABC):
     """A map from bytes to bytes, in the order of its keys. Any number of threads may use it at once.
 

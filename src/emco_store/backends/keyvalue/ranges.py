@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from emco_store.backends.keyvalue.ordered_map import Entry, Snapshot, Span
-from emco_store.backends.keyvalue.rows import LAST, Names, part, read_part
+from emco_store.backends.keyvalue.ordered_map import Entry, Snapshot, Span, beyond
+from emco_store.backends.keyvalue.rows import Names, part, read_part
 from emco_store.ports import Scan
 
 
@@ -30,7 +30,7 @@ def position(names: Names, scan: Scan, row: bytes) -> tuple[str, str]:
 
 def under(prefix: bytes, *, after: bytes = b"", limit: int) -> Span:
     """Return the rows whose keys begin with a prefix, after the one in which ``after`` follows it, if any."""
-    return Span(prefix + after + b"\0" if after else prefix, prefix + LAST, limit)
+    return Span(prefix + after + b"\0" if after else prefix, beyond(prefix), limit)
 
 
 def behind(span: Span, key: bytes) -> Span:
@@ -51,7 +51,7 @@ def all_under(snapshot: Snapshot, prefix: bytes) -> Iterator[Entry]:
 
 def _by_key(names: Names, scan: Scan) -> tuple[bytes, bytes]:
     low = names.record(scan.prefix or (f"{scan.kind}/" if scan.kind else ""))
-    below = low + LAST
+    below = beyond(low)
     return low, min(below, names.record(scan.until)) if scan.until else below
 
 
@@ -59,9 +59,9 @@ def _by_field(names: Names, scan: Scan) -> tuple[bytes, bytes]:
     index = _index(names, scan)
     if scan.equal is not None:  # the keys follow each other, so the prefix is a bound
         point = index + part(scan.equal) + scan.prefix.encode()
-        return point, point + LAST
+        return point, beyond(point)
     low = index if scan.low is None else index + part(scan.low)
-    return low, index + LAST if scan.below is None else index + part(scan.below)
+    return low, beyond(index) if scan.below is None else index + part(scan.below)
 
 
 def _index(names: Names, scan: Scan) -> bytes:

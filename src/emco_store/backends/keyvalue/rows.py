@@ -17,8 +17,8 @@ from emco_store.errors import InvalidResource
 
 Rows = dict[bytes, bytes]
 """Rows by their keys, with their values."""
-LAST: Final = b"\xff"
-"""Sorts after all that may follow in a key: no text in UTF-8 has this byte."""
+PREFIX: Final = b"emco/"
+"""How the keys of all rows of stores begin; the name of the namespace and a slash follow."""
 
 
 def part(text: str) -> bytes:
@@ -47,7 +47,7 @@ class Names:
     @cached_property
     def prefix(self) -> bytes:
         """How the key of each row of the namespace begins."""
-        return f"emco/{self.namespace}/".encode()
+        return b"%b%b/" % (PREFIX, self.namespace.encode())
 
     def table(self, letter: str) -> bytes:
         """Return how the keys of the rows of one table begin."""

@@ -1,0 +1,1 @@
+"""The SQLite backend: one file that several processes use, without a server."""

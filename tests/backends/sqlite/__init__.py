@@ -1,0 +1,1 @@
+"""The SQLite backend: what several processes, other programs and disks do to its file."""

@@ -1,0 +1,27 @@
+"""The SQLite backend, in both modes, on a file whose disk nobody waits for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from emco_store.backends.sqlite.backend import SqliteBackend
+from emco_store.contracts.suite import Conformance, Harness
+
+
+@pytest.fixture(scope="class")
+def contract_backend(tmp_path_factory: pytest.TempPathFactory) -> SqliteBackend:
+    """A file of this class, in the place of the harness's own."""
+    return on(tmp_path_factory.mktemp("sqlite") / "store.db")
+
+
+def on(file: Path) -> SqliteBackend:
+    """Return the backend of a file."""
+    return SqliteBackend(f"sqlite:///{file}?synchronous=off")
+
+
+class TestSqlite(Conformance):
+    """Every rule of the contract, without a gap."""
+
+    harness = Harness("sqlite", lambda: SqliteBackend("sqlite:///:memory:"), examples=20, stride=20)
