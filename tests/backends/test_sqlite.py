@@ -24,4 +24,4 @@ def on(file: Path) -> SqliteBackend:
 class TestSqlite(Conformance):
     """Every rule of the contract, without a gap."""
 
-    harness = Harness("sqlite", lambda: SqliteBackend("sqlite:///:memory:"), examples=20, stride=20)
+    harness = Harness("sqlite", lambda: SqliteBackend("sqlite:///:memory:"), examples=10, stride=40)

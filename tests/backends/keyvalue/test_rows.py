@@ -16,7 +16,7 @@ from emco_store.backends.codec import (
     write_pulse,
     write_record,
 )  # fmt: skip
-from emco_store.backends.keyvalue.rows import Names, part
+from emco_store.backends.keyvalue.rows import Names, part, read_part
 from emco_store.core.events import Action, RecordChange
 from emco_store.core.keys import Key
 from emco_store.core.messages import Message
@@ -43,6 +43,7 @@ def test_parts_sort_as_texts_by_code_points(pairs):
 
     assert [pair for _, pair in sorted(zip(rows, pairs, strict=True))] == sorted(pairs)
     assert len(set(rows)) == len(set(pairs))
+    assert [first for first, _ in pairs] == [read_part(part(first)[:-1]) for first, _ in pairs]
 
 
 @pytest.mark.parametrize("record", [RECORD, Record(A, "u", 1, b"", (), (), (), 0, 0)])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sqlite_backend import SqliteBackend
+from map_backend import DictBackend
 
 from emco_store.contracts.suite import Conformance, Harness
 
 
-class TestSqlite(Conformance):
+class TestDictionary(Conformance):
     """Every rule of the contract, blocking and with asyncio."""
 
-    harness = Harness("sqlite", SqliteBackend, examples=20, stride=20)
+    harness = Harness("dictionary", DictBackend, examples=20, stride=20)
