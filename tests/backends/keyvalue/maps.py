@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from emco_store.backends.keyvalue.ordered_map import Write
+from emco_store.backends.keyvalue.ordered_map import Part, Snapshot, Span, Write
 
 _PATH = Path(__file__).parents[3] / "examples/third_party_backend/map_backend.py"
 _spec = importlib.util.spec_from_file_location("map_backend", _PATH)
@@ -52,6 +54,28 @@ class StruckMap(example.DictMap):
     def keys(self, prefix: bytes) -> list[bytes]:
         """Return the keys that begin with a prefix."""
         return [entry.key for entry in self.later(prefix, 0, 10_000)]
+
+
+class ShortMap(example.DictMap):
+    """A map that ends each part of a span after one entry."""
+
+    @contextmanager
+    def snapshot(self) -> Generator[Snapshot]:
+        """See :meth:`emco_store.backends.keyvalue.ordered_map.OrderedMap.snapshot`."""
+        with super().snapshot() as whole:
+            yield _Short(whole)
+
+
+class _Short:
+    """The map as of one moment, a little at a time."""
+
+    def __init__(self, whole: Snapshot) -> None:
+        self._whole = whole
+        self.get, self.count = whole.get, whole.count
+
+    def scan(self, span: Span) -> Part:
+        """Return one entry of a span."""
+        return self._whole.scan(replace(span, limit=1))
 
 
 def raiser(problem: Exception) -> Callable[[], None]:

@@ -37,7 +37,7 @@ from emco_store.ports import (
     Unreachable,
 )
 from emco_store.ports.deadline import begin, end
-from tests.backends.keyvalue.maps import StruckMap, raiser
+from tests.backends.keyvalue.maps import ShortMap, StruckMap, raiser
 
 A, B, C = (Key("Site", name) for name in "abc")
 NAMES = "ns"
@@ -319,3 +319,18 @@ def test_hold_that_cannot_be_read_hinders_nobody(rows, port):
     assert Receipt("one") == port.ask(Commit("one", puts=(record(A, version=2),)))
     port.ask(Hold("eve", (A,), timedelta(seconds=60)))
     assert isinstance(port.ask(Commit("two", puts=(record(A, version=3),))), Refusal)
+
+
+def test_part_that_ends_early_hides_nothing():
+    """Scans and referrers of several targets go on where a part of the map has ended, in the order of keys."""
+    port = other(ShortMap())
+    keys = [Key("Site", f"r{number}") for number in range(6)]
+    for number, key in enumerate(keys):
+        port.ask(Commit(f"c{number}", puts=(record(key, (A, B)[number in {0, 5}], serial=f"s{number}"),)))
+
+    scans = [Scan("Site", limit=limit, field=field) for limit in (2, 100) for field in (None, "serial")]
+    found = [port.ask(ReferrerQuery((A, B), limit=limit)) for limit in (3, 100)]
+
+    assert [2, 2, 6, 6] == [len(port.ask(scan).records) for scan in scans]
+    assert [keys[:3], keys] == [[one.key for one in page.referrers] for page in found]
+    assert keys[3:] == [one.key for one in port.ask(ReferrerQuery((A, B), after=found[0].next)).referrers]

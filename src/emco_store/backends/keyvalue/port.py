@@ -347,22 +347,23 @@ class KeyValuePort(PortBase, Renewed):
 
     def _referring(self, snapshot: Snapshot, query: ReferrerQuery) -> Iterator[Record]:
         """Yield the referrers of any of the targets, by the texts of their keys."""
-        after = query.after.encode()
-        while True:
+        after, is_last = query.after.encode(), False
+        while not is_last:
             found: dict[Key, list[Key]] = {}
-            has_more = False
+            ends: list[str] = []  # where parts have ended early: what stands behind is not known yet
             for target in query.targets:
-                part = snapshot.scan(under(self._names.referring(target.text), after=after, limit=query.limit))
-                has_more |= part.more
+                prefix = self._names.referring(target.text)
+                part = snapshot.scan(under(prefix, after=after, limit=query.limit))
+                if part.more:
+                    ends.append(part.entries[-1].key.removeprefix(prefix).decode())
                 for entry in part.entries:
                     if key := self._names.key_to(entry):
                         found.setdefault(key, []).append(target)
-            keys = sorted(found)
-            for key, record in self._records(snapshot, keys[: query.limit]).items():
-                yield record if record.uid else guarding(record, found[key])
-            if not has_more and len(keys) <= query.limit:
-                return
-            after = keys[: query.limit][-1].text.encode()
+            keys = sorted(key for key in found if not ends or key.text <= min(ends))
+            for at in range(0, len(keys), query.limit):
+                for key, record in self._records(snapshot, keys[at : at + query.limit]).items():
+                    yield record if record.uid else guarding(record, found[key])
+            after, is_last = min(ends, default="").encode(), not ends
 
     def _records(self, snapshot: Snapshot, keys: Sequence[Key]) -> dict[Key, Record]:
         if not keys:
