@@ -45,6 +45,7 @@ from emco_store.core.lifecycle_parts import Transition, content, hold, transitio
 from emco_store.core.lifecycle_records import Approval
 from emco_store.core.messages import Message
 from emco_store.core.meta import Meta
+from emco_store.core.migrations import Migrated, MigrationPlan, Unmigrated
 from emco_store.core.objections import Objection
 from emco_store.core.opaque import Opaque
 from emco_store.core.pages import Page
@@ -177,6 +178,8 @@ __all__ = [
     "MemoryBackend",
     "Message",
     "Meta",
+    "Migrated",
+    "MigrationPlan",
     "Misconfigured",
     "MissingReference",
     "NewerModel",
@@ -232,6 +235,7 @@ __all__ = [
     "Unavailable",
     "UniqueViolation",
     "UnknownOutcome",
+    "Unmigrated",
     "Untyped",
     "Updated",
     "Verdict",

@@ -56,6 +56,7 @@ QUERIES = {"AsyncIteration", "F", "Iteration", "Page"}
 CHECKS = {"CheckPage", "Flaw", "FlawKind", "Repair", "Repaired"}
 PLANS = {"BlockReason", "Blocker", "Change", "Deleted", "Deletion", "Outcome", "Plan", "TransactionPlan"}
 EXPORTS = {"Export", "ImportPlan", "Imported"}
+MIGRATIONS = {"Migrated", "MigrationPlan", "Unmigrated"}
 HISTORY = {
     "Diff",
     "DocumentChange",

@@ -69,6 +69,7 @@ RENAMES: Final[Mapping[str, str]] = {
     "AsyncMongoPort": "MongoPort",
     "AsyncOpenedStore": "OpenedStore",
     "AsyncOnGap": "OnGap",
+    "AsyncMigrations": "Migrations",
     "AsyncOrigins": "Origins",
     "AsyncPlainTransport": "PlainTransport",
     "AsyncPort": "Port",

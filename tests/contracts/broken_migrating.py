@@ -3,12 +3,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from typing import Any
 
 from emco_store.core.documents import decode, encode
 from emco_store.core.evolution import Evolution, Form, _made_by, _stamped
 from emco_store.core.keys import Key
+from emco_store.core.migrations import Migrated, Unmigrated
+from emco_store.core.records import Record
 from emco_store.core.storage import _WITHOUT_PARENT
+from emco_store.errors import Conflict
+from emco_store.flows import migrating
+from emco_store.flows.asking import Flow, read
+from emco_store.flows.writing import Writing, is_same
 
 
 def write_all_fields(self: Any, resource: Any) -> set[str]:
@@ -41,3 +50,52 @@ def take_every_step(self: Evolution, document: bytes, key: Key, form: int) -> by
 
 def accept(self: Evolution, found: Any, key: Key) -> None:
     """Take everything for readable, or for replaceable."""
+
+
+_done = migrating._done
+
+
+def renew_whatever_is_there(self: Writing, old: Record) -> bool:
+    """Rest on nothing, so that what another writer has written meanwhile is lost."""
+    made = self._draft(self.context.value(old))
+    if is_same(old, made):
+        return False
+    self.base[old.key] = old
+    self.write(made, old)
+    return True
+
+
+def renew_all(self: Writing, old: Record) -> bool:
+    """Write what is current again."""
+    self.remember(old)
+    made = self._draft(self.context.value(old))
+    self._put(made, uid=old.uid, version=old.version + 1, created_us=old.created_us)
+    return True
+
+
+def end_after_a_page(asked: Any, records: Sequence[Record], written: int, left: Any, *, is_last: bool) -> Migrated:
+    """Take the first page for all."""
+    return _done(asked, records, written, left, is_last=True)
+
+
+def give_up_the_page(unit: Any, asked: Any, records: Sequence[Record]) -> Flow[Migrated]:
+    """Leave a whole page for one resource that is refused."""
+    yield from read(asked.scan("", 1))
+    left: Iterable[Unmigrated] = [Unmigrated(record.key, Conflict.code, "") for record in records]
+    return _done(asked, records, 0, left, is_last=len(records) < asked.batch)
+
+
+def find_all_targets(made: Any, records: Any) -> Flow[dict[Any, Any]]:
+    """Look for no target."""
+    yield from ()
+    return {}
+
+
+def find_no_owner(seen: Any, key: Any, unique: Any) -> None:
+    """Take every unique value for free."""
+
+
+def print_values(document: bytes) -> str:
+    """Take a fingerprint that no other name of a field changes."""
+    values = [str(value) for name, value in json.loads(document).items() if name != "$model"]
+    return sha256("".join(sorted(values)).encode()).hexdigest()

@@ -12,6 +12,7 @@ from emco_store._aio.exporting import AsyncExports
 from emco_store._aio.following import AsyncFollows
 from emco_store._aio.history import AsyncHistories
 from emco_store._aio.lifecycles import AsyncLifecycles
+from emco_store._aio.migrating import AsyncMigrations
 from emco_store._aio.origins import AsyncOrigins
 from emco_store._aio.relaying import AsyncRelays
 from emco_store._aio.statuses import AsyncStatuses
@@ -38,7 +39,8 @@ T = TypeVar("T")
 
 
 class AsyncStore(
-    AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncRelays, AsyncWatches, AsyncFollows, AsyncExports, AsyncOrigins
+    AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncRelays, AsyncWatches, AsyncFollows, AsyncExports,
+    AsyncMigrations, AsyncOrigins
 ):  # fmt: skip
     """The resources of one namespace on one backend; made by ``connect_async``.
 

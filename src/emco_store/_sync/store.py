@@ -13,6 +13,7 @@ from emco_store._sync.exporting import Exports
 from emco_store._sync.following import Follows
 from emco_store._sync.history import Histories
 from emco_store._sync.lifecycles import Lifecycles
+from emco_store._sync.migrating import Migrations
 from emco_store._sync.origins import Origins
 from emco_store._sync.relaying import Relays
 from emco_store._sync.statuses import Statuses
@@ -39,7 +40,8 @@ T = TypeVar("T")
 
 
 class Store(
-    Lifecycles, Histories, Statuses, Relays, Watches, Follows, Exports, Origins
+    Lifecycles, Histories, Statuses, Relays, Watches, Follows, Exports,
+    Migrations, Origins
 ):  # fmt: skip
     """The resources of one namespace on one backend; made by ``connect``.
 

@@ -76,7 +76,7 @@ class ContentRaces:
         for at in range(MOST):
             _anew(lab)
             digest = lab.store.digest(PLANT)
-            came = _before_request(lab, at, partial(_delete, lab.inside(lab.open())))
+            came = before_request(lab, at, partial(_delete, lab.inside(lab.open())))
             problem = _problem(partial(_approve, lab.store, digest))
             lab.faults.clear()
             if not came:
@@ -100,7 +100,7 @@ class ContentRaces:
                 prepare()
                 digest, state = lab.store.digest(PLANT), lab.store.lifecycle(PLANT).state
                 change = changes(other)[name]
-                came = _before_request(lab, at, partial(change, lab.inside(other)))
+                came = before_request(lab, at, partial(change, lab.inside(other)))
                 problem = _problem(partial(call, lab.store, digest))
                 lab.faults.clear()
                 check_integrity(lab, lab.records())
@@ -128,7 +128,7 @@ class ContentRaces:
                 write(lab.store, PLANT, text="second")
                 write(lab.store, HALL, chart=None)
                 change = {**changes(other), "delete the target": lambda one: one.delete(CHART)}[name]
-                came = _before_request(lab, at, partial(change, lab.inside(other)))
+                came = before_request(lab, at, partial(change, lab.inside(other)))
                 problem = _problem(lambda: lab.store.apply(lab.store.plan_rollback(PLANT, 1)))
                 lab.faults.clear()
                 check_integrity(lab, lab.records())
@@ -169,7 +169,7 @@ def _anew(lab: Lab) -> None:
     begin(lab.store)
 
 
-def _before_request(lab: Lab, at: int, move: Callable[[], Any]) -> list[int]:
+def before_request(lab: Lab, at: int, move: Callable[[], Any]) -> list[int]:
     """Plan a move before a request; the list that is returned is empty until it came."""
     came: list[int] = []
     seen = iter(range(MOST * MOST))

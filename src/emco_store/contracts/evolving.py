@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from emco_store.contracts.checks import checked
 from emco_store.contracts.harness import Lab
 from emco_store.contracts.migration_models import Berth, Hull1, Hull2, Hull3, Hull4, HullView, NewHullView
 from emco_store.contracts.rules import rule
@@ -135,7 +136,7 @@ class EvolvingRules:
                 type(item) if isinstance(item, InvalidResource) else item.name for item in page.items
             ]
         assert ["h1", "h3"] == [one.name for one in old.iterate(Hull1, unreadable="skip")]
-        assert [("invalid", "Hull/h2")] == [(str(flaw.kind), flaw.key) for flaw in old.check().flaws]
+        assert [("invalid", "Hull/h2")] == [(str(flaw.kind), flaw.key) for flaw in checked(old)]
         assert "h2" == lab.open().get(Key("Hull", "h2")).key.name
         assert {"name": "h2", "zone": "", "cargo": "", "berths": []} == lab.open().get(Key("Hull", "h2")).document
 

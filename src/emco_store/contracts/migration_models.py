@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 from emco_store.core.evolution import since
+from emco_store.core.guards import approved
 from emco_store.core.indexing import indexed, unique
+from emco_store.core.lifecycle import Lifecycle
+from emco_store.core.lifecycle_parts import transition
+from emco_store.core.query import F
 from emco_store.core.refs import Ref, on_delete
 from emco_store.core.resource import Resource
 from emco_store.core.rules import Rule
@@ -84,3 +89,59 @@ class NewHullView(View, of="Hull", parent=None, model_version=3, steps={3: renam
     """The same, for the third version."""
 
     cargo: str = ""
+
+
+class DeedState(StrEnum):
+    """The states of a deed."""
+
+    OPEN = "Open"
+    SIGNED = "Signed"
+    HELD = "Held"
+
+
+class DeedLife(Lifecycle[DeedState]):
+    """A lifecycle with approval and a frozen field."""
+
+    initial = DeedState.OPEN
+    sign = transition({DeedState.OPEN, DeedState.SIGNED}, to=DeedState.SIGNED, approves=True)
+    hold = transition({DeedState.SIGNED}, to=DeedState.HELD, guards=[approved()])
+    release = transition({DeedState.HELD}, to=DeedState.OPEN)
+    deletable = {DeedState.OPEN, DeedState.SIGNED}
+    frozen = {DeedState.HELD: (F.text,)}
+
+
+class Deed1(Resource, kind="Deed", lifecycle=DeedLife):
+    """The first version of a resource with a lifecycle."""
+
+    text: str = ""
+
+
+class Deed2(Resource, kind="Deed", lifecycle=DeedLife, model_version=2):
+    """A field more, and an index: documents stay as they are."""
+
+    text: Annotated[str, indexed()] = ""
+    note: Annotated[str, since(2)] = ""
+
+
+class Deed3Life(Lifecycle[DeedState]):
+    """The same lifecycle, with the newer name of the frozen field."""
+
+    initial = DeedState.OPEN
+    sign = transition({DeedState.OPEN, DeedState.SIGNED}, to=DeedState.SIGNED, approves=True)
+    hold = transition({DeedState.SIGNED}, to=DeedState.HELD, guards=[approved()])
+    release = transition({DeedState.HELD}, to=DeedState.OPEN)
+    deletable = {DeedState.OPEN, DeedState.SIGNED}
+    frozen = {DeedState.HELD: (F.words,)}
+
+
+def rename_text(document: dict[str, Any]) -> dict[str, Any]:
+    """Rename the text to words."""
+    document["words"] = document.pop("text", "")
+    return document
+
+
+class Deed3(Resource, kind="Deed", lifecycle=Deed3Life, model_version=3, steps={3: rename_text}):
+    """A frozen field renamed."""
+
+    words: str = ""
+    note: Annotated[str, since(2)] = ""

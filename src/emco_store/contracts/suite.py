@@ -51,6 +51,7 @@ from emco_store.contracts.lifecycles import LifecycleRules
 from emco_store.contracts.lists import ListRules
 from emco_store.contracts.machine import MachineRules
 from emco_store.contracts.messages import MessageRules
+from emco_store.contracts.migrating import MigratingRules
 from emco_store.contracts.origins import OriginRules
 from emco_store.contracts.pages import PageRules
 from emco_store.contracts.patches import PatchRules
@@ -137,6 +138,7 @@ class Conformance(
     CheckRules,
     ExportRules,
     EvolvingRules,
+    MigratingRules,
     ReservedNameRules,
     ReservedRules,
     OriginRules,

@@ -104,7 +104,10 @@ def _differs(view: View, before: Record, after: Record, path: Sequence[str]) -> 
     if view.context.schema.model_of(before.key.kind) is None:
         return True
     old, new = view.context.value_or_error(before), view.context.value_or_error(after)
-    return isinstance(old, Exception) or isinstance(new, Exception) or list(_at(old, path)) != list(_at(new, path))
+    if isinstance(old, Exception) or isinstance(new, Exception):
+        return True
+    is_renamed = not hasattr(old, path[0])  # by a step of the model, so that nobody can tell whether it is still frozen
+    return is_renamed or list(_at(old, path)) != list(_at(new, path))
 
 
 def _at(value: Any, path: Sequence[str]) -> Iterator[Any]:

@@ -118,6 +118,22 @@ class Writing(View):
             return with_meta(made.resource, old)
         return self._put(made, uid=old.uid, version=old.version + 1, created_us=old.created_us)
 
+    def renew(self, old: Record) -> bool:
+        """Write a stored resource as its model does now, and return whether that is not how it is stored already.
+
+        Raises:
+            NewerModel: Only newer versions of the model can read the document.
+            InvalidResource: The document cannot be read, or made current.
+
+        Rules: MIG-4.
+        """
+        made = self._draft(self.context.value(old))
+        if is_same(old, made):
+            return False
+        self.remember(old)
+        self.write(made, old)
+        return True
+
     def delete(
         self, targets: Sequence[Any], only: Match | None = None, *, missing_ok: bool = False
     ) -> Flow[Deleted]:  # fmt: skip
