@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
@@ -73,16 +73,16 @@ def renew_all(self: Writing, old: Record) -> bool:
     return True
 
 
-def end_after_a_page(asked: Any, records: Sequence[Record], written: int, left: Any, *, is_last: bool) -> Migrated:
+def end_after_a_page(asked: Any, seen: int, written: int, left: Any, following: Any) -> Migrated:
     """Take the first page for all."""
-    return _done(asked, records, written, left, is_last=True)
+    return _done(asked, seen, written, left, None)
 
 
-def give_up_the_page(unit: Any, asked: Any, records: Sequence[Record]) -> Flow[Migrated]:
+def give_up_the_page(unit: Any, asked: Any, found: Any) -> Flow[Migrated]:
     """Leave a whole page for one resource that is refused."""
-    yield from read(asked.scan("", 1))
-    left: Iterable[Unmigrated] = [Unmigrated(record.key, Conflict.code, "") for record in records]
-    return _done(asked, records, 0, left, is_last=len(records) < asked.batch)
+    yield from read(asked.scan(None, 1))
+    left: Iterable[Unmigrated] = [Unmigrated(record.key, Conflict.code, "") for record in found.records]
+    return _done(asked, len(found.records), 0, left, found.next)
 
 
 def find_all_targets(made: Any, records: Any) -> Flow[dict[Any, Any]]:

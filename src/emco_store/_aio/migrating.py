@@ -72,7 +72,9 @@ class AsyncMigrations(AsyncReadingStore):
                 return done
             done = done.plus(await self._migrated(asked, asked.after(done.next), deadline))
 
-    async def _migrated(self, asked: migrating.Migration, position: str, deadline: timedelta | None) -> Migrated:
+    async def _migrated(
+        self, asked: migrating.Migration, position: migrating.Position, deadline: timedelta | None
+    ) -> Migrated:
         return await self._attempts.retried(
             lambda holding: migrating.page(self._unit, holding, asked, position), deadline
         )

@@ -73,5 +73,7 @@ class Migrations(ReadingStore):
                 return done
             done = done.plus(self._migrated(asked, asked.after(done.next), deadline))
 
-    def _migrated(self, asked: migrating.Migration, position: str, deadline: timedelta | None) -> Migrated:
+    def _migrated(
+        self, asked: migrating.Migration, position: migrating.Position, deadline: timedelta | None
+    ) -> Migrated:
         return self._attempts.retried(lambda holding: migrating.page(self._unit, holding, asked, position), deadline)

@@ -32,6 +32,7 @@ from emco_store.contracts.migration_models import (
 from emco_store.contracts.rules import rule
 from emco_store.core.documents import decode
 from emco_store.core.keys import Key
+from emco_store.core.migrations import Migrated
 from emco_store.core.query import F
 from emco_store.errors import DeleteRestricted, InvalidCall, StoreError, TransitionRefused
 from emco_store.ports import Commit, Request
@@ -65,12 +66,12 @@ class MigratingRules:
             lab.wipe()
             begin(old)
             before = {key: (one.uid, one.created_us) for key, one in lab.records().items()}
-            seen: list[int] = []
+            seen: list[Migrated] = []
 
-            done = store.migrate(Hull4, batch=batch, progress=lambda now, seen=seen: seen.append(now.read))
+            done = store.migrate(Hull4, batch=batch, progress=seen.append)
 
             assert (4, 4, 0, (), None) == (done.read, done.written, done.left_count, done.left, done.next)
-            assert (4, sorted(seen)) == (seen[-1], seen)
+            assert (done, sorted(one.read for one in seen)) == (seen[-1], [one.read for one in seen])
             found = lab.records()
             assert before == {key: (one.uid, one.created_us) for key, one in found.items()}
             assert [2] * 4 == [one.version for one in found.values() if one.key.kind == "Hull"]
@@ -225,16 +226,16 @@ class MigratingRules:
                 if earlier:
                     lab.faults.do(kind, lambda: None, moment=moment, times=earlier)
                 lab.faults.do(kind, act, moment=moment)
-                cursors: list[str | None] = []
+                seen: list[Migrated] = []
                 try:
-                    new.migrate(Hull4, batch=2, progress=lambda now, seen=cursors: seen.append(now.next))
+                    new.migrate(Hull4, batch=2, progress=seen.append)
                 except ClientDied:
                     assert act is die
                 lab.faults.clear()
                 heir = release(lab, Hull4)
                 assert 4 == len(heir.list(Hull4))
-                if cursors and cursors[-1]:
-                    heir.migrate(Hull4, after=cursors[-1], batch=1)
+                if seen and seen[-1].next:
+                    heir.migrate(Hull4, after=seen[-1].next, batch=1)
                 heir.migrate(Hull4, batch=1)
                 assert whole == documents(lab)
                 assert {2} == {one.version for one in lab.records().values() if one.key.kind == "Hull"}
@@ -246,6 +247,7 @@ class MigratingRules:
         release(lab, Hull1).create(Hull1(name=HULL.name))
         lab.faults.clear()
 
+        attempt: Callable[[], Any]
         for attempt in (
             lambda: release(lab, HullView).migrate(HullView), lambda: store.migrate("Hull"),
             lambda: store.migrate(Hull4, after="x"), lambda: store.migrate(Hull4, batch=0),

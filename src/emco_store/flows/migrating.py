@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -23,10 +23,14 @@ from emco_store.flows.context import Context
 from emco_store.flows.holding import Holding
 from emco_store.flows.refusals import missing_references, unique_violation
 from emco_store.flows.unit import Unit
-from emco_store.ports import Scan
+from emco_store.ports import RecordPage, Scan
 
 BATCH: Final = 100
 """Resources that a migration reads, and writes in one commit, unless it is told otherwise."""
+
+
+Position = tuple[str, str] | None
+"""Where a page begins, as ``after`` of a scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +40,26 @@ class Migration:
     Attributes:
         model: The model.
         kind: Its kind.
-        position: The text of the key after which it starts.
+        position: Where it starts; None for the beginning.
         batch: Maximum number of resources in one page.
     """
 
     model: type[Resource]
     kind: str
-    position: str
+    position: Position
     batch: int
 
-    def scan(self, position: str, limit: int) -> Scan:
+    def scan(self, position: Position, limit: int) -> Scan:
         """Return the scan of the page after a position."""
-        return Scan(self.kind, f"{self.kind}/", after=("", position) if position else None, limit=limit)
+        return Scan(self.kind, f"{self.kind}/", after=position, limit=limit)
 
-    def after(self, cursor: str | None) -> str:
+    def after(self, cursor: str | None) -> Position:
         """Return the position that a cursor means.
 
         Raises:
             InvalidCall: It is not one of a migration of this kind.
         """
-        return "" if cursor is None else read_cursor(cursor, self.kind, Order())[1]
+        return None if cursor is None else read_cursor(cursor, self.kind, Order())
 
 
 def ask(context: Context, model: Any, *, after: str | None = None, batch: Any = BATCH) -> Migration:
@@ -76,12 +80,12 @@ def ask(context: Context, model: Any, *, after: str | None = None, batch: Any = 
             why=[f"a page of this store has 1 to {most:,} resources"],
             hint="leave batch= out, or give a number in this range.",
         )
-    asked = Migration(model, spec.kind, "", batch)
+    asked = Migration(model, spec.kind, None, batch)
     return Migration(model, spec.kind, asked.after(after), batch)
 
 
 def page(
-    unit_with: Callable[[Holding], Unit], holding: Holding, asked: Migration, position: str
+    unit_with: Callable[[Holding], Unit], holding: Holding, asked: Migration, position: Position
 ) -> Flow[Migrated]:  # fmt: skip
     """Migrate one page in one commit; where that is refused, resource by resource up to one that others change.
 
@@ -90,30 +94,30 @@ def page(
 
     Rules: MIG-4.
     """
-    records = yield from read(asked.scan(position, asked.batch))
+    found = yield from read(asked.scan(position, asked.batch))
     unit = unit_with(holding)
     left: dict[Key, Unmigrated] = {}
-    for record in records:
+    for record in found.records:
         try:
             unit.renew(record)
         except InvalidResource as problem:
             left[record.key] = Unmigrated.of(record.key, problem)
-    keys = list(unit.puts)
+    written = len(unit.puts)
     try:
-        if keys:
+        if written:
             yield from unit.commit()
     except (Unavailable, UnknownOutcome):
         raise
     except StoreError:
-        return (yield from _one_by_one(partial(unit_with, holding), asked, records))
-    return _done(asked, records, len(keys), left.values(), is_last=len(records) < asked.batch)
+        return (yield from _one_by_one(partial(unit_with, holding), asked, found))
+    return _done(asked, len(found.records), written, left.values(), found.next)
 
 
-def _one_by_one(unit: Callable[[], Unit], asked: Migration, records: Sequence[Record]) -> Flow[Migrated]:
+def _one_by_one(unit: Callable[[], Unit], asked: Migration, found: RecordPage) -> Flow[Migrated]:
     """Migrate each resource of a page in a commit of its own, and end before the first one that others change."""
     left: list[Unmigrated] = []
     written = 0
-    for at, record in enumerate(records):
+    for at, record in enumerate(found.records):
         try:
             alone = unit()
             if alone.renew(record):
@@ -124,18 +128,16 @@ def _one_by_one(unit: Callable[[], Unit], asked: Migration, records: Sequence[Re
         except Conflict:
             if not at:
                 raise
-            return _done(asked, records[:at], written, left, is_last=False)
+            return _done(asked, at, written, left, ("", found.records[at - 1].key.text))
         except StoreError as problem:
             left.append(Unmigrated.of(record.key, problem))
-    return _done(asked, records, written, left, is_last=len(records) < asked.batch)
+    return _done(asked, len(found.records), written, left, found.next)
 
 
-def _done(
-    asked: Migration, records: Sequence[Record], written: int, left: Iterable[Unmigrated], *, is_last: bool
-) -> Migrated:  # fmt: skip
+def _done(asked: Migration, seen: int, written: int, left: Iterable[Unmigrated], following: Position) -> Migrated:
     named, number = capped(left)
-    following = None if is_last else write_cursor(asked.kind, Order(), ("", records[-1].key.text))
-    return Migrated(asked.kind, len(records), written, named, number, following)
+    cursor = None if following is None else write_cursor(asked.kind, Order(), following)
+    return Migrated(asked.kind, seen, written, named, number, cursor)
 
 
 @dataclass(slots=True)
@@ -156,12 +158,11 @@ def plan(context: Context, asked: Migration) -> Flow[MigrationPlan]:
     Rules: MIG-5.
     """
     seen = _Survey()
-    position, is_full = asked.position, True
-    while is_full:
-        records = yield from read(asked.scan(position, MAX_PAGE))
-        yield from _survey(context, records, seen)
-        is_full = len(records) == MAX_PAGE
-        position = records[-1].key.text if records else position
+    scan: Scan | None = asked.scan(asked.position, MAX_PAGE)
+    while scan is not None:
+        found = yield from read(scan)
+        yield from _survey(context, found.records, seen)
+        scan = None if found.next is None else replace(scan, after=found.next)
     left, number = capped(seen.left[key] for key in sorted(seen.left))
     version = asked.model.__emco__.evolution.version
     return MigrationPlan(
@@ -187,9 +188,9 @@ def _survey(context: Context, records: Sequence[Record], seen: _Survey) -> Flow[
     absent = yield from _absent(made, records)
     for record in records:
         new = made.get(record.key)
-        problem = absent.get(record.key) or _taken(seen, record.key, (new or record).unique)
-        if problem is not None and record.key not in seen.left:
-            seen.left[record.key] = Unmigrated.of(record.key, problem)
+        objection = absent.get(record.key) or _taken(seen, record.key, (new or record).unique)
+        if objection is not None and record.key not in seen.left:
+            seen.left[record.key] = Unmigrated.of(record.key, objection)
         elif new is not None:
             seen.writes += 1
             if len(seen.changes) < MAX_CHANGES:
