@@ -149,6 +149,7 @@ def test_public_names_are_the_promised_ones():
         | PLANS
         | CHECKS
         | EXPORTS
+        | MIGRATIONS
         | LIFECYCLES
         | HISTORY
         | SHARING
