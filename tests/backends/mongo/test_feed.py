@@ -8,17 +8,19 @@ from datetime import timedelta
 
 import pytest
 
-from emco_store import FeedGap, Misconfigured
+from emco_store import FeedGap, Misconfigured, connect
 from emco_store.backends import newest
 from emco_store.backends.mongo import aio_feed, sync_feed, tails
 from emco_store.backends.mongo.backend import DATABASE, MongoBackend
-from emco_store.backends.mongo.feed import told
+from emco_store.backends.mongo.feed import after, told
 from emco_store.contracts.feed import site
+from emco_store.contracts.models import Site
 from emco_store.core.keys import Key
 from emco_store.core.records import Stamp
 from emco_store.errors import InvalidCall
 from emco_store.ports import Commit, Events, Get, Receipt
 from tests.backends.mongo.members import until
+from tests.consuming.readers import Readers
 
 pytestmark = pytest.mark.mongo
 
@@ -83,8 +85,14 @@ def test_each_commit_of_large_groups_is_told_once_and_versions_ascend(url, names
         assert {str(version + 1)} == {txid[0] for txid in txids[version * len(keys) : (version + 1) * len(keys)]}
 
 
-def test_commit_that_is_on_its_way_when_a_reader_begins_is_read_or_told(three, namespace):
-    """FEED-7: what a majority does not have yet is neither read nor before the cursor."""
+@pytest.mark.parametrize("is_sound", [True, False], ids=["sound", "mutant"])
+def test_commit_that_is_on_its_way_when_a_reader_begins_is_read_or_told(three, namespace, monkeypatch, is_sound):
+    """FEED-7: what a majority does not have yet is neither read nor before the cursor.
+
+    The mutant begins after what the primary has, and this commit is neither read nor told.
+    """
+    if not is_sound:
+        monkeypatch.setattr(sync_feed.MongoFeed, "_now", begin_after_the_primary)
     key = Key("Site", "n1")
     port = MongoBackend(three.url).port(namespace)
     port.open()
@@ -103,9 +111,16 @@ def test_commit_that_is_on_its_way_when_a_reader_begins_is_read_or_told(three, n
                 member.resume()
         writing.result()
 
+    write(port, 2)
     assert not seen
-    assert ["t1"] == read(port, cursor, 1)
+    assert (["t1", "t2"] if is_sound else ["t2"]) == read(port, cursor, 1 + is_sound)
     port.close()
+
+
+def begin_after_the_primary(feed, within_s):
+    """Take the newest write of the primary for the newest one that all can read."""
+    hello = feed._calls.ask(within_s, lambda: feed._sent({"hello": 1}, None))
+    return after(hello["lastWrite"]["opTime"]["ts"])
 
 
 def test_dropped_collection_is_a_gap_after_what_was_before(port, root, namespace):
@@ -254,6 +269,26 @@ def test_what_a_commit_does_not_know_of_a_record_is_left_out():
 
     assert ["- 0 Site/a\0=u-b 3 Site/b"] == told(Commit("t", puts=(site(other, 3),), deletes=(key,)))
     assert [] == told(Commit("t", {key: None}))
+
+
+def test_step_down_costs_readers_nothing(three, namespace):
+    """FEED-3, FEED-11, FEED-12: each event once and in order, and no gap, while another member takes over."""
+    with connect(f"{three.url}&heartbeatFrequencyMS=500", namespace=namespace) as store:
+        readers = Readers(store)
+        watch = store.watch(after=readers.begin, kinds=[Site], idle=PATIENCE)
+        names = [f"s{number}" for number in range(6)]
+        with store.lease(readers.consumer.seat) as lease:
+            readers.write(*names[:3])
+            readers.consume(lease, names[:3])
+            readers.catch_up(names[:3])
+            old = three.primary
+            three.step_down()
+            readers.write(*names[3:])
+            three.wait_for_another(old)
+
+            readers.consume(lease, names)
+        readers.catch_up(names)
+        assert names == [next(watch).changes[0].key.name for _ in names]
 
 
 # one stream for all
