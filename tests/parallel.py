@@ -32,6 +32,7 @@ SLOW: Final = (
 DIVISIBLE: Final = (
     "tests/bad_input/",
     "tests/breakages/",
+    "tests/backends/test_etcd.py",
     "tests/backends/test_fakeredis.py",
     "tests/backends/test_memory.py",
     "tests/backends/test_mongo.py",

@@ -58,6 +58,7 @@ class BuiltIn:
 _MEMORY: Final = BuiltIn("emco_store.backends.memory:open_target")
 _REDIS: Final = BuiltIn("emco_store.backends.redis.backend:open_target", "redis")
 _MONGO: Final = BuiltIn("emco_store.backends.mongo.backend:open_target", "mongo")
+_ETCD: Final = BuiltIn("emco_store.backends.etcd.backend:open_target")
 BUILT_IN: Final[Mapping[str, BuiltIn]] = {
     "memory": _MEMORY,
     "redis": _REDIS,  # the module of redis-py, too
@@ -68,6 +69,8 @@ BUILT_IN: Final[Mapping[str, BuiltIn]] = {
     "pymongo": _MONGO,
     "motor": _MONGO,
     "sqlite": BuiltIn("emco_store.backends.sqlite.backend:open_target"),
+    "etcd": _ETCD,
+    "etcds": _ETCD,
     "fakeredis": BuiltIn("emco_store.backends.redis.fake:open_target", "fakes"),
     "mongomock": BuiltIn("emco_store.backends.mongo.fake:open_target", "fakes"),
 }

@@ -308,6 +308,7 @@ def test_spoiled_event_is_one_clear_error(rows, port):
     """Nobody skips an event in silence."""
     begun = port.ask(Events()).cursor
     rows.put(port._names.event("one"), b"[]")
+    rows.put(port._names.tip, b"one")
     with pytest.raises(Misconfigured):
         port.ask(Events(begun))
 

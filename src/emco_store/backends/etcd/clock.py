@@ -1,4 +1,4 @@
-"""The clock of an etcd server, read from the header ``Date`` of its answers; pure.
+"""The clocks of etcd's servers, read from the header ``Date`` of their answers.
 
 The API of etcd tells no time. Each answer over HTTP has a date, in whole seconds, by the clock of the member that gives
 it. An answer shows how far that clock is ahead of the own monotonic one, to a second and the time that the answer took.
@@ -7,11 +7,17 @@ Every further answer narrows this, and two of them on both sides of a full secon
 
 from __future__ import annotations
 
+import time
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 SECOND_US = 1_000_000
 NARROW_US = 100_000
 """How exactly a clock must be known to be told, in microseconds."""
+FRESH_US = SECOND_US
+"""For how long an answer tells the time: if the clock is set meanwhile, the next answer shows it."""
 STEP_S = 0.02
 """How often a clock is looked at that is not known so exactly, in seconds; for at most about a second."""
 _DRIFT = 10_000
@@ -57,3 +63,18 @@ def narrowed(known: Bounds | None, date_us: int, *, sent_us: int, received_us: i
     low_us = max(known.low_us - drift_us, seen.low_us)
     high_us = min(known.high_us + drift_us, seen.high_us)
     return Bounds(low_us, high_us, received_us) if low_us <= high_us else seen
+
+
+@lru_cache(maxsize=16)  # the same for all answers of a second
+def date_us(text: str) -> int:
+    """Read a header ``Date``, in microseconds since 1970.
+
+    Raises:
+        ValueError: It is none.
+    """
+    return int(parsedate_to_datetime(text).replace(tzinfo=UTC).timestamp()) * SECOND_US
+
+
+def own_us() -> int:
+    """Return the own monotonic clock, in microseconds."""
+    return time.monotonic_ns() // 1000

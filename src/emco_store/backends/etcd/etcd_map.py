@@ -6,11 +6,9 @@ import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
-from emco_store.backends.etcd.address import Address, Endpoint, read_address
-from emco_store.backends.etcd.clock import SECOND_US, STEP_S, Bounds, narrowed
+from emco_store.backends.etcd.address import Address, read_address
+from emco_store.backends.etcd.clock import FRESH_US, STEP_S, Bounds, own_us
 from emco_store.backends.etcd.errors import Full
 from emco_store.backends.etcd.messages import (
     MEMBERS,
@@ -29,6 +27,8 @@ from emco_store.backends.keyvalue.ordered_map import Entry, Limits, OrderedMap, 
 from emco_store.ports import OutcomeLost, Unreachable
 from emco_store.ports.deadline import time_left_s
 
+_PAGE = "/version"
+"""A page that a member answers without asking the others."""
 _OPERATION_BYTES = 48
 """How much one comparison, put or delete takes in a request of etcd, beside its key and its value."""
 
@@ -51,7 +51,6 @@ class EtcdMap(OrderedMap):
         self.keys = Keys(self._address.prefix)
         self.limits = limits_of(self._address)
         self._lock = threading.Lock()
-        self._clocks: dict[Endpoint, Bounds] = {}
         self._users = 0
 
     def open(self) -> None:
@@ -106,29 +105,29 @@ class EtcdMap(OrderedMap):
             is_compacted = self.wire.watch(self.keys.watch(prefix, revision_of(answer)), left_s)
 
     def now_us(self) -> int:
-        """See :meth:`.OrderedMap.now_us`; to a tenth of a second, which may take a second to find out."""
+        """See :meth:`.OrderedMap.now_us`; to a tenth of a second, which may take a second to find out at first."""
         end_s = time.monotonic() + 1 + STEP_S
         left_s = time_left_s()
         if left_s is not None:
             end_s = min(end_s, time.monotonic() + left_s / 2)
-        while not (bounds := self._look()).is_narrow and time.monotonic() < end_s:
+        while not (clock := self._clock()).is_narrow and time.monotonic() < end_s:
             time.sleep(STEP_S)
-        return bounds.now_us(_own_us())
+            self.wire.look(_PAGE)
+        return clock.now_us(own_us())
 
-    def _look(self) -> Bounds:
-        sent_us = _own_us()
-        reply = self.wire.look("/version")
-        received_us = _own_us()
-        try:
-            date = parsedate_to_datetime(reply.date).replace(tzinfo=UTC)
-        except ValueError:
-            raise Unreachable(f"{reply.member}: it does not tell the time (header Date)") from None
-        with self._lock:
-            known = self._clocks.get(reply.member)
-            date_us = int(date.timestamp()) * SECOND_US
-            found = narrowed(known, date_us, sent_us=sent_us, received_us=received_us)
-            self._clocks[reply.member] = found
-        return found
+    def about_now_us(self) -> int:
+        """See :meth:`.OrderedMap.about_now_us`."""
+        return self._clock().now_us(own_us())
+
+    def _clock(self) -> Bounds:
+        """Return what the last answers have shown of the clock of a member, and ask if that was long ago."""
+        clock = self.wire.clock
+        if clock is None or own_us() - clock.at_us > FRESH_US:
+            self.wire.look(_PAGE)
+            clock = self.wire.clock
+        if clock is None:
+            raise Unreachable("etcd does not tell the time: something on the way to it takes the header Date away")
+        return clock
 
     def _settled(self, write: Write, problem: Full) -> bool:
         """Find out whether a write has happened of which etcd has said that the database is full.
@@ -212,7 +211,3 @@ def limits_of(address: Address) -> Limits:
     most = address.max_request_bytes
     write_bytes = max(most - _OPERATION_BYTES * address.max_txn_ops, most // 2)
     return Limits(value_bytes=write_bytes, write_bytes=write_bytes, write_entries=address.max_txn_ops)
-
-
-def _own_us() -> int:
-    return time.monotonic_ns() // 1000

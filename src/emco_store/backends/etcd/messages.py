@@ -10,7 +10,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from emco_store.backends.keyvalue.ordered_map import Entry, Part, Span, Write
+from emco_store.backends.keyvalue.ordered_map import Entry, Part, Span, Write, beyond
 
 RANGE: Final = "/v3/kv/range"
 TXN: Final = "/v3/kv/txn"
@@ -30,11 +30,6 @@ def encoded(message: Message) -> bytes:
 def text_of(blob: bytes) -> str:
     """Return bytes as a message holds them."""
     return b64encode(blob).decode("ascii")
-
-
-def beyond(prefix: bytes) -> bytes:
-    """Return the first key after all that begin with a prefix, which does not end with the byte 255."""
-    return prefix[:-1] + bytes((prefix[-1] + 1,))
 
 
 class Keys:

@@ -13,6 +13,7 @@ OLDEST = (3, 4)
 CORRUPTING = ((3, 5, 0), (3, 5, 2))
 """The first and the last release that could lose the agreement of its members when one crashed under load."""
 _MAJORITY = 3
+_MANY_PUTS, _FEW_SYNCS = 100, 4
 
 
 def version_of(status: Mapping[str, Any]) -> tuple[int, ...]:
@@ -43,3 +44,9 @@ def durability_of(members: Sequence[Mapping[str, Any]]) -> Durability:
     """Return what an acknowledged write survives, by the members of the cluster that vote."""
     voters = [member for member in members if not member.get("isLearner")]
     return Durability.MAJORITY if len(voters) >= _MAJORITY else Durability.LOCAL_SYNC
+
+
+def is_unsynced(metrics: Mapping[str, float]) -> bool:
+    """Return whether a member has written much and waited for its disk next to never, by its metrics."""
+    puts = max(metrics.get(name, 0) for name in ("etcd_mvcc_put_total", "etcd_debugging_mvcc_put_total"))
+    return puts >= _MANY_PUTS and metrics.get("etcd_disk_wal_fsync_duration_seconds_count", 0) <= _FEW_SYNCS

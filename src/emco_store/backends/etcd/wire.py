@@ -13,12 +13,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from emco_store.backends.causes import Cause, cause_of
 from emco_store.backends.etcd.address import Address, Endpoint
+from emco_store.backends.etcd.clock import Bounds, date_us, narrowed, own_us
 from emco_store.backends.etcd.errors import UNKNOWN, Answer, meaning, meaning_in_write
 from emco_store.backends.etcd.messages import AUTHENTICATE, WATCH, Message, encoded, read_line
+from emco_store.backends.etcd.replies import Reply, read_reply
 from emco_store.backends.keyvalue.ordered_map import Outright
 from emco_store.backends.patience import Patience
 from emco_store.errors import InvalidCall
@@ -34,22 +36,6 @@ _HEADERS = "Content-Type: application/json\r\nGrpc-Metadata-hasleader: true\r\n"
 _CANNOT = (OSError, HTTPException, ValueError)
 """What is raised where a connection breaks, or where what comes over it is no answer of etcd's."""
 T = TypeVar("T")
-
-
-class Reply(NamedTuple):
-    """What a member has answered, as it came.
-
-    Attributes:
-        member: Who it was.
-        status: The status of HTTP.
-        date: The header of this name.
-        body: The rest.
-    """
-
-    member: Endpoint
-    status: int
-    date: str
-    body: bytes
 
 
 class _Passed(Exception):
@@ -78,6 +64,7 @@ class Wire:
         self._context = _context(address) if address.is_tls else None
         self._turn = 0
         self._token = ""
+        self._clocks: dict[Endpoint, Bounds] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -85,6 +72,11 @@ class Wire:
         self._lock = threading.Lock()
         self._idle: dict[Endpoint, list[socket.socket]] = {each: [] for each in self._address.endpoints}
         self._waiting: set[socket.socket] = set()
+
+    @property
+    def clock(self) -> Bounds | None:
+        """What is known of the clock of the member that answered the last time; None if it has told nothing yet."""
+        return self._clocks.get(self._address.endpoints[self._turn])
 
     def ask(self, path: str, message: Message) -> Message:
         """Send a request that changes nothing, to one member after the other until one answers.
@@ -210,13 +202,12 @@ class Wire:
         """
         connection = self._taken(member) or self._connect(member, patience)
         is_sent = False
+        sent_us = own_us()
         try:
             connection.settimeout(min(patience.left_s, ANSWER_S))
             connection.sendall(self._request(member, method, path, body))
             is_sent = True
-            with HTTPResponse(connection, method=method) as response:
-                response.begin()
-                reply = Reply(member, response.status, response.headers.get("Date", ""), response.read())
+            reply = read_reply(connection)
         except _CANNOT as problem:
             connection.close()
             if is_sent and writes:
@@ -225,8 +216,20 @@ class Wire:
         except BaseException:
             connection.close()
             raise
-        self._give_back(member, connection, response)
+        self._time(member, reply.date, sent_us)
+        if reply.is_last:
+            connection.close()
+        else:
+            with self._lock:
+                self._idle[member].append(connection)
         return reply
+
+    def _time(self, member: Endpoint, date: str, sent_us: int) -> None:
+        """Learn from the date of an answer."""
+        received_us = own_us()
+        with suppress(ValueError), self._lock:
+            known = self._clocks.get(member)
+            self._clocks[member] = narrowed(known, date_us(date), sent_us=sent_us, received_us=received_us)
 
     def _request(self, member: Endpoint, method: str, path: str, body: bytes | None) -> bytes:
         """Return a whole request. Of one that is sent in part nothing is executed."""
@@ -245,13 +248,6 @@ class Wire:
             if not _has_ended(connection):
                 return connection
             connection.close()
-
-    def _give_back(self, member: Endpoint, connection: socket.socket, response: HTTPResponse) -> None:
-        if response.will_close:
-            connection.close()
-            return
-        with self._lock:
-            self._idle[member].append(connection)
 
     def _connect(self, member: Endpoint, patience: Patience) -> socket.socket:
         try:

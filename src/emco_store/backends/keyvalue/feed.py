@@ -40,13 +40,22 @@ def page(rows: OrderedMap, names: Names, events: Events) -> EventPage | None:
     if revision > _GREATEST:
         raise feed_gap(TRIMMED, events.after)
     row = names.event(txid)
-    found = rows.later(names.feed, revision, events.limit)
-    with rows.snapshot() as snapshot:  # after that: as long as its event is there, those that follow it are
-        begin = snapshot.get((row,)).get(row)
+    begin, tip = _both(rows, row, names.tip)
+    found: tuple[Entry, ...] = ()
+    if tip is None or tip.revision > revision:  # to look for events may take long where there are many
+        found = rows.later(names.feed, revision, events.limit)
+        begin, _ = _both(rows, row, names.tip)  # after that: as long as its event is there, those that follow it are
     if begin is None or begin.revision != revision:
         raise feed_gap(TRIMMED, events.after)
     told = tuple([_event(names, entry) for entry in found])
     return EventPage(told[-1].cursor if told else events.after, told)
+
+
+def _both(rows: OrderedMap, one: bytes, other: bytes) -> tuple[Entry | None, Entry | None]:
+    """Return two entries as of one moment."""
+    with rows.snapshot() as snapshot:
+        found = snapshot.get((one, other))
+    return found.get(one), found.get(other)
 
 
 def _end(rows: OrderedMap, names: Names, *, is_oldest: bool) -> EventPage | None:

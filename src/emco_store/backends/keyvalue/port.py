@@ -149,7 +149,7 @@ class KeyValuePort(PortBase, Renewed):
             with self._map.snapshot() as snapshot:
                 found = snapshot.get(keys)
             try:
-                answer = plan(self._names, commit, found, self._map.now_us())
+                answer = plan(self._names, commit, found, self._map.about_now_us())
             except NoFeed:
                 self._begin_feed()
                 return None
@@ -170,7 +170,7 @@ class KeyValuePort(PortBase, Renewed):
         def attempt() -> tuple[Outcome | None] | None:
             with self._map.snapshot() as snapshot:
                 outcome = outcome_in(self._names, request.txid, snapshot.get((row,)))
-            now_us = self._map.now_us()
+            now_us = self._map.about_now_us()
             if outcome is not None or may_be_forgotten(request.txid, now_us // 1000, OUTCOMES_KEPT):
                 return (outcome,)
             aborted = Settled.at(Outcome.ABORTED, request.txid, now_us).written()
@@ -186,7 +186,7 @@ class KeyValuePort(PortBase, Renewed):
         def attempt() -> bool | None:
             with self._map.snapshot() as snapshot:
                 found = snapshot.get([row for pair in rows.values() for row in pair])
-            now_us = self._map.now_us()
+            now_us = self._map.about_now_us()
             value = Held(hold.holder, now_us + int(hold.lasts.total_seconds() * 1_000_000)).written()
             free = [
                 (record, row)
@@ -259,7 +259,7 @@ class KeyValuePort(PortBase, Renewed):
 
     def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.PortBase.audit`."""
-        return self._read(lambda snapshot: audited(self._names, snapshot, audit, self._map.now_us()))
+        return self._read(lambda snapshot: audited(self._names, snapshot, audit, self._map.about_now_us()))
 
     def mend(self, mend: Mend) -> None:
         """See :meth:`emco_store.ports.PortBase.mend`."""
@@ -267,7 +267,7 @@ class KeyValuePort(PortBase, Renewed):
 
             def attempt(entry: tuple[str, ...] = flaw.entry) -> bool | None:
                 with self._map.snapshot() as snapshot:
-                    write = mended(self._names, snapshot, entry, self._map.now_us())
+                    write = mended(self._names, snapshot, entry, self._map.about_now_us())
                 return write is None or self._map.write(write) or None
 
             self._tried(attempt)
@@ -382,10 +382,14 @@ class KeyValuePort(PortBase, Renewed):
         self._map.write(begun(self._names))
 
     def _sweep(self) -> None:
-        """Remove outcomes whose time is over, and the oldest events beyond those that the feed keeps."""
-        now_us = self._map.now_us()
-        old = [entry for entry in self._map.later(self._names.outcomes, 0, SWEEP) if is_over(entry.value, now_us)]
+        """Remove outcomes whose time is over, and the oldest events beyond those that the feed keeps.
+
+        The names of commits begin with their times, so the first outcomes are the oldest.
+        """
+        now_us = self._map.about_now_us()
         with self._map.snapshot() as snapshot:
+            first = snapshot.scan(under(self._names.outcomes, limit=SWEEP)).entries
+            old = [entry for entry in first if is_over(entry.value, now_us)]
             beyond = snapshot.count(under(self._names.feed, limit=1)) - KEPT - 1
         if beyond > 0:
             old += self._map.later(self._names.feed, 0, min(beyond, SWEEP))
