@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +22,9 @@ pytest_plugins = ["tests.servers.plugin", "tests.parallel", "emco_store.contract
 
 ON_MONGODB = ["docs/how-to/from-beanie.md", "docs/how-to/from-pymongo.md"]
 ON_REDIS = ["docs/how-to/from-redis-om.md", "docs/how-to/heartbeats-by-process.md"]
+ON_FILES = ["docs/tutorial/first-store.md", "docs/reference/sqlite.md"]
 ON_BOTH = ["docs/how-to/share-a-client.md"]
-"""Pages whose blocks need servers: they find a URL in ``MONGODB_URL`` or ``REDIS_URL``."""
+"""Pages whose blocks need servers, a URL of which is in ``MONGODB_URL`` or ``REDIS_URL``, or a folder for files."""
 
 
 def _pages(patterns: Sequence[str], *, fixtures: Sequence[str] = (), excludes: Sequence[str] = ()) -> Sybil:
@@ -36,7 +39,8 @@ def _pages(patterns: Sequence[str], *, fixtures: Sequence[str] = (), excludes: S
 
 pytest_collect_file = SybilCollection(
     [
-        _pages(["README.md", "docs/**/*.md", "docs/*.md"], excludes=[*ON_MONGODB, *ON_REDIS, *ON_BOTH]),
+        _pages(["README.md", "docs/**/*.md", "docs/*.md"], excludes=[*ON_MONGODB, *ON_REDIS, *ON_FILES, *ON_BOTH]),
+        _pages(ON_FILES, fixtures=["IN_A_FOLDER"]),
         _pages(ON_MONGODB, fixtures=["MONGODB_URL"]),
         _pages(ON_REDIS, fixtures=["REDIS_URL"]),
         _pages(ON_BOTH, fixtures=["MONGODB_URL", "REDIS_URL"]),
@@ -65,3 +69,18 @@ def REDIS_URL(servers: Any) -> Iterator[str]:  # noqa: N802 - the name that the 
             for key in list(client.scan_iter(pattern)):
                 client.delete(key)
         yield url
+
+
+@pytest.fixture(scope="session")
+def folder_of_pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for the files of pages."""
+    return tmp_path_factory.mktemp("pages")
+
+
+@pytest.fixture
+def IN_A_FOLDER(folder_of_pages: Path) -> Iterator[Path]:  # noqa: N802 - beside those above
+    """Work in that folder."""
+    before = Path.cwd()
+    os.chdir(folder_of_pages)
+    yield folder_of_pages
+    os.chdir(before)

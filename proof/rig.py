@@ -67,4 +67,8 @@ def at_url(url: str) -> Backend:
         from emco_store.backends.mongo.backend import MongoBackend  # noqa: PLC0415 - its driver may not be there
 
         return MongoBackend(url)
-    raise NotSupported(f"Cannot open {scheme!r:.40} in a proof.", hint="use redis://… or mongodb://….")
+    if scheme == "sqlite":
+        from emco_store.backends.sqlite.backend import SqliteBackend  # noqa: PLC0415 - as the others
+
+        return SqliteBackend(url)
+    raise NotSupported(f"Cannot open {scheme!r:.40} in a proof.", hint="use redis://…, mongodb://… or sqlite://….")

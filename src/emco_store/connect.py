@@ -13,7 +13,7 @@ from emco_store._aio.store import AsyncStore
 from emco_store._sync.store import Store
 from emco_store.backends.health import Inspectable, Report
 from emco_store.backends.namespaces import Divided
-from emco_store.backends.schemes import IN_PROCESS, OpenOptions, find_backend, is_backend, name_of
+from emco_store.backends.schemes import IN_PROCESS, OpenOptions, find_backend, is_backend
 from emco_store.beating import FindLaunch, no_process_from
 from emco_store.beating.process import launcher
 from emco_store.core.documents import LARGEST_MAX_BYTES, MAX_BYTES
@@ -70,7 +70,8 @@ def connect(
     """Open a store for blocking use.
 
     Args:
-        target: ``"memory://"`` for data in memory that no other store shares; ``"redis://…"`` or ``"mongodb://…"``,
+        target: ``"memory://"`` for data in memory that no other store shares; ``"sqlite:///FILE"`` for a file, which
+            the processes of one machine share; ``"redis://…"`` or ``"mongodb://…"``,
             which is passed to the driver unchanged; a client of redis-py or PyMongo, which stays open when the store is
             closed; or a backend, such as a ``MemoryBackend``, whose data several stores share. For unit tests also
             ``"fakeredis://"`` or ``"mongomock://"``, a stand-in for a server in memory; all stores of the process with
@@ -213,7 +214,7 @@ def open_to_beat(options: Mapping[str, Any]) -> tuple[Store, Port]:
 
 def _url_for_processes(target: object) -> str | None:
     """Return the URL of a server; None for what only this process can use."""
-    return target if isinstance(target, str) and name_of(target) not in IN_PROCESS else None
+    return target if isinstance(target, str) and not target.startswith(IN_PROCESS) else None
 
 
 def _launcher(url: str | None, options: Mapping[str, Any], transport: str, actor: str | None) -> FindLaunch:

@@ -15,7 +15,7 @@ from emco_store.ports import Commit
 from proof.crashes import Dying, Point, Scene, crash, crash_points
 from proof.operations import OPERATIONS, state
 from proof.phase import Budget, PhaseResult
-from proof.rig import Rig
+from proof.rig import Rig, at_url
 from tests.proof.ended_scripts import ended_scripts
 from tests.proof.killed_load import killed_load
 from tests.proof.prove import rig_of
@@ -55,6 +55,17 @@ def test_process_that_is_killed_under_load_loses_nothing_that_was_acknowledged(s
 
     assert [] == result.violations
     assert 4 == result.numbers["kills"]
+    assert result.numbers["acknowledged"] > 0
+
+
+def test_process_that_is_killed_while_it_writes_a_file_loses_nothing_that_was_acknowledged(tmp_path):
+    """ATM-1: The same of a process whose clients write to a file, at whatever point of a write it ends."""
+    url = f"sqlite:///{tmp_path}/store.db?synchronous=off"
+
+    result = killed_load(Rig("sqlite", at_url(url), url), Budget(operations=3), seed=1, out=tmp_path)
+
+    assert [] == result.violations
+    assert 3 == result.numbers["kills"]
     assert result.numbers["acknowledged"] > 0
 
 

@@ -80,8 +80,8 @@ They come first: no other package can take their place.
 """
 _CLIENTS: Final = ("pymongo", "motor")
 """The names that are no schemes."""
-IN_PROCESS: Final = ("memory", "fakeredis", "mongomock")
-"""The schemes of data that only this process has."""
+IN_PROCESS: Final = ("memory:", "fakeredis:", "mongomock:", "sqlite:///:memory:")
+"""How the URLs of data begin that only this process has."""
 
 
 def find_backend(target: object, options: OpenOptions) -> Backend:

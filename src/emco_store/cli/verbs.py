@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from emco_store.backends.schemes import IN_PROCESS
 
 DEFAULT_STORE = "memory://"
-FORGETFUL = tuple(f"{scheme}://" for scheme in IN_PROCESS)
-"""Schemes of stores that start empty and end with the command."""
+FORGETFUL = IN_PROCESS
+"""How the URLs of stores begin that start empty and end with the command."""
 DEFAULT_NAMESPACE = "default"
 
 

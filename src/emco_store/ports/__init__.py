@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from emco_store.ports.aio import AsyncPort, AsyncPortBase, AsyncPortWrapper
-from emco_store.ports.guarantees import Durability, Guarantees
+from emco_store.ports.guarantees import Durability, Guarantees, WriteLimits
 from emco_store.ports.replies import (
     Alive,
     Audited,
@@ -106,6 +106,7 @@ __all__ = [
     "Stale",
     "Taken",
     "Unreachable",
+    "WriteLimits",
     "feed_gap",
     "no_cursor",
     "no_feed",

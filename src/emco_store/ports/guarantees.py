@@ -31,6 +31,25 @@ class Durability(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class WriteLimits:
+    """What a server takes in one write; None where nothing but the machine limits it.
+
+    A commit is one write. Beside its records, a write holds the entries that lead to them, the outcome and the event.
+
+    Attributes:
+        key_bytes: The longest key of an entry.
+        value_bytes: The largest value of an entry, such as a record with its references.
+        write_bytes: All keys and values of one write together.
+        write_entries: How many entries one write compares, puts and deletes together.
+    """
+
+    key_bytes: int | None = None
+    value_bytes: int | None = None
+    write_bytes: int | None = None
+    write_entries: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Guarantees:
     """What a store promises with the server that it found.
 
@@ -47,6 +66,7 @@ class Guarantees:
         leases: Whether the backend keeps the pulses of leases, and checks ``fenced`` and ``silent`` in commits.
         feed: Whether the backend has a feed of all commits.
         feed_retention: How many of the newest commits the feed keeps at least; 0 where only the server knows.
+        limits: What one commit can hold on this server. A larger one is refused before it is sent.
     """
 
     backend: str
@@ -58,6 +78,7 @@ class Guarantees:
     leases: bool = False
     feed: bool = False
     feed_retention: int = 0
+    limits: WriteLimits = WriteLimits()
 
     def refuse_below(self, wanted: Durability | None) -> None:
         """Refuse a server that promises less than the caller demands.

@@ -11,8 +11,10 @@ from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 from emco_store.core.values import Nothing, value
-from emco_store.ports import Durability, Unreachable
+from emco_store.ports import Durability, Unreachable, WriteLimits
 
+Limits = WriteLimits
+"""What one write of a map can hold."""
 ABSENT: Final = 0
 """Stands for the revision of an entry that is not there."""
 _NOTHING: Final[Mapping[bytes, int]] = Nothing()
@@ -81,23 +83,6 @@ class Write:
     when: Mapping[bytes, int] = _NOTHING
     puts: Mapping[bytes, bytes] = _NO_PUTS
     deletes: frozenset[bytes] = frozenset()
-
-
-@value(frozen=True, slots=True)
-class Limits:
-    """What one write of the map can hold; None where nothing but the machine limits it.
-
-    Attributes:
-        key_bytes: The longest key.
-        value_bytes: The longest value.
-        write_bytes: All keys and values of one write together.
-        write_entries: All entries that one write compares, puts and deletes together.
-    """
-
-    key_bytes: int | None = None
-    value_bytes: int | None = None
-    write_bytes: int | None = None
-    write_entries: int | None = None
 
 
 class Snapshot(Protocol):

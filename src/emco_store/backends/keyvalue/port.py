@@ -30,6 +30,7 @@ from emco_store.backends.keyvalue.planning import (
 )
 from emco_store.backends.keyvalue.ranges import all_under, behind, position, span_of, under
 from emco_store.backends.keyvalue.rows import Names
+from emco_store.backends.keyvalue.weighing import refuse_beyond, refuse_write_beyond
 from emco_store.backends.patience import Patience
 from emco_store.backends.pulses import PulseTable
 from emco_store.core.keys import Key
@@ -143,6 +144,7 @@ class KeyValuePort(PortBase, Renewed):
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.PortBase.commit`."""
+        refuse_beyond(self._map.limits, self._names, commit)
         keys = tuple(dict.fromkeys(rests_on(self._names, commit)))
 
         def attempt() -> tuple[Receipt | Refusal] | None:
@@ -155,6 +157,7 @@ class KeyValuePort(PortBase, Renewed):
                 return None
             if not isinstance(answer, Write):
                 return (answer,)
+            refuse_write_beyond(self._map.limits, answer)
             return (Receipt(commit.txid),) if self._map.write(answer) else None
 
         (reply,) = self._tried(attempt, is_repeatable=False)
@@ -279,7 +282,7 @@ class KeyValuePort(PortBase, Renewed):
         self._is_open = True
         self._guarantees = Guarantees(
             self._map.name, "strict serializable", self._map.durability, OUTCOMES_KEPT, leases=True, feed=True,
-            feed_retention=KEPT,
+            feed_retention=KEPT, limits=self._map.limits,
         )  # fmt: skip
         return True
 
