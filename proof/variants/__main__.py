@@ -9,20 +9,26 @@ from dataclasses import asdict
 from pathlib import Path
 
 from proof.variants.catalogue import FAMILIES
-from proof.variants.judging import STRIDE, Verdict, in_order, judge_apart
+from proof.variants.judging import LATE, STRIDE, Verdict, in_order, judge_apart
 
 
 def main() -> int:
     """Judge variants, one after the other; exit code 1 if a broken one survives, or a sound one does not."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--family", action="append", choices=FAMILIES, help="all are judged if none is named")
+    parser.add_argument(
+        "--family",
+        action="append",
+        choices=FAMILIES,
+        help="all are judged if none is named; etcd needs a server, see proof.variants.etcd",
+    )
     parser.add_argument("--only", action="append", metavar="NAME", help="judge these only")
     parser.add_argument(
         "--stride", type=int, default=STRIDE, help="run every n-th pair of transactions; default: %(default)s"
     )
+    parser.add_argument("--quick", action="store_true", help="leave out tests that take seconds")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to write the verdicts, as JSON")
     given = parser.parse_args()
-    tests = in_order()
+    tests = [name for name in in_order() if not given.quick or not name.startswith(LATE)]
     verdicts: dict[str, list[Verdict]] = {}
     wrong: list[str] = []
     for name in given.family or FAMILIES:

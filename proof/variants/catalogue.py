@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emco_store.backends.memory import MemoryBackend
-from proof.variants import key_value, memory_leases, memory_reads, memory_writes
+from proof.variants import etcd, key_value, memory_leases, memory_reads, memory_writes
 from proof.variants.broken import Variant
 
 
@@ -30,4 +30,5 @@ FAMILIES: Final[Mapping[str, Family]] = {
         (*memory_reads.BROKEN, *memory_writes.BROKEN, *memory_leases.BROKEN),
     ),
     "key-value": Family(key_value.SOUND, key_value.BROKEN),
+    "etcd": Family(etcd.SOUND, etcd.BROKEN),
 }

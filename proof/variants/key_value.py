@@ -498,7 +498,7 @@ LINES: Final = (
     ),
     Line(
         "MixesNamespaces", "A namespace begins like the rows of another one whose name begins so.", _ROWS,
-        'return f"emco/{self.namespace}/".encode()', 'return f"emco/{self.namespace}".encode()',
+        'return b"%b%b/" % (PREFIX, self.namespace.encode())', 'return b"%b%b" % (PREFIX, self.namespace.encode())',
     ),
     Line(
         "EscapesNothing", "A NUL within a value ends it.", _ROWS, 'if "\\0" in text or "\\1" in text:', "if False:",

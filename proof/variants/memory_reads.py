@@ -15,6 +15,9 @@ from emco_store.core.records import Record
 from emco_store.ports import Count, Get, RecordPage, ReferrerPage, ReferrerQuery, Scan
 from proof.variants.broken import Broken, BrokenPort, Reshaped, of_port, of_space
 
+_EMPTY = "3"
+"""The indexed text of an empty text: the digit of its type."""
+
 # single records
 
 
@@ -338,10 +341,10 @@ class TrimsValues(Reshaped):
 
 
 class IndexesNoEmptyText(Reshaped):
-    """Takes an empty value for none."""
+    """Takes an empty text for no value."""
 
     def entered(self, record: Record) -> Record:
-        return replace(record, index=tuple((name, value) for name, value in record.index if value))
+        return replace(record, index=tuple((name, value) for name, value in record.index if value != _EMPTY))
 
 
 class LosesSharedTargets(Space):

@@ -1,0 +1,60 @@
+"""Write the page of the verdicts: ``python -m proof.variants.page`` after ``python -m proof.variants --out``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from proof.variants.catalogue import FAMILIES
+from proof.variants.judging import Verdict, table
+
+VERDICTS: Final = Path(__file__).parents[2] / "docs/proof/variants.json"
+PAGE: Final = VERDICTS.with_suffix(".md")
+HEAD: Final = """\
+# Broken backends
+
+A backend that loses data and passes the suite would be the worst that this project could ship. So {broken} backends
+were broken on purpose, in ways in which databases, drivers and their users are wrong, and without a look at the suite;
+and each was given to it. The table shows the first test that failed, and the rules that this test proves. {caught}
+
+{sound} backends that are as they should be, some of them in an unusual way, were given to the suite too, and pass.
+
+The suite ran in its shortest form, on blocking stores, quick tests first, and stopped at the first failure:
+`python -m proof.variants`. With `--only NAME` it judges one variant. The variants are in `proof/variants`.
+"""
+FAMILY: Final = {
+    "memory": "Of the memory backend",
+    "key-value": "Of the key-value base and of maps under it",
+    "etcd": "Of the etcd backend",
+}
+
+
+def page(verdicts: Mapping[str, Sequence[Verdict]]) -> Iterator[str]:
+    """Yield the lines of the page."""
+    sound = {name: {one.name for one in FAMILIES[name].sound} for name in verdicts}
+    broken = {name: [one for one in found if one.name not in sound[name]] for name, found in verdicts.items()}
+    every = [one for found in broken.values() for one in found]
+    alive = [one for one in every if not one.caught_by]
+    caught = f"**{len(alive)} survived**; they are marked." if alive else "All were caught."
+    yield HEAD.format(broken=len(every), caught=caught, sound=sum(map(len, sound.values())))
+    for name, found in broken.items():
+        yield f"## {FAMILY[name]}\n"
+        yield from table(found)
+        yield ""
+
+
+def read() -> dict[str, list[Verdict]]:
+    """Return the verdicts of the last run."""
+    plain: dict[str, list[dict[str, Any]]] = json.loads(VERDICTS.read_text("utf-8"))
+    return {name: list(map(_verdict, found)) for name, found in plain.items()}
+
+
+def _verdict(plain: dict[str, Any]) -> Verdict:
+    return replace(Verdict(**plain), rules=tuple(plain["rules"]))
+
+
+if __name__ == "__main__":
+    PAGE.write_text("\n".join(page(read())), "utf-8")
