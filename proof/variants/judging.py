@@ -15,13 +15,15 @@ from typing import Final, NoReturn
 import pytest
 
 from emco_store.contracts.harness import Bench, Harness
-from emco_store.contracts.rules import names_by_rule, proofs_of, rules_of
+from emco_store.contracts.rules import proofs_of, rules_of
 from emco_store.contracts.suite import Conformance
 from emco_store.errors import StoreError
 from proof.variants.broken import Variant
 
 LATE: Final = ("test_every_schedule", "test_random_programs", "test_walk_over", "test_waiting_taker")
 """How the names of tests begin that take seconds."""
+OWN: Final = ("ATM", "ID", "DUR", "OCC", "REF", "DEL", "ALL", "PUL", "FEED", "WHO", "BAD", "CHK")
+"""The families of rules that are about what a backend does itself."""
 STRIDE: Final = 40
 EXAMPLES: Final = 10
 """The shortest form of the suite: it must catch a variant without the help of chance."""
@@ -54,12 +56,19 @@ class Verdict:
     problem: str = ""
 
 
-def in_order() -> list[str]:
-    """Return the names of all tests: quick ones first, and those late that only compare a backend with itself."""
-    checks = {name for rule, names in names_by_rule(Conformance).items() if rule.startswith("CHK") for name in names}
-    return sorted(
-        (name for name, _ in proofs_of(Conformance)), key=lambda name: (name.startswith(LATE), name in checks)
-    )
+def in_order(*, is_quick: bool = False) -> list[str]:
+    """Return the names of tests: first those of what a backend does itself, its own audits last; then all others.
+
+    Args:
+        is_quick: Only those of what a backend does itself, and only those that do not take seconds.
+    """
+    ranks = {name: _rank(name) for name, _ in proofs_of(Conformance)}
+    return sorted((name for name, rank in ranks.items() if not is_quick or rank < len(OWN)), key=ranks.__getitem__)
+
+
+def _rank(name: str) -> int:
+    family = rules_of(getattr(Conformance, name))[0].partition("-")[0]
+    return len(OWN) + name.startswith(LATE) if family not in OWN or name.startswith(LATE) else OWN.index(family)
 
 
 def judge(variant: Variant, tests: Sequence[str], *, stride: int = STRIDE) -> Verdict:

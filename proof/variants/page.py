@@ -22,8 +22,8 @@ and each was given to it. The table shows the first test that failed, and the ru
 
 {sound} backends that are as they should be, some of them in an unusual way, were given to the suite too, and pass.
 
-The suite ran in its shortest form, on blocking stores, quick tests first, and stopped at the first failure:
-`python -m proof.variants`. With `--only NAME` it judges one variant. The variants are in `proof/variants`.
+The suite ran in its shortest form, on blocking stores, first the tests of what a backend does itself, and stopped at
+the first failure: `python -m proof.variants`. With `--only NAME` it judges one variant. They are in `proof/variants`.
 """
 FAMILY: Final = {
     "memory": "Of the memory backend",
