@@ -29,10 +29,6 @@ LINES: Final = (
         "for part in parts_of(keys, self._most):", "for part in list(parts_of(keys, self._most))[:1]:",
     ),
     Line(
-        "TellsItsOwnTime", "The time is that of this machine.", _MAP,
-        "return bounds.now_us(_own_us())", "return _own_us()",
-    ),
-    Line(
         "TakesAnyAnswerForDone", "A transaction whose comparisons fail counts as written.", _MESSAGES,
         'return bool(answer.get("succeeded"))', 'return bool(answer.get("header"))',
     ),
