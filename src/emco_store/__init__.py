@@ -57,6 +57,7 @@ from emco_store.core.resource import Resource
 from emco_store.core.revisions import Revision
 from emco_store.core.rollbacks import RollbackPlan, RolledBack
 from emco_store.core.rules import CASCADE, PROTECT, REMOVE, RESTRICT, SET_DEFAULT, SET_NULL, Rule
+from emco_store.core.segments import Readiness, Segment, SegmentState
 from emco_store.core.some_of import some_of
 from emco_store.core.status import Condition, Status, no, unknown, yes
 from emco_store.core.strategies import Backoff, Escalate, Failed, FailureRate, GiveUp, Reassign, Restart
@@ -83,7 +84,9 @@ from emco_store.errors import (
     NewerModel,
     NotFound,
     NotPermitted,
+    NotReady,
     NotSupported,
+    SegmentRefused,
     SinkFailed,
     StaleCache,
     StateForbids,
@@ -186,6 +189,7 @@ __all__ = [
     "News",
     "NotFound",
     "NotPermitted",
+    "NotReady",
     "NotSupported",
     "Objection",
     "Opaque",
@@ -194,6 +198,7 @@ __all__ = [
     "Plan",
     "Position",
     "Pruned",
+    "Readiness",
     "Reaped",
     "Reaper",
     "Reassign",
@@ -214,6 +219,9 @@ __all__ = [
     "RolledBack",
     "Rule",
     "Seat",
+    "Segment",
+    "SegmentRefused",
+    "SegmentState",
     "Sink",
     "SinkFailed",
     "Skipped",

@@ -22,6 +22,8 @@
      ├─ InvalidResource     the data, a size or a name is not acceptable
      │   └─ NewerModel      a stored document that takes a newer version of its model
      ├─ InvalidModel        a resource class that could not work
+     ├─ SegmentRefused      what a service declares contradicts what others rely on
+     ├─ NotReady            what belongs to a segment that waits is not written yet (retryable)
      ├─ InvalidCall         the call itself is wrong: mend the program
      ├─ UnknownOutcome      the commit may or may not have happened; ``resolve(txid)`` settles it
      ├─ Unavailable         the backend does not answer (retryable)
@@ -374,6 +376,35 @@ class InvalidModel(StoreError):
 
     code = "INVALID-MODEL"
     model: str = ""
+
+
+class SegmentRefused(StoreError):
+    """What a service declares does not fit what is registered; the registry stays as it was.
+
+    Attributes:
+        segment: The name of the segment that was refused.
+        owner: The name of the segment that owns a kind that this one declares; empty where that is not the reason.
+        reasons: Everything that speaks against it.
+    """
+
+    code = "SEGMENT"
+    segment: str = ""
+    owner: str = ""
+    reasons: tuple[str, ...] = ()
+
+
+class NotReady(StoreError):
+    """A segment waits for what others are to register, and its kinds are not written until then.
+
+    Attributes:
+        kinds: The kinds that were to be written.
+        awaits: What the segment waits for.
+    """
+
+    code = "NOT-READY"
+    retryable = True
+    kinds: tuple[str, ...] = ()
+    awaits: tuple[str, ...] = ()
 
 
 class InvalidCall(StoreError):

@@ -104,7 +104,7 @@ FOLLOWING = {
     "Work",
 }
 RELAYS = {"AsyncRelay", "AsyncSink", "Delivery", "Position", "Relay", "Sink"}
-SHARING = {"View"}
+SHARING = {"Readiness", "Segment", "SegmentState", "View"}
 TRAILS = {"ABSENT", "FieldChange", "Trail", "TrailEntry"}
 ERRORS = {
     "AlreadyExists",
@@ -125,6 +125,8 @@ ERRORS = {
     "NewerModel",
     "NotFound",
     "NotPermitted",
+    "NotReady",
+    "SegmentRefused",
     "NotSupported",
     "StateForbids",
     "StoreError",

@@ -14,6 +14,7 @@ from emco_store._aio.history import AsyncHistories
 from emco_store._aio.lifecycles import AsyncLifecycles
 from emco_store._aio.migrating import AsyncMigrations
 from emco_store._aio.origins import AsyncOrigins
+from emco_store._aio.registering import AsyncRegistering
 from emco_store._aio.relaying import AsyncRelays
 from emco_store._aio.statuses import AsyncStatuses
 from emco_store._aio.transaction import AsyncTransaction
@@ -40,7 +41,7 @@ T = TypeVar("T")
 
 class AsyncStore(
     AsyncLifecycles, AsyncHistories, AsyncStatuses, AsyncRelays, AsyncWatches, AsyncFollows, AsyncExports,
-    AsyncMigrations, AsyncOrigins
+    AsyncMigrations, AsyncRegistering, AsyncOrigins,
 ):  # fmt: skip
     """The resources of one namespace on one backend; made by ``connect_async``.
 

@@ -14,6 +14,8 @@ CURSOR: Final = "emco__Cursor"
 """Where a consumer of the feed stands: ``emco__Cursor/emco_Seat/<seat>``."""
 FREEZE: Final = "emco__Freeze"
 """Says that the state of a resource freezes fields: ``emco__Freeze/<Kind>/<names>``."""
+REGISTRY: Final = "emco__Registry"
+"""Which services declare which kinds: ``emco__Registry/emco_Registry/active``, one record of a namespace."""
 REVISION: Final = "emco__Revision"
 """One entry of a resource's history: ``emco__Revision/<Kind>/<names>/<uid>/<10 digits>``."""
 REVISION_PART: Final = "emco__RevisionPart"
@@ -27,6 +29,7 @@ _NAMES: Final = {
     LIFECYCLE: "the lifecycle of {0}",
     CURSOR: "the cursor of the consumer in {0}",
     FREEZE: "the frozen fields of {0}",
+    REGISTRY: "the registry of segments",
     REVISION: "revision {2} of {0}",
     REVISION_PART: "part {3} of revision {2} of {0}",
     TRAIL: "the trail of {0} at version {2}",

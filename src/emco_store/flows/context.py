@@ -17,6 +17,7 @@ from emco_store.core.refs import Ref
 from emco_store.core.reserved import refuse_reserved
 from emco_store.core.resource import Resource, is_model
 from emco_store.core.schema import Schema
+from emco_store.core.segments import Registered
 from emco_store.core.times import EPOCH
 from emco_store.core.views import refuse_write
 from emco_store.errors import InvalidCall, InvalidResource
@@ -91,6 +92,7 @@ class Context:
         clock: The clock.
         new_id: Returns a new identifier at each call.
         actors: Who acts through the store.
+        registered: What the store has registered.
     """
 
     schema: Schema
@@ -98,6 +100,7 @@ class Context:
     clock: Clock
     new_id: Callable[[], str]
     actors: Actors = field(default_factory=Actors)
+    registered: Registered = field(default_factory=Registered)
 
     def now_us(self) -> int:
         """Return the time in microseconds since 1970, UTC."""

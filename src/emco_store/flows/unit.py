@@ -33,6 +33,7 @@ from emco_store.flows.asking import Flow, read
 from emco_store.flows.cascade import Cascade
 from emco_store.flows.context import Context
 from emco_store.flows.freezing import Freezing
+from emco_store.flows.gating import refuse_waiting
 from emco_store.flows.holding import Holding
 from emco_store.flows.outcomes import is_lost_race, submit
 from emco_store.flows.refusals import (
@@ -120,8 +121,11 @@ class Unit(Writing):
             MissingReference: A parent or target is not there.
             AlreadyExists: A new resource's key is not free.
             UniqueViolation: Another resource holds a unique value.
+            NotReady: A segment that this store has registered waits, and owns what would be written.
             UnknownOutcome: No answer came.
         """
+        if self.context.registered.waiting:
+            yield from refuse_waiting(self.context, [key.kind for key in self.puts])
         cascade = self._cascade
         unmatched = (yield from self._choose_matches()) if self._chooses else []
         if cascade is not None:
