@@ -36,6 +36,8 @@ FIELDS = {
     "ContentChanged": {"key": KEY, "digest": "a", "found": "b", "changed": (KEY,)},
     "StateForbids": {"key": KEY, "state": "Instantiated", "frozen": ("spec.level",)},
     "NotPermitted": {"key": KEY, "actor": "alice", "writers": ("rsync",)},
+    "SegmentRefused": {"segment": "fleet", "owner": "network", "reasons": ("Line: it has no field 'x'",)},
+    "NotReady": {"kinds": ("Bus",), "awaits": ("Line: no active segment declares it",)},
     "InvalidResource": {"key": KEY, "problems": ("name: empty", "x: \ud800")},
     "NewerModel": {"key": KEY, "problems": ("version 3",), "needed": 3, "model_version": 2},
     "InvalidModel": {"model": "App"},
@@ -62,7 +64,7 @@ def test_codes_are_different():
     """ATM-3: A program can tell all errors apart by their code."""
     assert len(KINDS) == len({kind.code for kind in KINDS.values()})
     retryable = {kind.code for kind in KINDS.values() if kind.retryable}
-    assert {"CACHE-STALE", "CONFLICT", "LEASE-HELD", "UNAVAILABLE"} == retryable
+    assert {"CACHE-STALE", "CONFLICT", "LEASE-HELD", "NOT-READY", "UNAVAILABLE"} == retryable
 
 
 @pytest.mark.parametrize("name", FIELDS)

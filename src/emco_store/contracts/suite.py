@@ -58,6 +58,7 @@ from emco_store.contracts.patches import PatchRules
 from emco_store.contracts.phantoms import PhantomRules
 from emco_store.contracts.plans import PlanRules
 from emco_store.contracts.references import ReferenceRules
+from emco_store.contracts.registrations import RegistrationInterleavings
 from emco_store.contracts.relay_crash_points import RelayCrashRules
 from emco_store.contracts.relays import RelayRules
 from emco_store.contracts.removals import RemovalRules
@@ -66,6 +67,7 @@ from emco_store.contracts.reserved_names import ReservedNameRules
 from emco_store.contracts.revisions import RevisionRules
 from emco_store.contracts.rollback_plans import RollbackPlanRules
 from emco_store.contracts.rollbacks import RollbackRules
+from emco_store.contracts.segments import SegmentRules
 from emco_store.contracts.selections import SelectionRules
 from emco_store.contracts.statuses import StatusRules
 from emco_store.contracts.stored_rules import StoredRules
@@ -114,6 +116,8 @@ class Conformance(
     EditRules,
     StoredRules,
     ViewRules,
+    SegmentRules,
+    RegistrationInterleavings,
     ConcurrencyRules,
     PhantomRules,
     TransactionRules,

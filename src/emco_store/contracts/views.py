@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel
 
+from emco_store.contracts.checks import checked
 from emco_store.contracts.harness import Lab
 from emco_store.contracts.rules import rule
 from emco_store.core.events import Action
@@ -234,7 +235,7 @@ class ViewRules:
             empty.open(models=[BerthView]).import_(exported)
             assert left.model_dump() == empty.store.get(Berth, *berth.key.segments).model_dump()
             viewing = empty.open(models=[BerthView])
-            assert () == viewing.check().flaws
+            assert [] == checked(viewing)
             assert [left.key] == [one.key for one in empty.store.list(Berth, where=F.depth == 0)]
 
     @rule("VIEW-5")
@@ -245,11 +246,11 @@ class ViewRules:
         page = other.list(StrictBerth)
         assert [berths[0].key] == [one.key for one in page.resources]
         assert [berth.key for berth in berths[1:]] == [error.key for error in page.errors]
-        flaws = other.check().flaws
+        flaws = checked(other)
         assert [(FlawKind.INVALID, berth.key.text, None) for berth in berths[1:]] == [
             (flaw.kind, flaw.key, flaw.repair) for flaw in flaws
         ]
-        assert () == lab.store.check().flaws
+        assert [] == checked(lab.store)
 
     @rule("VIEW-5")
     def test_views_are_watched_and_followed(self, lab: Lab) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from emco_store.core.evolution import Since
 from emco_store.core.forms import forms_of, misfits
 from emco_store.core.kinship import is_kind
 from emco_store.core.refs import RefSpec
@@ -33,6 +34,8 @@ def meaning_of(model: type[Resource]) -> Meaning:
         "indexes": sorted(list(fields) for fields in spec.indexes),
         "lease": spec.lease is not None,
         "open": model.model_config.get("extra") == "allow",
+        "model_version": spec.evolution.version,
+        "form": spec.evolution.form,
     }
     if spec.parent is not None:
         said["on_parent_delete"] = str(spec.on_parent_delete)
@@ -47,6 +50,7 @@ def need_of(model: type[Resource]) -> Meaning:
     needed: Meaning = {"chain": [list(one) for one in spec.chain]} if spec.length else {}
     if spec.is_view:
         needed["fields"] = _fields(model)
+        needed["form"] = spec.evolution.form
     return needed
 
 
@@ -65,6 +69,8 @@ def unmet(kind: str, need: Meaning, said: Meaning | None) -> list[str]:
     found: list[str] = []
     if "chain" in need and need["chain"] != said["chain"]:
         found.append(f"{kind}: it lies at {_place(said['chain'])}, and not at {_place(need['chain'])}")
+    if "form" in need and need["form"] < said["form"]:
+        found.append(f"{kind}: its documents have the form of version {said['form']}, which needs steps")
     for name, field in need.get("fields", {}).items():
         theirs = said["fields"].get(name)
         if theirs is None and field["required"]:
@@ -83,7 +89,7 @@ def differences(kind: str, old: Meaning, new: Meaning) -> list[str]:
         found.append(f"{kind}: it lies at {_place(old['chain'])}, now at {_place(new['chain'])}")
     for part, shown in (("fields", "field"), ("references", "reference")):
         found += [f"{kind}: the {shown} {name!r} {how}" for name, how in _compared(old[part], new[part])]
-    for part in ("on_parent_delete", "unique", "indexes", "lease", "open", "lifecycle"):
+    for part in ("on_parent_delete", "unique", "indexes", "lease", "open", "lifecycle", "model_version", "form"):
         if old.get(part) != new.get(part):
             found.append(f"{kind}: {part.replace('_', ' ')} differs")
     return found
@@ -99,7 +105,7 @@ def incompatible(kind: str, old: Meaning, new: Meaning) -> list[str]:
     """
     if old["chain"] != new["chain"] or old["key"] != new["key"]:
         return [f"{kind}: it lies at {_place(old['chain'])}; a place never changes"]
-    if new.get("model_version", 1) > old.get("model_version", 1):
+    if new["model_version"] > old["model_version"]:
         return []
     added = {
         name
@@ -158,13 +164,13 @@ def _fields(model: type[Resource]) -> dict[str, Any]:
     spec = model.__emco__
     own = {"parent", *spec.key_fields, *(() if spec.length else ("name",))}
     forms = forms_of(model)
-    since = {name: version for name, version, *_ in getattr(spec, "since", ())}
-    return {
-        name: {"form": forms.get(name, {}), "required": info.is_required()}
-        | ({"since": since[name]} if name in since else {})
-        for name, info in sorted(model.model_fields.items())
-        if name not in own
-    }
+    found: dict[str, Any] = {}
+    for name, info in sorted(model.model_fields.items()):
+        if name not in own:
+            found[name] = {"form": forms.get(name, {}), "required": info.is_required()}
+            since = [mark.version for mark in info.metadata if isinstance(mark, Since)]
+            found[name] |= {"since": since[0]} if since else {}
+    return found
 
 
 def _grouped(found: Iterator[tuple[str, Any]]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def read_registry(document: bytes) -> Registry:
         raise InvalidResource(
             "Cannot read the registry of segments.",
             why=reasons,
-            hint="emco-store segments --forget removes it; then let each service register again.",
+            hint="bring back a backup of it, or delete the record by hand and let each service register again.",
             key=REGISTRY_KEY,
             problems=tuple(reasons),
             stored=True,
@@ -220,6 +220,10 @@ def _contradictions(registry: Registry, name: str, given: Declaration) -> Iterat
     for kind, need in given.needs.items():
         if kind in kinds:
             yield from unmet(kind, need, kinds[kind])
+    yield from _unlike_what_is_relied_on(registry, name, given)
+
+
+def _unlike_what_is_relied_on(registry: Registry, name: str, given: Declaration) -> Iterator[str]:
     for other, one in registry.active.items():
         for kind, need in one.needs.items() if other != name else ():
             if kind in given.kinds:
@@ -265,38 +269,38 @@ def _settled(registry: Registry) -> Registry:
     Rules: SEG-1, SEG-2, SEG-3.
     """
     coming = dict(registry.waiting)
-    while True:
-        both = _promoted(registry, coming)
-        misfit = next((name for name in reversed(coming) if not _fits(both, name, coming[name], coming)), None)
-        rival = next((name for name in reversed(coming) if _has_rival(name, coming)), None)
-        gone = misfit or rival
-        if gone is None:
-            break
-        del coming[gone]
+    while gone := _misfits(registry, coming) or _rivals(coming)[-1:]:
+        for name in gone:
+            del coming[name]
     if not coming:
         return registry
     waiting = {name: one for name, one in registry.waiting.items() if name not in coming}
-    return _promoted(registry, coming).model_copy(update={"waiting": waiting})
+    return registry.model_copy(update={"active": {**registry.active, **coming}, "waiting": waiting})
 
 
-def _promoted(registry: Registry, coming: Mapping[str, Declaration]) -> Registry:
-    """Return the registry in which some segments count."""
-    return registry.model_copy(update={"active": {**registry.active, **coming}})
+def _misfits(registry: Registry, coming: Mapping[str, Declaration]) -> list[str]:
+    """Return those that could not be active, even if all the others that are coming were."""
+    offered: dict[str, list[Meaning]] = {}
+    for one in (*coming.values(), *(one for name, one in registry.active.items() if name not in coming)):
+        for kind, said in one.kinds.items():
+            offered.setdefault(kind, []).append(said)
+    return [
+        name
+        for name, given in coming.items()
+        if any(_claims(registry, name, given))
+        or any(_unlike_what_is_relied_on(registry, name, given))
+        or not all(
+            any(not unmet(kind, need, said) for said in offered.get(kind, ())) for kind, need in given.needs.items()
+        )
+    ]
 
 
-def _fits(both: Registry, name: str, given: Declaration, coming: Mapping[str, Declaration]) -> bool:
-    settled = both.model_copy(update={"active": {k: v for k, v in both.active.items() if k not in coming or k == name}})
-    kinds = {kind: said for other, one in both.active.items() if other != name for kind, said in one.kinds.items()}
-    kinds |= given.kinds
-    return not (
-        any(_claims(settled, name, given))
-        or any(unmet(kind, need, kinds.get(kind)) for kind, need in given.needs.items())
-        or any(_contradictions(settled, name, given))
-    )
-
-
-def _has_rival(name: str, coming: Mapping[str, Declaration]) -> bool:
-    """Return whether a segment that came before declares one of its kinds."""
-    names = list(coming)
-    before = {kind for other in names[: names.index(name)] for kind in coming[other].kinds}
-    return not before.isdisjoint(coming[name].kinds)
+def _rivals(coming: Mapping[str, Declaration]) -> list[str]:
+    """Return those that declare a kind which one that came before declares too."""
+    found: list[str] = []
+    seen: set[str] = set()
+    for name, given in coming.items():
+        if not seen.isdisjoint(given.kinds):
+            found.append(name)
+        seen |= given.kinds.keys()
+    return found

@@ -62,6 +62,8 @@ TABLE: Mapping[type[StoreError], Row] = {
     errors.ContentChanged: Row(409, "The content has changed.", ("key", "digest", "found", "changed")),
     errors.StateForbids: Row(409, "The state does not allow the change.", ("key", "state", "frozen")),
     errors.NotPermitted: Row(403, "This actor may not do that.", ("key",)),
+    errors.SegmentRefused: Row(500, "The service failed."),
+    errors.NotReady: Row(503, "The service is not ready.", may_repeat=True),
     errors.InvalidResource: Row(422, "The data is not acceptable.", ("key",)),
     errors.InvalidModel: Row(500, "The service failed."),
     errors.InvalidCall: Row(500, "The service failed."),
