@@ -19,6 +19,7 @@ from emco_store.cli.opening import models
 from emco_store.cli.screen import Screen, visible
 from emco_store.cli.secrets import masked
 from emco_store.connect import inspect
+from emco_store.core.naming import REGISTRY
 from emco_store.core.reserved import is_reserved
 from emco_store.core.wording import count
 
@@ -31,9 +32,12 @@ def doctor(options: Options, screen: Screen) -> Exit:
     """Show how a server is set up, what a namespace holds, and what to change."""
     url = options.url or options.store
     with screen.progress("Looking …"):
-        report = _of_resources(inspect(url, namespace=options.namespace, require=options.require))
+        report = inspect(url, namespace=options.namespace, require=options.require)
         if options.models and report.is_well:
             report = replace(report, findings=(*report.findings, *_compared(url, options, report.records)))
+        if report.is_reachable and report.records and REGISTRY in report.records:
+            report = replace(report, findings=(*report.findings, *_segments(url, options)))
+        report = _of_resources(report)
     if options.output == "table":
         screen.tell(*_shown(report, url, options.namespace))
     else:
@@ -72,6 +76,22 @@ def _compared(url: str, options: Options, records: Mapping[str, int] | None) -> 
                 f"{problems[0].key}: {reasons:.200}",
                 Verdict.WRONG,
                 "agree on one declaration with the service that writes them; emco-store check looks at all records.",
+            )
+
+
+def _segments(url: str, options: Options) -> Iterator[Finding]:
+    """Tell what services have registered, and what they wait for."""
+    with connect(url, namespace=options.namespace) as store:
+        found = store.segments()
+    active = sum(one.is_active for one in found)
+    yield Finding("segments", f"{active} active, {len(found) - active} waiting")
+    for one in found:
+        if not one.is_active:
+            yield Finding(
+                "segments",
+                f"{one.name} waits: {'; '.join(one.awaits):.200}",
+                Verdict.ADVICE,
+                "start the service that registers what is awaited, or correct the declaration.",
             )
 
 

@@ -24,6 +24,7 @@ from emco_store.cli.naming import namespaces
 from emco_store.cli.reading import count_, get, graph, list_
 from emco_store.cli.relaying import relay
 from emco_store.cli.screen import Screen
+from emco_store.cli.segments import segments
 from emco_store.cli.supervising import supervise
 from emco_store.cli.trails import trail
 from emco_store.cli.watching import watch
@@ -56,6 +57,7 @@ VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
     "relay": relay,
     "export": export,
     "import": import_,
+    "segments": segments,
     "doctor": doctor,
     "namespaces": namespaces,
     "check": check,

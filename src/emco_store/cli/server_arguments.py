@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 
 from emco_store import Durability
-from emco_store.cli.verbs import Verb, add_output, add_store, examples
+from emco_store.cli.verbs import Verb, add_output, add_reading, add_store, examples
 
 
 def _fill_doctor(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +30,12 @@ def _fill_namespaces(parser: argparse.ArgumentParser) -> None:
     add_store(parser, needs_models=False)
 
 
+def _fill_segments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--remove", metavar="NAME", help="remove this segment, unless it is needed")
+    add_output(parser)
+    add_reading(parser)
+
+
 SERVER_VERBS: Mapping[str, Verb] = {
     "doctor": Verb(
         "examine a server and a namespace on it, and say what to change; writes nothing",
@@ -43,6 +49,14 @@ SERVER_VERBS: Mapping[str, Verb] = {
             ("emco-store doctor -o json", "the store that EMCO_STORE_URL names, for programs"),
         ),
         _fill_doctor,
+    ),
+    "segments": Verb(
+        "show what services declare in a namespace, and what is awaited",
+        examples(
+            ("emco-store segments", "who owns which kinds"),
+            ("emco-store segments --remove reporting", "one that nobody relies on, and whose resources are gone"),
+        ),
+        _fill_segments,
     ),
     "namespaces": Verb(
         "name the namespaces on a server, or drop one",

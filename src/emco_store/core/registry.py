@@ -6,7 +6,6 @@ relied on is there. Beside them stand those that *wait*, which nobody else has t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -101,7 +100,7 @@ def read_registry(document: bytes) -> Registry:
 
 def write_registry(registry: Registry) -> bytes:
     """Write the document of the registry; the order of segments that wait is kept."""
-    return json.dumps(registry.model_dump(), ensure_ascii=False, separators=(",", ":")).encode()
+    return registry.model_dump_json().encode()
 
 
 def register(registry: Registry, name: str, given: Declaration) -> Change:
@@ -236,7 +235,8 @@ def _absences(registry: Registry, given: Declaration) -> Iterator[str]:
     kinds = registry.kinds()
     for kind, need in given.needs.items():
         if kind not in kinds and kind not in given.kinds:
-            yield from unmet(kind, need, None)
+            other = next((name for name, one in registry.waiting.items() if kind in one.kinds), None)
+            yield from unmet(kind, need, None) if other is None else [f"{kind}: the segment {other} waits itself"]
 
 
 def _evolution(old: Declaration, new: Declaration) -> list[str]:

@@ -70,13 +70,13 @@ def _problems(name: Any, models: tuple[Any, ...], version: Any) -> Iterable[str]
 
 
 def _declared(models: Iterable[type[Resource]], version: int) -> Declaration:
-    kinds = {model.__emco__.label: meaning_of(model) for model in models if not model.__emco__.is_view}
+    own = {model.__emco__.label: model for model in models if not model.__emco__.is_view}
+    kinds = {kind: meaning_of(model) for kind, model in own.items()}
     needs = {model.__emco__.label: need_of(model) for model in models if model.__emco__.is_view}
     for model in models:
         for kind, other in foreign(model):
-            if kind not in kinds and (other is not None or kind not in needs):
-                needs.setdefault(kind, {})
-                needs[kind] |= {} if other is None else need_of(other)
+            if own.get(kind) is not other or other is None:  # another class of an own kind may contradict it
+                needs[kind] = needs.get(kind, {}) | ({} if other is None else need_of(other))
     return Declaration(version=version, kinds=dict(sorted(kinds.items())), needs=dict(sorted(needs.items())))
 
 
@@ -181,7 +181,7 @@ def not_ready(readiness: Readiness, kinds: Iterable[str]) -> NotReady:
     return NotReady(
         f"Cannot write {', '.join(names)} yet.",
         why=[f"{one.name} waits: {reason}" for one in readiness.segments for reason in one.awaits],
-        hint="it is written as soon as what is awaited is registered; store.ready() tells.",
+        hint="write it again once what is awaited is registered; the segments of the namespace tell.",
         kinds=tuple(names),
         awaits=readiness.awaits,
     )

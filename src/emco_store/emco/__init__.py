@@ -104,6 +104,7 @@ from emco_store.emco.foresight import Foreseen, RunPlan, plan_run, plan_run_asyn
 from emco_store.emco.members import AppliedBundle
 from emco_store.emco.notices import NOTICED, Notice, Subject, notices, notices_async
 from emco_store.emco.running import RunReport, run_bundle, run_bundle_async, terminate_bundle, terminate_bundle_async
+from emco_store.emco.services import SERVICES, service_segment
 
 CATALOGUE: tuple[type[Resource], ...] = (
     Project,
@@ -165,6 +166,7 @@ __all__ = [
     "CATALOGUE",
     "NOTICED",
     "RSYNC",
+    "SERVICES",
     "Action",
     "Agent",
     "App",
@@ -258,6 +260,7 @@ __all__ = [
     "read_bundle",
     "run_bundle",
     "run_bundle_async",
+    "service_segment",
     "terminate_bundle",
     "terminate_bundle_async",
     "write_bundle",

@@ -35,6 +35,7 @@ from emco_store.fastapi.problems import (
     add_problem_handlers,
     problem_responses,
 )
+from emco_store.fastapi.readiness import ReadyBody, add_ready_route
 from emco_store.fastapi.representations import Changes, Listed, MetaBody, Representation
 
 __all__ = [
@@ -52,10 +53,12 @@ __all__ = [
     "ProblemBody",
     "PutCondition",
     "PutOnly",
+    "ReadyBody",
     "Representation",
     "Row",
     "StoreDep",
     "add_problem_handlers",
+    "add_ready_route",
     "blocking_lifespan",
     "find_async_store",
     "find_store",

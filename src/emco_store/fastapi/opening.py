@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
-from emco_store import AsyncStore, InvalidCall, Store
+from emco_store import AsyncStore, InvalidCall, Segment, Store
 
 S = TypeVar("S", AsyncStore, Store)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]
@@ -18,7 +18,7 @@ _ASYNC = "emco_async_store"
 _BLOCKING = "emco_store"
 
 
-def lifespan(make: Callable[[], AsyncStore]) -> Lifespan:
+def lifespan(make: Callable[[], AsyncStore], *, segment: Segment | None = None) -> Lifespan:
     """Build a lifespan for ``FastAPI(lifespan=…)`` that opens a store for asyncio and closes it at the end.
 
     If the store cannot be opened, the application does not start. In a lifespan of your own, write
@@ -26,18 +26,22 @@ def lifespan(make: Callable[[], AsyncStore]) -> Lifespan:
 
     Args:
         make: Makes the store, as ``connect_async`` does; called once for each start, in the event loop.
+        segment: What the service declares, to be registered at each start. If it is refused, the application does not
+            start; if it waits, the application starts, and its kinds are not written yet.
     """
 
     @asynccontextmanager
     async def opened(app: FastAPI) -> AsyncGenerator[Mapping[str, Any]]:
         async with make() as store:
+            if segment is not None:
+                await store.register(segment)
             setattr(app.state, _ASYNC, store)
             yield {_ASYNC: store}
 
     return opened
 
 
-def blocking_lifespan(make: Callable[[], Store]) -> Lifespan:
+def blocking_lifespan(make: Callable[[], Store], *, segment: Segment | None = None) -> Lifespan:
     """Build a lifespan as :func:`lifespan` does, for a blocking store and handlers that are declared with ``def``.
 
     FastAPI calls such handlers in threads, and a store may be used by many threads at once. The store is opened and
@@ -45,12 +49,15 @@ def blocking_lifespan(make: Callable[[], Store]) -> Lifespan:
 
     Args:
         make: Makes the store, as ``connect`` does; called once for each start.
+        segment: See :func:`lifespan`.
     """
 
     @asynccontextmanager
     async def opened(app: FastAPI) -> AsyncGenerator[Mapping[str, Any]]:
         store = await run_in_threadpool(make)
         try:
+            if segment is not None:
+                await run_in_threadpool(store.register, segment)
             setattr(app.state, _BLOCKING, store)
             yield {_BLOCKING: store}
         finally:

@@ -109,12 +109,19 @@ def _change(unit: Unit, name: str, make: Callable[[Registry], Change]) -> Flow[R
 
 def _used(kinds: Iterable[str]) -> Flow[list[str]]:
     """Return the kinds of which there are resources."""
-    found: list[str] = []
+    used: dict[str, bool] = {}
     for kind in kinds:
-        name = kind.partition("/")[0]
-        if (yield from read(Scan(name, key_prefix(name, ()), limit=1))):
-            found.append(kind)
-    return found
+        used[kind] = yield from _is_used(kind.partition("/")[0])
+    return [kind for kind, is_used in used.items() if is_used]
+
+
+def _is_used(kind: str) -> Flow[bool]:
+    scan = Scan(kind, key_prefix(kind, ()), limit=1)
+    while True:
+        page = yield from read(scan)
+        if page.records or page.next is None:
+            return bool(page.records)
+        scan = replace(scan, after=page.next)
 
 
 def _record(unit: Unit, old: Record | None, registry: Registry) -> Record:
