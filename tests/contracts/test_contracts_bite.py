@@ -10,6 +10,7 @@ from emco_store.backends.memory import MemoryBackend
 from emco_store.contracts.harness import Bench, Harness, Mode
 from emco_store.contracts.interleavings import check_all
 from emco_store.contracts.machine import run_machine
+from emco_store.contracts.registrations import check_registrations
 from emco_store.contracts.rules import names_by_rule
 from emco_store.contracts.scripts import begin_with, scripts_for
 from emco_store.contracts.suite import Conformance
@@ -64,6 +65,13 @@ def test_interleavings_catch_a_supervisor_that_looks_at_no_lease(monkeypatch):
     monkeypatch.setattr(broken.module, broken.name, broken.part)
     with closing(Bench(Harness("memory", MemoryBackend), Mode.BLOCKING)) as bench, pytest.raises(RED):
         check_supervisors(bench, Rule.SET_NULL)
+
+
+def test_interleavings_catch_registrations_without_compare_and_set():
+    """Without versions, what was acknowledged vanishes from the registry."""
+    backend, _ = MUTANTS["ForgetsVersions"]
+    with closing(Bench(Harness("ForgetsVersions", backend), Mode.BLOCKING)) as bench, pytest.raises(RED):
+        check_registrations(bench)
 
 
 def test_interleavings_catch_two_supervisors_that_both_assign():

@@ -56,7 +56,9 @@ def _plain(value: Any, named: Mapping[str, Any], within: tuple[str, ...], *, is_
 
 
 def _sorted(form: Form) -> Form:
-    """Put into one order what means the same in any."""
+    """Put into one form what means the same in several."""
+    if "const" in form:
+        form["enum"] = [form.pop("const")]
     for name in ("required", "enum", *_IN_WORDS):
         if isinstance(form.get(name), list):
             form[name] = sorted(form[name], key=repr)
@@ -96,12 +98,14 @@ def _misfits_object(reader: Form, written: Form) -> bool:
     if "properties" not in written and written.get("additionalProperties") is not False:  # a map
         values = _values_of(written.get("additionalProperties", True))
         return bool(fields) or misfits(_values_of(more), values)
+    others = written.get("additionalProperties", False)
+    if others is not False and misfits(_values_of(more), _values_of(others)):
+        return True
     if set(reader.get("required", ())) - set(written.get("required", ())):
         return True
     if any(misfits(form, theirs[name]) for name, form in fields.items() if name in theirs):
         return True
-    unknown = theirs.keys() - fields.keys()
-    return bool(unknown) and more is False
+    return any(misfits(_values_of(more), theirs[name]) for name in theirs.keys() - fields.keys())
 
 
 def _values_of(more: Any) -> Form:
@@ -112,7 +116,7 @@ def _values_of(more: Any) -> Form:
 def _is_narrower(reader: Form, written: Form, seen: set[str]) -> bool:
     """Return whether a form demands what the other one does not promise."""
     if "enum" in reader:
-        held = written.get("enum", [written["const"]] if "const" in written else None)
+        held = written.get("enum")
         if held is None or not all(one in reader["enum"] for one in held):
             return True
     demanded = {name for name in reader if name not in {"type", "enum", *seen}}

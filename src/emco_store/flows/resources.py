@@ -23,6 +23,7 @@ from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.flows.asking import Flow, read
 from emco_store.flows.context import Context
 from emco_store.flows.filling import referring
+from emco_store.flows.gating import refuse_waiting
 from emco_store.flows.outcomes import submit
 from emco_store.flows.refusals import moved, not_found, stale, too_large
 from emco_store.flows.unit import Unit
@@ -143,6 +144,8 @@ def apply_plan(context: Context, plan: Prepared[T]) -> Flow[T]:
 
     Rules: DEL-9, HIS-7, WHO-1.
     """
+    if context.registered.waiting:
+        yield from refuse_waiting(context, [record.key.kind for record in plan.commit.puts])
     try:
         txid, now_us, origin = context.new_id(), context.now_us(), context.actors.origin
         puts = tuple([signed(record, txid, now_us, origin) for record in plan.commit.puts])
