@@ -27,7 +27,7 @@ from tests.breakages.deployments import (
     placement,
     start,
 )
-from tests.proof import emco_races
+from tests.proof import emco_races, emco_segment_races
 from tests.proof.emco_races import Actor, End, Race
 
 Prepared = Any
@@ -270,9 +270,10 @@ LIFECYCLES = (
           "The caller sees a timeout, and the state is the one before", ("LIF-8",), _started,
           (_report, _transition(group_of, DigLifecycle.stop)), _b45),
 )  # fmt: skip
-RACES = (*emco_races.RACES, *LIFECYCLES)
+RACES = (*emco_races.RACES, *emco_segment_races.SEGMENTS, *LIFECYCLES)
 """All races."""
 WITHOUT = emco_races.WITHOUT | {
+    "B27": "forgets versions",
     "B30": "no guard",
     "B31": "no guard",
     "B39": "checks nothing",

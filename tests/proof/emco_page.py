@@ -26,7 +26,7 @@ HEAD = """\
 # What breaks in EMCO, and here
 
 The data layer of EMCO, which this library succeeds, was measured with its own code on a real MongoDB: a study lists 56
-ways to break it. These are the 49 that concern the store, concurrency, the states of deployments, who carries them out,
+ways to break it. These are the 53 that concern the store, concurrency, the states of deployments, who carries them out,
 and what services are told; numbers in the column *In EMCO* are the study's. Most are run as races here, through the
 public calls: the actors of a round begin at once, in threads on one store, in tasks on one asyncio store, and on
 servers in processes with a store each. After each round everything that is stored is looked at: nothing may dangle,
@@ -38,12 +38,13 @@ references, the versions, both of these, or the atomicity of a commit. Where the
 breakage: the key itself does, or a refusal before any request.
 """
 FOOT = """\
-EMCO's other 7 breakages, B25 to B29, B55 and B56, concern schemas, encryption and the machinery of its deployer, which
-this library does not have.
+EMCO's other 3 breakages, B29, B55 and B56, concern encryption and the machinery of its deployer, which this library
+does not have.
 
-The races are in `tests/proof/emco_races.py` and `tests/proof/emco_lifecycle_races.py`, and most have tests in
-`tests/breakages/` too, in every order of their steps. `python3 dev.py prove --phase "breakages of EMCO"` runs the races
-for as long as you like, and `python -m tests.proof.emco_page --rounds 300` measures and writes this page.
+The races are in `tests/proof/emco_races.py`, `tests/proof/emco_segment_races.py` and
+`tests/proof/emco_lifecycle_races.py`, and most have tests in `tests/breakages/` too, in every order of their steps.
+`python3 dev.py prove --phase "breakages of EMCO"` runs the races for as long as you like, and
+`python -m tests.proof.emco_page --rounds 300` measures and writes this page.
 """
 PIECES = {
     "no guard": "without guards",

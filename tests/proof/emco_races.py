@@ -498,7 +498,17 @@ ELSEWHERE = {
     "B17": (
         "The type of a document is a formatted text whose format changed",
         "Old documents are in no list, and what they use is deleted",
-        "A kind is a part of the key, and it has one format. What an upgrade must do comes with a schema registry.",
+        "A kind is a part of the key. Older documents are made current where they are read (MIG-2, SEG-5).",
+    ),
+    "B25": (
+        "A segment with a misspelt parent is registered once",
+        "It is stored before it is validated, and every service that restarts refuses all writes",
+        "It waits beside the active segments, and nobody else has to mind it (SEG-2).",
+    ),
+    "B26": (
+        "One byte of a schema file changes, such as a comment",
+        "The upgraded service cannot write anything, and its health is green",
+        "What a segment means is compared, and what means something else is refused (SEG-4, SEG-5).",
     ),
 }
 """What is no race here, with the reason."""
