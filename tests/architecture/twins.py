@@ -82,6 +82,7 @@ RENAMES: Final[Mapping[str, str]] = {
     "AsyncReadingStore": "ReadingStore",
     "AsyncReaper": "Reaper",
     "AsyncRedisSink": "RedisSink",
+    "AsyncRegistering": "Registering",
     "AsyncRelay": "Relay",
     "AsyncRelays": "Relays",
     "AsyncReset": "Reset",

@@ -10,7 +10,7 @@ from emco_store.core.segments import Readiness, Segment, SegmentState
 from emco_store.flows import registering
 
 
-class AsyncRegistering(ReadingStore):
+class Registering(ReadingStore):
     """The part of a store that is about segments; :class:`Store` is the whole."""
 
     def register(self, segment: Segment, *, deadline: timedelta | None = None) -> SegmentState:

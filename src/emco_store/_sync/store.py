@@ -15,7 +15,7 @@ from emco_store._sync.history import Histories
 from emco_store._sync.lifecycles import Lifecycles
 from emco_store._sync.migrating import Migrations
 from emco_store._sync.origins import Origins
-from emco_store._sync.registering import AsyncRegistering
+from emco_store._sync.registering import Registering
 from emco_store._sync.relaying import Relays
 from emco_store._sync.statuses import Statuses
 from emco_store._sync.transaction import Transaction
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 class Store(
     Lifecycles, Histories, Statuses, Relays, Watches, Follows, Exports,
-    Migrations, AsyncRegistering, Origins,
+    Migrations, Registering, Origins,
 ):  # fmt: skip
     """The resources of one namespace on one backend; made by ``connect``.
 
