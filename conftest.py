@@ -24,7 +24,8 @@ ON_MONGODB = ["docs/how-to/from-beanie.md", "docs/how-to/from-pymongo.md"]
 ON_REDIS = ["docs/how-to/from-redis-om.md", "docs/how-to/heartbeats-by-process.md"]
 ON_FILES = ["docs/tutorial/first-store.md", "docs/reference/sqlite.md"]
 ON_BOTH = ["docs/how-to/share-a-client.md"]
-"""Pages whose blocks need servers, a URL of which is in ``MONGODB_URL`` or ``REDIS_URL``, or a folder for files."""
+ON_BROKERS = ["docs/how-to/run-a-relay.md"]
+"""Pages whose blocks need servers, whose URLs are ``MONGODB_URL``, ``REDIS_URL`` and ``NATS_URL``, or a folder for files."""
 
 
 def _pages(patterns: Sequence[str], *, fixtures: Sequence[str] = (), excludes: Sequence[str] = ()) -> Sybil:
@@ -39,11 +40,15 @@ def _pages(patterns: Sequence[str], *, fixtures: Sequence[str] = (), excludes: S
 
 pytest_collect_file = SybilCollection(
     [
-        _pages(["README.md", "docs/**/*.md", "docs/*.md"], excludes=[*ON_MONGODB, *ON_REDIS, *ON_FILES, *ON_BOTH]),
+        _pages(
+            ["README.md", "docs/**/*.md", "docs/*.md"],
+            excludes=[*ON_MONGODB, *ON_REDIS, *ON_FILES, *ON_BOTH, *ON_BROKERS],
+        ),
         _pages(ON_FILES, fixtures=["IN_A_FOLDER"]),
         _pages(ON_MONGODB, fixtures=["MONGODB_URL"]),
         _pages(ON_REDIS, fixtures=["REDIS_URL"]),
         _pages(ON_BOTH, fixtures=["MONGODB_URL", "REDIS_URL"]),
+        _pages(ON_BROKERS, fixtures=["REDIS_URL", "NATS_URL"]),
     ]
 ).pytest()
 
@@ -84,3 +89,10 @@ def IN_A_FOLDER(folder_of_pages: Path) -> Iterator[Path]:  # noqa: N802 - beside
     os.chdir(folder_of_pages)
     yield folder_of_pages
     os.chdir(before)
+
+
+@pytest.fixture(scope="session")
+def NATS_URL(servers: Any) -> str:  # noqa: N802 - the name that the pages use
+    """The NATS of this run."""
+    url: str = servers.get("nats").url
+    return url

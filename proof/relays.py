@@ -33,7 +33,13 @@ ROUND = 1_000
 
 
 class Inner(Protocol):
-    """A sink, and what it has."""
+    """A sink, and what it has.
+
+    Attributes:
+        stream: The name of its stream.
+    """
+
+    stream: str
 
     async def position(self) -> Position | None:
         """See ``AsyncSink``."""
@@ -99,13 +105,13 @@ class OfRedis(AsyncRedisSink):
     def __init__(self, client: Any, stream: str) -> None:
         super().__init__(client, stream)
         self._reader: Any = client
-        self._name = stream
+        self.stream = stream
         self._after = "-"
 
     async def drain(self) -> list[tuple[Any, Position]]:
         """See :class:`Inner`."""
         found: list[tuple[Any, Position]] = []
-        while entries := await self._reader.xrange(self._name, min=self._after, count=1000):
+        while entries := await self._reader.xrange(self.stream, min=self._after, count=1000):
             self._after = f"({entries[-1][0].decode()}"
             found += [(int(one[b"body"]), Position.read(one[b"position"])) for _, one in entries]
         return found
@@ -116,6 +122,7 @@ class OfJetStream(JetStreamSink):
 
     def __init__(self, client: Any, stream: str, subscription: Any) -> None:
         super().__init__(client, stream)
+        self.stream = stream
         self._subscription = subscription
 
     async def drain(self) -> list[tuple[Any, Position]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
-NAMES = "MONGODB_URL: str; REDIS_URL: str"
+NAMES = "MONGODB_URL: str; REDIS_URL: str; NATS_URL: str"
 """What the tests give to pages that talk to servers; it takes the line of the title."""
 CONFIG = f"""\
 [mypy]
