@@ -16,7 +16,6 @@ from redis import Redis
 from emco_store import Delivery, FeedGap, InvalidCall, MemoryBackend, Position, SinkFailed, connect, connect_async
 from emco_store.sinks.jetstream import KEY, JetStreamSink
 from emco_store.sinks.sync_redis import RedisSink
-from proof import killed_relays
 from proof.relays import attack, opened
 
 BATCH = [Delivery(Position(number, 1, f"tx{number}", "b"), "orders.made", None, number) for number in range(1, 251)]
@@ -60,16 +59,6 @@ def test_relays_that_die_leave_each_message_once(servers, kind):
 
     assert (QUICK["events"], []) == (found.events, found.problems)
     assert 5 < found.crashes
-
-
-def test_relay_that_is_killed_leaves_each_message_once(redis_server, monkeypatch):
-    """A process that relays is killed (SIGKILL) in the middle, and the next one sends the rest."""
-    monkeypatch.setattr(killed_relays, "PER_KILL", 200)
-    url = redis_server.url
-
-    found = asyncio.run(killed_relays.attack("redis", url, url, kills=1, seed=1))
-
-    assert (400, 1, []) == (found.events, found.crashes, found.problems)
 
 
 def test_redis_takes_each_message_once(stream):
