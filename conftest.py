@@ -25,7 +25,7 @@ ON_REDIS = ["docs/how-to/from-redis-om.md", "docs/how-to/heartbeats-by-process.m
 ON_FILES = ["docs/tutorial/first-store.md", "docs/reference/sqlite.md"]
 ON_BOTH = ["docs/how-to/share-a-client.md"]
 ON_BROKERS = ["docs/how-to/run-a-relay.md"]
-"""Pages whose blocks need servers, whose URLs are ``MONGODB_URL``, ``REDIS_URL`` and ``NATS_URL``, or a folder for files."""
+"""Pages whose blocks need servers (``MONGODB_URL``, ``REDIS_URL``, ``NATS_URL``) or a folder for files."""
 
 
 def _pages(patterns: Sequence[str], *, fixtures: Sequence[str] = (), excludes: Sequence[str] = ()) -> Sybil:
