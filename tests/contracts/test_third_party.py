@@ -118,6 +118,22 @@ def test_selection_is_partial(project):
     assert (0, "partial", 2) == (run.code, run.verdict, run.report["executed"])
 
 
+def test_test_that_never_ends_fails_and_names_the_method(project):
+    """A request that does not return fails its test after a bound; the run goes on, and says where to look."""
+    source = project / "sqlite_backend.py"
+    text = source.read_text("utf-8").replace("    def hold(self", "    def _hold(self")
+    hangs = "    def hold(self, hold: Hold) -> None:\n        threading.Event().wait()\n\n"
+    source.write_text(text.replace("    def release(self", f"{hangs}    def release(self", 1), "utf-8")
+    quick = "test_hold_disturbs_no_reader"
+
+    run = Run(project, "-p", "no:timeout", "--contracts-bound=0.2", "-k", f"blocking and ({PASSES} or {quick})")
+
+    assert (1, "red", True, 2) == (run.code, run.verdict, run.report["partial"], run.report["executed"]), run.output
+    assert {"OCC-11"} == run.rules("failed")
+    assert "has not ended after 0.2 seconds" in run.output
+    assert "PortBase.hold" in run.report["columns"][1]["reasons"]["OCC-11"]
+
+
 def test_report_of_several_workers_is_that_of_one_process(project):
     """With pytest-xdist, the process that reports has the outcomes of all workers."""
     some = ("-k", "create or delete")
@@ -235,10 +251,18 @@ def test_gap_that_fails_as_declared_is_told(project):
 
 @pytest.mark.parametrize(
     "gap",
-    ['Gap("ID-99", "never", KeyError, "why"),', 'Gap("ID-1", "never", KeyError, "why", tests=("test_no_such",)),'],
+    [
+        'Gap("ID-99", "never", KeyError, "why"),',
+        'Gap("ID-1", "never", KeyError, "why", tests=("test_no_such",)),',
+        'Gap("ID-1", "never", KeyError, " "),',
+        'Gap("ID-1", "never", Exception, "why"),',
+        'Gap("ID-1", "never", (KeyError, BaseException), "why"),',
+        'Gap("ID-1", "never", (), "why"),',
+        'Gap("ID-1", "never", KeyError, "why", modes=()),',
+    ],
 )
-def test_gap_in_an_unknown_rule_or_test_is_refused(project, gap):
-    """A gap that names nothing is an error of the run."""
+def test_gap_that_says_nothing_is_refused(project, gap):
+    """A gap in an unknown rule or test, without a reason, or that any failure would fit is an error of the run."""
     _write_plain(project, gap)
 
     assert pytest.ExitCode.USAGE_ERROR == Run(project, "-k", PASSES).code

@@ -6,35 +6,52 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from emco_store.contracts.bounds import BOUND_S, bounded
 from emco_store.contracts.harness import Bench, Gap, Harness, Lab, Mode
+from emco_store.contracts.methods import hint_for
 from emco_store.contracts.report import Column, Report, Verdict
 from emco_store.contracts.rules import names_by_rule, rules_of
 from emco_store.contracts.suite import Conformance
+from emco_store.errors import StoreError
 from emco_store.ports import Backend
 
 _REPORT: Final = pytest.StashKey[Report]()
 _OPTION: Final = "--contracts-report"
 _ALL_SCHEDULES: Final = "--contracts-all-schedules"
+_BOUND: Final = "--contracts-bound"
+_LONG: Final = ("test_every_schedule", "test_random_programs", "test_walk_over")
+"""How the names of the tests begin that run last, because they take longest."""
+_TOO_WIDE: Final = (BaseException, Exception, StoreError)
+"""Exceptions that say nothing: anything that goes wrong in a test would be the gap."""
 _PROPERTY: Final = "emco_store.contracts"
 _COLUMNS: Final = "emco_store.contracts.columns"
 """Where a worker of pytest-xdist stores its columns for the process that reports."""
+_PARTIAL: Final = "emco_store.contracts.partial"
+"""The same for whether tests were deselected."""
 _SELECTING: Final = ("keyword", "markexpr", "lf", "failedfirst_only", "deselect", "stepwise", "ignore", "ignore_glob")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--contracts-report`` and ``--contracts-all-schedules``."""
+    """Add ``--contracts-report``, ``--contracts-all-schedules`` and ``--contracts-bound``."""
     parser.addoption(_OPTION, metavar="FILE", help="write the table of rules to FILE, as JSON")
     parser.addoption(
         _ALL_SCHEDULES,
         action="store_true",
         help="run every pair of interleaved calls and every crash point, whatever the stride of a harness",
+    )
+    parser.addoption(
+        _BOUND,
+        metavar="SECONDS",
+        type=float,
+        default=BOUND_S,
+        help="fail a test of the contract that takes longer (default: %(default)g; 0 for no bound)",
     )
 
 
@@ -98,8 +115,12 @@ def lab(bench: Bench) -> Iterator[Lab]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Make declared gaps strict, and note the columns to report."""
+    """Make declared gaps strict, note the columns to report, and put the tests of each class that take longest last."""
     report = config.stash[_REPORT]
+    places: dict[object, int] = {}
+    for item in items:
+        places.setdefault(getattr(item, "cls", None), len(places))
+    items.sort(key=lambda item: (places[getattr(item, "cls", None)], item.name.startswith(_LONG)))
     checked: set[type] = set()
     for item in items:
         suite = getattr(item, "cls", None)
@@ -124,6 +145,9 @@ def _check_harness(suite: type[Conformance]) -> None:
         raise pytest.UsageError(f"{suite.__name__} has no harness. Hint: set harness = Harness(name, backend).")
     known = names_by_rule(suite)
     for gap in suite.harness.gaps:
+        problem = _problem_of(gap)
+        if problem:
+            raise pytest.UsageError(f"{suite.__name__} declares a gap in {gap.rule!r} {problem}")
         if gap.rule not in known:
             raise pytest.UsageError(f"{suite.__name__} declares a gap in {gap.rule!r}, and there is no such rule.")
         unknown = set(gap.tests) - set(known[gap.rule])
@@ -131,6 +155,15 @@ def _check_harness(suite: type[Conformance]) -> None:
             raise pytest.UsageError(
                 f"{suite.__name__} declares a gap in {gap.rule} for unknown tests: {sorted(unknown)}."
             )
+
+
+def _problem_of(gap: Gap) -> str | None:
+    raises = gap.raises if isinstance(gap.raises, tuple) else (gap.raises,)
+    if not gap.reason.strip():
+        return "without a reason. Hint: say why, for the report."
+    if not raises or any(one in _TOO_WIDE for one in raises):
+        return f"that any failure would fit ({gap.raises!r}). Hint: name the exception with which its tests fail."
+    return None if gap.modes else "in no mode. Hint: leave out modes for both."
 
 
 def _mode_of(item: Any) -> Mode:
@@ -146,6 +179,23 @@ def _describe(gap: Gap) -> str:
 
 def _pair(column: Column) -> tuple[str, str]:
     return column.backend, str(column.mode)  # a plain text, for xdist
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Note that tests of the suite were left out, whoever did it."""
+    for item in items:
+        if rules_of(getattr(item, "function", None)):
+            item.config.stash[_REPORT].is_partial = True
+            return
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """End a test of the suite that does not end by itself; where pytest-timeout is in use, it does that."""
+    is_ours = bool(rules_of(getattr(item, "function", None))) and not item.config.pluginmanager.hasplugin("timeout")
+    seconds: Any = item.config.getoption(_BOUND)
+    with bounded(seconds if is_ours else 0):
+        yield
 
 
 # outcomes
@@ -173,6 +223,9 @@ class _Gatherer:
             return
         backend, mode, rules = found
         reason = getattr(report, "wasxfail", "") if verdict is Verdict.GAP else ""
+        if verdict is Verdict.FAILED:
+            reason = hint_for(rules)
+            report.sections.append(("contract", f"{', '.join(rules)}: {reason}"))
         self._config.stash[_REPORT].add(Column(backend, mode), rules, verdict, reason=reason)
 
 
@@ -198,6 +251,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     report = config.stash[_REPORT]
     if hasattr(config, "workeroutput"):
         config.workeroutput[_COLUMNS] = [_pair(column) for column in report.columns]
+        config.workeroutput[_PARTIAL] = report.is_partial
         return
     if config.option.collectonly:
         return
@@ -210,9 +264,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Expect the columns of a worker, even if its outcomes did not arrive."""
-    for backend, mode in getattr(node, "workeroutput", {}).get(_COLUMNS, ()):
+    """Expect the columns of a worker, even if its outcomes did not arrive; what it left out, the run has left out."""
+    output = getattr(node, "workeroutput", {})
+    for backend, mode in output.get(_COLUMNS, ()):
         node.config.stash[_REPORT].expect(Column(backend, mode))
+    node.config.stash[_REPORT].is_partial |= output.get(_PARTIAL, False)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -55,7 +55,7 @@ class Report:
             column: The backend and mode.
             rules: The rules that the test names.
             verdict: Its outcome; ``NOT_RUN`` for a test that was skipped.
-            reason: Why, for a gap or a skip.
+            reason: Why, for a gap or a skip; where to look, for a failure.
         """
         self.expect(column)
         if verdict is not Verdict.NOT_RUN:
@@ -102,6 +102,7 @@ class Report:
         """Return the report as JSON values."""
         return {
             "verdict": "red" if self.is_red else "partial" if self.is_partial else "green",
+            "partial": self.is_partial,
             "executed": self.executed,
             "columns": [
                 {
@@ -141,5 +142,7 @@ class Report:
     def _sum(self) -> str:
         counts = Counter(self.verdict(column, rule) for column in self._columns for rule in self.rules)
         verdict = "RED" if self.is_red else "partial" if self.is_partial else "green"
+        if self.is_red and self.is_partial:
+            verdict = "RED, partial"
         shown = ", ".join(f"{counts[item]} {item}" for item in Verdict if counts[item]) or "no backend"
         return f"{verdict}: {self.executed} tests ran; rules by backend and mode: {shown}"

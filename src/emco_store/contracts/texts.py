@@ -83,12 +83,12 @@ class TextRules:
         assert set(keys[1:]) == lab.port.ask(Get(tuple(keys))).keys()
 
 
-def _record(name: str, *, key: Key | None = None, **parts: Any) -> Record:
+def _record(
+    name: str, *, key: Key | None = None, unique: tuple[tuple[str, str], ...] = (),
+    index: tuple[tuple[str, str], ...] = (),
+) -> Record:  # fmt: skip
     key = key or Key("Item", name)
-    return Record(**{
-        "key": key, "uid": key.text, "version": 1, "document": b"{}", "edges": (), "unique": (), "index": (),
-        "created_us": 1, "updated_us": 1, **parts,
-    })  # fmt: skip
+    return Record(key, key.text, 1, b"{}", (), unique, index, 1, 1)
 
 
 def _keys(records: Any) -> list[str]:

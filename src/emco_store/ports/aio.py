@@ -124,7 +124,7 @@ class AsyncPortBase(ABC):
         Raises:
             Unreachable: No answer came.
 
-        Rules: ID-2, ID-11, BAD-8.
+        Rules: ID-2, ID-11, ID-22, ID-23, BAD-8.
         """
 
     @abstractmethod
@@ -143,7 +143,7 @@ class AsyncPortBase(ABC):
         Raises:
             Unreachable: No answer came.
 
-        Rules: ID-7 to ID-9, ID-16, BAD-8.
+        Rules: ID-7 to ID-9, ID-16, ID-20, ID-23, BAD-8.
         """
 
     @abstractmethod
@@ -218,7 +218,7 @@ class AsyncPortBase(ABC):
                 still. The caller then sends it again under its txid, or settles it.
             StoreError: The server refuses it whole, for example because it is full; nothing was written.
 
-        Rules: ATM-1 to ATM-6, OCC-1, ID-6, PUL-1, PUL-2, PUL-5.
+        Rules: ATM-1 to ATM-7, OCC-1 to OCC-4, OCC-10, OCC-11, ID-1, ID-6, ID-13, PUL-1, PUL-2, PUL-5.
         """
 
     @abstractmethod
