@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
+from emco_store.backends.mongo.backend import MongoBackend
 from emco_store.contracts.harness import Bench, Mode
+from emco_store.contracts.pauses import Pauses
+from emco_store.contracts.proxy import Proxy
 from emco_store.contracts.suite import Conformance, Harness
 from tests.backends.shared import SharedClients, drop, empty
 from tests.servers.process import Server
@@ -31,7 +37,25 @@ def bench(contract_harness: Harness, contract_mode: Mode, contract_backend: Shar
     bench.close()
 
 
+@contextmanager
+def behind_proxy(backend: SharedClients, pauses: Pauses) -> Iterator[MongoBackend]:
+    """The same server by way of a proxy, and no other way."""
+    host, port = backend.client.address or ("", 0)
+    with closing(Proxy(host, port, pauses, about=(b"emco", b"commitTransaction"))) as proxy:
+        client: MongoClient[Any] = MongoClient("127.0.0.1", proxy.port, directConnection=True)
+        with closing(client):
+            yield MongoBackend(client)
+
+
 class TestMongo(Conformance):
     """Every rule of the contract, without a gap."""
 
-    harness = Harness("mongodb", lambda: SharedClients("mongodb://"), drop=drop, empty=empty, examples=6, stride=40)
+    harness = Harness(
+        "mongodb",
+        lambda: SharedClients("mongodb://"),
+        drop=drop,
+        empty=empty,
+        examples=6,
+        stride=40,
+        inside=behind_proxy,
+    )

@@ -69,6 +69,7 @@ def test_report_can_be_read_by_programs_and_people():
 
     assert {
         "verdict": "green",
+        "partial": False,
         "executed": 2,
         "columns": [
             {

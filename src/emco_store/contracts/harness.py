@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -17,10 +17,11 @@ from typing import Any, Literal, TypeVar
 from emco_store.connect import connect, connect_async
 from emco_store.contracts.blocking import Loop, blocking, raw
 from emco_store.contracts.faults import Faults, FaultyBackend
+from emco_store.contracts.pauses import Pauses
 from emco_store.core.documents import decode
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
-from emco_store.errors import StoreError
+from emco_store.errors import NotSupported, StoreError
 from emco_store.flows.context import RetryPolicy
 from emco_store.ports import AsyncPort, Backend, Commit, Get, Port, Receipt, Request, Scan
 
@@ -75,6 +76,9 @@ class Harness:
             not emptied, or in which a test planned faults, is dropped and not used again.
         examples: Number of random programs that the state machine runs.
         stride: Run every n-th pair of interleaved transactions: 1 for all, more if a commit takes milliseconds.
+        inside: Called with the backend and :class:`.pauses.Pauses`; a context manager that gives a backend with the
+            same data whose requests pass points: it calls ``point`` between its own steps, or stands behind a
+            :class:`.proxy.Proxy`. Without it, declare the gap ``ONE_STEP``.
     """
 
     name: str
@@ -84,10 +88,17 @@ class Harness:
     empty: Callable[[Backend, str], bool] | None = None
     examples: int = 100
     stride: int = 1
+    inside: Callable[[Any, Pauses], AbstractContextManager[Backend]] | None = None
 
     def every(self, for_a_pair: int) -> int:
         """Return the stride of other cases, if so many of them take as long as one pair."""
         return max(1, self.stride // for_a_pair)
+
+
+ONE_STEP = Gap(
+    "OCC-17", "never", NotSupported, "each request is one step under one lock, so nothing can come into its middle"
+)
+"""The gap of a backend into whose requests the suite cannot get, because no other client could either."""
 
 
 class SetClock:
@@ -230,6 +241,27 @@ class Lab:
         reply: Any = self.port_of_mode.ask(request)
         answer: T = reply if self.bench.mode is Mode.BLOCKING else self.bench.loop.call(reply)
         return answer
+
+    @contextmanager
+    def inside_of_requests(self) -> Generator[tuple[Port, Pauses]]:
+        """Open one more blocking port on the namespace, whose requests pass points.
+
+        Raises:
+            NotSupported: The harness does not say how.
+        """
+        if self.bench.harness.inside is None:
+            raise NotSupported(
+                "The suite cannot get into the middle of a request of this backend.",
+                why=["its harness has no inside="],
+                hint="call Pauses.point() between the steps of your backend, put a Proxy before its server, or declare "
+                "the gap ONE_STEP if each request is one step.",
+            )
+        pauses = Pauses()
+        with ExitStack() as opened:
+            backend = opened.enter_context(self.bench.harness.inside(self.bench.backend, pauses))
+            port = opened.enter_context(closing(backend.port(self.namespace)))
+            port.open()
+            yield port, pauses
 
     def close(self) -> None:
         """Close all stores."""

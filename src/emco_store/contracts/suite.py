@@ -35,12 +35,13 @@ from emco_store.contracts.fences import FenceRules
 from emco_store.contracts.follows import FollowRules
 from emco_store.contracts.freezes import FreezeRules
 from emco_store.contracts.guards_of_states import GuardRules
-from emco_store.contracts.harness import Gap, Harness, Mode
+from emco_store.contracts.harness import ONE_STEP, Gap, Harness, Mode
 from emco_store.contracts.heartbeats import HeartbeatRules
 from emco_store.contracts.holds import HoldRules
 from emco_store.contracts.holds_between import HoldBetweenRules
 from emco_store.contracts.identity import IdentityRules
 from emco_store.contracts.indexes import IndexRules
+from emco_store.contracts.inside import InsideRules
 from emco_store.contracts.interleavings import InterleavingRules
 from emco_store.contracts.judgements import JudgingRules
 from emco_store.contracts.lease_crash_points import LeaseCrashRules
@@ -86,7 +87,7 @@ from emco_store.contracts.views import ViewRules
 from emco_store.contracts.walked import WalkRules
 from emco_store.contracts.watches import WatchRules
 
-__all__ = ["Conformance", "Gap", "Harness", "Mode"]
+__all__ = ["ONE_STEP", "Conformance", "Gap", "Harness", "Mode"]
 
 
 class Conformance(
@@ -122,6 +123,7 @@ class Conformance(
     PhantomRules,
     TransactionRules,
     HoldRules,
+    InsideRules,
     AtomicityRules,
     CrashRules,
     CommitRules,
