@@ -9,6 +9,7 @@ import pytest
 from emco_store.backends.mongo import sending
 from emco_store.contracts.suite import Conformance, Harness, Mode
 from tests.backends.shared import SharedClients, drop, empty, only
+from tests.backends.test_mongo import behind_proxy
 from tests.servers.process import Server
 
 contract_mode = only(Mode.BLOCKING)
@@ -26,7 +27,15 @@ def contract_backend(mongo_server: Server) -> Iterator[SharedClients]:
 class TestMongoAsIfMany(Conformance):
     """Every rule once more, with a command of its own for whatever is new or deleted, however little that is."""
 
-    harness = Harness("mongodb", lambda: SharedClients("mongodb://"), drop=drop, empty=empty, examples=6, stride=40)
+    harness = Harness(
+        "mongodb",
+        lambda: SharedClients("mongodb://"),
+        drop=drop,
+        empty=empty,
+        examples=6,
+        stride=40,
+        inside=behind_proxy,
+    )
 
     @pytest.fixture(autouse=True)
     def every_record_is_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
