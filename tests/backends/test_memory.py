@@ -7,6 +7,6 @@ from emco_store.contracts.suite import ONE_STEP, Conformance, Harness
 
 
 class TestMemory(Conformance):
-    """Every rule of the contract, without a gap."""
+    """Every rule of the contract, but for what takes several steps."""
 
     harness = Harness("memory", MemoryBackend, gaps=(ONE_STEP,))

@@ -46,7 +46,7 @@ BY_PORT = replace(ONE_STEP, kind="notimpl", reason="the harness of MongoDB gets 
 
 
 class TestMotor(Conformance):
-    """Every rule of the contract, without a gap."""
+    """Every rule of the contract that no other harness shows of the same port."""
 
     harness = Harness(
         "motor", lambda: WithMotor("mongodb://"), drop=drop, empty=empty, examples=3, stride=200, gaps=(BY_PORT,)
