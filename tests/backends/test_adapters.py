@@ -40,6 +40,6 @@ class Adapted:
 
 
 class TestAdapters(Conformance):
-    """Every rule, but for what takes several steps; fewer random programs and schedules, since the store above is the same."""
+    """Every rule but `OCC-17`; fewer random programs and schedules, since the store above is the same."""
 
     harness = Harness("adapters", Adapted, examples=5, stride=200, gaps=(ONE_STEP,))

@@ -11,6 +11,6 @@ contract_mode = only(Mode.ASYNCIO)
 
 
 class TestFakeRedis(Conformance):
-    """Every rule of the contract, but for what takes several steps; what the stand-in cannot do lies outside of the rules."""
+    """Every rule of the contract but `OCC-17`; what the stand-in cannot do lies outside of the rules."""
 
     harness = Harness("fakeredis", FakeRedisBackend, examples=3, stride=200, gaps=(ONE_STEP,))
