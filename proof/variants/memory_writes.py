@@ -9,10 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from emco_store.backends.adapters import ImmediatePort
-from emco_store.backends.memory import (
-    MemoryPort,
-    _failures,  # pyright: ignore[reportPrivateUsage]  # it breaks into it
-)
+from emco_store.backends.judging import judge
+from emco_store.backends.memory import MemoryPort
 from emco_store.backends.spaces import Space
 from emco_store.contracts.harness import Mode
 from emco_store.core.keys import Key
@@ -419,8 +417,9 @@ class ChecksBeforeTheTxid(BrokenPort):
     """Checks the preconditions of a commit that has happened before it looks for its txid."""
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
-        failures = tuple(_failures(self.space, commit, self.broken.clock()))
-        return Refusal(failures) if failures else super().commit(commit)
+        space = self.space
+        answer = judge(commit, space.records, owners=space.unique, held=(), pulses=space.pulses, outcome=None)
+        return super().commit(commit) if answer is None else answer
 
 
 class SettlesAnythingAsCommitted(BrokenPort):

@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 
-from emco_store.backends.memory import MemoryPort, _apply, _failures
+from emco_store.backends.memory import MemoryPort, _apply, _judged
 from emco_store.backends.spaces import Space
 from emco_store.core.records import Record
 from emco_store.ports import Commit, Hold, Receipt, Refusal, Release
@@ -89,9 +89,9 @@ class JudgesByTheStateBefore(MemoryPort):
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         with self._backend.request(self._namespace, "commit", commit) as space:
-            failures = tuple(_failures(self.before or space, commit, self._backend.clock()))
-            if failures:
-                return Refusal(failures)
+            answer = _judged(self.before or space, commit, self._backend.clock())
+            if isinstance(answer, Refusal):
+                return answer
             self.before = deepcopy(space)
             _apply(space, commit)
             return Receipt(commit.txid)

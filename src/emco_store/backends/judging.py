@@ -51,10 +51,14 @@ def judge(
     if outcome is not None:
         return Receipt(commit.txid) if outcome is Outcome.COMMITTED else Refusal((Fenced(commit.txid),))
     failures = [*map(Held, held), *_failures(commit, records)]
-    if any(record.unique for record in commit.puts):
-        failures += _taken(commit, owners)
-    if commit.fenced or commit.silent:
-        failures += _over(commit, records, pulses)
+    for record in commit.puts:
+        if record.unique:
+            failures += _taken(commit, owners)
+            break
+    if commit.fenced:
+        failures += _lapsed(commit, records)
+    if commit.silent:
+        failures += alive(commit, pulses)
     return Refusal(tuple(failures)) if failures else None
 
 
@@ -79,14 +83,23 @@ def ended_pulses(commit: Commit, records: Mapping[str, Record]) -> list[str]:
     return ended
 
 
+def alive(commit: Commit, pulses: Mapping[str, Pulse]) -> Iterator[Alive]:
+    """Yield the leases of a commit that are not silent: somebody has beaten beyond what was seen."""
+    for key, seen in commit.silent.items():
+        pulse = pulses.get(seen.uid)
+        if pulse is not None and pulse.number > seen.number:
+            yield Alive(key)
+
+
 def _failures(commit: Commit, records: Mapping[str, Record]) -> Iterator[Failure]:
     for key, expected in commit.expect.items():
         record = records.get(key.text)
         found = record.stamp if record is not None else None
         if found != expected:
             yield Stale(key, expected, found)
-    for key in sorted([key for key in commit.require if key.text not in records]):
-        yield Missing(key)
+    for key in commit.require:
+        if key.text not in records:
+            yield Missing(key)
     for key, seal in commit.sealed.items():
         record = records.get(key.text)
         if record is None or record.seal != seal:
@@ -105,12 +118,8 @@ def _taken(commit: Commit, owners: Mapping[Claim, Key]) -> Iterator[Taken]:
                 yield Taken(record.key, claim[1], owner)
 
 
-def _over(commit: Commit, records: Mapping[str, Record], pulses: Mapping[str, Pulse]) -> Iterator[Failure]:
+def _lapsed(commit: Commit, records: Mapping[str, Record]) -> Iterator[Lapsed]:
     for key, uid in commit.fenced.items():
         record = records.get(key.text)
         if record is None or record.uid != uid:
             yield Lapsed(key)
-    for key, seen in commit.silent.items():
-        pulse = pulses.get(seen.uid)
-        if pulse is not None and pulse.number > seen.number:
-            yield Alive(key)

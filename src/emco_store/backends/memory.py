@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Literal
@@ -13,6 +13,7 @@ from typing import Literal
 from emco_store.backends.adapters import ImmediatePort
 from emco_store.backends.feeds import KEPT, Ring, Wake, awaited
 from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
+from emco_store.backends.judging import ended_pulses, judge
 from emco_store.backends.schemes import OpenOptions
 from emco_store.backends.spaces import OUTCOMES_KEPT, Space, audited, mended, ranged
 from emco_store.core.keys import Key
@@ -29,15 +30,10 @@ from emco_store.ports import (
     Durability,
     EventPage,
     Events,
-    Failure,
-    Fenced,
     Get,
     Guarantees,
-    Held,
     Hold,
     Mend,
-    Missing,
-    Moved,
     Outcome,
     PortBase,
     PulsePage,
@@ -50,8 +46,6 @@ from emco_store.ports import (
     Release,
     Scan,
     Settle,
-    Stale,
-    Taken,
 )
 from emco_store.queueing.forks import Renewed
 
@@ -217,14 +211,12 @@ class MemoryPort(PortBase):
         """See :meth:`emco_store.ports.PortBase.commit`."""
         with self._backend.request(self._namespace, "commit", commit) as space:
             now = self._backend.clock()
-            outcome, _ = space.outcomes.get(commit.txid, (None, now))
-            if outcome is Outcome.COMMITTED:
-                return Receipt(commit.txid)
-            failures = [Fenced(commit.txid)] if outcome is Outcome.ABORTED else list(_failures(space, commit, now))
-            if failures:
-                return Refusal(tuple(failures))
+            answer = _judged(space, commit, now)
+            if answer is not None:
+                return answer
             if space.pulses:
-                space.pulses.end(commit, space.records)
+                for uid in ended_pulses(commit, space.records):
+                    space.pulses.pop(uid, None)
             if commit.size or commit.silent:
                 if space.feed.takes(commit):
                     space.feed.add(commit, _stamps(space, commit))
@@ -322,35 +314,13 @@ def _scan_by_field(space: Space, scan: Scan) -> Iterator[tuple[str, str]]:
             yield place
 
 
-def _failures(space: Space, commit: Commit, now: float) -> Iterator[Failure]:
-    if space.holds and commit.size:
-        yield from (Held(key) for key in sorted(commit.keys) if space.is_held(key.text, commit.holder, now))
-    for key, expected in commit.expect.items():
-        record = space.records.get(key.text)
-        found = record.stamp if record is not None else None
-        if found != expected:
-            yield Stale(key, expected, found)
-    for key in sorted([key for key in commit.require if key.text not in space.records]):
-        yield Missing(key)
-    for key, seal in commit.sealed.items():
-        record = space.records.get(key.text)
-        if record is None or record.seal != seal:
-            yield Moved(key)
-    claims = [(record.key, name, value) for record in commit.puts for name, value in record.unique]
-    yield from _claims_of_others(space, commit, claims) if claims else ()
-    yield from space.pulses.failures(commit, space.records) if commit.fenced or commit.silent else ()
-
-
-def _claims_of_others(space: Space, commit: Commit, claims: Sequence[tuple[Key, str, str]]) -> Iterator[Taken]:
-    going = {key.text for key in commit.deletes} | {record.key.text for record in commit.puts}
-    claimed: dict[tuple[str, str, str], Key] = {}
-    for key, name, value in claims:
-        claim = (key.kind, name, value)
-        owner = space.unique.get(claim)
-        if owner is None or owner.text in going:
-            owner = claimed.setdefault(claim, key)
-        if owner != key:
-            yield Taken(key, name, owner)
+def _judged(space: Space, commit: Commit, now: float) -> Receipt | Refusal | None:
+    outcome, _ = space.outcomes.get(commit.txid, (None, now))
+    keys = sorted(commit.keys) if space.holds and commit.size else ()
+    held = [key for key in keys if space.is_held(key.text, commit.holder, now)]
+    return judge(
+        commit, space.records, owners=space.unique, held=held, pulses=space.pulses, outcome=outcome
+    )  # fmt: skip
 
 
 def _stamps(space: Space, commit: Commit) -> dict[Key, Stamp]:

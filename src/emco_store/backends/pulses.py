@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from heapq import nsmallest
 
@@ -10,7 +10,7 @@ from emco_store.core.flaws import Flaw, missing_entry, stray_entry
 from emco_store.core.keys import Key
 from emco_store.core.pulses import LEASE, Heartbeat, Pulse
 from emco_store.core.records import Record
-from emco_store.ports import Alive, Beaten, Commit, Lapsed, PulsePage, Pulses
+from emco_store.ports import Beaten, PulsePage, Pulses
 
 STAGE = "pulses"
 """What an audit calls them."""
@@ -45,37 +45,6 @@ class PulseTable(dict[str, Pulse]):
         return PulsePage(
             now_us, tuple(self[uid] for uid in behind), next=behind[-1] if len(behind) == query.limit else None
         )
-
-    def failures(self, commit: Commit, records: Mapping[str, Record]) -> Iterator[Lapsed | Alive]:
-        """Yield the fences of a commit that have lapsed and the leases that are not silent.
-
-        Args:
-            commit: The commit.
-            records: The records before it, by the texts of their keys.
-        """
-        for key, uid in commit.fenced.items():
-            if not _has_uid(records, key.text, uid):
-                yield Lapsed(key)
-        for key, seen in commit.silent.items():
-            pulse = self.get(seen.uid)
-            if pulse is not None and pulse.number > seen.number:
-                yield Alive(key)
-
-    def end(self, commit: Commit, records: Mapping[str, Record]) -> None:
-        """End the pulses that a commit finds silent, and those of the leases that it deletes or replaces.
-
-        Args:
-            commit: The commit, which has passed.
-            records: The records before it, by the texts of their keys.
-        """
-        ended = [seen.uid for seen in commit.silent.values()]
-        replaced = {record.key: record.uid for record in commit.puts}
-        for key in (*commit.deletes, *replaced):
-            record = records.get(key.text)
-            if key.kind == LEASE and record is not None and record.uid != replaced.get(key):
-                ended.append(record.uid)
-        for uid in ended:
-            self.pop(uid, None)
 
     def is_lost(self, record: Record) -> bool:
         """Tell whether a record is a lease without a pulse."""

@@ -11,7 +11,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import mongomock
@@ -20,6 +20,7 @@ from pymongo.errors import DuplicateKeyError
 from emco_store.backends.adapters import ImmediatePort
 from emco_store.backends.feeds import KEPT, Ring, Wake, awaited
 from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
+from emco_store.backends.judging import alive, ended_pulses
 from emco_store.backends.mongo import commands, judging
 from emco_store.backends.mongo.documents import Document, decoded, outcome_id
 from emco_store.backends.pulses import PulseTable, lease_without_pulse, pulse_without_lease
@@ -169,7 +170,8 @@ class MongomockPort(PortBase):
             if answer is not None:
                 return answer
             if self._pulses:
-                self._pulses.end(commit, self._leases())
+                for uid in ended_pulses(commit, self._leases()):
+                    self._pulses.pop(uid, None)
             if self._feed.takes(commit):
                 self._feed.add(commit, self._stamps(commit))
             # All that the filters of the statements say was checked, so the _id is enough.
@@ -291,9 +293,9 @@ class MongomockPort(PortBase):
         """Say what the commit has come to already, or what stands in its way."""
         found = self._find(judging.evidence([commit]))
         (reply,) = judging.judge([commit], found)
-        alive = tuple(self._pulses.failures(replace(commit, fenced={}), {})) if commit.silent else ()
-        if alive and not isinstance(reply, Receipt):
-            return Refusal((*alive, *(reply.failures if reply else ())))
+        beating = tuple(alive(commit, self._pulses))
+        if beating and not isinstance(reply, Receipt):
+            return Refusal((*beating, *(reply.failures if reply else ())))
         held = [Held(key) for key in sorted(commit.keys) if commit.size and self._is_held(key, commit.holder)]
         if held and not isinstance(reply, Receipt):
             return Refusal((*held, *(reply.failures if reply else ())))
