@@ -9,6 +9,7 @@ import pytest
 
 from emco_store import (
     DeleteRestricted,
+    FlawKind,
     MemoryBackend,
     NotReady,
     Ref,
@@ -150,3 +151,22 @@ def test_b28_insert_right_after_the_start_waits_for_the_schema_and_for_nothing_e
         other.register(ORCHESTRATOR)
         app = other.create(App(parent=other.create(Project(name="p")), name="a"))
     assert 1 == service.create(Intent(name="i", app=app)).meta.version
+
+
+@pytest.mark.parametrize(
+    ("fields", "options"),
+    [({}, {}), ({}, {"parent": Project, "key": ("name", "tag")}), ({"chart": (int, 0)}, {"parent": Project})],
+    ids=["parent", "key", "type"],
+)
+def test_contradicting_models_are_found_by_a_check_where_nobody_registers(opened, fields, options):
+    """Another parent, another key, another type: a check with the one names what the other one has written (CHK-2)."""
+    writer = opened()
+    app = writer.create(App(parent=writer.create(Project(name="p")), name="a", chart="c"))
+    more = {"tag": (str,)} if "key" in options else {}
+    other = _class(Resource, "App", {"chart": (str, ""), **fields, **more}, **options)
+    checking = opened()
+    checking.schema.learn(other)
+    flaws = checking.check().flaws
+
+    assert [(FlawKind.INVALID, app.key.text)] == [(flaw.kind, flaw.key) for flaw in flaws]
+    assert () == writer.check().flaws
