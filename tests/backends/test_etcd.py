@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from emco_store.backends.etcd.backend import EtcdBackend
-from emco_store.contracts.paused_map import inside_map
+from emco_store.contracts.paused_map import damage_map, inside_map
 from emco_store.contracts.suite import Conformance, Harness, Mode
 from tests.backends.shared import only
 from tests.servers.process import Server
@@ -28,4 +28,11 @@ def contract_backend(etcd_server: Server) -> Iterator[EtcdBackend]:
 class TestEtcd(Conformance):
     """Every rule of the contract."""
 
-    harness = Harness("etcd", lambda: EtcdBackend("etcd://"), examples=1, stride=2000, inside=inside_map)
+    harness = Harness(
+        "etcd",
+        lambda: EtcdBackend("etcd://"),
+        examples=1,
+        stride=2000,
+        inside=inside_map,
+        damage=damage_map,
+    )

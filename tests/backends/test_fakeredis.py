@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emco_store.backends.redis.fake import FakeRedisBackend
-from emco_store.contracts.suite import ONE_STEP, Conformance, Harness, Mode
+from emco_store.contracts.suite import ONE_STEP, UNDAMAGED, Conformance, Harness, Mode
 from tests.backends.shared import only
 
 contract_mode = only(Mode.ASYNCIO)
@@ -13,4 +13,4 @@ contract_mode = only(Mode.ASYNCIO)
 class TestFakeRedis(Conformance):
     """Every rule of the contract but `OCC-17`; what the stand-in cannot do lies outside of the rules."""
 
-    harness = Harness("fakeredis", FakeRedisBackend, examples=3, stride=200, gaps=(ONE_STEP,))
+    harness = Harness("fakeredis", FakeRedisBackend, examples=3, stride=200, gaps=(ONE_STEP, UNDAMAGED))

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from emco_store.backends.mongo.backend import MongoBackend
+from emco_store.backends.mongo.backend import DATABASE, MongoBackend
+from emco_store.backends.mongo.commands import collection
+from emco_store.contracts.damaging import OTHER, TARGET, Damage
 from emco_store.contracts.harness import Bench, Mode
 from emco_store.contracts.pauses import Pauses
 from emco_store.contracts.proxy import Proxy
 from emco_store.contracts.suite import Conformance, Harness
+from emco_store.core.records import Record
 from tests.backends.shared import SharedClients, drop, empty
 from tests.servers.process import Server
 
@@ -47,6 +50,20 @@ def behind_proxy(backend: SharedClients, pauses: Pauses) -> Iterator[MongoBacken
             yield MongoBackend(client)
 
 
+def damage(backend: SharedClients, namespace: str, record: Record, what: Damage) -> bool:
+    """Change the fields of the document by which the record is found; its index is the server's own."""
+    change = {
+        Damage.LOST_REFERRER: {"$pull": {"r": TARGET.text}},
+        Damage.STRAY_REFERRER: {"$push": {"r": OTHER.text}},
+        Damage.LOST_UNIQUE: {"$unset": {"q": 1}},
+        Damage.STRAY_UNIQUE: {"$push": {"q": "Item:serial=o"}},
+    }.get(what)
+    if change is None:
+        return False
+    records = backend.client[DATABASE][collection(namespace)]
+    return records.update_one({"_id": record.key.text}, change).modified_count == 1
+
+
 class TestMongo(Conformance):
     """Every rule of the contract, without a gap."""
 
@@ -58,4 +75,5 @@ class TestMongo(Conformance):
         examples=6,
         stride=40,
         inside=behind_proxy,
+        damage=damage,
     )

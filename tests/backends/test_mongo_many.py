@@ -9,7 +9,7 @@ import pytest
 from emco_store.backends.mongo import sending
 from emco_store.contracts.suite import Conformance, Harness, Mode
 from tests.backends.shared import SharedClients, drop, empty, only
-from tests.backends.test_mongo import behind_proxy
+from tests.backends.test_mongo import behind_proxy, damage
 from tests.servers.process import Server
 
 contract_mode = only(Mode.BLOCKING)
@@ -35,6 +35,7 @@ class TestMongoAsIfMany(Conformance):
         examples=6,
         stride=40,
         inside=behind_proxy,
+        damage=damage,
     )
 
     @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emco_store.backends.sqlite.backend import SqliteBackend
-from emco_store.contracts.paused_map import inside_map
+from emco_store.contracts.paused_map import damage_map, inside_map
 from emco_store.contracts.suite import Conformance, Harness
 
 
@@ -25,4 +25,11 @@ def on(file: Path) -> SqliteBackend:
 class TestSqlite(Conformance):
     """Every rule of the contract, without a gap."""
 
-    harness = Harness("sqlite", lambda: SqliteBackend("sqlite:///:memory:"), examples=10, stride=40, inside=inside_map)
+    harness = Harness(
+        "sqlite",
+        lambda: SqliteBackend("sqlite:///:memory:"),
+        examples=10,
+        stride=40,
+        inside=inside_map,
+        damage=damage_map,
+    )

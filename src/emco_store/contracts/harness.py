@@ -16,8 +16,10 @@ from typing import Any, Literal, TypeVar
 
 from emco_store.connect import connect, connect_async
 from emco_store.contracts.blocking import Loop, blocking, raw
+from emco_store.contracts.damaging import Damage
 from emco_store.contracts.faults import Faults, FaultyBackend
 from emco_store.contracts.pauses import Pauses
+from emco_store.contracts.witnessing import bear_witness
 from emco_store.core.documents import decode
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
@@ -79,6 +81,9 @@ class Harness:
         inside: Called with the backend and :class:`.pauses.Pauses`; a context manager that gives a backend with the
             same data whose requests pass points: it calls ``point`` between its own steps, or stands behind a
             :class:`.proxy.Proxy`. Without it, declare the gap ``ONE_STEP``.
+        damage: Called with the backend, a namespace, a record in it and :class:`.damaging.Damage`; does that to the
+            entries beside the record and returns True, or False where the backend has no such entry. Without it,
+            declare the gap ``UNDAMAGED``.
     """
 
     name: str
@@ -89,6 +94,7 @@ class Harness:
     examples: int = 100
     stride: int = 1
     inside: Callable[[Any, Pauses], AbstractContextManager[Backend]] | None = None
+    damage: Callable[[Any, str, Record, Damage], bool] | None = None
 
     def every(self, for_a_pair: int) -> int:
         """Return the stride of other cases, if so many of them take as long as one pair."""
@@ -99,6 +105,10 @@ ONE_STEP = Gap(
     "OCC-17", "never", NotSupported, "each request is one step under one lock, so nothing can come into its middle"
 )
 """The gap of a backend into whose requests the suite cannot get, because no other client could either."""
+
+
+UNDAMAGED = Gap("CHK-9", "notimpl", NotSupported, "the suite cannot reach the entries that the backend keeps")
+"""The gap of a backend whose entries the suite cannot damage."""
 
 
 class SetClock:
@@ -151,12 +161,24 @@ class Bench:
         self.mode = mode
         self.backend = backend or harness.backend()
         self.loop = Loop()
+        self.witness = f"w{secrets.token_hex(8)}"
+        self._has_begun = False
         self._used: list[Space] = []
+
+    def begin(self) -> None:
+        """Note in a namespace of its own what must still be there at the end of the run; once."""
+        if not self._has_begun:
+            self._has_begun = True
+            with closing(self.backend.port(self.witness)) as port:
+                port.open()
+                bear_witness(port)
 
     def close(self) -> None:
         """Drop the namespaces that were kept, and close the event loop."""
         while self._used:
             self._drop(self._used.pop())
+        if self._has_begun:
+            self._drop(Space(self.witness))
         self.loop.close()
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""A way into the requests of a key-value backend: points before each step that it takes on its ordered map."""
+"""What the harness of a key-value backend needs: points before each step on its ordered map, and damage to its rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from contextlib import AbstractContextManager, contextmanager
 
 from emco_store.backends.keyvalue.backend import KeyValueBackend
 from emco_store.backends.keyvalue.ordered_map import Entry, OrderedMap, Snapshot, Write
+from emco_store.backends.keyvalue.rows import Names, part
+from emco_store.contracts.damaging import OTHER, TARGET, Damage
 from emco_store.contracts.pauses import Cut, Pauses
+from emco_store.core.records import Record
 from emco_store.ports import OutcomeLost, Unreachable
 
 
@@ -15,6 +18,26 @@ from emco_store.ports import OutcomeLost, Unreachable
 def inside_map(backend: KeyValueBackend, pauses: Pauses) -> Generator[KeyValueBackend]:
     """Give a backend over the same map whose requests pass points; for ``inside`` of a harness."""
     yield KeyValueBackend(PausedMap(backend.rows, pauses))
+
+
+def damage_map(backend: KeyValueBackend, namespace: str, record: Record, what: Damage) -> bool:
+    """Remove or add one row beside a record; for ``damage`` of a harness."""
+    names = Names(namespace)
+    own = record.key.text.encode()
+    row, value = {
+        Damage.LOST_REFERRER: (names.referring(TARGET.text) + own, b""),
+        Damage.STRAY_REFERRER: (names.referring(OTHER.text) + own, b""),
+        Damage.LOST_INDEX: (names.indexed(record.key.kind, "rank") + part("1") + own, b""),
+        Damage.STRAY_INDEX: (names.indexed(record.key.kind, "rank") + part("2") + own, b""),
+        Damage.LOST_UNIQUE: (names.claim(record.key.kind, "serial", "s"), own),
+        Damage.STRAY_UNIQUE: (names.claim(record.key.kind, "serial", "o"), own),
+    }[what]
+    is_lost = what in {Damage.LOST_REFERRER, Damage.LOST_INDEX, Damage.LOST_UNIQUE}
+    backend.rows.open()
+    try:
+        return backend.rows.write(Write(deletes=frozenset({row})) if is_lost else Write(puts={row: value}))
+    finally:
+        backend.rows.close()
 
 
 class PausedMap(OrderedMap):

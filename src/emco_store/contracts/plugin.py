@@ -26,7 +26,7 @@ _REPORT: Final = pytest.StashKey[Report]()
 _OPTION: Final = "--contracts-report"
 _ALL_SCHEDULES: Final = "--contracts-all-schedules"
 _BOUND: Final = "--contracts-bound"
-_LONG: Final = ("test_every_schedule", "test_random_programs", "test_walk_over")
+_LONG: Final = ("test_every_schedule", "test_random_programs", "test_walk_over", "test_at_the_end")
 """How the names of the tests begin that run last, because they take longest."""
 _TOO_WIDE: Final = (BaseException, Exception, StoreError)
 """Exceptions that say nothing: anything that goes wrong in a test would be the gap."""
@@ -99,6 +99,7 @@ def contract_backend(contract_harness: Harness) -> Iterator[Backend]:
 def bench(contract_harness: Harness, contract_mode: Mode, contract_backend: Backend) -> Iterator[Bench]:
     """The backend in one mode, for all tests of the class."""
     bench = Bench(contract_harness, contract_mode, contract_backend)
+    bench.begin()
     yield bench
     bench.close()
 

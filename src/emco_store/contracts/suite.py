@@ -22,6 +22,7 @@ from emco_store.contracts.controllers import ControllerRules
 from emco_store.contracts.counts import CountRules
 from emco_store.contracts.crash_points import CrashRules
 from emco_store.contracts.crowds import CrowdRules
+from emco_store.contracts.damages import DamageRules
 from emco_store.contracts.deadlines import DeadlineRules
 from emco_store.contracts.deletes import DeleteRules
 from emco_store.contracts.digests import DigestRules
@@ -35,7 +36,7 @@ from emco_store.contracts.fences import FenceRules
 from emco_store.contracts.follows import FollowRules
 from emco_store.contracts.freezes import FreezeRules
 from emco_store.contracts.guards_of_states import GuardRules
-from emco_store.contracts.harness import ONE_STEP, Gap, Harness, Mode
+from emco_store.contracts.harness import ONE_STEP, UNDAMAGED, Gap, Harness, Mode
 from emco_store.contracts.heartbeats import HeartbeatRules
 from emco_store.contracts.holds import HoldRules
 from emco_store.contracts.holds_between import HoldBetweenRules
@@ -86,8 +87,9 @@ from emco_store.contracts.values import ValueRules
 from emco_store.contracts.views import ViewRules
 from emco_store.contracts.walked import WalkRules
 from emco_store.contracts.watches import WatchRules
+from emco_store.contracts.witnesses import WitnessRules
 
-__all__ = ["ONE_STEP", "Conformance", "Gap", "Harness", "Mode"]
+__all__ = ["ONE_STEP", "UNDAMAGED", "Conformance", "Gap", "Harness", "Mode"]
 
 
 class Conformance(
@@ -142,6 +144,7 @@ class Conformance(
     BadInputRules,
     UnreadableRules,
     CheckRules,
+    DamageRules,
     ExportRules,
     EvolvingRules,
     MigratingRules,
@@ -173,6 +176,7 @@ class Conformance(
     SupervisorInterleavingRules,
     MachineRules,
     WalkRules,
+    WitnessRules,
 ):
     """The tests of every rule. Subclass it as ``Test…`` and set ``harness``."""
 

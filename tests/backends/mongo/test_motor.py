@@ -11,7 +11,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 
 from emco_store.backends.mongo.backend import MongoBackend
 from emco_store.contracts.harness import Mode
-from emco_store.contracts.suite import ONE_STEP, Conformance, Harness
+from emco_store.contracts.suite import ONE_STEP, UNDAMAGED, Conformance, Harness
 from emco_store.ports import AsyncPort
 from tests.backends.shared import SharedClients, drop, empty, only
 from tests.servers.process import Server
@@ -49,5 +49,11 @@ class TestMotor(Conformance):
     """Every rule of the contract that no other harness shows of the same port."""
 
     harness = Harness(
-        "motor", lambda: WithMotor("mongodb://"), drop=drop, empty=empty, examples=3, stride=200, gaps=(BY_PORT,)
+        "motor",
+        lambda: WithMotor("mongodb://"),
+        drop=drop,
+        empty=empty,
+        examples=3,
+        stride=200,
+        gaps=(BY_PORT, UNDAMAGED),
     )
