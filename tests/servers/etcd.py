@@ -22,6 +22,7 @@ from tests.servers.process import (
     Server,
     ServerFailed,
     ServerMissing,
+    accepts,
     executable,
     free_port,
     running,
@@ -110,6 +111,10 @@ class Node:
     def begin(self) -> None:
         """Start it again, and wait for nothing."""
         self.process = spawn(self.command, self._log)
+
+    def wait_until_it_listens(self) -> None:
+        """Return as soon as it accepts connections; where it asks for users, nobody else can tell whether it serves."""
+        wait_until(lambda: accepts(self.port), self.process, self._log)
 
     def wait_until_it_answers(self) -> None:
         """Return as soon as it serves requests."""
