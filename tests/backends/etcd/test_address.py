@@ -77,5 +77,5 @@ def test_declared_limits_leave_room_for_what_etcd_adds():
     """The bytes that a write may hold are fewer than those of etcd's request, however many operations it allows."""
     usual, many = limits_of(read_address("etcd://h")), limits_of(read_address("etcd://h?max_txn_ops=1000000"))
 
-    assert (128, 1_572_864 - 48 * 128) == (usual.write_entries, usual.write_bytes)
+    assert (128, 1_572_864 - 128 * 128) == (usual.write_entries, usual.write_bytes)
     assert (1_000_000, 1_572_864 // 2) == (many.write_entries, many.write_bytes)

@@ -29,8 +29,8 @@ from emco_store.ports.deadline import time_left_s
 
 _PAGE = "/version"
 """A page that a member answers without asking the others."""
-_OPERATION_BYTES = 48
-"""How much one comparison, put or delete takes in a request of etcd, beside its key and its value."""
+_OPERATION_BYTES = 128
+"""What is kept free in a request of etcd for each operation: its own bytes, the folder, and keys that stand there twice."""
 
 
 class EtcdMap(OrderedMap):
