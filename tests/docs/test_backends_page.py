@@ -7,12 +7,13 @@ import pytest
 from emco_store.contracts.harness import Gap, Harness
 from emco_store.contracts.rules import names_by_rule
 from emco_store.contracts.suite import Conformance
-from tests.backends import test_fakeredis, test_memory, test_mongo, test_mongomock, test_redis, test_sqlite
+from tests.backends import test_etcd, test_fakeredis, test_memory, test_mongo, test_mongomock, test_redis, test_sqlite
 from tests.docs.backends_table import BEGIN, END, PAGE, read, table, written
 
 HARNESSES: dict[str, Harness] = {
     "memory": test_memory.TestMemory.harness,
     "SQLite": test_sqlite.TestSqlite.harness,
+    "etcd 3.5": test_etcd.TestEtcd.harness,
     "Redis 6.2": test_redis.TestRedis.harness,
     "Redis 7.0": test_redis.TestRedis.harness,
     "MongoDB 6.0": test_mongo.TestMongo.harness,

@@ -30,7 +30,7 @@ from emco_store.ports.deadline import time_left_s
 _PAGE = "/version"
 """A page that a member answers without asking the others."""
 _OPERATION_BYTES = 128
-"""What is kept free in a request of etcd for each operation: its own bytes, the folder, and keys that stand there twice."""
+"""What is kept free in a request for each operation: its own bytes, the folder, and a key that stands there twice."""
 
 
 class EtcdMap(OrderedMap):
