@@ -258,6 +258,13 @@ def _fill_import(parser: argparse.ArgumentParser) -> None:
     add_store(parser, models_help="a Python module with models that each document must fit (default: none)")
 
 
+def _fill_migrate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", metavar="KIND", help="a kind of resources, for example App")
+    parser.add_argument("--plan", action="store_true", help="show what would be written and what left; write nothing")
+    parser.add_argument("--after", metavar="CURSOR", help="go on where a migration has ended early")
+    add_store(parser)
+
+
 def _fill_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repair", action="store_true", help="show what is wrong, ask, and repair it")
     parser.add_argument("--yes", action="store_true", help="repair without asking")
@@ -429,6 +436,17 @@ VERBS: Mapping[str, Verb] = {
             ("emco-store import p1.jsonl --models shop.models", "each document must fit its model, too"),
         ),
         _fill_import,
+    ),
+    "migrate": Verb(
+        "write all resources of a kind as the newest version of their model, beside services that use them",
+        examples(
+            (
+                "emco-store migrate Host --models shop.models --plan",
+                "how many would be written, which left",
+            ),
+            ("emco-store migrate Host --models shop.models", "page by page; give it again if it was interrupted"),
+        ),
+        _fill_migrate,
     ),
     **SERVER_VERBS,
     "check": Verb(

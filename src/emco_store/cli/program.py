@@ -20,6 +20,7 @@ from emco_store.cli.exporting import export, import_
 from emco_store.cli.histories import diff, history, prune, restore, rollback, tag
 from emco_store.cli.leases import expire, workers
 from emco_store.cli.lifecycles import draw_lifecycle, lifecycle, transition
+from emco_store.cli.migrating import migrate
 from emco_store.cli.naming import namespaces
 from emco_store.cli.reading import count_, get, graph, list_
 from emco_store.cli.relaying import relay
@@ -58,6 +59,7 @@ VERBS: Mapping[str, Callable[[Options, Screen], Exit]] = {
     "export": export,
     "import": import_,
     "segments": segments,
+    "migrate": migrate,
     "doctor": doctor,
     "namespaces": namespaces,
     "check": check,
