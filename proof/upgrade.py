@@ -2,8 +2,8 @@
 
 The service renames a field in three deploys, after each of which the release before can be brought back. Four clients
 are at work at any time. Each takes steps with resources that all of them share; a client that ends is followed by one
-of the other release. Every client checks all that it reads. At the end, each resource has made exactly the steps that were
-acknowledged.
+of the other release. Every client checks all that it reads. At the end, each resource has made exactly the steps that
+were acknowledged.
 
 ``python -m proof.upgrade --store redis://… --steps 300`` runs clients as processes; without a store, as threads.
 """
