@@ -163,3 +163,27 @@ def test_stamp_is_found_wherever_it_stands(document, form, rest):
     """MIG-1: Only a name of the document itself is its stamp."""
     assert (form, rest) == split(document)
     assert split(in_order(document)) == (form, rest)
+
+
+def test_step_that_was_taken_out_leaves_older_documents_unread():
+    """MIG-2: None in the place of a step keeps the number of the form, and refuses older documents aloud."""
+    backend = MemoryBackend()
+
+    class Old(Resource, kind="Thing"):
+        text: str = ""
+
+    class New(Resource, kind="Thing", model_version=3, steps={2: same, 3: same}):
+        text: str = ""
+
+    class Newer(Resource, kind="Thing", model_version=3, steps={3: None}):
+        text: str = ""
+
+    old, new, newer = (connect(backend, namespace="n", models=[model]) for model in (Old, New, Newer))
+    old.create(Old(name="x"))
+    with pytest.raises(InvalidResource):
+        newer.get(Newer, "x")
+    assert ["INVALID-RESOURCE"] == [one.code for one in newer.plan_migrate(Newer).left]
+    new.migrate(New)
+    assert "x" == newer.get(Newer, "x").name
+    newer.put(Newer(name="y"))
+    assert "y" == new.get(New, "y").name

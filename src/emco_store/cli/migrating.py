@@ -9,6 +9,7 @@ from emco_store.cli.exits import Exit
 from emco_store.cli.opening import models, opened, warn_forgetful
 from emco_store.cli.plans import coloured
 from emco_store.cli.screen import Screen
+from emco_store.core.wording import count
 
 
 def migrate(options: Options, screen: Screen) -> Exit:
@@ -18,7 +19,7 @@ def migrate(options: Options, screen: Screen) -> Exit:
     if model is None:
         raise InvalidCall(
             f"There is no kind {options.kind!r:.80}.",
-            why=[f"the models hold {len(known)} kinds, and not this one"],
+            why=[f"the models hold {count(len(known), 'kind')}, and not this one"],
             hint=suggestion(options.kind, known) or "give your own models with --models.",
         )
     with opened(options, screen, known=tuple(known.values())) as store:

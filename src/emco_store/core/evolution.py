@@ -19,6 +19,8 @@ from emco_store.errors import InvalidResource, NewerModel
 
 Step = Callable[[dict[str, Any]], dict[str, Any]]
 """A function from a document of one version of a model to one of the next; it reads nothing else."""
+Steps = Mapping[int, Step | None]
+"""Steps by the versions to which they lead; None where older documents are not read any more."""
 STAMP: Final = "$model"
 """The name under which a document says which versions it fits."""
 BY_HAND: Final = (
@@ -71,7 +73,8 @@ class Evolution:
 
     Attributes:
         version: The version of the model.
-        steps: For each version that changed documents, what makes one of it out of one of the version before.
+        steps: For each version that changed documents, what makes one of it out of one of the version
+            before; None where nothing does any more.
         form: The newest version with a step; 1 if there is none.
         readable_by: The least version that can read what the model writes while no ``since()`` field is used.
         key_fields: The fields that no step may change.
@@ -80,7 +83,7 @@ class Evolution:
     """
 
     version: int = 1
-    steps: Mapping[int, Step] = field(default_factory=dict[int, Step])
+    steps: Steps = field(default_factory=dict[int, Step | None])
     form: int = 1
     readable_by: int = 1
     key_fields: tuple[str, ...] = ()
@@ -175,9 +178,14 @@ PLAIN: Final = Evolution()
 
 
 def evolution(
-    version: int, steps: Mapping[int, Step], readable_by: int | None, key_fields: tuple[str, ...], *, extra: str | None,
+    version: int,
+    steps: Steps,
+    readable_by: int | None,
+    key_fields: tuple[str, ...],
+    *,
+    extra: str | None,
     is_view: bool,
-) -> Evolution:  # fmt: skip
+) -> Evolution:
     """Return the versions of a model from the class arguments, which are known to be right."""
     form = max(steps, default=1)
     ordered = {number: steps[number] for number in sorted(steps)}
@@ -196,9 +204,8 @@ def evolution_problems(version: Any, steps: Any, readable_by: Any) -> Sequence[s
         for number in found
         if type(number) is not int or not 2 <= number <= version  # noqa: PLR2004 - the first version to which one leads
     ]
-    problems += [
-        f"the step to version {number} is not a function" for number, step in found.items() if not callable(step)
-    ]
+    functions = [number for number, step in found.items() if not (step is None or callable(step))]
+    problems += [f"the step to version {number} is not a function" for number in functions]
     if readable_by is not None and not problems:
         form = max(found, default=1)
         if type(readable_by) is not int or not 1 <= readable_by <= form:
@@ -270,7 +277,10 @@ def newer_model(key: Key, needed: int, version: int) -> NewerModel:
     )
 
 
-def _made_by(step: Step, version: int, document: dict[str, Any], key: Key) -> dict[str, Any]:
+def _made_by(step: Step | None, version: int, document: dict[str, Any], key: Key) -> dict[str, Any]:
+    if step is None:
+        reason = f"it is of a version before {version}, and the step that made such documents current was taken out"
+        raise _failed(key, reason, hint="migrate it with a release that has the step, put() another, or delete it.")
     try:
         made: Any = step(document)
     except Exception as problem:

@@ -26,7 +26,7 @@ from emco_store.core.definition import (
     refuse_subclass_of_a_kind,
     refused_class,
 )
-from emco_store.core.evolution import Step, evolution
+from emco_store.core.evolution import Steps, evolution
 from emco_store.core.keys import MAX_NAME_LENGTH, NAME_PATTERN, Key, cached_key, name_problem, pattern_of
 from emco_store.core.kinship import is_kind
 from emco_store.core.meta import Lineage, Meta
@@ -81,7 +81,8 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         extra: ``"forbid"`` (default) refuses unknown fields in input, ``"allow"`` keeps them.
         model_version: The version of the model, 1 (default) to 10,000; see the fields that :func:`since` marks.
         steps: ``{n: function}``: what makes a document of version n out of one of version n - 1, where they differ. The
-            functions take and return the values of a document, and read nothing else.
+            functions take and return the values of a document, and read nothing else. None: such a document is not read
+            any more.
         readable_by: The least version that can read what this one writes while it uses no newer field. Default: the
             newest version with a step.
 
@@ -129,7 +130,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         lease: timedelta | None = None,
         indexes: Any = (),
         model_version: int = 1,
-        steps: Mapping[int, Step] = MappingProxyType({}),
+        steps: Steps = MappingProxyType({}),
         readable_by: int | None = None,
         abstract: bool = False,
         _writer: str = "",
