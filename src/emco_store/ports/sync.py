@@ -189,7 +189,8 @@ class PortBase(ABC):
         5. The unique values of ``puts``: each belongs to no other record of the kind that remains, and to no other of
            the puts; else :class:`Taken`. A record that is deleted or replaced gives its values up in the same commit.
         6. If the commit writes: no record that any part of it names is held by another than ``holder``; else
-           :class:`Held`. Records that are only fenced do not count.
+           :class:`Held`. Records that are only fenced do not count. A hold that is taken while the commit is on its
+           way may be missed: this check alone may come before the write.
         7. ``fenced``: each record exists with this uid, in whatever version; else :class:`Lapsed`. A record that the
            commit itself creates does not count. The check may move nothing that another commit rests on.
         8. ``silent``: no beat with a greater number than this has arrived for this lease; else :class:`Alive`. A lease
@@ -219,7 +220,7 @@ class PortBase(ABC):
                 still. The caller then sends it again under its txid, or settles it.
             StoreError: The server refuses it whole, for example because it is full; nothing was written.
 
-        Rules: ATM-1 to ATM-7, OCC-1 to OCC-4, OCC-10, OCC-11, ID-1, ID-6, ID-13, PUL-1, PUL-2, PUL-5.
+        Rules: ATM-1 to ATM-7, OCC-1 to OCC-4, OCC-10, OCC-11, OCC-17, ID-1, ID-6, ID-13, PUL-1, PUL-2, PUL-5.
         """
 
     @abstractmethod
