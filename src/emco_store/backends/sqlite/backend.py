@@ -73,7 +73,7 @@ class SqliteBackend(KeyValueBackend):
             findings = (
                 Finding("file", f"{path}, {path.stat().st_size / 1e6:,.1f} MB" if path.exists() else "none: in memory"),
                 Finding("SQLite", f"{sqlite3.sqlite_version}, synchronous={self._target.synchronous}"),
-                durability_finding(durability, hint="" if durability is Durability.LOCAL_SYNC else _SAFER),
+                self._durability(),
                 *self._soundness(),
                 latency("read", lambda: port.ask(Get((PROBE,)))),
                 Finding("feed", f"the newest {KEPT:,} commits, once somebody reads it"),
@@ -83,6 +83,12 @@ class SqliteBackend(KeyValueBackend):
             return Report("sqlite", (refusal("file", problem),), records=None)
         finally:
             port.close()
+
+    def _durability(self) -> Finding:
+        if self._target.durability is Durability.LOCAL_SYNC or self._target.is_memory:
+            return durability_finding(self._target.durability)
+        told = f"{self._target.durability}: commits survive the end of a process, but no power failure"
+        return Finding("durability", told, Verdict.ADVICE, _SAFER)
 
     def _soundness(self) -> Iterator[Finding]:
         """Have SQLite examine the pages of the file."""
