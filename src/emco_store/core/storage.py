@@ -20,7 +20,7 @@ from emco_store.core.strict import Strict, Unproven
 
 _WITHOUT_PARENT = {"parent"}
 """What a document leaves out, because its key says it."""
-_SINGLE = (bool, int, float, str, bytes, Enum)
+_SINGLE = (bool, int, str, bytes, Enum)
 _OF_ITS_OWN = {"call", "custom-error", "dataclass", "is-instance"}
 
 
@@ -123,9 +123,13 @@ class Storage:
 
 def _is_same(value: Any, default: Any) -> bool:
     """Return whether reading a document without a field would give back its value: 1 is not True, nor 1.0."""
-    if type(value) is not type(default) or not is_alike(value, default):
+    if value is default:
+        return True
+    if type(value) is not type(default):
         return False
-    return not value or isinstance(value, _SINGLE) or to_json(value, fallback=repr) == to_json(default, fallback=repr)
+    if isinstance(value, _SINGLE):
+        return bool(value == default)
+    return is_alike(value, default) and to_json(value, fallback=repr) == to_json(default, fallback=repr)
 
 
 def _compares_itself(schema: Schema) -> bool:
