@@ -71,7 +71,7 @@ def connect(
 
     Args:
         target: ``"memory://"`` for data in memory that no other store shares; ``"sqlite:///FILE"`` for a file, which
-            the processes of one machine share; ``"redis://…"`` or ``"mongodb://…"``,
+            the processes of one machine share; ``"etcd://HOST:PORT"``; ``"redis://…"`` or ``"mongodb://…"``,
             which is passed to the driver unchanged; a client of redis-py or PyMongo, which stays open when the store is
             closed; or a backend, such as a ``MemoryBackend``, whose data several stores share. For unit tests also
             ``"fakeredis://"`` or ``"mongomock://"``, a stand-in for a server in memory; all stores of the process with
