@@ -65,6 +65,7 @@ TABLE: Mapping[type[StoreError], Row] = {
     errors.SegmentRefused: Row(500, "The service failed."),
     errors.NotReady: Row(503, "The service is not ready.", may_repeat=True),
     errors.InvalidResource: Row(422, "The data is not acceptable.", ("key",)),
+    errors.NewerModel: Row(500, "A stored document cannot be read.", ("key",)),
     errors.InvalidModel: Row(500, "The service failed."),
     errors.InvalidCall: Row(500, "The service failed."),
     errors.UnknownOutcome: Row(504, "It is not known whether the change was made.", ("txid",)),
