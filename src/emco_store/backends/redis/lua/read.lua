@@ -44,7 +44,7 @@ if how == 'names' or how == 'index' then
     end
     local wanted, members = {}, {}
     for _, member in ipairs(batch) do
-      local key = how == 'names' and member or string.match(member, '([^%z]+)$')
+      local key = how == 'names' and member or string.match(member, '.*%z(.*)')
       if key and (prefix == '' or string.sub(key, 1, #prefix) == prefix) then
         wanted[#wanted + 1], members[#wanted + 1] = key, member
       end
@@ -75,7 +75,7 @@ elseif how == 'referrers' then
     local offset, count = 0, 0
     while count < limit do
       local batch = redis.call('ZRANGEBYLEX', referrers, low, high, 'LIMIT', offset, limit)
-      for m, member in ipairs(batch) do batch[m] = string.match(member, '([^%z]+)$') end
+      for m, member in ipairs(batch) do batch[m] = string.match(member, '.*%z(.*)') end
       for m, value in ipairs(fields(records, batch)) do
         if value then
           count = count + 1
