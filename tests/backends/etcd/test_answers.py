@@ -7,6 +7,8 @@ import threading
 import pytest
 
 from emco_store.backends.etcd.errors import UNKNOWN, Answer, Compacted, Full, meaning, meaning_in_write
+from emco_store.backends.etcd.etcd_map import EtcdMap
+from emco_store.backends.etcd.messages import Keys
 from emco_store.backends.etcd.wire import Wire
 from emco_store.backends.keyvalue.ordered_map import ABSENT, Span, Write
 from emco_store.errors import Misconfigured, NotSupported
@@ -26,6 +28,14 @@ def soon():
     token = deadline.begin(monotonic() + 3)
     yield
     deadline.end(token)
+
+
+class Refused(Keys):
+    """Keys of which etcd refuses each: they are empty."""
+
+    def key(self, key: bytes) -> str:  # noqa: ARG002 - whichever it is
+        """Return an empty one."""
+        return ""
 
 
 def fill(a_map) -> None:
@@ -121,8 +131,6 @@ def test_read_whose_answer_is_lost_is_asked_of_the_next_member(node, open_map):
 
 def test_server_that_is_not_there_leaves_a_write_unsent(soon):  # noqa: ARG001 - ends what is tried
     """Where nothing listens nothing was sent, and the error says where."""
-    from emco_store.backends.etcd.etcd_map import EtcdMap  # noqa: PLC0415
-
     one = EtcdMap(f"etcd://{HOST}:{free_port()},{HOST}:{free_port()}")
 
     with pytest.raises(Unreachable) as caught:
@@ -238,6 +246,22 @@ def test_end_of_a_map_ends_its_waits(node, open_map):
     waits.join(60)
 
     assert not waits.is_alive()
+
+
+def test_map_that_is_refused_at_its_opening_leaves_no_connection(node):
+    """Whoever could not open a map has nothing to close, and may close it all the same."""
+    one = EtcdMap(node.url)
+    one.keys = Refused(b"")
+
+    with pytest.raises(Misconfigured):
+        one.open()
+    assert not any(one.wire._idle.values())
+    one.close()
+    one.keys = Keys(b"emco_store/")
+    one.open()
+    assert any(one.wire._idle.values())
+    one.close()
+    assert not any(one.wire._idle.values())
 
 
 def test_full_database_refuses_a_write_and_names_the_setting(open_map, etcd_server):  # noqa: ARG001 - it can run here

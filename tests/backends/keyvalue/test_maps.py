@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
 
+from emco_store.backends.etcd.address import read_address
+from emco_store.backends.etcd.etcd_map import EtcdMap
 from emco_store.backends.keyvalue.ordered_map import ABSENT, Entry, OrderedMap, Part, Span, Write
 from emco_store.backends.sqlite.rows import SqliteMap
 from emco_store.backends.sqlite.target import Target
@@ -41,11 +43,15 @@ class Model:
         return sorted((key for key in self.entries if span.low <= key < span.below), reverse=span.descending)
 
 
-@pytest.fixture(params=["dictionary", "file", "memory"])
+@pytest.fixture(params=["dictionary", "file", "memory", pytest.param("etcd", marks=pytest.mark.etcd)])
 def rows(request, tmp_path):
     """A map of each kind."""
     targets = {"file": Target(str(tmp_path / "store.db"), "off"), "memory": Target(":memory:")}
-    found = example.DictMap() if request.param == "dictionary" else SqliteMap(targets[request.param])
+    if request.param == "etcd":
+        address = read_address(request.getfixturevalue("etcd_server").url)
+        found = EtcdMap(replace(address, folder=f"maps/{tmp_path}"))
+    else:
+        found = example.DictMap() if request.param == "dictionary" else SqliteMap(targets[request.param])
     found.open()
     yield found
     found.close()

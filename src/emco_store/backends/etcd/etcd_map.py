@@ -62,17 +62,24 @@ class EtcdMap(OrderedMap):
         """
         with self._lock:
             if not self._users:
-                refuse_unfit(self.wire.ask(STATUS, {}))
-                self.durability = durability_of(self.wire.ask(MEMBERS, {})["members"])
-                self.wire.ask(RANGE, self.keys.one(b"\0", 0))
+                try:
+                    self._examine()
+                except BaseException:
+                    self.wire.close()
+                    raise
             self._users += 1
 
     def close(self) -> None:
         """See :meth:`.OrderedMap.close`."""
         with self._lock:
-            self._users -= 1
+            self._users = max(self._users - 1, 0)
             if not self._users:
                 self.wire.close()
+
+    def _examine(self) -> None:
+        refuse_unfit(self.wire.ask(STATUS, {}))
+        self.durability = durability_of(self.wire.ask(MEMBERS, {})["members"])
+        self.wire.ask(RANGE, self.keys.one(b"\0", 0))
 
     @contextmanager
     def snapshot(self) -> Generator[Reading]:
