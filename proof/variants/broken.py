@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from emco_store.backends.adapters import ImmediatePort
 from emco_store.backends.memory import MemoryBackend, MemoryPort
 from emco_store.backends.spaces import Space
 from emco_store.contracts.harness import Mode
+from emco_store.contracts.pauses import Pauses
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.ports import Backend
@@ -24,12 +27,14 @@ class Variant:
         what: What is wrong with it, in one sentence.
         backend: Makes it.
         mode: How it is used.
+        inside: See :class:`emco_store.contracts.harness.Harness`; None where each request is one step.
     """
 
     name: str
     what: str
     backend: Callable[[], Backend]
     mode: Mode = Mode.BLOCKING
+    inside: Callable[[Any, Pauses], AbstractContextManager[Backend]] | None = None
 
 
 def named(part: type, backend: Callable[[], Backend]) -> Variant:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from emco_store.ports import Backend
 from proof.variants.broken import Variant
+from proof.variants.key_value import inside
 from proof.variants.lines import Line, of_line
 
 URL_VARIABLE: Final = "EMCO_STORE_TEST_ETCD"
@@ -74,5 +76,5 @@ def _backend() -> Backend:
     return KeyValueBackend(EtcdMap(urlunsplit(url._replace(path=f"/variants-{secrets.token_hex(6)}"))))
 
 
-SOUND: Final = (Variant("(as it is)", "The backend of which these are variants.", _backend),)
-BROKEN: Final = tuple(of_line(line, MODULES, _backend) for line in LINES)
+SOUND: Final = (Variant("(as it is)", "The backend of which these are variants.", _backend, inside=inside),)
+BROKEN: Final = tuple(replace(of_line(line, MODULES, _backend), inside=inside) for line in LINES)

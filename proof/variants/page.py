@@ -23,7 +23,9 @@ and each was given to it. The table shows the first test that failed, and the ru
 {sound} backends that are as they should be, some of them in an unusual way, were given to the suite too, and pass.
 
 The suite ran in its shortest form, on blocking stores, first the tests of what a backend does itself, and stopped at
-the first failure: `python -m proof.variants`. With `--only NAME` it judges one variant. They are in `proof/variants`.
+the first failure: `python -m proof.variants --quick`. That leaves out tests that take seconds, and those of what the
+core does above a backend, such as lifecycles. It ran while the suite grew, so some were caught by an older suite. With
+`--only NAME` it judges one variant. They are in `proof/variants`.{waiting}
 """
 FAMILY: Final = {
     "memory": "Of the memory backend",
@@ -38,8 +40,11 @@ def page(verdicts: Mapping[str, Sequence[Verdict]]) -> Iterator[str]:
     broken = {name: [one for one in found if one.name not in sound[name]] for name, found in verdicts.items()}
     every = [one for found in broken.values() for one in found]
     alive = [one for one in every if not one.caught_by]
-    caught = f"**{len(alive)} survived**; they are marked." if alive else "All were caught."
-    yield HEAD.format(broken=len(every), caught=caught, sound=sum(map(len, sound.values())))
+    caught = f"**{len(alive)} survived**: they are marked, and each is a finding." if alive else "All were caught."
+    judged = {one.name for one in every}
+    left = [one.name for family in FAMILIES.values() for one in family.broken if one.name not in judged]
+    waiting = f"\n\nNot judged yet: {', '.join(left)}." if left else ""
+    yield HEAD.format(broken=len(every), caught=caught, sound=sum(map(len, sound.values())), waiting=waiting)
     for name, found in broken.items():
         yield f"## {FAMILY[name]}\n"
         yield from table(found)

@@ -12,6 +12,7 @@ from emco_store.contracts.suite import Conformance
 from proof.variants import etcd, key_value
 from proof.variants.catalogue import FAMILIES
 from proof.variants.judging import in_order, judge, table
+from proof.variants.page import PAGE, page, read
 
 EVERY = [variant for family in FAMILIES.values() for variant in (*family.sound, *family.broken)]
 PAGED = "test_page_before_a_key_ends_there"
@@ -61,3 +62,13 @@ def test_variant_that_passes_is_shown_as_one_that_nothing_catches():
     verdict = judge(FAMILIES["memory"].sound[0], QUICK[:1])
 
     assert "**nothing**" in list(table([verdict]))[-1]
+
+
+def test_page_shows_the_verdicts_of_variants_that_there_are():
+    """The published table is that of the last run, and names nothing that is gone or says something else by now."""
+    known = {(name, one.name): one.what for name, of in FAMILIES.items() for one in (*of.sound, *of.broken)}
+    verdicts = read()
+
+    assert "\n".join(page(verdicts)) == PAGE.read_text("utf-8")
+    assert [] == [one for name, found in verdicts.items() for one in found if known.get((name, one.name)) != one.what]
+    assert 60 <= sum(map(len, verdicts.values()))
