@@ -28,7 +28,10 @@ nitpick_ignore_regex = [
     ("py:.*", r"(?!emco_store\b).*"),
     ("py:.*", r"emco_store\..*\.([A-Z]|T_co|_\w+)"),  # type variables and private names in signatures
     # Signatures name these; a caller passes them on and does not look into them.
-    ("py:class", r"emco_store\.(core\.(evolution|guards|indexing|refs|rules|schema|selection|sights|some_of)|backends)\..*"),
+    (
+        "py:class",
+        r"emco_store\.(core\.(evolution|guards|indexing|refs|rules|schema|selection|sights|some_of)|backends)\..*",
+    ),
     (
         "py:class",
         r"emco_store\.core\.(applicable\.Applicable|revisions\.Row|leases\.LeaseTarget|lifecycle_parts\.(ContentScope|HoldSpec))",
