@@ -280,7 +280,7 @@ def newer_model(key: Key, needed: int, version: int) -> NewerModel:
 def _made_by(step: Step | None, version: int, document: dict[str, Any], key: Key) -> dict[str, Any]:
     if step is None:
         reason = f"it is of a version before {version}, and the step that made such documents current was taken out"
-        raise _failed(key, reason, hint="migrate it with a release that has the step, put() another, or delete it.")
+        raise _failed(key, reason, hint="migrate it with a release that has the step, replace it, or delete it.")
     try:
         made: Any = step(document)
     except Exception as problem:
