@@ -18,7 +18,8 @@ HEAD: Final = """\
 
 A backend that loses data and passes the suite would be the worst that this project could ship. So {broken} backends
 were broken on purpose, in ways in which databases, drivers and their users are wrong, and without a look at the suite;
-and each was given to it. The table shows the first test that failed, and the rules that this test proves. {caught}
+and each was given to it. The table shows which rules the first test that failed proves; `variants.json` beside this
+page names the test. {caught}
 
 {sound} backends that are as they should be, some of them in an unusual way, were given to the suite too, and pass.
 
