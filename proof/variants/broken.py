@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from emco_store.backends.adapters import ImmediatePort
+from emco_store.backends.keyvalue.ordered_map import OrderedMap
 from emco_store.backends.memory import MemoryBackend, MemoryPort
 from emco_store.backends.spaces import Space
+from emco_store.contracts.damaging import Damage
 from emco_store.contracts.harness import Mode
 from emco_store.contracts.pauses import Pauses
 from emco_store.core.keys import Key
@@ -28,6 +30,8 @@ class Variant:
         backend: Makes it.
         mode: How it is used.
         inside: See :class:`emco_store.contracts.harness.Harness`; None where each request is one step.
+        damage: See there, too.
+        rows: Makes the ordered map that it stands on, if it does; each call makes one with entries of its own.
     """
 
     name: str
@@ -35,6 +39,8 @@ class Variant:
     backend: Callable[[], Backend]
     mode: Mode = Mode.BLOCKING
     inside: Callable[[Any, Pauses], AbstractContextManager[Backend]] | None = None
+    damage: Callable[[Any, str, Record, Damage], bool] | None = None
+    rows: Callable[[], OrderedMap] | None = None
 
 
 def named(part: type, backend: Callable[[], Backend]) -> Variant:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
+from emco_store.backends.keyvalue.ordered_map import OrderedMap
 from emco_store.ports import Backend
 from proof.variants.broken import Variant
-from proof.variants.key_value import inside
+from proof.variants.key_value import damage, inside
 from proof.variants.lines import Line, of_line
 
 URL_VARIABLE: Final = "EMCO_STORE_TEST_ETCD"
@@ -76,5 +77,16 @@ def _backend() -> Backend:
     return KeyValueBackend(EtcdMap(urlunsplit(url._replace(path=f"/variants-{secrets.token_hex(6)}"))))
 
 
-SOUND: Final = (Variant("(as it is)", "The backend of which these are variants.", _backend, inside=inside),)
-BROKEN: Final = tuple(replace(of_line(line, MODULES, _backend), inside=inside) for line in LINES)
+def _rows() -> OrderedMap:
+    """Return a map that takes no more in one request than servers do by themselves."""
+    from emco_store.backends.etcd.etcd_map import EtcdMap  # noqa: PLC0415 - as it is by then
+
+    url = urlsplit(os.environ[URL_VARIABLE])
+    return EtcdMap(urlunsplit(url._replace(path=f"/variants-{secrets.token_hex(6)}", query="")))
+
+
+_AS_IT_IS: Final = Variant("(as it is)", "The backend of which these are variants.", _backend)
+SOUND: Final = (replace(_AS_IT_IS, inside=inside, damage=damage, rows=_rows),)
+BROKEN: Final = tuple(
+    replace(of_line(line, MODULES, _backend), inside=inside, damage=damage, rows=_rows) for line in LINES
+)

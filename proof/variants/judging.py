@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import signal
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -14,7 +14,9 @@ from typing import Final, NoReturn
 
 import pytest
 
-from emco_store.contracts.harness import ONE_STEP, Bench, Harness
+from emco_store.backends.keyvalue.ordered_map import OrderedMap
+from emco_store.contracts.harness import ONE_STEP, UNDAMAGED, Bench, Harness
+from emco_store.contracts.maps import MapConformance, opening
 from emco_store.contracts.rules import proofs_of, rules_of
 from emco_store.contracts.suite import Conformance
 from emco_store.errors import StoreError
@@ -73,7 +75,7 @@ def _rank(name: str) -> int:
 
 
 def judge(variant: Variant, tests: Sequence[str], *, stride: int = STRIDE) -> Verdict:
-    """Run tests on a variant until one fails.
+    """Run tests on a variant until one fails, and then those of its map.
 
     Args:
         variant: The variant.
@@ -81,16 +83,24 @@ def judge(variant: Variant, tests: Sequence[str], *, stride: int = STRIDE) -> Ve
         stride: See :class:`emco_store.contracts.harness.Harness`.
     """
     begun = perf_counter()
-    harness = Harness(variant.name, variant.backend, examples=EXAMPLES, stride=stride, inside=variant.inside)
-    if variant.inside is None:
-        tests = [name for name in tests if ONE_STEP.rule not in rules_of(getattr(Conformance, name))]
+    harness = Harness(
+        variant.name, variant.backend, examples=EXAMPLES, stride=stride, inside=variant.inside, damage=variant.damage
+    )
+    gaps = {gap.rule for gap, is_kept in ((ONE_STEP, variant.inside), (UNDAMAGED, variant.damage)) if not is_kept}
+    tests = [name for name in tests if gaps.isdisjoint(rules_of(getattr(Conformance, name)))]
     with closing(Bench(harness, variant.mode)) as bench:
         for done, name in enumerate(tests, 1):
             problem = _failure(bench, name)
             if problem is not None:
                 rules = rules_of(getattr(Conformance, name))
                 return Verdict(variant.name, variant.what, done, perf_counter() - begun, name, rules, told(problem))
-    return Verdict(variant.name, variant.what, len(tests), perf_counter() - begun)
+    of_maps = [name for name, _ in proofs_of(MapConformance)] if variant.rows else []
+    for done, name in enumerate(of_maps, len(tests) + 1):
+        problem = None if variant.rows is None else failure_of_map(variant.rows, name)
+        if problem is not None:
+            rules = (MapConformance.__name__,)
+            return Verdict(variant.name, variant.what, done, perf_counter() - begun, name, rules, told(problem))
+    return Verdict(variant.name, variant.what, len(tests) + len(of_maps), perf_counter() - begun)
 
 
 def judge_apart(variant: Variant, tests: Sequence[str], *, stride: int = STRIDE) -> Verdict:
@@ -134,6 +144,17 @@ def _failure(bench: Bench, name: str) -> BaseException | None:
         with _bounded(), bench.lab() as lab:
             getattr(Conformance(), name)(lab)
     except (Exception, TooLongError, pytest.fail.Exception) as problem:  # noqa: BLE001 - a broken backend may raise anything
+        return problem
+    return None
+
+
+def failure_of_map(make: Callable[[], OrderedMap], name: str) -> BaseException | None:
+    """Run one test of ordered maps on a new one; return how it failed."""
+    rows = make()
+    try:
+        with _bounded(), opening(lambda: rows) as opened:
+            getattr(MapConformance(), name)(opened)
+    except (Exception, TooLongError, pytest.fail.Exception) as problem:  # noqa: BLE001 - a broken map may raise anything
         return problem
     return None
 

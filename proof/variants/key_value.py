@@ -13,7 +13,9 @@ from typing import Any, Final
 from emco_store.backends.keyvalue.backend import KeyValueBackend
 from emco_store.backends.keyvalue.ordered_map import ABSENT, Entry, OrderedMap, Part, Snapshot, Span, Write
 from emco_store.contracts import paused_map
+from emco_store.contracts.damaging import Damage
 from emco_store.contracts.pauses import Pauses
+from emco_store.core.records import Record
 from emco_store.ports import Backend, Durability
 from proof.variants.broken import Variant, named
 from proof.variants.lines import Line, of_line
@@ -395,7 +397,7 @@ class SortsWithoutCase(_View):
         return replace(part, entries=tuple(found))
 
 
-_MAPS: Final[Sequence[type[Any]]] = (
+MAPS: Final[Sequence[type[Any]]] = (
     *map(
         _viewing,
         (
@@ -430,15 +432,21 @@ _MAPS: Final[Sequence[type[Any]]] = (
     TellsTheTimeInMilliseconds,
     StandsStill,
 )
+SOUND_MAPS: Final[Sequence[type[Any]]] = (_viewing(CutsPartsAtTwenty), TellsWholeSeconds)
 
 
 def _of_map(rows: type[Any]) -> Variant:
-    return replace(named(rows, lambda: KeyValueBackend(rows())), inside=inside)
+    return replace(named(rows, lambda: KeyValueBackend(rows())), inside=inside, damage=damage, rows=rows)
 
 
 def inside(backend: Any, pauses: Pauses) -> AbstractContextManager[Backend]:
     """Let the suite into the middle of the requests of a backend on a map, as the modules are by then."""
     return paused_map.inside_map(backend, pauses)
+
+
+def damage(backend: Any, namespace: str, record: Record, what: Damage) -> bool:
+    """Remove or add a row beside a record, as the modules are by then."""
+    return paused_map.damage_map(backend, namespace, record, what)
 
 
 _BASE: Final = "emco_store.backends.keyvalue"
@@ -553,12 +561,11 @@ def _dictionary() -> Backend:
 
 
 BROKEN: Final[Sequence[Variant]] = (
-    *map(_of_map, _MAPS),
-    *(replace(of_line(line, MODULES, _dictionary), inside=inside) for line in LINES),
+    *map(_of_map, MAPS),
+    *(replace(of_line(line, MODULES, _dictionary), inside=inside, damage=damage) for line in LINES),
 )
 SOUND: Final = (
-    Variant("(as it is)", "The backend of which these are variants.", _dictionary, inside=inside),
-    _of_map(_viewing(CutsPartsAtTwenty)),
-    _of_map(TellsWholeSeconds),
+    Variant("(as it is)", "The backend of which these are variants.", _dictionary, inside=inside, damage=damage),
+    *map(_of_map, SOUND_MAPS),
 )
 """Backends that must pass."""

@@ -7,15 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from emco_store.contracts.maps import MapConformance
 from emco_store.contracts.rules import proofs_of
 from emco_store.contracts.suite import Conformance
 from proof.variants import etcd, key_value
 from proof.variants.catalogue import FAMILIES
-from proof.variants.judging import in_order, judge, table
+from proof.variants.judging import failure_of_map, in_order, judge, table
 from proof.variants.page import PAGE, page, read
+from tests.backends.keyvalue.maps import ShortMap
 
 EVERY = [variant for family in FAMILIES.values() for variant in (*family.sound, *family.broken)]
 PAGED = "test_page_before_a_key_ends_there"
+BROKEN_MAPS = [rows for rows in key_value.MAPS if rows is not key_value.StandsStill]
+"""A clock that stands is no matter of the map alone: whole seconds are right."""
+SOUND_MAPS = [*key_value.SOUND_MAPS, ShortMap]
 QUICK = ("test_create_of_a_free_key_adds_the_resource", PAGED)
 
 
@@ -55,6 +60,18 @@ def test_broken_variant_is_caught_and_named():
 def test_sound_variant_passes(family):
     """What is right is not caught."""
     assert [""] == [judge(variant, QUICK).caught_by for variant in FAMILIES[family].sound[:1]]
+
+
+@pytest.mark.parametrize("rows", BROKEN_MAPS, ids=lambda rows: rows.__name__)
+def test_broken_map_is_caught_by_the_tests_of_maps(rows):
+    """Each map that is wrong in itself, without a backend on it."""
+    assert any(failure_of_map(rows, name) for name, _ in proofs_of(MapConformance))
+
+
+@pytest.mark.parametrize("rows", SOUND_MAPS, ids=lambda rows: rows.__name__)
+def test_map_that_is_unusual_and_right_passes_the_tests_of_maps(rows):
+    """Parts may be short, even of one entry, and a clock may tell whole seconds."""
+    assert [] == [name for name, _ in proofs_of(MapConformance) if failure_of_map(rows, name)]
 
 
 def test_variant_that_passes_is_shown_as_one_that_nothing_catches():
