@@ -26,14 +26,18 @@ from emco_store.ports import (
     Beaten,
     Commit,
     Get,
+    Hold,
     Outcome,
     OutcomeLost,
     Port,
+    PulsePage,
+    Pulses,
     Receipt,
     RecordPage,
     ReferrerPage,
     ReferrerQuery,
     Refusal,
+    Release,
     Request,
     Scan,
     Settle,
@@ -97,14 +101,18 @@ class _Case:
         before: What was committed before.
         first: The request at whose points the other comes.
         other: The other.
-        beat: Whether the record was a lease that has beaten.
+        already: What was asked after that.
+        then: What the other client asks at once after its request.
+        probe: What is asked at the end, beside the records.
     """
 
     name: str
     before: Callable[[str], tuple[Record, ...]]
     first: Callable[[str], Request[Any]]
     other: Callable[[str], Request[Any]]
-    beat: bool = False
+    already: Callable[[str], Request[Any]] | None = None
+    then: Callable[[str], Request[Any]] | None = None
+    probe: Callable[[str], Request[Any]] | None = None
 
 
 def _cases(*, leases: bool) -> Iterator[_Case]:
@@ -124,53 +132,63 @@ def _cases(*, leases: bool) -> Iterator[_Case]:
     yield _Case("guard", one, remove, refer)
     yield _Case("unique", none, lambda p: _claim(p, _x(p)), lambda p: _claim(p, _y(p)))
     yield _Case("txid", one, refer, lambda p: Settle(f"{p}-refer"))
+    yield _Case("settlement", one, lambda p: Settle(f"{p}-refer"), refer)
     yield _Case("repeat", one, refer, refer)
     yield _Case("get", two, lambda p: Get((_x(p), _y(p))), both)
     yield _Case("scan", two, lambda p: Scan(None, f"Item/{p}-"), both)
     yield _Case("referrers", one, lambda p: ReferrerQuery((_x(p),), load=(_x(p),)), refer)
+    yield _Case(
+        "release", one, lambda p: Release("a", (_x(p),)), lambda p: replace(_update(p, "a"), holder="a"),
+        already=lambda p: Hold("a", (_x(p),), _HOUR), then=lambda p: Hold("b", (_x(p),), _HOUR),
+        probe=lambda p: Commit(f"{p}-probe", {_x(p): Stamp("uid-x", 2)}, puts=(_newer(_newer(_record(_x(p)))),)),
+    )  # fmt: skip
     if leases:
+        pulse: Callable[[str], Pulses] = lambda p: Pulses(uids=(_lease(p).uid,))  # noqa: E731 - and this
         lease: Callable[[str], tuple[Record, ...]] = lambda p: (_lease(p),)  # noqa: E731 - and this
         end: Callable[[str], Commit] = lambda p: Commit(f"{p}-end", deletes=(_lease(p).key,))  # noqa: E731 - and this
         yield _Case("fence", lease, lambda p: replace(_create(p, "a"), fenced={_lease(p).key: _lease(p).uid}), end)
         yield _Case(
             "silence", lease, lambda p: replace(end(p), silent={_lease(p).key: Seen(_lease(p).uid, 1)}),
-            lambda p: Beat({_lease(p).uid: Heartbeat(_lease(p).key, 2, _HOUR)}), beat=True,
+            lambda p: _beat(p, 2), already=lambda p: _beat(p, 1), probe=pulse,
         )  # fmt: skip
+        yield _Case("beat", lease, lambda p: _beat(p, 2), end, already=lambda p: _beat(p, 1), probe=pulse)
 
 
-def _ended(lab: Lab, case: _Case, prefix: str, run: Callable[[Request[Any], Request[Any]], Replies]) -> Any:
+def _ended(lab: Lab, case: _Case, prefix: str, run: Callable[..., Replies]) -> Any:
     """Run the two requests of a case, and return how all of it ended."""
     before = case.before(prefix)
     if before:
         assert isinstance(lab.port.ask(Commit(f"{prefix}-before", puts=before)), Receipt)
-    if case.beat:
-        lab.port.ask(Beat({one.uid: Heartbeat(one.key, 1, _HOUR) for one in before}))
-    replies = run(case.first(prefix), case.other(prefix))
+    if case.already is not None:
+        lab.port.ask(case.already(prefix))
+    others = [ask(prefix) for ask in (case.other, case.then) if ask is not None]
+    replies = run(case.first(prefix), *others)
+    found = None if case.probe is None else _plain(lab.port.ask(case.probe(prefix)))
     left = lab.port.ask(Get((_x(prefix), _y(prefix), _lease(prefix).key)))
     state = tuple(sorted((key.name[-1], one.version, one.guard, one.document) for key, one in left.items()))
-    return *map(_plain, replies), state
+    return *map(_plain, replies), found, state
 
 
-def _in_turn(port: Port, order: str, first: Request[Any], other: Request[Any]) -> Replies:
-    """Send one request after the other."""
-    replies = {name: port.ask(first) if name == "a" else _followed(port, other, first) for name in order}
+def _in_turn(port: Port, order: str, first: Request[Any], *others: Request[Any]) -> Replies:
+    """Send the requests of one client after those of the other."""
+    replies = {name: port.ask(first) if name == "a" else _followed(port, first, *others) for name in order}
     return replies["a"], replies["b"]
 
 
-def _followed(port: Port, other: Request[Any], first: Request[Any]) -> object:
-    """Send the other request, and look whether what the first one writes can be seen after it."""
-    reply = port.ask(other)
+def _followed(port: Port, first: Request[Any], *others: Request[Any]) -> object:
+    """Send the other requests, and look whether what the first one writes can be seen after them."""
+    reply, *_ = [port.ask(one) for one in others]
     keys = tuple(put.key for put in first.puts) if isinstance(first, Commit) else ()
     return _plain(reply), _shown(port.ask(Get(keys)).values())
 
 
 def _inside(direct: Port, port: Port, pauses: Pauses, at: int, *requests: Request[Any]) -> Replies:
-    """Send the second request at a point of the first; after it if the first has fewer points."""
-    first, other = requests
+    """Send the other requests at a point of the first; after it if the first has fewer points."""
+    first, *others = requests
     replies: list[object] = []
 
     def send() -> None:
-        replies.append(_followed(direct, other, first))
+        replies.append(_followed(direct, first, *others))
 
     thread = threading.Thread(target=send, daemon=True)
 
@@ -196,8 +214,8 @@ def _plain(reply: object) -> object:
         return "lapsed" if reply.lapsed else "beaten"
     if isinstance(reply, ReferrerPage):
         return _shown(reply.records.values()), _shown(reply.referrers)
-    if isinstance(reply, RecordPage):
-        return _shown(reply.records)
+    if isinstance(reply, RecordPage | PulsePage):
+        return _shown(reply.records) if isinstance(reply, RecordPage) else tuple(one.number for one in reply.pulses)
     return _shown(reply.values()) if isinstance(reply, Mapping) else reply
 
 
@@ -232,6 +250,10 @@ def _newer(record: Record, document: bytes = b"{}") -> Record:
 
 def _lease(prefix: str) -> Record:
     return replace(_record(Key(LEASE, "Item", f"{prefix}-x")), uid=f"lease-{prefix}")
+
+
+def _beat(prefix: str, number: int) -> Beat:
+    return Beat({_lease(prefix).uid: Heartbeat(_lease(prefix).key, number, _HOUR)})
 
 
 def _update(prefix: str, by: str) -> Commit:

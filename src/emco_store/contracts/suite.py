@@ -54,6 +54,7 @@ from emco_store.contracts.lists import ListRules
 from emco_store.contracts.machine import MachineRules
 from emco_store.contracts.messages import MessageRules
 from emco_store.contracts.migrating import MigratingRules
+from emco_store.contracts.neighbours import NeighbourRules
 from emco_store.contracts.origins import OriginRules
 from emco_store.contracts.pages import PageRules
 from emco_store.contracts.patches import PatchRules
@@ -95,6 +96,7 @@ __all__ = ["ONE_STEP", "UNDAMAGED", "Conformance", "Gap", "Harness", "Mode"]
 class Conformance(
     IdentityRules,
     UniqueRules,
+    NeighbourRules,
     ValueRules,
     ListRules,
     CountRules,
