@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from emco_store.backends.memory import MemoryBackend, MemoryPort, _failures
+from emco_store.backends.memory import MemoryBackend, MemoryPort, _judged
 from emco_store.contracts.harness import Harness, Mode
 from emco_store.contracts.pauses import Pauses
 from emco_store.core.keys import Key
@@ -27,9 +27,9 @@ class InSteps(MemoryPort):
 
     def commit(self, commit: Commit) -> Receipt | Refusal:
         with self._backend.request(self._namespace, "commit", commit) as space:
-            found = () if commit.txid in space.outcomes else tuple(_failures(space, commit, self._backend.clock()))
+            answer = _judged(space, commit, self._backend.clock())
         self.pauses.point()
-        return Refusal(found) if found else super().commit(self._rest(commit))
+        return answer if isinstance(answer, Refusal) else super().commit(self._rest(commit))
 
     def _rest(self, commit: Commit) -> Commit:
         """Return what is still checked when it writes."""
