@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
 from emco_store.backends.mongo import sending
-from emco_store.contracts.suite import ONE_STEP, Conformance, Harness, Mode
+from emco_store.contracts.damages import DamageRules
+from emco_store.contracts.suite import Harness, Mode, PortRules
 from tests.backends.shared import SharedClients, drop, empty, only
 from tests.backends.test_mongo import damage
 from tests.servers.process import Server
-
-BY_THE_OTHER = replace(
-    ONE_STEP, kind="notimpl", reason="test_mongo.py gets inside of requests to this server, which takes seconds"
-)
 
 contract_mode = only(Mode.BLOCKING)
 """One mode: which commands are sent is decided for both at once; ``test_mongo.py`` sends them in both."""
@@ -29,8 +25,8 @@ def contract_backend(mongo_server: Server) -> Iterator[SharedClients]:
     backend.client.close()
 
 
-class TestMongoAsIfMany(Conformance):
-    """Every rule once more, with a command of its own for whatever is new or deleted, however little that is."""
+class TestMongoAsIfMany(PortRules, DamageRules):
+    """What a backend decides once more, with a command of its own for whatever is new or deleted, however little."""
 
     harness = Harness(
         "mongodb",
@@ -39,7 +35,6 @@ class TestMongoAsIfMany(Conformance):
         empty=empty,
         examples=6,
         stride=40,
-        gaps=(BY_THE_OTHER,),
         damage=damage,
     )
 

@@ -1,4 +1,4 @@
-"""The SQLite backend, in both modes, on a file whose disk nobody waits for."""
+"""The SQLite backend on a file whose disk nobody waits for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ import pytest
 
 from emco_store.backends.sqlite.backend import SqliteBackend
 from emco_store.contracts.paused_map import damage_map, inside_map
-from emco_store.contracts.suite import Conformance, Harness
+from emco_store.contracts.suite import Conformance, Harness, Mode
+from tests.backends.shared import only
+
+contract_mode = only(Mode.BLOCKING)
+"""One mode: that for asyncio is an adapter over it; ``test_sqlite_asyncio.py`` shows what a backend decides there."""
 
 
 @pytest.fixture(scope="class")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 
 from emco_store.backends.mongo.backend import MongoBackend
 from emco_store.contracts.harness import Mode
-from emco_store.contracts.suite import ONE_STEP, UNDAMAGED, Conformance, Harness
+from emco_store.contracts.suite import Harness, PortRules
 from emco_store.ports import AsyncPort
 from tests.backends.shared import SharedClients, drop, empty, only
 from tests.servers.process import Server
@@ -42,18 +41,7 @@ def contract_backend(mongo_server: Server) -> Iterator[WithMotor]:
     backend.client.close()
 
 
-BY_PORT = replace(ONE_STEP, kind="notimpl", reason="the harness of MongoDB gets inside of the same port, with PyMongo")
+class TestMotor(PortRules):
+    """Every rule of what a backend decides; the store above is the same as with PyMongo."""
 
-
-class TestMotor(Conformance):
-    """Every rule of the contract that no other harness shows of the same port."""
-
-    harness = Harness(
-        "motor",
-        lambda: WithMotor("mongodb://"),
-        drop=drop,
-        empty=empty,
-        examples=3,
-        stride=200,
-        gaps=(BY_PORT, UNDAMAGED),
-    )
+    harness = Harness("motor", lambda: WithMotor("mongodb://"), drop=drop, empty=empty, examples=3, stride=200)
