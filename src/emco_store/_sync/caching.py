@@ -248,13 +248,17 @@ class Cache(Generic[T]):
 
         Args:
             key: The resource.
-            stamp: The state; None where it must not be there.
+            stamp: The state; None where it must not be there, ``UNREADABLE`` where it must be a document that cannot
+                be read.
             begun: How many requests of the follower had begun when it was known not to be there.
         """
         with self._lock:
             found: Any = self._lookups.get(key)
-            if stamp is None or found is None:
-                return stamp is None and found is None and self._ended >= begun
+            if stamp is None or stamp == caching.UNREADABLE:
+                is_shown = found is None and (key in self._follower.copy.unreadable) == (stamp is not None)
+                return is_shown and self._ended >= begun
+            if found is None:
+                return False
         return bool(found.meta.uid == stamp.uid and found.meta.version >= stamp.version >= 0)
 
     def _refuse_stale(self, *, is_patient: bool = False) -> None:

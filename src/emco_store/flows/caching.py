@@ -20,6 +20,8 @@ _SHOWN = 3
 """How many keys an error names."""
 UNKNOWN = Stamp("", -1)
 """What must be shown of a resource that is still to be read."""
+UNREADABLE = Stamp("", -2)
+"""What must be shown of a document that cannot be read: its error."""
 
 
 def checked_age(stale_after: Any) -> timedelta | None:
@@ -118,7 +120,10 @@ def states(context: Context, following: Following, keys: Iterable[Key]) -> Flow[
     found: dict[Key, Stamp | None] = {}
     for key in wanted_keys:
         value = context.value_or_error(records[key]) if key in records else None
-        found[key] = None if value is None or isinstance(value, InvalidResource) else _stamp_of(following, value)
+        if isinstance(value, InvalidResource):
+            found[key] = UNREADABLE
+        else:
+            found[key] = None if value is None else _stamp_of(following, value)
     return found
 
 
