@@ -82,6 +82,15 @@ class NoOpGuard(Mutant):
         return self._inner.ask(replace(commit, require=frozenset()))
 
 
+class CommitsLate(Mutant):
+    """Is sound, and lets other clients run before each commit: for programs that are broken on purpose."""
+
+    def commit(self, commit: Commit) -> Reply:
+        """Commit after others."""
+        self._pause()
+        return self._inner.ask(commit)
+
+
 class ValidatesByReading(Mutant):
     """Checks that what was read has not changed, and writes afterwards."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,8 +18,8 @@ from emco_store.connect import connect
 from emco_store.contracts.histories import history
 from emco_store.contracts.histories.clients import Client, Script, Transact, ask_and_record, play
 from emco_store.contracts.histories.history import History, Recorder
-from emco_store.contracts.histories.models import Journal, Register
-from emco_store.contracts.histories.workloads import Attempt, Shift, final_reads, list_steps, registers
+from emco_store.contracts.histories.models import ENTRIES, RELEASES, Journal, ListForm, Register
+from emco_store.contracts.histories.workloads import Attempt, Shift, final_reads, list_steps, migrated, registers
 from emco_store.core.resource import Resource
 from emco_store.errors import StoreError
 from emco_store.flows.context import RetryPolicy
@@ -91,11 +92,24 @@ def _short_lists(shift: Shift) -> Client:
     """Read and append to a few lists, which are soon replaced, in transactions that are not repeated."""
     at = 0
     while shift.goes_on(at):
-        value = partial(_value, shift, at)
-        attempt = Attempt(list_steps(shift.random, at // _SPAN, value, cold=_COLD))
-        recorded = shift.recorder.call(shift.name, [])
-        yield from ask_and_record(recorded, Transact(attempt.script), settles=False, answered=attempt.made)
+        yield from _short_transaction(shift, at, ENTRIES)
         at += 1
+
+
+def _short_releases(shift: Shift) -> Client:
+    """Do the same as the old or the new release of a service; the new one migrates before each transaction."""
+    form, at = RELEASES[shift.number % 2], 0
+    while shift.goes_on(at):
+        if form is RELEASES[1]:
+            yield from migrated(shift)
+        yield from _short_transaction(shift, at, form)
+        at += 1
+
+
+def _short_transaction(shift: Shift, at: int, form: ListForm) -> Client:
+    attempt = Attempt(list_steps(shift.random, at // _SPAN, partial(_value, shift, at), cold=_COLD), form)
+    recorded = shift.recorder.call(shift.name, [])
+    yield from ask_and_record(recorded, Transact(attempt.script), settles=False, answered=attempt.made)
 
 
 def _value(shift: Shift, at: int, number: int) -> int:
@@ -108,13 +122,13 @@ class _Workload:
 
     Attributes:
         name: The name of its history.
-        models: The models.
+        models: The models of the clients, in turn; the last one of all has the first.
         client: Makes a client.
         last: Makes the client that looks at everything in the end.
     """
 
     name: str
-    models: Sequence[type[Resource]]
+    models: Sequence[Sequence[type[Resource]]]
     client: Callable[[Shift], Client]
     last: Callable[[Shift, History], Client]
 
@@ -126,8 +140,8 @@ def _run(rig: Rig, workload: _Workload, *, seed: int, operations: int, out: Path
     with ExitStack() as stack:
         recorder = stack.enter_context(Recorder(path))
         stores = [
-            stack.enter_context(connect(rig.backend, namespace=namespace, models=workload.models, retry=_ONE_TRY))
-            for _ in range(CLIENTS)
+            stack.enter_context(connect(rig.backend, namespace=namespace, models=models, retry=_ONE_TRY))
+            for models in islice(cycle(workload.models), 1, CLIENTS + 1)
         ]
         shifts = [
             Shift(f"c{number}", number + 1, seeded(seed, number), recorder, lambda at: at < operations)
@@ -138,7 +152,7 @@ def _run(rig: Rig, workload: _Workload, *, seed: int, operations: int, out: Path
         while waiting := [turn for turn in turns if not turn.has_ended]:
             random.choice(waiting).advance()
         _pause_of(rig).action = None
-        last = stack.enter_context(connect(rig.backend, namespace=namespace, models=workload.models))
+        last = stack.enter_context(connect(rig.backend, namespace=namespace, models=workload.models[0]))
         play(workload.last(Shift("final", 0, seeded("final"), recorder, always), history.read(path)), last)
     rig.forget(namespace)
     return history.read(path)
@@ -149,11 +163,15 @@ def _nothing(shift: Shift, known: History) -> Client:  # noqa: ARG001 - there is
     yield from ()
 
 
-_LISTS = _Workload("stepping", [Journal], _short_lists, lambda shift, known: final_reads(shift, lists_in(known)))
-_REGISTERS = _Workload("registers", [Register], registers, _nothing)
+_LISTS = _Workload("stepping", [[Journal]], _short_lists, lambda shift, known: final_reads(shift, lists_in(known)))
+_RELEASES = _Workload(
+    "releases", [[form.model] for form in RELEASES], _short_releases,
+    lambda shift, known: final_reads(shift, lists_in(known), RELEASES[0]),
+)  # fmt: skip
+_REGISTERS = _Workload("registers", [[Register]], registers, _nothing)
 _DEPLOYMENTS, _PRUNED = (
     _Workload(
-        name, MODELS, partial(deployments, prunes=prunes), lambda shift, known: last_looks(shift, works_in(known))
+        name, [MODELS], partial(deployments, prunes=prunes), lambda shift, known: last_looks(shift, works_in(known))
     )
     for name, prunes in (("deployments", False), ("pruned", True))
 )
@@ -169,6 +187,11 @@ def run_lists(rig: Rig, seed: int, operations: int, out: Path) -> History:
         out: A folder for the history.
     """
     return _run(rig, _LISTS, seed=seed, operations=operations, out=out)
+
+
+def run_releases(rig: Rig, seed: int, operations: int, out: Path) -> History:
+    """Do the same as :func:`run_lists` with two releases of a service, of which the newer one migrates."""
+    return _run(rig, _RELEASES, seed=seed, operations=operations, out=out)
 
 
 def run_registers(rig: Rig, seed: int, operations: int, out: Path) -> History:

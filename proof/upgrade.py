@@ -1,11 +1,11 @@
 """Rolling upgrades under load: five releases of one service on one store, each taking over from the one before.
 
-The service renames a field in three deploys, after each of which the release before can be brought back. Four clients
-are at work at any time. Each takes steps with resources that all of them share; a client that ends is followed by one
-of the other release. Every client checks all that it reads. At the end, each resource has made exactly the steps that
-were acknowledged.
+The service renames a field in three deploys, after each of which the release before can be brought back. Eight clients
+are at work at a time, four of the old and four of the new release; those that end are followed by others of both in
+turn. Each takes steps with resources that all of them share, and checks all that it reads. At the end, each resource
+has made exactly the steps that were acknowledged.
 
-``python -m proof.upgrade --store redis://… --steps 300`` runs clients as processes; without a store, as threads.
+``python -m proof.upgrade --store redis://… --steps 300`` runs clients in eight processes; without a store, in threads.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
-from time import perf_counter
+from threading import Barrier
+from time import monotonic, perf_counter
 from typing import Annotated, Any, Final
 
 from emco_store import InvalidResource, MemoryBackend, NewerModel, Resource, connect, indexed, since
 
 CLIENTS: Final = 4
-"""Clients at work at the same time, and clients of each release in each turn."""
+"""Clients of each release at work at the same time, and in each turn."""
 SHIPS: Final = 12
 """Resources that all clients share."""
 
@@ -91,12 +92,12 @@ RELEASES: Final[Mapping[str, Release]] = {
     "flag": Release(Ship4, lambda ship: ship.zone, lambda place: {"zone": place, "flag": "x"}),
 }
 PHASES: Final = (
-    ("region", "knows zone", "region", "knows zone"),
-    ("knows zone", "writes zone", "knows zone", "writes zone"),
-    ("writes zone", "zone", "writes zone", "migrate", "zone"),
-    ("zone", "flag", "zone"),
+    (("region", "knows zone"), ("knows zone",), ("region", "knows zone")),
+    (("knows zone", "writes zone"), ("writes zone",), ("knows zone", "writes zone")),
+    (("writes zone", "zone"), ("zone",), ("writes zone", "zone", "migrate")),
+    (("zone", "flag"), ("flag",), ("zone", "flag")),
 )
-"""Who takes over from whom; between two phases, the clients of the earlier one have ended."""
+"""Who takes over from whom, and back, in turns; between two phases, the clients of the earlier one have ended."""
 
 
 @dataclass(slots=True)
@@ -108,18 +109,29 @@ class Seen:
         calls: How many calls were made.
         newer: How often a document needed a newer version of the model.
         migrated: Documents that were migrated.
+        shifts: The release of each client, with the seconds at which it began and ended.
     """
 
     steps: Counter[str] = field(default_factory=Counter[str])
     calls: int = 0
     newer: int = 0
     migrated: int = 0
+    shifts: list[tuple[str, float, float]] = field(default_factory=list[tuple[str, float, float]])
 
     def add(self, other: Seen) -> None:
         """Add what another client has done."""
         self.steps.update(other.steps)
         self.calls, self.newer = self.calls + other.calls, self.newer + other.newer
         self.migrated += other.migrated
+        self.shifts += other.shifts
+
+    def at_once(self) -> str:
+        """Say how many clients of each release were at work at the moment when most were."""
+        moments = (
+            Counter(name for name, begun, ended in self.shifts if begun <= moment < ended)
+            for _, moment, _ in self.shifts
+        )
+        return " + ".join(f"{number} {name}" for name, number in sorted(max(moments, key=Counter[str].total).items()))
 
 
 def work(target: Any, namespace: str, name: str, seed: int, steps: int) -> Seen:
@@ -128,7 +140,7 @@ def work(target: Any, namespace: str, name: str, seed: int, steps: int) -> Seen:
     Raises:
         AssertionError: What it reads is not what a client has written.
     """
-    seen = Seen()
+    seen, begun = Seen(), monotonic()
     if name == "migrate":
         with connect(target, namespace=namespace, models=[Ship3]) as store:
             done = store.migrate(Ship3, batch=5)
@@ -144,6 +156,7 @@ def work(target: Any, namespace: str, name: str, seed: int, steps: int) -> Seen:
                 _call(store, release, draw.random(), (ship, f"{name} {seed} {number}"), seen)
             except NewerModel:
                 seen.newer += 1
+    seen.shifts.append((name, begun, monotonic()))
     return seen
 
 
@@ -194,7 +207,7 @@ def upgrade(
         target: As for ``connect``.
         namespace: An empty namespace.
         steps: Calls of each client.
-        executor: Opens what runs clients, ``CLIENTS`` at a time, in the order in which they are given.
+        executor: Opens what runs clients, ``2 * CLIENTS`` at a time, in the order in which they are given.
         say: Told how each phase went.
 
     Raises:
@@ -207,9 +220,10 @@ def upgrade(
     for number, phase in enumerate(PHASES):
         begun = perf_counter()
         part = _phase(executor, partial(work, target, namespace), phase, number, steps)
+        turns = " -> ".join(map(" + ".join, phase))
         say(
-            f"{' -> '.join(phase)}: {part.calls:,} calls, {part.steps.total():,} steps, {part.newer:,} documents too "
-            f"new, {part.migrated:,} migrated, {perf_counter() - begun:.1f} s"
+            f"{turns}: {part.calls:,} calls, {part.steps.total():,} steps, {part.newer:,} "
+            f"documents too new, {part.migrated:,} migrated, {perf_counter() - begun:.1f} s, at once {part.at_once()}"
         )
         is_last = number == len(PHASES) - 1
         _must(is_last or part.newer == 0, f"{phase}: {part.newer} documents could not be read")
@@ -223,21 +237,33 @@ def upgrade(
 def _phase(
     executor: Callable[[], Executor],
     client: Callable[[str, int, int], Seen],
-    phase: Iterable[str],
+    phase: Iterable[Sequence[str]],
     number: int,
     steps: int,
 ) -> Seen:
     whole = Seen()
     with executor() as clients:
-        turns = [(name, 1 if name == "migrate" else CLIENTS) for name in phase]
         under_way = [
             clients.submit(client, name, 1000 * number + 100 * turn + one, steps)
-            for turn, (name, several) in enumerate(turns)
-            for one in range(several)
+            for turn, names in enumerate(phase)
+            for one in range(CLIENTS)
+            for name in (names[:2] if one else names)  # one migration is enough
         ]
         for one in under_way:
             whole.add(one.result())
     return whole
+
+
+def threads() -> Executor:
+    """Return threads for the clients, which begin together."""
+    return ThreadPoolExecutor(2 * CLIENTS, initializer=Barrier(2 * CLIENTS).wait)
+
+
+def processes() -> Executor:
+    """Return processes for the clients, which begin together."""
+    spawning = get_context("spawn")
+    wait = spawning.Barrier(2 * CLIENTS).wait
+    return ProcessPoolExecutor(2 * CLIENTS, spawning, initializer=wait)
 
 
 def _check_nothing_lost(target: Any, namespace: str, whole: Seen) -> None:
@@ -265,9 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=200, metavar="N", help="calls of each client (200)")
     options = parser.parse_args(arguments)
     target: Any = MemoryBackend() if options.store == "memory://" else options.store
-    executor: Callable[[], Executor] = partial(ThreadPoolExecutor, CLIENTS)
-    if options.store != "memory://":
-        executor = partial(ProcessPoolExecutor, CLIENTS, get_context("spawn"), max_tasks_per_child=1)
+    executor = threads if options.store == "memory://" else processes
     whole = upgrade(target, options.namespace, options.steps, executor=executor, say=_say)
     _say(f"all: {whole.calls:,} calls, {whole.steps.total():,} steps, none lost")
     return 0

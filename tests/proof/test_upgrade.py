@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+import pytest
 
 from emco_store import MemoryBackend
-from proof.upgrade import CLIENTS, PHASES, upgrade
+from proof.upgrade import PHASES, threads, upgrade
 
 
-def test_rolling_upgrade_and_back_loses_nothing():
+@pytest.mark.parametrize(("kept_in", "steps"), [("memory", 12), ("file", 2)])
+def test_rolling_upgrade_and_back_loses_nothing(kept_in, steps, tmp_path):
     """MIG-1 to MIG-4: Nothing is lost, nor unreadable to the release before, until a program uses what is new."""
+    target = MemoryBackend() if kept_in == "memory" else f"sqlite:///{tmp_path / 'ships.db'}"
     said: list[str] = []
 
-    whole = upgrade(
-        MemoryBackend(), "upgrade", 12, executor=partial(ThreadPoolExecutor, CLIENTS), say=said.append
-    )  # fmt: skip
+    whole = upgrade(target, "upgrade", steps, executor=threads, say=said.append)
 
     assert len(PHASES) == len(said)
     assert whole.steps.total() > 0

@@ -21,8 +21,8 @@ def check_versions(older: Iterable[Resource], model: type[Resource]) -> tuple[Re
     can read that where its stamp says so. No store is needed.
 
     Args:
-        older: Resources of older versions of the model, with the values that a service may have stored. Generate many
-            with ``hypothesis.strategies.builds``, or list the odd ones.
+        older: Resources of older versions of the model, with the odd values that a service may have stored; see
+            :func:`~emco_store.contracts.generated.check_generated_versions` for a test that makes them.
         model: The newer version.
 
     Raises:
@@ -37,15 +37,15 @@ def check_versions(older: Iterable[Resource], model: type[Resource]) -> tuple[Re
 def _checked(resource: Resource, model: type[Resource]) -> Resource:
     old = type(resource)
     assert old.__emco__.kind == model.__emco__.kind, f"{old.__name__} and {model.__name__} are of different kinds"
-    stored = _record(resource)
+    stored = as_stored(resource)
     read = load(stored, model)
     _check_steps(model, stored)
     assert read.key == resource.key, f"{resource.key} has become {read.key}"
-    made = _record(read)
+    made = as_stored(read)
     again = load(made, model)
     assert dict(read) == dict(again), f"{resource.key} reads as another value once it was written"
     assert not model.__emco__.evolution.is_outdated(made.document), f"{resource.key} is not current once it was written"
-    assert made.document == _record(again).document, f"{resource.key} is written in another way each time"
+    assert made.document == as_stored(again).document, f"{resource.key} is written in another way each time"
     if split(made.document)[0].readable_by <= old.__emco__.evolution.version:
         back = load(made, old)
         assert back.key == resource.key, f"{resource.key} is {back.key} for the older program"
@@ -63,5 +63,10 @@ def _check_steps(model: type[Resource], stored: Record) -> None:
             document = first
 
 
-def _record(resource: Resource) -> Record:
+def as_stored(resource: Resource) -> Record:
+    """Return the record that a store would write of a resource.
+
+    Raises:
+        InvalidResource: It cannot be stored.
+    """
     return draft(resource, max_bytes=LARGEST_MAX_BYTES).record(uid="u", version=1, created_us=0, updated_us=0)

@@ -17,8 +17,9 @@ from emco_store.connect import connect
 from emco_store.contracts.histories import linearizability, serializability
 from emco_store.contracts.histories.clients import Client, play
 from emco_store.contracts.histories.history import History, Recorder, read
-from emco_store.contracts.histories.models import Journal, Register
-from emco_store.contracts.histories.workloads import Shift, final_reads, lists, registers
+from emco_store.contracts.histories.models import ENTRIES, RELEASES, Journal, ListForm, Register
+from emco_store.contracts.histories.workloads import Shift, final_reads, lists, registers, releases
+from emco_store.core.resource import Resource
 from emco_store.ports import Backend
 
 MAX: Final = sys.maxsize
@@ -53,12 +54,39 @@ def check_transactions(
     path = folder / f"transactions-{seed}.jsonl"
     path.unlink(missing_ok=True)
     with Recorder(path) as recorder:
-        known = _run(backend, namespace, lists, path, _shifts(recorder, clients, seconds, operations, seed))
-        names = {step[1] for operation in known.operations for step in operation.steps}
-        last = Shift("last", 0, _random(seed, 0), recorder, lambda _: True)
-        with connect(backend, namespace=namespace, models=[Journal]) as store:
-            play(final_reads(last, names), store)
+        shifts = _shifts(recorder, clients, seconds, operations, seed)
+        known = _run(backend, namespace, lists, path, shifts)
+        _read_finally(backend, namespace, known, recorder, (ENTRIES,))
     return serializability.check(read(path).operations)
+
+
+def check_releases(
+    backend: Backend,
+    namespace: str,
+    folder: Path,
+    *,
+    clients: int = 8,
+    seconds: float = 10.0,
+    operations: int = MAX,
+    seed: int = 0,
+) -> serializability.Verdict:
+    """Run the same transactions as two releases of a service, half of the clients each; see :func:`check_transactions`.
+
+    The newer release has renamed the field of the lists. It reads by its step what the older one writes, and the older
+    one reads what it writes. Its clients migrate all lists again and again. At the end, both read every list.
+    A list that a migration could not write is ``not migrated``.
+    """
+    path = folder / f"releases-{seed}.jsonl"
+    path.unlink(missing_ok=True)
+    with Recorder(path) as recorder:
+        shifts = _shifts(recorder, clients, seconds, operations, seed)
+        known = _run(backend, namespace, releases, path, shifts, models=[[form.model] for form in RELEASES])
+        _read_finally(backend, namespace, known, recorder, RELEASES)
+    history = read(path)
+    verdict = serializability.check(history.operations)
+    if history.counts.get("left"):
+        verdict.add("not migrated", f"{history.counts['left']} times a migration left a list as it was")
+    return verdict
 
 
 def check_resources(
@@ -100,14 +128,22 @@ def run_in_threads(works: Sequence[Callable[[], Any]]) -> None:
 
 def _run(
     backend: Backend, namespace: str, workload: Callable[[Shift], Client], path: Path, shifts: Sequence[Shift],
+    *, models: Sequence[Sequence[type[Resource]]] = ((Journal, Register),) * STORES,
 ) -> History:  # fmt: skip
     with ExitStack() as stack:
-        stores = [
-            stack.enter_context(connect(backend, namespace=namespace, models=[Journal, Register]))
-            for _ in range(STORES)
-        ]
+        stores = [stack.enter_context(connect(backend, namespace=namespace, models=each)) for each in models]
         run_in_threads(list(_works(workload, shifts, stores)))
     return read(path)
+
+
+def _read_finally(
+    backend: Backend, namespace: str, known: History, recorder: Recorder, forms: Sequence[ListForm]
+) -> None:
+    names = {step[1] for operation in known.operations for step in operation.steps}
+    for number, form in enumerate(forms):
+        last = Shift(f"last {number}", 0, _random(0, 0), recorder, lambda _: True)
+        with connect(backend, namespace=namespace, models=[form.model]) as store:
+            play(final_reads(last, names, form), store)
 
 
 def _shifts(recorder: Recorder, clients: int, seconds: float, operations: int, seed: int) -> Sequence[Shift]:
@@ -126,4 +162,4 @@ def _random(seed: int, number: int) -> Random:
 def _works(
     workload: Callable[[Shift], Client], shifts: Iterable[Shift], stores: Sequence[Store]
 ) -> Iterable[Callable[[], Any]]:
-    return (partial(play, workload(shift), stores[at % len(stores)]) for at, shift in enumerate(shifts))
+    return (partial(play, workload(shift), stores[shift.number % len(stores)]) for shift in shifts)

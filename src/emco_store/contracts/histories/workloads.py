@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from emco_store.contracts.histories.clients import Ask, Client, Script, Transact, ask_and_record
 from emco_store.contracts.histories.history import Recorder
-from emco_store.contracts.histories.models import Journal, Register
+from emco_store.contracts.histories.models import ENTRIES, RELEASES, ListForm, Register
 from emco_store.core.keys import Key
-from emco_store.errors import AlreadyExists, Conflict, NotFound, StoreError
+from emco_store.core.migrations import Migrated
+from emco_store.errors import AlreadyExists, Conflict, NotFound, StoreError, Unavailable, UnknownOutcome
 
 HOT: Final = 3
 """Number of lists or registers that take half of the load."""
@@ -54,12 +55,38 @@ def lists(shift: Shift) -> Client:
     """Read and append to lists in transactions."""
     at = 0
     while shift.goes_on(at):
-        steps = list_steps(shift.random, at // SPAN, partial(_value, shift, at))
-        attempt = Attempt(steps)
-        recorded = shift.recorder.call(shift.name, steps)
-        settles = shift.random.random() < 0.5
-        yield from ask_and_record(recorded, Transact(attempt.script), settles=settles, answered=attempt.made)
+        yield from _transaction(shift, at, ENTRIES)
         at += 1
+
+
+def releases(shift: Shift) -> Client:
+    """Read and append to lists as the old or the new release of a service does; the new one migrates all of them, too.
+
+    The store of the client has the model of ``RELEASES[shift.number % 2]``.
+    """
+    form, at = RELEASES[shift.number % 2], 0
+    while shift.goes_on(at):
+        if form is RELEASES[1] and at % SPAN == SPAN // 2:
+            yield from migrated(shift)
+        yield from _transaction(shift, at, form)
+        at += 1
+
+
+def migrated(shift: Shift) -> Client:
+    """Migrate all lists, as far as others let it, and count what was written and what was left."""
+    try:
+        done: Migrated = yield Ask("migrate", (RELEASES[1].model,), {"batch": 5})
+    except (Conflict, Unavailable, UnknownOutcome):
+        return
+    shift.recorder.count({"migrated": done.written, "left": done.left_count})
+
+
+def _transaction(shift: Shift, at: int, form: ListForm) -> Client:
+    steps = list_steps(shift.random, at // SPAN, partial(_value, shift, at))
+    attempt = Attempt(steps, form)
+    recorded = shift.recorder.call(shift.name, steps)
+    settles = shift.random.random() < 0.5
+    yield from ask_and_record(recorded, Transact(attempt.script), settles=settles, answered=attempt.made)
 
 
 def _value(shift: Shift, at: int, number: int) -> int:
@@ -81,10 +108,12 @@ class Attempt:
 
     Args:
         steps: The steps to take.
+        form: How the program keeps lists.
     """
 
-    def __init__(self, steps: Sequence[Sequence[Any]]) -> None:
+    def __init__(self, steps: Sequence[Sequence[Any]], form: ListForm = ENTRIES) -> None:
         self._steps = steps
+        self._form = form
         self._done: list[list[Any]] = []
 
     def made(self, answer: object) -> list[list[Any]]:  # noqa: ARG002 - what was done is known without the answer
@@ -94,24 +123,25 @@ class Attempt:
     def script(self) -> Script:
         """Take the steps; each attempt starts again."""
         self._done = done = []
+        form = self._form
         for kind, name, value in self._steps:
             (found,) = yield Ask("get_many", ([Key("Journal", name)],), {"missing_ok": True})
-            entries = [] if found is None else list(found.entries)
+            entries = [] if found is None else list(form.read(found))
             done.append(["read", name, entries])
             if kind == "append":
                 made = [*entries, value]
                 if found is None:
-                    yield Ask("create", (Journal(name=name, entries=made),))
+                    yield Ask("create", (form.model(name=name, **form.write(made)),))
                 else:
-                    yield Ask("update", (found.model_copy(update={"entries": made}),))
+                    yield Ask("update", (found.model_copy(update=form.write(made)),))
                 done.append(["append", name, value])
         return done
 
 
-def final_reads(shift: Shift, names: Iterable[str]) -> Client:
+def final_reads(shift: Shift, names: Iterable[str], form: ListForm = ENTRIES) -> Client:
     """Read every list once more, after all clients have ended."""
     for batch in _batches(sorted(names), _FINAL):
-        attempt = Attempt([["read", name, None] for name in batch])
+        attempt = Attempt([["read", name, None] for name in batch], form)
         recorded = shift.recorder.call(shift.name, [])
         yield from ask_and_record(recorded, Transact(attempt.script), settles=False, answered=attempt.made)
 
