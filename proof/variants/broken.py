@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from emco_store.backends.adapters import ImmediatePort
 from emco_store.backends.keyvalue.ordered_map import OrderedMap
 from emco_store.backends.memory import MemoryBackend, MemoryPort
 from emco_store.backends.spaces import Space
-from emco_store.contracts.damaging import Damage
+from emco_store.contracts.damaging import Damage, damage_memory
 from emco_store.contracts.harness import Mode
 from emco_store.contracts.pauses import Pauses
 from emco_store.core.keys import Key
@@ -46,6 +46,10 @@ class Variant:
 def named(part: type, backend: Callable[[], Backend]) -> Variant:
     """Build the variant of a broken part, which has its name and its sentence."""
     return Variant(part.__name__, (part.__doc__ or "").partition("\n")[0], backend)
+
+
+def _of_memory(part: type, backend: Callable[[], Backend]) -> Variant:
+    return replace(named(part, backend), damage=damage_memory)
 
 
 class Broken(MemoryBackend):
@@ -110,14 +114,14 @@ class Reshaped(Space):
 
 def of_port(port: type[MemoryPort]) -> Variant:
     """Build a variant with a broken port."""
-    return named(port, type("Broken", (Broken,), {"port_type": port}))
+    return _of_memory(port, type("Broken", (Broken,), {"port_type": port}))
 
 
 def of_space(space: type[Space]) -> Variant:
     """Build a variant with broken indexes."""
-    return named(space, type("Broken", (Broken,), {"space_type": space}))
+    return _of_memory(space, type("Broken", (Broken,), {"space_type": space}))
 
 
 def of_backend(backend: type[Broken]) -> Variant:
     """Build a variant that is a whole backend."""
-    return named(backend, backend)
+    return _of_memory(backend, backend)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emco_store.backends.memory import MemoryBackend
+from emco_store.contracts.damaging import damage_memory
 from proof.variants import etcd, key_value, memory_leases, memory_reads, memory_writes
 from proof.variants.broken import Variant
 
@@ -26,7 +27,7 @@ class Family:
 
 FAMILIES: Final[Mapping[str, Family]] = {
     "memory": Family(
-        (Variant("(as it is)", "The backend of which these are variants.", MemoryBackend),),
+        (Variant("(as it is)", "The backend of which these are variants.", MemoryBackend, damage=damage_memory),),
         (*memory_reads.BROKEN, *memory_writes.BROKEN, *memory_leases.BROKEN),
     ),
     "key-value": Family(key_value.SOUND, key_value.BROKEN),

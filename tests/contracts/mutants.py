@@ -42,6 +42,8 @@ from tests.contracts.broken_holds import (
     TakesHoldsAway,
 )
 from tests.contracts.broken_leases import BROKEN_LEASES
+from tests.contracts.broken_many import BROKEN_MANY, EntersAHundredReferences
+from tests.contracts.broken_namespaces import BROKEN_NAMESPACES
 from tests.contracts.broken_origins import ForgetsOrigins, KeepsTheOldOrigin
 from tests.contracts.broken_outcomes import (
     GuessesOutcomes,
@@ -410,13 +412,6 @@ class LeavesTheIndex(Space):
         super().add(replace(record, index=old or record.index))
 
 
-class SharesNamespaces(Mutant):
-    """Takes every namespace for the same."""
-
-    def port(self, namespace: str) -> MemoryPort:  # noqa: ARG002 - it does not look
-        return super().port("all")
-
-
 class Boasts(MemoryPort):
     """Names no isolation."""
 
@@ -425,7 +420,7 @@ class Boasts(MemoryPort):
         return Guarantees("memory", "", Durability.MAJORITY)
 
 
-MUTANTS: dict[str, tuple[type[Mutant], str]] = {
+MUTANTS: dict[str, tuple[type[MemoryBackend], str]] = {
     **{
         port.__name__: (mutant(port=port), rule)
         for port, rule in (
@@ -479,6 +474,7 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             *BROKEN_COUNTS,
             *BROKEN_LEASES,
             *BROKEN_FEEDS,
+            *BROKEN_MANY,
         )
     },
     **{
@@ -488,11 +484,12 @@ MUTANTS: dict[str, tuple[type[Mutant], str]] = {
             (KeepsOldUniques, "ID-6"),
             (ChecksNoUniques, "ID-6"),
             (LeavesTheIndex, "ID-8"),
+            (EntersAHundredReferences, "REF-13"),
         )
     },
     "LeavesReferrersOfTheDeleted": (mutant(port=SilentAudit, space=KeepsOldReferrers), "REF-13"),
     "KeepsOldReferrers": (mutant(port=ReferrersOfRecords, space=KeepsOldReferrers), "REF-13"),
     "ForgetsVersionsOfRepairs": (mutant(port=ForgetsVersions), "CHK-8"),
-    "SharesNamespaces": (SharesNamespaces, "ID-14"),
+    **BROKEN_NAMESPACES,
 }
 """Each broken backend, with the rule that must catch it."""

@@ -17,6 +17,9 @@ from emco_store.ports import Audit, Beat, Commit, Get, Mend, Pulses, Receipt
 _HOUR, _DAY, _AT_ONCE = timedelta(hours=1), timedelta(days=1), timedelta(0)
 _DAY_US = 86_400_000_000
 _MANY = 2_500
+_TTLS_MS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, *(200 << at for at in range(12))]
+"""So that at any time some are due, and others would be if their TTL were half as long."""
+_DUE = 3
 
 
 class BeatRules:
@@ -149,6 +152,25 @@ class BeatRules:
         assert ["b"] == _paged(lab, Pulses(due=True))
         page = lab.ask(Pulses(due=True))
         assert page.pulses[0].due_us <= page.at_us
+
+    @rule("PUL-4")
+    def test_nothing_is_due_before_its_ttl_has_passed(self, lab: Lab) -> None:
+        """Whenever one asks, what is due is exactly that whose TTL has passed, and one server says so (PUL-4)."""
+        ttls = [timedelta(milliseconds=at) for at in _TTLS_MS]
+        lab.ask(Beat({f"u{at:02}": Heartbeat(KEY, 1, ttl) for at, ttl in enumerate(ttls)}))
+        found = lab.ask(Pulses())
+        servers = {found.server}
+        while True:
+            before = lab.ask(Pulses(uids=()))
+            page = lab.ask(Pulses(due=True))
+            servers |= {before.server, page.server}
+
+            due = {pulse.uid for pulse in page.pulses}
+            assert {pulse.uid for pulse in found.pulses if pulse.due_us <= before.at_us} <= due
+            assert due <= {pulse.uid for pulse in found.pulses if pulse.due_us <= page.at_us}
+            if len(due) >= _DUE:
+                break
+        assert 1 == len(servers)
 
 
 class PulseCheckRules:

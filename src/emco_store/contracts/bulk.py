@@ -1,11 +1,11 @@
-"""ATM-7 and ID-22: commits of many records, and reads of many; the port itself, without a store."""
+"""ATM-3, ATM-7 and ID-22: commits of many records, and reads of many; the port itself, without a store."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any, Final
 
-from emco_store.contracts.harness import Lab
+from emco_store.contracts.harness import Lab, scanned
 from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge, Record, Seal, Stamp
@@ -28,6 +28,8 @@ from emco_store.ports import (
 
 SIZES: Final = (21, 129, 1000)
 """One more than what drivers and servers put into one part: 20, 128; and the size of a page."""
+_MANY: Final = 150
+"""How many preconditions of each kind one commit has."""
 _OWNER: Final = Key("Item", "owner")
 _ABSENT: Final = Key("Site", "absent")
 _WRONG: Final = Stamp("uid-of-another", 1)
@@ -55,7 +57,45 @@ class BulkRules:
             if size == SIZES[-1]:
                 return  # what is deleted as a whole, the sizes before have shown
             assert Receipt(f"gone-{size}") == lab.port.ask(replace(moved, txid=f"gone-{size}", sealed={}))
-            assert [_OWNER] == [one.key for one in lab.port.ask(Scan(None)).records]
+            assert [_OWNER] == [one.key for one in scanned(lab.port, Scan(None))]
+
+    @rule("ATM-3")
+    def test_each_of_many_preconditions_is_checked(self, lab: Lab) -> None:
+        """Whether the last of many fails or all of them, a refusal names what failed, and nothing else (ATM-3)."""
+        there = _records(_MANY)
+        fill = Commit("fill", puts=there)
+        assert Receipt("fill") == lab.port.ask(fill)
+        written = _record(Key("Item", "written"))
+        rests = Commit(
+            "rests",
+            {one.key: one.stamp for one in there},
+            frozenset({one.key for one in there}),
+            {one.key: one.seal for one in there},
+            (written,),
+        )
+
+        for wrong in (there[-1:], there):
+            keys = [one.key for one in wrong]
+            absent = {Key("Site", key.name) for key in keys}
+            cases: tuple[tuple[Commit, set[Failure]], ...] = (
+                (
+                    replace(rests, expect={**rests.expect, **dict.fromkeys(keys, _WRONG)}),
+                    {Stale(one.key, _WRONG, one.stamp) for one in wrong},
+                ),
+                (replace(rests, require=rests.require.difference(keys) | absent), set(map(Missing, absent))),
+                (
+                    replace(rests, sealed={**rests.sealed, **{one.key: Seal(one.uid, 7) for one in wrong}}),
+                    set(map(Moved, keys)),
+                ),
+            )
+            for commit, failures in cases:
+                reply = lab.port.ask(commit)
+                assert isinstance(reply, Refusal)
+                assert failures == set(reply.failures)
+
+        assert Receipt("rests") == lab.port.ask(rests)
+        found = lab.port.ask(Get((*rests.expect, written.key)))
+        assert {**dict.fromkeys(rests.expect, 1), written.key: 0} == {key: one.guard for key, one in found.items()}
 
 
 def _failing(puts: tuple[Record, ...], owner: Record) -> tuple[tuple[Commit, Failure], ...]:

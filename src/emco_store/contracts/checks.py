@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.core.rules import Rule
 from emco_store.errors import InvalidCall
-from emco_store.ports import Audit, Commit, Get, Mend, Receipt
+from emco_store.ports import Audit, Commit, Get, Hold, Mend, Receipt
 
 SIZES = (1, 3, 1000)
 
@@ -216,6 +217,20 @@ class CheckRules:
         lab.faults.do(Get, lambda: other.put(Restrict(name="r", one=b)))
 
         assert [] == checked(lab.store, 1000)
+
+    @rule("CHK-6")
+    def test_lock_that_would_outlast_its_holder_is_found_and_taken_away(self, lab: Lab) -> None:
+        """An advisory lock for longer than any store takes one is a flaw, and a repair ends it (CHK-6)."""
+        sites = [lab.store.create(Site(name=name)) for name in "ab"]
+        lab.port.ask(Hold("me", (sites[0].key,), lasts=timedelta(hours=3)))
+        lab.port.ask(Hold("me", (sites[1].key,), lasts=timedelta(minutes=30)))
+
+        found = checked(lab.store)
+        assert [(FlawKind.STALE_HOLD, "Site/a", Repair.MEND)] == [(one.kind, one.key, one.repair) for one in found]
+        lab.store.repair(found)
+
+        assert [] == checked(lab.store)
+        lab.store.delete(sites[0])
 
     @rule("CHK-7")
     def test_repair_does_what_the_delete_would_have_done(self, lab: Lab) -> None:

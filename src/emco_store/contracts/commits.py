@@ -16,8 +16,23 @@ from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
 from emco_store.core.records import Record, Seal, Stamp
 from emco_store.errors import Conflict
-from emco_store.ports import Commit, Failure, Fenced, Get, Missing, Moved, Outcome, Receipt, Refusal, Stale, Taken
+from emco_store.ports import (
+    Commit,
+    Failure,
+    Fenced,
+    Get,
+    Missing,
+    Moved,
+    Outcome,
+    Receipt,
+    Refusal,
+    Settle,
+    Stale,
+    Taken,
+)
 
+_MANY: Final = 20
+"""How many commits follow one whose outcome is asked for."""
 _UID, _OTHER = "uid", "another"
 _STAMPS: Final[tuple[tuple[Stamp | None, ...], ...]] = (
     (),
@@ -50,6 +65,33 @@ class CommitRules:
         assert Receipt("again-1") == lab.port.ask(commit)
 
         assert (3, "y") == (lab.store.get(a).meta.version, lab.store.get(a).title)
+
+    @rule("ATM-2", "ATM-5")
+    def test_outcomes_outlive_those_of_many_others(self, lab: Lab) -> None:
+        """However many commits follow, each outcome is known: committed or aborted, and not only the last (ATM-2)."""
+        key = Key("Site", "a")
+        first = Commit("first", puts=(_plain(key, 1),))
+        assert Receipt("first") == lab.port.ask(first)
+        aborted = ("aborted-1", "aborted-2")
+        assert [Outcome.ABORTED] * 2 == [lab.port.ask(Settle(txid)) for txid in aborted]
+        for number in range(_MANY):
+            txid = f"other-{number}"
+            assert Receipt(txid) == lab.port.ask(Commit(txid, puts=(_plain(key, number + 2),)))
+
+        assert (Receipt("first"), Outcome.COMMITTED) == (lab.port.ask(first), lab.port.ask(Settle("first")))
+        for txid in aborted:
+            assert Refusal((Fenced(txid),)) == lab.port.ask(replace(first, txid=txid))
+        assert _MANY + 1 == lab.port.ask(Get((key,)))[key].version
+
+    @rule("ATM-2")
+    def test_commit_that_only_checks_is_not_remembered(self, lab: Lab) -> None:
+        """A txid under which nothing was written is still free (ATM-2)."""
+        key = Key("Site", "a")
+
+        assert Receipt("one") == lab.port.ask(Commit("one", {key: None}))
+        assert Receipt("one") == lab.port.ask(Commit("one", {key: None}, puts=(_plain(key, 1),)))
+
+        assert [key] == list(lab.port.ask(Get((key,))))
 
     @rule("ATM-3")
     def test_refusal_names_every_failed_precondition(self, lab: Lab) -> None:

@@ -34,6 +34,7 @@ from emco_store.ports import (
 A, B, C, D = (Key("Site", name) for name in "abcd")
 _HOUR = timedelta(hours=1)
 _PATIENCE = timedelta(seconds=10)
+_MANY = 150
 """How long a reader waits for an event that will come; no test that passes waits so long."""
 _WRITERS = 6
 _ROUNDS = 8
@@ -76,6 +77,18 @@ class FeedRules:
 
         _, two = told(lab, begin, 2)
         assert (deleted(A), RecordChange(Action.CREATED, A, "other", 1)) == two.changes
+
+    @rule("FEED-1")
+    def test_commit_of_many_records_is_one_event(self, lab: Lab) -> None:
+        """However many records a commit writes or deletes, its event tells each of them (FEED-1)."""
+        begin = now(lab)
+        keys = tuple([Key("Site", f"n{at:03}") for at in range(_MANY)])
+        lab.ask(Commit("many", dict.fromkeys(keys), puts=tuple(map(site, keys))))
+        lab.ask(Commit("gone", {key: Stamp(f"u-{key.name}", 1) for key in keys}, deletes=keys))
+
+        many, gone = told(lab, begin, 2)
+        assert tuple(map(created, keys)) == many.changes
+        assert tuple(map(deleted, keys)) == gone.changes
 
     @rule("FEED-1", "FEED-8")
     def test_commit_that_did_not_happen_or_writes_nothing_is_no_event(self, lab: Lab) -> None:

@@ -35,6 +35,7 @@ KEY, OTHER = beside(LEASE, SITE), beside(LEASE, Key("Site", "b"))
 _HOUR = timedelta(hours=1)
 _WRITERS = 6
 _ROUNDS = 4
+_MANY = 150
 
 
 class FenceRules:
@@ -203,6 +204,26 @@ class FenceRules:
         _put(lab, lease("u3"))
         assert ["u3"] == _uids(lab)
         assert frozenset({"u2"}) == lab.ask(Beat({"u2": Heartbeat(KEY, 2, _HOUR)})).lapsed
+
+    @rule("PUL-1", "PUL-2")
+    def test_each_of_many_leases_is_judged(self, lab: Lab) -> None:
+        """Of many leases that a commit requires or ends, each counts, and a refusal names those that fail (PUL-1)."""
+        uids = {beside(LEASE, Key("Site", f"n{at:03}")): f"u{at:03}" for at in range(_MANY)}
+        lab.ask(Commit("fill", puts=tuple([lease(uid, key) for key, uid in uids.items()])))
+        lab.ask(Beat({uid: Heartbeat(key, 1, _HOUR) for key, uid in uids.items()}))
+        fenced = Commit("fenced", puts=(site(1),), fenced=uids)
+        ends = Commit("ends", deletes=tuple(uids), silent={key: Seen(uid, 1) for key, uid in uids.items()})
+
+        for wrong in ([*uids][-1:], [*uids]):
+            gone = {**uids, **dict.fromkeys(wrong, "gone")}
+            beats = {**ends.silent, **{key: Seen(uids[key], 0) for key in wrong}}
+            for commit, failed in ((replace(fenced, fenced=gone), Lapsed), (replace(ends, silent=beats), Alive)):
+                reply = lab.ask(commit)
+                assert isinstance(reply, Refusal)
+                assert set(map(failed, wrong)) == set(reply.failures)
+
+        assert [Receipt("fenced"), Receipt("ends")] == [lab.ask(fenced), lab.ask(ends)]
+        assert ([], [SITE]) == (_uids(lab), list(lab.ask(Get((SITE, *uids)))))
 
 
 def lease(uid: str, key: Key = KEY) -> Record:

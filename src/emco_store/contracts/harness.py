@@ -176,9 +176,9 @@ class Bench:
     def close(self) -> None:
         """Drop the namespaces that were kept, and close the event loop."""
         while self._used:
-            self._drop(self._used.pop())
+            self.drop(self._used.pop().namespace)
         if self._has_begun:
-            self._drop(Space(self.witness))
+            self.drop(self.witness)
         self.loop.close()
 
     @contextmanager
@@ -191,7 +191,7 @@ class Bench:
         finally:
             lab.close()
             if self.harness.empty is None or lab.faults.were_planned:
-                self._drop(space)
+                self.drop(space.namespace)
             else:
                 self._used.append(space)
 
@@ -200,12 +200,13 @@ class Bench:
             space = self._used.pop()
             if self.harness.empty is not None and self.harness.empty(self.backend, space.namespace):
                 return space
-            self._drop(space)
+            self.drop(space.namespace)
         return Space(f"t{secrets.token_hex(8)}")
 
-    def _drop(self, space: Space) -> None:
+    def drop(self, namespace: str) -> None:
+        """Drop what a namespace holds, if data outlives the tests."""
         if self.harness.drop is not None:
-            self.harness.drop(self.backend, space.namespace)
+            self.harness.drop(self.backend, namespace)
 
 
 class Lab:
@@ -284,6 +285,16 @@ class Lab:
             port = opened.enter_context(closing(backend.port(self.namespace)))
             port.open()
             yield port, pauses
+
+    @contextmanager
+    def beside(self, namespace: str) -> Generator[Port]:
+        """Open the blocking port of another namespace, which is dropped in the end."""
+        with closing(self.bench.backend.port(namespace)) as port:
+            port.open()
+            try:
+                yield port
+            finally:
+                self.bench.drop(namespace)
 
     def close(self) -> None:
         """Close all stores."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,6 +19,8 @@ from emco_store.ports import Commit, Get, Held, Hold, Receipt, Refusal, Release
 
 RIVALS = 12
 """How often another client commits in between; more than any delete may need."""
+_LONGER = timedelta(seconds=9)
+"""A hundredth of it is over when a hold of 100 ms is."""
 
 
 class HoldRules:
@@ -103,13 +106,26 @@ class HoldRules:
 
     @rule("OCC-11")
     def test_hold_of_somebody_who_died_ends_by_itself(self, lab: Lab) -> None:
-        """A creator waits for a hold that is never released, and continues when it expires (OCC-11)."""
-        (a,) = sites(lab, "a")
+        """A creator waits for a hold that is never released, and continues when it expires (OCC-11).
+
+        A hold that was taken before for less time, and then again for longer, is still there, and so is one that was
+        taken before for a time of which this is a small part.
+        """
+        a, again, longer = sites(lab, "a", "again", "longer")
+        begun = time.monotonic()
+        lab.port.ask(Hold("me", (longer.key,), lasts=_LONGER))
+        lab.port.ask(Hold("me", (again.key,), lasts=timedelta(milliseconds=50)))
+        lab.port.ask(Hold("me", (again.key,), lasts=timedelta(minutes=10)))
         lab.port.ask(Hold("dead", (a.key,), lasts=timedelta(milliseconds=100)))
 
         lab.open(retry=RetryPolicy(deadline_s=10.0)).create(Crate(name="c", parent=a))
+        while time.monotonic() - begun < _LONGER.total_seconds() / 90:  # over by now, if the hold has lasted
+            assert lab.port.ask(Get((a.key,)))
 
-        assert 2 == len(lab.state())
+        assert 4 == len(lab.state())
+        assert Refusal((Held(again.key),)) == lab.port.ask(Commit("rival", deletes=(again.key,)))
+        is_held = Refusal((Held(longer.key),)) == lab.port.ask(Commit("late", deletes=(longer.key,)))
+        assert is_held or time.monotonic() - begun > _LONGER.total_seconds()
         lab.port.ask(Hold("next", (a.key,), lasts=timedelta(minutes=10)))
         with pytest.raises(Conflict), lab.store.transaction() as tx:
             tx.create(Crate(name="d", parent=a))

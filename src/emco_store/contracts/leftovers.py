@@ -14,6 +14,7 @@ from emco_store.core.rules import Rule
 from emco_store.ports import Commit, Count, Get, Receipt, ReferrerQuery, Scan
 
 _TARGET: Final = Key("Site", "t")
+_MANY: Final = 300
 
 
 class LeftoverRules:
@@ -53,6 +54,21 @@ class LeftoverRules:
                 wanted = [one for one in records if not one.targets.isdisjoint(some)]
                 walk(lab, ReferrerQuery(tuple(some), limit=limit), wanted, pages=len(records) + 1)
 
+    @rule("REF-13")
+    def test_each_of_many_references_is_found_and_released(self, lab: Lab) -> None:
+        """A record is found by its last reference, and a referrer by the last target that is asked for (REF-13)."""
+        targets = tuple([Key("Site", f"t{at:03}") for at in range(_MANY)])
+        absent = tuple([Key("Site", f"x{at:03}") for at in range(_MANY)])
+        wide, narrow = (_record(Key("Item", name), edges=_edges(*some)) for name, some in zip(
+            ("a", "b"), (targets, targets[-1:]), strict=True
+        ))  # fmt: skip
+        assert Receipt("fill") == lab.port.ask(Commit("fill", puts=(wide, narrow)))
+
+        for some in (targets, targets[-1:], (*absent, targets[-1])):
+            assert [wide.key, narrow.key] == _referrers(lab, some)
+        assert Receipt("less") == lab.port.ask(Commit("less", puts=(replace(wide, edges=wide.edges[:1]),)))
+        assert [[narrow.key], [wide.key, narrow.key]] == [_referrers(lab, targets[1:]), _referrers(lab, targets)]
+
     @rule("OCC-10")
     def test_put_keeps_the_guard_of_what_it_replaces(self, lab: Lab) -> None:
         """Whatever a put changes, the guard goes on, and begins again only with a new record (OCC-10)."""
@@ -85,6 +101,16 @@ def _record(
     index: tuple[tuple[str, str], ...] = (),
 ) -> Record:  # fmt: skip
     return Record(key, f"uid-{key.name}", 1, b"{}", edges, unique, index, 1, 1)
+
+
+def _referrers(lab: Lab, targets: tuple[Key, ...]) -> list[Key]:
+    found: list[Key] = []
+    query: ReferrerQuery | None = ReferrerQuery(targets)
+    while query is not None:
+        page = lab.port.ask(query)
+        found += [one.key for one in page.referrers]
+        query = None if page.next is None else replace(query, after=page.next)
+    return found
 
 
 def _edges(*targets: Key) -> tuple[Edge, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from emco_store.contracts.harness import Lab
+from emco_store.contracts.harness import Lab, scanned
 from emco_store.contracts.pages import walk
 from emco_store.contracts.rules import rule
 from emco_store.core.keys import Key
@@ -23,6 +23,9 @@ _IN_ORDER: Final = tuple(sorted(TEXTS))
 """By code points, which is the order of UTF-8 and not that of UTF-16."""
 NAMES: Final = ("n" * 253, "n" * 252 + "m", "n" * 252, "é" * 253, "é" * 252 + "è", "中" * 253, "N" * 253)
 """Names as long as they may be, which differ at their end or by case."""
+
+LIKE: Final = ("a_b", "axb", "a.b", "a*b", "a?b", "a[xy]b", "a$b", "A_b", "a", "a_", "a_bc")
+"""Names of which some would match others, were they taken for a pattern of any language."""
 
 
 class TextRules:
@@ -57,12 +60,25 @@ class TextRules:
             walk(lab, Scan("Item", field="label", limit=limit, descending=True), records[::-1], pages=len(records))
         for at in range(0, len(records), 5):
             above = Scan("Item", field="label", low=_IN_ORDER[at])
-            assert _keys(records[at:]) == _keys(lab.port.ask(above).records), _IN_ORDER[at]
+            assert _keys(records[at:]) == _keys(scanned(lab.port, above)), _IN_ORDER[at]
             assert len(records) - at == lab.port.ask(Count(above))
             below = Scan("Item", field="label", below=_IN_ORDER[at], descending=True)
-            assert _keys(records[:at][::-1]) == _keys(lab.port.ask(below).records), _IN_ORDER[at]
+            assert _keys(records[:at][::-1]) == _keys(scanned(lab.port, below)), _IN_ORDER[at]
             alone = Scan("Item", field="label", equal=_IN_ORDER[at])
-            assert _keys(records[at : at + 1]) == _keys(lab.port.ask(alone).records), _IN_ORDER[at]
+            assert _keys(records[at : at + 1]) == _keys(scanned(lab.port, alone)), _IN_ORDER[at]
+
+    @rule("ID-2", "ID-9")
+    def test_prefix_is_no_pattern(self, lab: Lab) -> None:
+        """What is under a record has its key before its own, character by character, and so has a kind (ID-9)."""
+        records = {name: _record("", key=Key("Rack", name, "r"), index=(("rank", "1"),)) for name in LIKE}
+        others = tuple([_record("", key=Key(kind, "a", "r")) for kind in ("Rac", "RackX", "rack")])
+        assert Receipt("fill") == lab.port.ask(Commit("fill", puts=(*records.values(), *others)))
+
+        assert sorted(one.uid for one in records.values()) == _keys(scanned(lab.port, Scan("Rack")))
+        for name, record in records.items():
+            prefix = record.key.text.removesuffix("r")
+            assert [record.uid] == _keys(scanned(lab.port, Scan(None, prefix))), name
+            assert 1 == lab.port.ask(Count(Scan("Rack", prefix, field="rank", equal="1"))), name
 
     @rule("ID-23")
     def test_long_keys_are_told_apart_at_their_end(self, lab: Lab) -> None:
@@ -76,9 +92,8 @@ class TextRules:
         assert {key: key.text for key in keys} == {key: one.uid for key, one in found.items()}
         walk(lab, Scan(None, limit=3), records, pages=len(records))
         for at, record in enumerate(records[1:]):
-            assert (
-                records[at].key.text == lab.port.ask(Scan(None, until=record.key.text, descending=True)).records[0].uid
-            )
+            back = Scan(None, until=record.key.text, limit=1, descending=True)
+            assert records[at].key.text == next(scanned(lab.port, back)).uid
         assert Receipt("gone") == lab.port.ask(Commit("gone", deletes=(keys[0],)))
         assert set(keys[1:]) == lab.port.ask(Get(tuple(keys))).keys()
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import partial
 from uuid import UUID
@@ -14,10 +17,12 @@ from emco_store.contracts.harness import Lab
 from emco_store.contracts.identity import some_crate
 from emco_store.contracts.models import Anything, Bundle, Drifting, Parcel, Site
 from emco_store.contracts.rules import rule
+from emco_store.core.keys import Key
+from emco_store.core.records import Record
 from emco_store.errors import (
     InvalidResource,
 )
-from emco_store.ports import Commit, Outcome
+from emco_store.ports import Commit, Get, Outcome, Receipt
 
 
 class ValueRules:
@@ -176,3 +181,18 @@ class ValueRules:
             assert [] == list(lab.store.list(Parcel))
             txid = other.faults.asked(Commit)[0].txid
             assert (Outcome.ABORTED, Outcome.COMMITTED) == (lab.store.resolve(txid), other.store.resolve(txid))
+
+    @rule("ID-14")
+    def test_names_of_namespaces_are_told_apart(self, lab: Lab) -> None:
+        """Namespaces whose names differ by case, by their last character or by a dash are different (ID-14)."""
+        common = f"n{secrets.token_hex(16)}".ljust(60, "0")
+        names = [common + end for end in ("a-x", "A-x", "a_x", "a-y")]
+        record = Record(Key("Item", "one"), "uid", 1, b"{}", (), (("serial", "s"),), (), 1, 1)
+        with ExitStack() as opened:
+            ports = [opened.enter_context(lab.beside(name)) for name in names]
+            assert [Receipt("one")] * len(names) == [
+                port.ask(Commit("one", {record.key: None}, puts=(replace(record, uid=name),)))
+                for name, port in zip(names, ports, strict=True)
+            ]
+
+            assert names == [port.ask(Get((record.key,)))[record.key].uid for port in ports]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +25,7 @@ from emco_store.backends.mongo import commands, judging
 from emco_store.backends.mongo.documents import Document, decoded, outcome_id
 from emco_store.backends.pulses import PulseTable, lease_without_pulse, pulse_without_lease
 from emco_store.backends.schemes import OpenOptions, stand_in
-from emco_store.core.flaws import next_place, read_place
+from emco_store.core.flaws import Flaw, hold_problem, next_place, read_place, stale_hold
 from emco_store.core.keys import Key
 from emco_store.core.pulses import LEASE
 from emco_store.core.records import Record, Stamp
@@ -71,6 +71,7 @@ GUARANTEES = Guarantees(
 """One request at a time, for all threads of the process; nothing survives it."""
 _MOST = 1_000_000
 _STAGES = ("records",)
+_HOLDS = "holds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +230,7 @@ class MongomockPort(PortBase):
         return self._feed.waking(self._server.lock, wake)
 
     def audit(self, audit: Audit) -> Audited:
-        """See :meth:`emco_store.ports.PortBase.audit`; beside the records, only pulses could be wrong."""
+        """See :meth:`emco_store.ports.PortBase.audit`; beside the records, only holds and pulses could be wrong."""
         stage, after = read_place(audit.after, _STAGES)
         with self._server.lock:
             page = self.scan(Scan(kind=None, after=("", after), limit=audit.limit))
@@ -241,14 +242,18 @@ class MongomockPort(PortBase):
             if last is None:
                 left = [uid for uid in self._pulses if self._pulses.is_left(uid, self._leases(), _now_us())]
                 flaws += [pulse_without_lease(self._pulses[uid].key.text, uid) for uid in left]
+                flaws += self._endless()
         return Audited(records, absent, tuple(flaws), len(records), next_place(_STAGES, stage, last))
 
     def mend(self, mend: Mend) -> None:
-        """See :meth:`emco_store.ports.PortBase.mend`; ``audit`` names flaws of pulses alone."""
+        """See :meth:`emco_store.ports.PortBase.mend`; ``audit`` names flaws of holds and pulses alone."""
         with self._server.lock:
             for flaw in mend.flaws:
-                _, uid, text = flaw.entry
-                self._pulses.mend(uid, text, self._leases(), _now_us())
+                stage, uid, text = flaw.entry
+                if stage == _HOLDS:
+                    self._server.holds.pop((self._name, text), None)
+                else:
+                    self._pulses.mend(uid, text, self._leases(), _now_us())
 
     def close(self) -> None:
         """Do nothing: the data belongs to the backend."""
@@ -267,6 +272,13 @@ class MongomockPort(PortBase):
 
     def _leases(self) -> Mapping[str, Record]:
         return {record.key.text: record for record in self.scan(Scan(kind=LEASE, limit=_MOST)).records}
+
+    def _endless(self) -> Iterator[Flaw]:
+        """Yield the holds that end too late."""
+        for (name, text), (holder, until) in self._server.holds.items():
+            problem = hold_problem(until - time.monotonic())
+            if name == self._name and problem is not None:
+                yield stale_hold(text, problem, (_HOLDS, holder, text))
 
     def _is_held(self, key: Key, holder: str) -> bool:
         """Tell whether somebody else holds a record."""
