@@ -120,10 +120,10 @@ def test_selection_is_partial(project):
 
 def test_test_that_never_ends_fails_and_names_the_method(project):
     """A request that does not return fails its test after a bound; the run goes on, and says where to look."""
-    source = project / "sqlite_backend.py"
-    text = source.read_text("utf-8").replace("    def hold(self", "    def _hold(self")
-    hangs = "    def hold(self, hold: Hold) -> None:\n        threading.Event().wait()\n\n"
-    source.write_text(text.replace("    def release(self", f"{hangs}    def release(self", 1), "utf-8")
+    source = project / "map_backend.py"
+    waits = "lambda self, hold: hold.holder == 'me' and threading.Event().wait()"  # not what a run begins with
+    hangs = f"from emco_store.backends.keyvalue.port import KeyValuePort\n\nKeyValuePort.hold = {waits}\n"
+    source.write_text(f"{source.read_text('utf-8')}\n\n{hangs}", "utf-8")
     quick = "test_hold_disturbs_no_reader"
 
     run = Run(project, "-p", "no:timeout", "--contracts-bound=0.2", "-k", f"blocking and ({PASSES} or {quick})")
