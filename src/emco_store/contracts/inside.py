@@ -91,6 +91,25 @@ class InsideRules:
                     if pauses.passed <= at:
                         break
 
+    @rule("OCC-17")
+    def test_message_that_comes_again_later_changes_nothing(self, lab: Lab) -> None:
+        """A message that a network delivers once more, after others have written, is as if it had not come (OCC-17)."""
+        with lab.inside_of_requests() as (port, pauses):
+            for at in range(MOST):
+                prefix = f"late-{at}"
+                assert isinstance(lab.port.ask(Commit(f"{prefix}-before", puts=(_record(_x(prefix)),))), Receipt)
+                pauses.keep(at)
+                assert Receipt(f"{prefix}-a") == port.ask(_update(prefix, "a"))
+                passed = pauses.disarm()
+                newest = replace(_record(_x(prefix)), version=3, document=b'{"by":"b"}')
+                commit = Commit(f"{prefix}-b", {newest.key: Stamp("uid-x", 2)}, puts=(newest,))
+                assert Receipt(commit.txid) == lab.port.ask(commit)
+                pauses.again()
+                (left,) = lab.port.ask(Get((newest.key,))).values()
+                assert (3, newest.document) == (left.version, left.document), f"point {at}: an old message came through"
+                if passed <= at:
+                    break
+
 
 @dataclass(frozen=True, slots=True)
 class _Case:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
 from emco_store.backends.keyvalue.backend import KeyValueBackend
 from emco_store.backends.keyvalue.ordered_map import Entry, OrderedMap, Snapshot, Write
@@ -65,7 +66,7 @@ class PausedMap(OrderedMap):
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """See :meth:`OrderedMap.snapshot`."""
-        if self._pauses.point() is not None:
+        if self._pauses.point() not in {None, Cut.KEEP}:
             raise Unreachable("planned")
         return self._rows.snapshot()
 
@@ -75,6 +76,8 @@ class PausedMap(OrderedMap):
         if cut is Cut.BEFORE:
             raise Unreachable("planned")
         reply = self._rows.write(write)
+        if cut is Cut.KEEP:
+            self._pauses.kept = partial(self._rows.write, write)
         if cut is Cut.AFTER:
             raise OutcomeLost
         return reply

@@ -14,6 +14,8 @@ class Cut(Enum):
     """End it; the message does not reach the server."""
     AFTER = auto()
     """Hand on the message, wait for the reply, and end it without the reply."""
+    KEEP = auto()
+    """Hand on the message, and keep a copy that can be sent again: see :meth:`Pauses.again`."""
 
 
 class Pauses:
@@ -21,10 +23,12 @@ class Pauses:
 
     Attributes:
         passed: The number of points that were passed since something was planned.
+        kept: Sends the message again that was kept last; whoever handles ``Cut.KEEP`` sets it.
     """
 
     def __init__(self) -> None:
         self.passed = 0
+        self.kept: Callable[[], object] | None = None
         self._at = -1
         self._action: Callable[[], Cut | None] = lambda: None
         self._lock = threading.Lock()
@@ -40,6 +44,16 @@ class Pauses:
     def cut(self, at: int, moment: str) -> None:
         """End the connection ``before`` or ``after`` the message of a point; it does nothing without a proxy."""
         self._plan(at, lambda: Cut.BEFORE if moment == "before" else Cut.AFTER)
+
+    def keep(self, at: int) -> None:
+        """Keep the message of a point; it does nothing where messages do not stand alone."""
+        self.kept = None
+        self._plan(at, lambda: Cut.KEEP)
+
+    def again(self) -> None:
+        """Send the message that was kept once more, as a network does that repeats it late; its reply is lost."""
+        if self.kept is not None:
+            self.kept()
 
     def disarm(self) -> int:
         """Plan nothing any more, and return how many points were passed; later ones do not count."""

@@ -6,12 +6,14 @@ import select
 import socket
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from emco_store.contracts.pauses import Cut, Pauses
 
 _CHUNK: Final = 1 << 20
 _HOST: Final = "127.0.0.1"
+_PATIENCE_S: Final = 10.0
 
 
 class Proxy:
@@ -45,6 +47,12 @@ class Proxy:
             sockets = list(self._open)
         for one in sockets:
             _end(one)
+
+    def _send_alone(self, message: bytes) -> None:
+        """Send a message over a connection of its own, and throw the reply away."""
+        with socket.create_connection(self._server, _PATIENCE_S) as connection:
+            connection.sendall(message)
+            connection.recv(_CHUNK)
 
     def _is_point(self, message: bytes) -> bool:
         return not self._about or any(text in message for text in self._about)
@@ -81,6 +89,8 @@ class Proxy:
                 cut = self._pauses.point() if message and self._is_point(message) else None
                 if not message or cut is Cut.BEFORE:
                     break
+                if cut is Cut.KEEP:
+                    self._pauses.kept = partial(self._send_alone, message)
                 server.sendall(message)
                 if cut is Cut.AFTER:
                     server.recv(_CHUNK)
