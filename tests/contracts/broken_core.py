@@ -568,6 +568,7 @@ BROKEN_CORE = {
     "ContradictsNothing": Broken(registry, "_contradictions", broken_segments.contradict_nothing, "SEG-3"),
     "ComparesBytes": Broken(registry.Declaration, "is_same", broken_segments.never_the_same, "SEG-4"),
     "ChangesAnything": Broken(registry, "_evolution", broken_segments.change_anything, "SEG-5"),
+    "ChangesFormsUnderViews": Broken(registry, "_unlike_what_is_relied_on", broken_segments.rely_on_nothing, "SEG-5"),
     "WritesWhatWaits": Broken(unit, "refuse_waiting", broken_segments.wait_for_nothing, "SEG-6"),
     "TakesOutagesForNothing": Broken(registering, "registry_now", broken_segments.take_outages_for_nothing, "SEG-6"),
     "RemovesWhatIsReliedOn": Broken(registry, "_relied_on", broken_segments.relied_on_by_nobody, "SEG-7"),

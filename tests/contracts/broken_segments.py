@@ -39,6 +39,11 @@ def contradict_nothing(registry: Registry, name: str, given: Declaration) -> Ite
     return iter(())
 
 
+def rely_on_nothing(registry: Registry, name: str, given: Declaration) -> Iterable[str]:
+    """Change the form of documents under those who cannot read it."""
+    return iter(())
+
+
 def never_the_same(declaration: Declaration, other: Declaration | None) -> bool:
     """Take each registration for a new one, as a hash of the bytes of a file does."""
     return False

@@ -271,6 +271,31 @@ class SegmentRules:
                 Segment("posts", [_post({"a": (str, "")}, lifecycle=Both, parent=LineView, model_version=3), more], 4)
             )
 
+    @rule("SEG-5")
+    def test_form_for_which_a_view_has_no_step_is_refused_until_it_has_one(self, lab: Lab) -> None:
+        """The owner hears which segment cannot read the new form, and registers it once that can (SEG-5)."""
+
+        def rename(old: dict[str, Any]) -> dict[str, Any]:
+            return {**{name: value for name, value in old.items() if name != "a"}, "b": old.get("a", 0)}
+
+        def users(version: int, field: str, **options: Any) -> Segment:
+            view = _class(View, "V", {field: (int, 0)}, of="Post", parent=None, **options)
+            return Segment("users", [_class(Resource, "User", {"to": (_ref(view),)}), view], version)
+
+        lab.store.register(Segment("posts", [_post({"a": (int, 0)})]))
+        assert lab.open().register(users(1, "a")).is_active
+        later = Segment("posts", [_post({"b": (int, 0)}, model_version=2, steps={2: rename})], 2)
+        before = lab.records()
+        with pytest.raises(SegmentRefused) as caught:
+            lab.store.register(later)
+        assert any("version 2" in reason and "users" in reason for reason in caught.value.reasons)
+        assert before == lab.records()
+
+        assert lab.open().register(users(2, "b", model_version=2, steps={2: rename})).is_active
+        assert lab.store.register(later).is_active
+        with pytest.raises(SegmentRefused):
+            lab.open().register(users(3, "a"))
+
     @rule("SEG-6")
     def test_write_of_what_waits_is_refused_until_it_is_complete(self, lab: Lab) -> None:
         """Everything else works meanwhile, and the store tells whether it is ready (SEG-6)."""
