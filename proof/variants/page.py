@@ -35,6 +35,13 @@ FAMILY: Final = {
     "etcd": "Of the etcd backend",
 }
 
+REMARKS: Final = {
+    "etcd": """\
+ReadsFromAnyMember shows on a cluster only, and one server was judged. SendsCommitsAgain is against the contract of
+maps, and does no harm to a commit, which compares its own outcome and what it rests on;
+`tests/backends/etcd/test_answers.py` catches it."""
+}
+
 
 def page(verdicts: Mapping[str, Sequence[Verdict]]) -> Iterator[str]:
     """Yield the lines of the page."""
@@ -51,6 +58,8 @@ def page(verdicts: Mapping[str, Sequence[Verdict]]) -> Iterator[str]:
         yield f"## {FAMILY[name]}\n"
         yield from table(found)
         yield ""
+        if name in REMARKS:
+            yield f"{REMARKS[name]}\n"
 
 
 def read() -> dict[str, list[Verdict]]:
