@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from proof.variants.catalogue import FAMILIES
@@ -36,7 +36,7 @@ def main() -> int:
         for variant in (*family.sound, *family.broken):
             if given.only and variant.name not in given.only:
                 continue
-            verdict = judge_apart(variant, tests, stride=given.stride)
+            verdict = replace(judge_apart(variant, tests, stride=given.stride), suite=len(in_order()))
             verdicts.setdefault(name, []).append(verdict)
             _say(_line(verdict))
             if bool(verdict.caught_by) == (variant in family.sound):

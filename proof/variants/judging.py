@@ -50,6 +50,7 @@ class Verdict:
         caught_by: The test that failed; empty if none did.
         rules: The rules that this test proves.
         problem: How it failed: ``assertion``, the code of an error of the store, or the class of another exception.
+        suite: How many tests the whole contract had by then, which tells how old the verdict is; 0 if not noted.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Verdict:
     caught_by: str = ""
     rules: tuple[str, ...] = ()
     problem: str = ""
+    suite: int = 0
 
 
 def in_order(*, is_quick: bool = False) -> list[str]:

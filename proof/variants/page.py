@@ -26,8 +26,9 @@ page names the test. {caught}
 The suite ran in its shortest form, on blocking stores, first the tests of what a backend does itself, and stopped at
 the first failure: `python -m proof.variants --quick`. That leaves out tests that take seconds, and those of what the
 core does above a backend, such as lifecycles. Where no test fails, those of its ordered map follow (`MapConformance`).
-It ran while the suite grew, so some were caught by an older suite. With `--only NAME` it judges one variant. They are
-in `proof/variants`.{waiting}
+It ran while the suite grew, so some were caught by an older suite: `suite` in `variants.json` is the number of tests
+that it had by then, where that was noted. With `--only NAME` it judges one variant. They are in
+`proof/variants`.{waiting}
 """
 FAMILY: Final = {
     "memory": "Of the memory backend",
