@@ -16,6 +16,7 @@ from emco_store.flows.lists import Listing, _read_batch
 from emco_store.flows.refusals import moved, restricted
 
 KINDS = ("A", "emco", "emco_", "emco_Z", "emco_0", "emco__", "emco__Lifecycle", "emco__z", "emco_a", "emcp", "z")
+from emco_store.ports import RecordPage
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -45,7 +46,7 @@ def test_list_of_all_kinds_reads_up_to_reserved_records_and_then_after_them(posi
     asked = flow.send(None)
 
     with pytest.raises(StopIteration) as ended:
-        flow.send(records)
+        flow.send(RecordPage(records, None))
 
     assert until == asked.until
     assert (records, ("", goes_on), has_more) == ended.value.value
