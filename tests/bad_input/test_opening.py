@@ -78,7 +78,7 @@ def opening(name: str, error: type[StoreError], target: Any = "memory://", **opt
         opening("models-with-none", InvalidCall, models=[None]),
         opening("models-with-two-of-a-kind", InvalidModel, models=[Zone, resource("Zone")]),
         opening("models-that-are-one", InvalidCall, models=Zone),
-        opening("unknown-scheme", NotSupported, "etcd://localhost"),
+        opening("unknown-scheme", NotSupported, "cassandra://localhost"),
         opening("web-address", NotSupported, "https://localhost"),
         opening("no-scheme", NotSupported, "localhost:6379"),
         opening("empty-address", NotSupported, ""),

@@ -14,9 +14,9 @@ from emco_store.core.reserved import BEHIND, beside, is_reserved, lease_of, numb
 from emco_store.core.rules import Rule
 from emco_store.flows.lists import Listing, _read_batch
 from emco_store.flows.refusals import moved, restricted
+from emco_store.ports import RecordPage
 
 KINDS = ("A", "emco", "emco_", "emco_Z", "emco_0", "emco__", "emco__Lifecycle", "emco__z", "emco_a", "emcp", "z")
-from emco_store.ports import RecordPage
 
 
 @pytest.mark.parametrize("kind", KINDS)
