@@ -103,7 +103,7 @@ def bench_on(name: str, mode: Mode, url: Callable[[str], str], listeners: Sequen
     """
     if name != "mongodb":
         backend = MemoryBackend() if name == "memory" else RedisBackend(url("redis"))
-        bench = Bench(Harness(name, lambda: backend), mode)
+        bench = Bench(Harness(name, lambda: backend, stride=1 if name == "memory" else 40), mode)
         yield bench
         bench.close()
         return
