@@ -19,7 +19,7 @@ from emco_store.contracts.deletes import DeleteRules
 from emco_store.contracts.durability import DurabilityRules
 from emco_store.contracts.feed import FeedRules
 from emco_store.contracts.fences import FenceRules
-from emco_store.contracts.harness import Harness
+from emco_store.contracts.harness import Harness, Mode
 from emco_store.contracts.identity import IdentityRules
 from emco_store.contracts.lists import ListRules
 from emco_store.contracts.plans import PlanRules
@@ -29,6 +29,7 @@ from emco_store.contracts.transactions import TransactionRules
 from emco_store.errors import Misconfigured
 from emco_store.ports import AsyncPort, Port
 from tests.backends.redis.conftest import Site
+from tests.backends.shared import only
 from tests.servers.redis_nodes import Node
 
 pytestmark = pytest.mark.redis
@@ -111,6 +112,10 @@ class LeastPrivilege:
 def contract_backend(node: Node) -> LeastPrivilege:
     """The server of this module, in the place of the harness's own."""
     return LeastPrivilege(node)
+
+
+contract_mode = only(Mode.BLOCKING)
+"""One mode: both send the same commands."""
 
 
 class TestLeastPrivilege(
