@@ -5,11 +5,12 @@ from __future__ import annotations
 from emco_store.backends.etcd.address import read_address
 from emco_store.backends.etcd.etcd_map import EtcdMap
 from emco_store.backends.etcd.report import look
-from emco_store.backends.health import PROBE, Report, refusal, unreachable
+from emco_store.backends.health import PROBE, Report
 from emco_store.backends.keyvalue.backend import KeyValueBackend
+from emco_store.backends.keyvalue.port import KeyValuePort
 from emco_store.backends.schemes import OpenOptions
-from emco_store.errors import InvalidCall, StoreError
-from emco_store.ports import Get, Unreachable
+from emco_store.errors import InvalidCall
+from emco_store.ports import Get
 
 
 def open_target(target: object, options: OpenOptions) -> EtcdBackend:
@@ -40,14 +41,7 @@ class EtcdBackend(KeyValueBackend):
 
     def report(self, namespace: str) -> Report:
         """Look at the cluster and at a namespace; writes nothing."""
-        port = self.port(namespace)
-        try:
-            port.open()
-        except StoreError as problem:
-            return Report("etcd", (refusal("server", problem),), records=None)
-        except Unreachable as problem:
-            return unreachable("etcd", "; ".join(problem.reasons))
-        try:
-            return look(self._address, self._map, lambda: port.ask(Get((PROBE,))), lambda: self.kinds(namespace))
-        finally:
-            port.close()
+        return self.opened(namespace, "server", lambda port: self._look(namespace, port))
+
+    def _look(self, namespace: str, port: KeyValuePort) -> Report:
+        return look(self._address, self._map, lambda: port.ask(Get((PROBE,))), lambda: self.kinds(namespace))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from emco_store.backends.adapters import ThreadedPort
+from emco_store.backends.health import Report, refusal, unreachable
 from emco_store.backends.keyvalue.ordered_map import OrderedMap, Span, Write, beyond
 from emco_store.backends.keyvalue.port import KeyValuePort
 from emco_store.backends.keyvalue.ranges import all_under
 from emco_store.backends.keyvalue.rows import PREFIX, Names
+from emco_store.errors import StoreError
+from emco_store.ports import Unreachable
 
 _SOME = 1_000
 """How many rows one write removes that need not go in one step."""
@@ -32,6 +35,26 @@ class KeyValueBackend:
     def async_port(self, namespace: str) -> ThreadedPort:
         """Make the port of one namespace for asyncio."""
         return ThreadedPort(self.port(namespace))
+
+    def opened(self, namespace: str, part: str, look: Callable[[KeyValuePort], Report]) -> Report:
+        """Report on a namespace through a port of its own, or say why the map cannot be opened.
+
+        Args:
+            namespace: The namespace.
+            part: What is to blame where the map refuses, as a report calls it.
+            look: Makes the report, with a port that is open.
+        """
+        port = self.port(namespace)
+        try:
+            port.open()
+        except StoreError as problem:
+            return Report(self.rows.name, (refusal(part, problem),), records=None)
+        except Unreachable as problem:
+            return unreachable(self.rows.name, "; ".join(problem.reasons))
+        try:
+            return look(port)
+        finally:
+            port.close()
 
     def namespaces(self) -> list[str]:
         """See :meth:`emco_store.backends.namespaces.Divided.namespaces`."""

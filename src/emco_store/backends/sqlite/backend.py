@@ -14,16 +14,16 @@ from emco_store.backends.health import (
     durability_finding,
     latency,
     refusal,
-    unreachable,
 )
 from emco_store.backends.keyvalue.backend import KeyValueBackend
 from emco_store.backends.keyvalue.feed import KEPT
+from emco_store.backends.keyvalue.port import KeyValuePort
 from emco_store.backends.schemes import OpenOptions
 from emco_store.backends.sqlite.errors import meaning
 from emco_store.backends.sqlite.rows import SqliteMap
 from emco_store.backends.sqlite.target import Target
 from emco_store.errors import InvalidCall, StoreError
-from emco_store.ports import Durability, Get, Unreachable
+from emco_store.ports import Durability, Get
 
 _SAFER = "to survive a power failure: leave out ?synchronous= in the URL."
 
@@ -61,13 +61,9 @@ class SqliteBackend(KeyValueBackend):
         if not self._target.is_memory and not path.exists():
             hint = "open a store with this URL once; that makes the file."
             return Report("sqlite", (Finding("file", f"{path} does not exist", Verdict.WRONG, hint),), records=None)
-        port = self.port(namespace)
-        try:
-            port.open()
-        except StoreError as problem:
-            return Report("sqlite", (refusal("file", problem),), records=None)
-        except Unreachable as problem:
-            return unreachable("sqlite", "; ".join(problem.reasons))
+        return self.opened(namespace, "file", lambda port: self._look(namespace, path, port))
+
+    def _look(self, namespace: str, path: Path, port: KeyValuePort) -> Report:
         try:
             durability = self._target.durability
             findings = (
@@ -81,8 +77,6 @@ class SqliteBackend(KeyValueBackend):
             return Report("sqlite", findings, self.kinds(namespace), durability=durability)
         except StoreError as problem:
             return Report("sqlite", (refusal("file", problem),), records=None)
-        finally:
-            port.close()
 
     def _durability(self) -> Finding:
         if self._target.durability is Durability.LOCAL_SYNC or self._target.is_memory:
