@@ -5,37 +5,34 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from benchmarks import against, lifecycle_curves, report
+from benchmarks import against, feed_curves, lease_curves, lifecycle_curves, report
 from benchmarks.bench import Bench
 from benchmarks.items import Item, every_item
 from benchmarks.machine import describe
 from benchmarks.measure import Effort, measure
-from benchmarks.oplog import read_along
 from benchmarks.scaling import GROWTHS, Growth
+from benchmarks.servers import servers
 from emco_store.connect import SystemClock
-from tests.servers.mongo import running_mongo
-from tests.servers.process import ServerMissing
-from tests.servers.redis import running_redis
 
-STARTERS = {"mongo": running_mongo, "redis": running_redis}
 QUICK = Effort(rounds=2, operations=20, seconds=0.2, scale=0.05, sizes=(100, 1_000))
 USUAL = Effort()
 FULL = Effort(sizes=(1_000, 10_000, 100_000, 1_000_000))
 QUICK_SKIPS = ("scaling", "mongo-cascade-10000", "mongo-4x8", "mongo-6x1")
 """What a quick run leaves out, unless it is asked for by name."""
+SHOWN_EVERY_S = 10
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run what is asked for; return 1 where a contender failed, and never because of a ratio."""
     known = _parser().parse_args(arguments)
-    everything: list[Item | Growth] = [*every_item(), *GROWTHS, *lifecycle_curves.GROWTHS]
+    everything: list[Item | Growth] = [*every_item(), *GROWTHS]
+    everything += [*lifecycle_curves.GROWTHS, *lease_curves.GROWTHS, *feed_curves.GROWTHS]
     wanted = [one for one in everything if _is_wanted(one.name, known)]
     if not wanted:
         print("No item has such a name. There are:")
@@ -50,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         results = run(wanted, effort, found) | {"is_quick": known.quick}
     print(report.terminal(results))
     if known.out:
-        report.write(results, Path(known.out))
+        report.write(results, Path(known.out), keeps=bool(known.only))
         print(f"\nWritten: {Path(known.out) / 'performance.md'}")
     failed = report.gaps(results)
     for one in failed:
@@ -64,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--full", action="store_true", help="the curves up to 1,000,000 resources; many minutes more")
     parser.add_argument("--only", action="append", metavar="NAME", help="items whose name holds this; repeatable")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds, 7 unless it is quick")
-    parser.add_argument("--out", metavar="FOLDER", help="write performance.md and performance/ there, e.g. docs")
+    parser.add_argument(
+        "--out", metavar="FOLDER", help="write the pages there, e.g. docs; with --only they keep the rest"
+    )
     parser.add_argument("--against", metavar="FOLDER", help="compare with another checkout, in alternating rounds")
     parser.add_argument("--list", action="store_true", help="the names of all items")
     return parser
@@ -74,23 +73,6 @@ def _is_wanted(name: str, known: Any) -> bool:
     if known.only:
         return any(part in name for part in known.only)
     return not (known.quick and name.startswith(QUICK_SKIPS))
-
-
-@contextmanager
-def servers(names: set[str]) -> Iterator[dict[str, tuple[str, str]]]:
-    """Start the servers; give URL and version of each that can run here."""
-    with ExitStack() as stack:
-        found: dict[str, tuple[str, str]] = {}
-        for name in sorted(names):
-            try:
-                server = stack.enter_context(STARTERS[name]())
-            except ServerMissing as problem:
-                print(f"{name} is not measured: {problem}")
-            else:
-                found[name] = (server.url, server.version)
-                if name == "mongo":
-                    stack.enter_context(read_along(server.url))
-        yield found
 
 
 def run(wanted: Sequence[Item | Growth], effort: Effort, found: dict[str, tuple[str, str]]) -> dict[str, Any]:
@@ -136,13 +118,16 @@ def compare(wanted: Sequence[Item], other: Path, effort: Effort, found: dict[str
 
 
 def _speaker(name: str) -> Callable[..., None]:
-    """Make the function that shows progress: in place on a terminal, and only the last line elsewhere."""
+    """Make the function that shows progress: in place on a terminal, and elsewhere a line now and then."""
+    shown_s = perf_counter()
 
     def say(text: str, end: str = "") -> None:
+        nonlocal shown_s
         if sys.stderr.isatty() and "NO_COLOR" not in os.environ:
             print(f"\r\033[K{name}: {text}", end=end, file=sys.stderr, flush=True)
-        elif end:
+        elif end or perf_counter() > shown_s + SHOWN_EVERY_S:
             print(f"{name}: {text}", file=sys.stderr, flush=True)
+            shown_s = perf_counter()
 
     return say
 

@@ -18,8 +18,8 @@ from uuid import uuid4 as new_id  # noqa: TID251 - a name for each run, so that 
 from pymongo import MongoClient
 from redis import Redis
 
-from benchmarks.__main__ import servers
 from benchmarks.machine import describe
+from benchmarks.servers import servers
 from emco_store.backends.mongo.backend import MongoBackend
 from emco_store.backends.redis.backend import RedisBackend
 from emco_store.core.keys import Key

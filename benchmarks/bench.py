@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from importlib import import_module
-from itertools import count
-from typing import Any, Self
+from itertools import count, islice
+from typing import Any, Self, TypeVar
 
 from pymongo import AsyncMongoClient, MongoClient
 from redis import Redis
@@ -16,6 +16,7 @@ from redis import Redis
 from benchmarks.measure import Contender, Effort, one_client, one_task
 from emco_store import AsyncStore, Store, connect, connect_async
 
+T = TypeVar("T")
 MONGO_PEERS = ("beanie", "mongoengine", "odmantic")
 REDIS_PEERS = ("redis_om",)
 
@@ -79,6 +80,10 @@ class Bench:
         self._stack.callback(lambda: self.runner.run(client.close()))
         return client
 
+    def enter(self, block: AbstractContextManager[T]) -> T:
+        """Enter a block, which is left at the end."""
+        return self._stack.enter_context(block)
+
     def closing(self, close: Callable[[], object]) -> None:
         """Call something at the end."""
         self._stack.callback(close)
@@ -129,5 +134,6 @@ class Bench:
         if "redis" in self.urls:
             with Redis.from_url(self.urls["redis"]) as client:
                 for pattern in ("*bench-*", "bench:*"):
-                    for key in client.scan_iter(pattern, count=10_000):
-                        client.unlink(key)
+                    found = client.scan_iter(pattern, count=10_000)
+                    while some := [*islice(found, 1_000)]:
+                        client.unlink(*some)

@@ -25,10 +25,10 @@ from typing import Final
 from uuid import uuid4 as new_id  # noqa: TID251 - a name for each run, so that none meets the data of another
 
 from benchmarks import disturbances
-from benchmarks.__main__ import servers
 from benchmarks.disturbances import GROUNDS
 from benchmarks.holders import MODELS, POLL, TTL, assign, is_freed, nursery_of, reaping, until
 from benchmarks.machine import describe
+from benchmarks.servers import servers
 from emco_store import Store, connect
 from tests.servers.process import ServerMissing
 

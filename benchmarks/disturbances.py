@@ -22,7 +22,6 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from redis import Redis
 
-from benchmarks.__main__ import servers
 from benchmarks.holders import (
     MODELS,
     TTL,
@@ -35,6 +34,7 @@ from benchmarks.holders import (
     without_lease,
     written,
 )
+from benchmarks.servers import servers
 from emco_store import Reaped, Store, connect
 from examples.streams.wire import HOST, Wire
 from tests.servers.mongo import replica_set

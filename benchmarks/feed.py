@@ -20,9 +20,9 @@ from time import monotonic, sleep  # noqa: TID251 - a writer that pauses is what
 from typing import Any, NamedTuple
 from uuid import uuid4 as new_id  # noqa: TID251 - a name for each run, so that none meets the data of another
 
-from benchmarks.__main__ import servers
 from benchmarks.beats import cpu_of, spread
 from benchmarks.machine import describe
+from benchmarks.servers import servers
 from emco_store import AsyncStore, Resource, connect, connect_async
 
 READY = "watching"

@@ -18,9 +18,9 @@ from time import monotonic, process_time
 from typing import Any
 from uuid import uuid4 as new_id  # noqa: TID251 - a name for each run, so that none meets the data of another
 
-from benchmarks.__main__ import servers
 from benchmarks.beats import cpu_of
 from benchmarks.machine import describe
+from benchmarks.servers import servers
 from emco_store import Reaped, Resource, connect
 from emco_store.backends.mongo.backend import MongoBackend
 from emco_store.backends.redis.backend import RedisBackend
@@ -93,20 +93,20 @@ def reap(url: str, namespace: str, pipe: Connection) -> None:
     pipe.send((len(ended), process_time() - begin_s))
 
 
-def take(port: Port, number: int) -> list[dict[str, Key]]:
-    """Take leases of as many resources; return their keys by uids, in batches."""
+def take(port: Port, begin: int, end: int, ttl: timedelta = TTL) -> list[dict[str, Key]]:
+    """Take the leases of resources by their numbers; return their keys by uids, in batches."""
     batches: list[dict[str, Key]] = []
-    for first in range(0, number, BATCH):
+    for first in range(begin, end, BATCH):
         batch: dict[str, Key] = {}
         records: list[Record] = []
-        for at in range(first, min(first + BATCH, number)):
+        for at in range(first, min(first + BATCH, end)):
             resource = Key("Holder", f"h{at:06}")
-            document = LeaseDocument(resource=resource.text, token=1, ttl_us=TTL // timedelta(microseconds=1))
+            document = LeaseDocument(resource=resource.text, token=1, ttl_us=ttl // timedelta(microseconds=1))
             text = b'{"name":"%s"}' % resource.name.encode()
             lease = lease_record(resource, document, uid=new_id().hex, now_us=1, origin=NOBODY)
             records += [Record(resource, new_id().hex, 1, text, (), (), (), 1, 1), lease]
             batch[lease.uid] = lease.key
-        port.ask(Beat({uid: Heartbeat(key, 1, TTL) for uid, key in batch.items()}))
+        port.ask(Beat({uid: Heartbeat(key, 1, ttl) for uid, key in batch.items()}))
         for at in range(0, len(records), 2 * AT_ONCE):
             commit = Commit(f"take-{new_id().hex}", puts=tuple(records[at : at + 2 * AT_ONCE]))
             assert isinstance(port.ask(commit), Receipt)
@@ -140,7 +140,7 @@ def measure(name: str, url: str, number: int, seconds: float) -> Found:
     namespace = f"leases-{new_id().hex}"
     port = backend.port(namespace)
     port.open()
-    batches = take(port, number)
+    batches = take(port, 0, number)
     context = multiprocessing.get_context("spawn")
     mine, others = context.Pipe()
     reaper = context.Process(target=reap, args=(url, namespace, others))

@@ -21,7 +21,8 @@ from emco_store.core.revisions import revision_key
 
 MEMBERS = (10, 100, 1_000, 9_999)
 """Below one root: a content has at most 10,000 resources, the root included."""
-REVISIONS = (10, 100, 1_000, 10_000, 100_000)
+FIRST_REVISIONS = (10, 100)
+"""Where the curves over revisions begin, before the sizes that all curves have."""
 STORED = (1_000, 3_000, 10_000)
 FEW = 3
 """Members of a group whose history grows."""
@@ -88,7 +89,7 @@ def histories(server: str) -> Callable[[Bench], Curve]:
     def curve(bench: Bench) -> Curve:
         world, points, there = LifecycleWorld(bench, server, FEW), Points(), 1
         _approve(world)
-        for size in REVISIONS:
+        for size in (*FIRST_REVISIONS, *bench.effort.sizes):
             bench.say(f"recording up to {size:,}")
             record_revisions(world, there, size)
             there = size

@@ -9,7 +9,9 @@ from typing import Any
 
 from benchmarks.bench import Bench
 from benchmarks.model import Large, Network, Site, fields
+from benchmarks.raw import redis as raw_redis
 from benchmarks.raw.approvals import RawApprovals
+from benchmarks.raw.redis_approvals import RawRedisApprovals
 from emco_store import CASCADE, F, Key, Lifecycle, Ref, Resource, Status, approved, transition
 from emco_store.core.codec import draft
 from emco_store.core.documents import MAX_BYTES
@@ -123,6 +125,7 @@ class LifecycleWorld:
 
     def __init__(self, bench: Bench, server: str, members: int = 0) -> None:
         self.bench = bench
+        self.server = server
         self.name = bench.namespace()
         self.store = bench.store(server, self.name, models=MODELS)
         self.networks = [f"n{number}" for number in range(20)]
@@ -175,9 +178,16 @@ class LifecycleWorld:
             found += len(page.items)
         assert found == self.members
 
-    def raw_approvals(self) -> RawApprovals:
-        """Store the same members by hand, on MongoDB."""
-        return RawApprovals(self.bench.mongo(), self.name, [self.member(number) for number in range(self.members)])
+    def raw_approvals(self) -> RawApprovals | RawRedisApprovals | None:
+        """Store the same members by hand; None in memory, where nobody would write it."""
+        members = [self.member(number) for number in range(self.members)]
+        if self.server == "mongo":
+            return RawApprovals(self.bench.mongo(), self.name, members)
+        if self.server == "redis":
+            client = raw_redis.client(self.bench.urls["redis"])
+            self.bench.closing(client.close)
+            return RawRedisApprovals(client, f"bench:{self.name}", members)
+        return None
 
 
 def documents(size: str, numbers: Iterable[int]) -> list[bytes]:

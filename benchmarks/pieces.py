@@ -15,8 +15,8 @@ from typing import Any
 from bson.int64 import Int64
 from pymongo import MongoClient
 
-from benchmarks.__main__ import servers
 from benchmarks.model import service
+from benchmarks.servers import servers
 from emco_store.backends.mongo import commands
 from emco_store.backends.mongo.fast.messages import answer, message
 from emco_store.backends.mongo.fast.sync import FastTransport

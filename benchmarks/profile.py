@@ -19,11 +19,11 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
-from benchmarks.__main__ import servers
 from benchmarks.bench import Bench
 from benchmarks.machine import describe
 from benchmarks.measure import Effort, steady_memory
 from benchmarks.model import Service
+from benchmarks.servers import servers
 from benchmarks.worlds import World
 from emco_store import Key
 

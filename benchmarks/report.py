@@ -31,19 +31,22 @@ The machine and the software:
 {machine}
 
 To repeat it: `python3 dev.py bench`. The figures of every round: [results.json](performance/results.json). Why some
-goals are missed: [What makes it fast, and where that ends](explanation/speed.md). What lifecycles, approvals and
-histories cost: [Performance of lifecycles](performance/lifecycles.md).
+goals are missed: [What makes it fast, and where that ends](explanation/speed.md). What approvals, histories, beats,
+fences and events cost: [Performance of lifecycles, leases and the feed](performance/capabilities.md).
 """
-LIFECYCLES = """# Performance of lifecycles
+CAPABILITIES = """# Performance of lifecycles, leases and the feed
 
-<!-- Made by `python3 dev.py bench --only lifecycle`: do not edit, run it again. -->
+<!-- Made by `python3 dev.py bench`: do not edit, run it again. -->
 
-This page shows what [lifecycles](../reference/lifecycles.md), approvals, [statuses](../reference/status.md) and
-[histories](../reference/history.md) cost. The contenders of an item take turns in one run (A, B, C, A, B, C), with
-client and server on one machine. A figure is the median of {rounds} rounds. A ratio is one of medians, followed by the
-least and the greatest ratio in any round. The resources have about 1 KB. "Raw safe" is the shortest hand-written code
-that is as safe (`benchmarks/raw/approvals.py`); it exists for MongoDB. Read the ratios and the client's processor time;
-other times depend on the machine and on what else runs there.
+This page shows what [lifecycles](../reference/lifecycles.md), approvals, [statuses](../reference/status.md),
+[histories](../reference/history.md), [leases](../reference/leases.md) and the [feed](../reference/feed.md) cost. The
+contenders of an item take turns in one run (A, B, C, A, B, C), with client and server on one machine. A figure is the
+median of {rounds} rounds. A ratio is one of medians, followed by the least and the greatest ratio in any round. The
+resources have about 1 KB. "Raw safe" is the shortest hand-written code that is as safe (`benchmarks/raw/`). Read the
+ratios and the client's processor time; other times depend on the machine and on what else runs there.
+
+The time of an event is that from the acknowledgement of a commit until a watcher in another process has it; its
+processor time is that of the watcher. The writer pauses for 5 ms after each commit.
 
 How many requests each call sends is fixed by tests (`tests/unit/test_lifecycle_requests.py`).
 
@@ -51,8 +54,12 @@ The machine and the software:
 
 {machine}
 
-To repeat it: `python3 dev.py bench --only lifecycle`. The figures of every round: [lifecycles.json](lifecycles.json).
+To repeat it: `python3 dev.py bench --only lifecycle --only lease --only feed`. The figures of every round:
+[capabilities.json](capabilities.json). What watchers cost a server, and how soon a death is noticed:
+[What makes it fast, and where that ends](../explanation/speed.md#what-watchers-cost).
 """
+CAPABLE = ("lifecycle", "lease", "feed")
+"""What the names of items and curves of the second page contain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +70,13 @@ class PageOf:
         file: Where it is, below the folder.
         figures: Where the figures are.
         head: How it begins.
-        is_of_lifecycles: Which items it has.
+        is_of_capabilities: Which items it has.
     """
 
     file: str
     figures: str
     head: str
-    is_of_lifecycles: bool
+    is_of_capabilities: bool
 
     def part(self, results: Results) -> dict[str, Any]:
         """Return the results that the page shows."""
@@ -77,17 +84,23 @@ class PageOf:
         return {**results, **mine}
 
     def _has(self, name: str) -> bool:
-        return ("lifecycle" in name) == self.is_of_lifecycles
+        return any(part in name for part in CAPABLE) == self.is_of_capabilities
 
 
 PAGES = (
-    PageOf("performance.md", "performance/results.json", HEAD, is_of_lifecycles=False),
-    PageOf("performance/lifecycles.md", "performance/lifecycles.json", LIFECYCLES, is_of_lifecycles=True),
+    PageOf("performance.md", "performance/results.json", HEAD, is_of_capabilities=False),
+    PageOf("performance/capabilities.md", "performance/capabilities.json", CAPABILITIES, is_of_capabilities=True),
 )
 
 
-def write(results: Results, folder: Path) -> None:
-    """Write pages, plots and figures below a folder; a page of which nothing was measured stays as it is."""
+def write(results: Results, folder: Path, *, keeps: bool) -> None:
+    """Write pages, plots and figures below a folder; a page of which nothing was measured stays as it is.
+
+    Args:
+        results: The results of a run.
+        folder: Where.
+        keeps: Whether a page keeps what was measured in another run and not in this one; it says so of each item.
+    """
     beside = folder / "performance"
     beside.mkdir(parents=True, exist_ok=True)
     for curve in results["curves"]:
@@ -95,8 +108,33 @@ def write(results: Results, folder: Path) -> None:
     for one in PAGES:
         part = one.part(results)
         if part["items"] or part["curves"]:
-            (folder / one.figures).write_text(json.dumps(part, indent=1) + "\n", "utf-8")
+            figures = folder / one.figures
+            if keeps and figures.exists():
+                part = together(json.loads(figures.read_text("utf-8")), part)
+            figures.write_text(json.dumps(part, indent=1) + "\n", "utf-8")
             (folder / one.file).write_text(page(part, one), "utf-8")
+
+
+def together(before: Results, now: Results) -> dict[str, Any]:
+    """Return the results of a run, and beside them what an earlier one has measured and this one has not.
+
+    A run of curves alone is put beside the items that are there; otherwise the newer run is that of the page.
+    """
+    main = now if now["items"] else before
+    found = dict(main)
+    for kind in ("items", "curves"):
+        there: dict[str, Any] = {}
+        for run in (before, now):
+            of = {} if run is main else {"run": run_of(run)}
+            there |= {one["name"]: {**of, **one} for one in run[kind]}
+        found[kind] = [*there.values()]
+    return found
+
+
+def run_of(results: Results) -> dict[str, Any]:
+    """Return which run it was, as each item says it that a later one keeps."""
+    load = results["machine"].get("load average meanwhile", "unknown")
+    return {"begun": results["begun"], "rounds": results["rounds"], "load": load}
 
 
 def page(results: Results, one: PageOf) -> str:
@@ -107,12 +145,21 @@ def page(results: Results, one: PageOf) -> str:
         parts.append("This was a quick run: it shows that the instrument works, and no more.\n")
     parts += ["## Goals\n", _goals(results), "## All figures\n"]
     for item in results["items"]:
-        parts += [f"### {item['title']}\n", "\n".join(_figures(item)) + "\n"]
+        parts += [f"### {item['title']}\n", _other_run(item), "\n".join(_figures(item)) + "\n"]
     if results["curves"]:
         parts.append("## Scaling\n")
         place = "" if "/" in one.file else "performance/"
-        parts += [f"![{curve['title']}]({place}{curve['name']}.svg)\n" for curve in results["curves"]]
-    return "\n".join(parts)
+        for curve in results["curves"]:
+            parts += [_other_run(curve), f"![{curve['title']}]({place}{curve['name']}.svg)\n"]
+    return "\n".join(part for part in parts if part)
+
+
+def _other_run(one: Mapping[str, Any]) -> str:
+    """Say which run it was, of an item or a curve that was kept."""
+    if "run" not in one:
+        return ""
+    run = one["run"]
+    return f"Measured in another run, of {run['begun'][:10]}: {run['rounds']} rounds, load average {run['load']}.\n"
 
 
 def _goals(results: Results) -> str:

@@ -9,7 +9,7 @@ from importlib import import_module
 from benchmarks.bench import Bench
 from benchmarks.measure import Contender
 
-MODULES = ("one_client", "fire", "cascades", "tasks", "processes", "redis", "local", "lifecycles")
+MODULES = ("one_client", "fire", "cascades", "tasks", "processes", "redis", "local", "lifecycles", "leases", "feed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from itertools import count, cycle
 from typing import Any
 
 from benchmarks.bench import Bench
-from benchmarks.items import Item
+from benchmarks.items import Item, redis
 from benchmarks.items.one_client import NO_OUTCOME
 from benchmarks.lifecycle_model import (
     Frozen,
@@ -34,7 +34,10 @@ SHARE = 10
 """One in so many members is changed before a rollback."""
 DOCUMENTS = 1_000
 TITLES = {"memory": "Memory", "redis": "Redis", "mongo": "MongoDB"}
-UNPROTECTED = f"{NO_OUTCOME}; a protection from deletes by other code"
+UNPROTECTED = "a protection from deletes by other code"
+LACKS = {"mongo": f"{NO_OUTCOME}; {UNPROTECTED}", "redis": f"{redis.NO_OUTCOME}; {UNPROTECTED}"}
+APPROVALS_LACK = LACKS | {"redis": f"{LACKS['redis']}; more than SHA-1; that others are served while it approves"}
+NOT_APART = "histories that stay apart where a group is deleted and made again"
 KINDS: tuple[tuple[str, Role, type[Any]], ...] = (
     ("with a lifecycle", "ours", Living),
     ("with frozen fields", "ours", Frozen),
@@ -95,9 +98,9 @@ def move(server: str) -> Contenders:
         yield Contender("transition", "ours", one_client(lambda: world.store.transition(moved, next(steps))))
         yield Contender("report of a status", "ours", one_client(report))
         yield Contender("get and update", "base", one_client(read_and_update))
-        if server == "mongo":
-            raw, states = world.raw_approvals(), cycle((("Draft", "Up"), ("Up", "Draft")))
-            yield Contender("raw", "raw safe", one_client(lambda: raw.move(*next(states))), lacks=UNPROTECTED)
+        if raw := world.raw_approvals():
+            states = cycle((("Draft", "Up"), ("Up", "Draft")))
+            yield Contender("raw safe", "raw safe", one_client(lambda: raw.move(*next(states))), lacks=LACKS[server])
 
     return contenders
 
@@ -127,12 +130,10 @@ def approve(server: str, members: int) -> Contenders:
             one_client(lambda: other.store.delete(group), operations=1),
             prepare=lambda: other.refill(world.members),
         )
-        if server == "mongo":
-            raw = world.raw_approvals()
+        if raw := world.raw_approvals():
             seen = raw.digest()
-            yield Contender(
-                "raw", "raw safe", one_client(lambda: raw.approve(seen), operations=several), lacks=UNPROTECTED
-            )
+            by_hand = one_client(lambda: raw.approve(seen), operations=several)
+            yield Contender("raw safe", "raw safe", by_hand, lacks=APPROVALS_LACK[server])
 
     return contenders
 
@@ -144,10 +145,14 @@ def history(server: str) -> Contenders:
         world = LifecycleWorld(bench, server, 20)
         store, group = world.store, world.group
         store.transition(group, GroupLifecycle.approve, digest=store.digest(group))
-        record_revisions(world, 1, bench.effort.scaled(REVISIONS))
+        number = bench.effort.scaled(REVISIONS)
+        record_revisions(world, 1, number)
         yield Contender("newest 20 revisions", "ours", one_client(lambda: store.history(group, limit=PAGE)))
         yield Contender("content of a revision of 21", "ours", one_client(lambda: store.revision(group, 5)))
         yield Contender("20 children", "base", one_client(lambda: store.list(Member, parent=group, limit=PAGE)))
+        if raw := world.raw_approvals():
+            raw.record(0, number)
+            yield Contender("raw safe", "raw safe", one_client(lambda: raw.history(PAGE)), lacks=NOT_APART)
 
     return contenders
 

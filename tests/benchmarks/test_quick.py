@@ -31,7 +31,7 @@ def test_quick_run_measures_every_item_without_an_error(mongo_server, redis_serv
     )
 
     assert 0 == done.returncode, done.stdout + done.stderr
-    for page, figures in (("performance.md", "results.json"), ("performance/lifecycles.md", "lifecycles.json")):
+    for page, figures in (("performance.md", "results.json"), ("performance/capabilities.md", "capabilities.json")):
         results = json.loads((tmp_path / "performance" / figures).read_text("utf-8"))
         assert results["items"]
         assert [] == [item["name"] for item in results["items"] if not _has_figures(item)]
