@@ -17,6 +17,7 @@ NOT_EXECUTED = {
     "TRYAGAIN Multiple keys request during rehashing of slot": Passing,
     "CLUSTERDOWN The cluster is down": Passing,
     "READONLY You can't write against a read only replica.": Passing,
+    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)": Passing,
     "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.": Passing,
     "NOREPLICAS Not enough good replicas to write.": Passing,
     "ERR Error running script: Script killed by user with SCRIPT KILL. script: 0, on @user_script:1.": Unavailable,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Any
 
@@ -11,7 +11,7 @@ from emco_store.backends.batcher import AsyncBatcher, Ticket
 from emco_store.backends.newest import MOST_EVENTS
 from emco_store.backends.redis import feed
 from emco_store.backends.redis.commands import Rest
-from emco_store.backends.redis.feed import Place
+from emco_store.backends.redis.feed import Entry, Place
 from emco_store.backends.redis.tails import Tail
 from emco_store.ports import EventPage, Events
 from emco_store.queueing.forks import Renewed
@@ -23,7 +23,7 @@ FRESH_S = 0.05
 ALL = 1 << 30
 """The readers that one read may serve: however many wait."""
 Ask = Callable[[Rest], Awaitable[Any]]
-Wait = Callable[[Place, Rest, float], Awaitable[Any]]
+Wait = Callable[[Place, float], Awaitable[Sequence[Entry] | None]]
 
 
 class AsyncStreamFeed(Renewed):
@@ -35,8 +35,8 @@ class AsyncStreamFeed(Renewed):
 
     Args:
         ask: Sends a query to ``events.lua``, and returns the reply.
-        wait: Waits until something follows a place, for at most so many seconds, then sends a query, and returns the
-            reply.
+        wait: Waits until something follows a place, for at most so many seconds, and returns what does; None where
+            only ``events.lua`` can say.
     """
 
     def __init__(self, ask: Ask, wait: Wait) -> None:
@@ -99,6 +99,7 @@ class AsyncStreamFeed(Renewed):
         pause_s = min(self._tail.read_s + GATHER_S, until_s) - monotonic()
         if pause_s > 0:
             await asyncio.sleep(pause_s)
-        reply = await self._wait(place, feed.after_args(place, MOST_EVENTS), max(until_s - monotonic(), 0.0))
-        _, found = feed.entries(events.after or "", reply)
+        found = await self._wait(place, max(until_s - monotonic(), 0.0))
+        if found is None:
+            _, found = feed.entries(events.after or "", await self._ask(feed.after_args(place, MOST_EVENTS)))
         self._tail.add(place, found)

@@ -204,6 +204,11 @@ class Names:
         return self.key("feed")
 
     @cached_property
+    def keys(self) -> str:
+        """The key of the set that has the keys of all records."""
+        return self.key("keys")
+
+    @cached_property
     def hold(self) -> Head:
         """What ``hold.lua`` declares."""
         return self.head("holds", "records")

@@ -68,6 +68,7 @@ _BY_CODE = {
     "TRYAGAIN": _Refused("a slot is on its way to another node"),
     "CLUSTERDOWN": _Refused("its cluster is not complete"),
     "READONLY": _Refused("it is a replica"),
+    "UNBLOCKED": _Refused("it has become a replica"),
     "MASTERDOWN": _Refused("it has lost its primary"),
     "NOREPLICAS": _Refused("too few of its replicas are there"),
     "OOM": _Refused(

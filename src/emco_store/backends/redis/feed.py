@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from emco_store.backends.feeds import TRIMMED, read_changes
-from emco_store.backends.redis.commands import Rest
+from emco_store.backends.redis.commands import Names, Rest
 from emco_store.core.events import Event
 from emco_store.core.messages import read_messages
 from emco_store.core.origins import read_origin
@@ -54,15 +54,39 @@ def after_args(place: Place, limit: int) -> Rest:
     return (_id(place), place.txid, limit)
 
 
-def blocked(feed: str, place: Place, within_s: float) -> Rest:
-    """Return the command that waits until an entry follows a place.
+def reading(names: Names, place: Place, within_s: float) -> tuple[Rest, Rest, Rest]:
+    """Return the commands that wait until an entry follows a place, and then read it.
+
+    The second one removes nothing. It is there because a replica refuses it, as it refuses a script.
 
     Args:
-        feed: The key of the feed.
+        names: The keys of the namespace.
         place: The place.
-        within_s: How long it waits, in seconds; at least a millisecond, since Redis takes 0 for ever.
+        within_s: How long the first one waits, in seconds; at least a millisecond, since Redis takes 0 for ever.
     """
-    return ("XREAD", "COUNT", 1, "BLOCK", max(int(within_s * 1000), 1), "STREAMS", feed, _id(place))
+    begin, wait_ms = _id(place), max(int(within_s * 1000), 1)
+    return (
+        ("XREAD", "COUNT", 1, "BLOCK", wait_ms, "STREAMS", names.feed, begin),
+        ("ZREM", names.keys, ""),
+        ("XRANGE", names.feed, begin, "+", "COUNT", STEP + 1),
+    )
+
+
+def followers(place: Place, found: Sequence[tuple[bytes, Sequence[bytes]]]) -> Sequence[Entry] | None:
+    """Return the entries that follow a place, from the reply of the last command of :func:`reading`.
+
+    Returns:
+        None where only the script can say what follows: the entry of the place is not there, or more follow than fit.
+    """
+    known = [(name, *_padded(fields[1::2])) for name, fields in found]
+    if not known or len(known) > STEP or place_in(known[0]) != place:
+        return None
+    return known[1:]
+
+
+def _padded(values: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Return the values of an entry, where what it does not have is empty."""
+    return (*values, b"", b"", b"", b"")[: _FIELDS - 1]
 
 
 def entries(cursor: str, reply: Sequence[bytes]) -> tuple[Place, Sequence[Entry]]:

@@ -27,7 +27,7 @@ from emco_store.backends.redis.errors import (
     meaning_in_commit,
     translated,
 )
-from emco_store.backends.redis.feed import Place, blocked
+from emco_store.backends.redis.feed import Entry, Place, followers, reading
 from emco_store.backends.redis.pulses import beat_args, beat_reply, pulses_args, pulses_reply
 from emco_store.backends.redis.server import judge
 from emco_store.backends.redis.sync_feed import StreamFeed
@@ -217,20 +217,17 @@ class RedisPort(PortBase):
     def _ask_events(self, args: Rest) -> Any:
         return self._ask(self._scripts.events, self._names.events, args)
 
-    def _await_events(self, place: Place, args: Rest, left_s: float) -> Any:
-        """Wait until the feed goes on, or for a while, and ask ``events.lua`` in the same exchange."""
-        replies = self._perform(meaning, self._wait_and_ask, place, args, left_s)
-        return self._ask_events(args) if replies is None else replies[-1]
+    def _await_events(self, place: Place, left_s: float) -> Sequence[Entry] | None:
+        """Wait until the feed goes on, or for a while; return what follows a place, or None where a script must say."""
+        return self._perform(meaning, self._wait_and_read, place, left_s)
 
-    def _wait_and_ask(self, within_s: float | None, place: Place, args: Rest, left_s: float) -> Any:
+    def _wait_and_read(self, within_s: float | None, place: Place, left_s: float) -> Sequence[Entry] | None:
         if within_s is not None:
             left_s = min(left_s, within_s)
-        asked = words(("EVALSHA", self._scripts.events.sha, self._names.events, args))
-        with suppress(exceptions.NoScriptError):
-            return self._plain.calls.beside(
-                lambda: self._waits.wait(left_s, lambda longest_s: (blocked(self._names.feed, place, longest_s), asked))
-            )
-        return None
+        replies = self._plain.calls.beside(
+            lambda: self._waits.wait(left_s, lambda longest_s: reading(self._names, place, longest_s))
+        )
+        return None if replies is None else followers(place, replies[-1])
 
     def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.PortBase.audit`."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
@@ -12,7 +12,7 @@ from emco_store.backends.batcher import Batcher, Ticket
 from emco_store.backends.newest import MOST_EVENTS
 from emco_store.backends.redis import feed
 from emco_store.backends.redis.commands import Rest
-from emco_store.backends.redis.feed import Place
+from emco_store.backends.redis.feed import Entry, Place
 from emco_store.backends.redis.tails import Tail
 from emco_store.ports import EventPage, Events
 from emco_store.queueing.forks import Renewed
@@ -24,7 +24,7 @@ FRESH_S = 0.05
 ALL = 1 << 30
 """The readers that one read may serve: however many wait."""
 Ask = Callable[[Rest], Any]
-Wait = Callable[[Place, Rest, float], Any]
+Wait = Callable[[Place, float], Sequence[Entry] | None]
 
 
 class StreamFeed(Renewed):
@@ -36,8 +36,8 @@ class StreamFeed(Renewed):
 
     Args:
         ask: Sends a query to ``events.lua``, and returns the reply.
-        wait: Waits until something follows a place, for at most so many seconds, then sends a query, and returns the
-            reply.
+        wait: Waits until something follows a place, for at most so many seconds, and returns what does; None where
+            only ``events.lua`` can say.
     """
 
     def __init__(self, ask: Ask, wait: Wait) -> None:
@@ -100,6 +100,7 @@ class StreamFeed(Renewed):
         pause_s = min(self._tail.read_s + GATHER_S, until_s) - monotonic()
         if pause_s > 0:
             time.sleep(pause_s)
-        reply = self._wait(place, feed.after_args(place, MOST_EVENTS), max(until_s - monotonic(), 0.0))
-        _, found = feed.entries(events.after or "", reply)
+        found = self._wait(place, max(until_s - monotonic(), 0.0))
+        if found is None:
+            _, found = feed.entries(events.after or "", self._ask(feed.after_args(place, MOST_EVENTS)))
         self._tail.add(place, found)
