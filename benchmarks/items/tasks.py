@@ -1,4 +1,4 @@
-"""MongoDB, 32 tasks in one process: creates at random and under one hot parent, and one hot record."""
+"""MongoDB, 32 tasks in one process: creates at random and under one hot parent, one hot record, and gets."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from benchmarks.bench import Bench
 from benchmarks.items import Item
 from benchmarks.items.one_client import NO_OUTCOME
 from benchmarks.measure import Contender, many_tasks
-from benchmarks.model import Service
+from benchmarks.model import RawService, RawTarget, Service
 from benchmarks.worlds import MongoWorld
 from emco_store import AsyncTransaction
 
 TASKS = 32
+CHILDREN = 1_000
 UNSAFE = "anything: parent and targets may not exist"
 
 
@@ -66,9 +67,51 @@ def hot_record(bench: Bench) -> Iterator[Contender]:
         )  # fmt: skip
 
 
+def gets(bench: Bench) -> Iterator[Contender]:
+    """Read by key."""
+    world = MongoWorld(bench, children=CHILDREN)
+
+    async def ours() -> Service:
+        return await world.async_store.get(Service, "s0", _one(bench))
+
+    async def raw() -> RawService:
+        return await world.async_raw.get(f"Service/s0/{_one(bench)}")
+
+    yield Contender("emco_store", "ours", many_tasks(bench.runner, TASKS, ours), "async")
+    yield Contender("raw safe", "raw safe", many_tasks(bench.runner, TASKS, raw), "async")
+    for peer in bench.peers(("beanie",)):
+        peer.fill(CHILDREN)
+        yield Contender(peer.name, "peer", many_tasks(bench.runner, TASKS, peer.get), "async")
+
+
+def gets_followed(bench: Bench) -> Iterator[Contender]:
+    """Read by key, and then what one reference points to."""
+    world = MongoWorld(bench, children=CHILDREN)
+
+    async def ours() -> None:
+        found = await world.async_store.get(Service, "s0", _one(bench))
+        await world.async_store.get(found.primary)
+
+    async def raw() -> None:
+        found = await world.async_raw.get(f"Service/s0/{_one(bench)}")
+        RawTarget.model_validate(await world.async_raw.records.find_one({"_id": found.primary}))
+
+    yield Contender("emco_store", "ours", many_tasks(bench.runner, TASKS, ours), "async")
+    yield Contender("raw safe", "raw safe", many_tasks(bench.runner, TASKS, raw), "async")
+    for peer in bench.peers(("beanie",)):
+        peer.fill(CHILDREN)
+        yield Contender(peer.name, "peer", many_tasks(bench.runner, TASKS, peer.get_followed), "async")
+
+
+def _one(bench: Bench) -> str:
+    return f"c{bench.random.randrange(CHILDREN)}"
+
+
 MONGO = ("mongo",)
 ITEMS = (
     Item("mongo-32-random", "MongoDB: create, 32 tasks, targets at random", MONGO, at_random),
     Item("mongo-32-hot", "MongoDB: create, 32 tasks under one hot parent", MONGO, hot_parent),
     Item("mongo-hot-record", "MongoDB: 32 tasks incrementing one hot record", MONGO, hot_record),
+    Item("mongo-32-get", "MongoDB: get by key, 32 tasks", MONGO, gets),
+    Item("mongo-32-get-followed", "MongoDB: get by key with a reference followed, 32 tasks", MONGO, gets_followed),
 )

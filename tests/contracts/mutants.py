@@ -31,6 +31,7 @@ from tests.contracts.broken_audits import BROKEN_AUDITS
 from tests.contracts.broken_bulk import BROKEN_BULK, SilentAudit
 from tests.contracts.broken_counts import BROKEN_COUNTS
 from tests.contracts.broken_feeds import BROKEN_FEEDS
+from tests.contracts.broken_gets import BROKEN_GETS
 from tests.contracts.broken_holds import (
     FailsWithItsNeighbour,
     HoldsBackTheHolder,
@@ -491,5 +492,6 @@ MUTANTS: dict[str, tuple[type[MemoryBackend], str]] = {
     "KeepsOldReferrers": (mutant(port=ReferrersOfRecords, space=KeepsOldReferrers), "REF-13"),
     "ForgetsVersionsOfRepairs": (mutant(port=ForgetsVersions), "CHK-8"),
     **BROKEN_NAMESPACES,
+    **BROKEN_GETS,
 }
 """Each broken backend, with the rule that must catch it."""

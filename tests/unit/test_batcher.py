@@ -76,6 +76,25 @@ async def test_group_ends_at_its_limits():
 
 
 @in_a_loop
+async def test_some_groups_are_on_their_way_at_once():
+    """As many requests as there may be groups go at once, and the next one waits until any of them has ended."""
+    batcher = AsyncBatcher[int, int](members=10, weight=100, groups=2)
+    first, second, third, fourth, fifth = (Ticket[int, int](number) for number in range(5))
+    assert await batcher.wait_turn(first)
+    assert await batcher.wait_turn(second)
+    waiting = [asyncio.create_task(batcher.wait_turn(ticket)) for ticket in (third, fourth)]
+    await asyncio.sleep(0)
+    assert [False, False] == [task.done() for task in waiting]
+
+    batcher.finish([second])
+
+    assert await waiting[0]
+    assert [third, fourth] == batcher.take(third)
+    batcher.finish([first])
+    assert await batcher.wait_turn(fifth)
+
+
+@in_a_loop
 async def test_cancelled_one_is_left_out():
     """A request that is cancelled while it waits joins no group, and the others go."""
     batcher, groups, gate = AsyncBatcher[int, int](members=10, weight=100), list[list[int]](), asyncio.Event()

@@ -1,4 +1,4 @@
-"""Group commit: requests that arrive while another is on its way gather, and the first of them sends them as one group.
+"""Requests that arrive while others are on their way gather, and the first of them sends them as one group.
 
 A lone request does not wait. Among many, a group costs what one request would, and the longer a group takes, the larger
 the next one is. Requests keep the order of their arrival. Nothing here talks to a server.
@@ -63,19 +63,29 @@ class _BaseBatcher(Renewed, Generic[Q, A]):
     Args:
         members: Maximum number of requests in a group.
         weight: Maximum weight of a group; a heavier request is sent alone.
+        groups: Maximum number of groups on their way at once (>= 1).
     """
 
-    def __init__(self, *, members: int, weight: int) -> None:
+    def __init__(self, *, members: int, weight: int, groups: int = 1) -> None:
         super().__init__()
         self._members = members
         self._weight = weight
+        self._groups = groups
         self._renew()
 
     def _renew(self) -> None:
         """See :meth:`emco_store.queueing.forks.Renewed._renew`."""
         self._lock = threading.Lock()
-        self._is_busy = False
+        self._free = self._groups
         self._waiting: deque[Ticket[Q, A]] = deque()
+
+    def goes_at_once(self) -> bool:
+        """Return True if a request may go now, alone and without a ticket; after it, call ``finish(())``."""
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return True
+            return False
 
     def take(self, ticket: Ticket[Q, A]) -> Sequence[Ticket[Q, A]]:
         """Return the group that a leading ticket sends: the ticket itself, then those that wait, in order."""
@@ -106,8 +116,8 @@ class _BaseBatcher(Renewed, Generic[Q, A]):
     def _begin(self, ticket: Ticket[Q, A], promise: Callable[[], Any]) -> bool:
         """Return True if the ticket leads at once; otherwise append it to the queue."""
         with self._lock:
-            if not self._is_busy:
-                self._is_busy = True
+            if self._free:
+                self._free -= 1
                 return True
             ticket.promise = promise()
             self._waiting.append(ticket)
@@ -128,7 +138,7 @@ class _BaseBatcher(Renewed, Generic[Q, A]):
             if not ticket.promise.done():
                 ticket.promise.set_result(True)
                 return
-        self._is_busy = False
+        self._free += 1
 
 
 class Batcher(_BaseBatcher[Q, A]):

@@ -72,6 +72,7 @@ from emco_store.contracts.rollback_plans import RollbackPlanRules
 from emco_store.contracts.rollbacks import RollbackRules
 from emco_store.contracts.segments import SegmentRules
 from emco_store.contracts.selections import SelectionRules
+from emco_store.contracts.shared_gets import SharedGetRules
 from emco_store.contracts.statuses import StatusRules
 from emco_store.contracts.stored_rules import StoredRules
 from emco_store.contracts.stored_states import StoredStateRules
@@ -118,6 +119,7 @@ class PortRules(
     CrashRules,
     CommitRules,
     CrowdRules,
+    SharedGetRules,
     FenceRules,
     BeatRules,
     PulseCheckRules,

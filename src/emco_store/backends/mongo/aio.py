@@ -16,6 +16,7 @@ from pymongo.read_preferences import ReadPreference
 from emco_store.backends.batcher import AsyncBatcher, Ticket
 from emco_store.backends.mongo import auditing, commands, judging
 from emco_store.backends.mongo.aio_feed import AsyncFeed
+from emco_store.backends.mongo.aio_gets import AsyncGets
 from emco_store.backends.mongo.aio_pulses import AsyncPulses
 from emco_store.backends.mongo.aio_transport import (
     MAJORITY,
@@ -124,6 +125,7 @@ class AsyncMongoPort(AsyncPortBase):
         self._owned = owned
         options = client.options
         self._deadline_s = min(deadline_s, options.timeout or deadline_s)
+        self._gets = AsyncGets(self._ask, self._deadline_s)
         self._looking_s: float = options.server_selection_timeout
         self._attempt_s: float = options.pool_options.socket_timeout or math.inf
         self._named = addresses(client)
@@ -148,8 +150,7 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def get(self, request: Get) -> Mapping[Key, Record]:
         """See :meth:`emco_store.ports.PortBase.get`."""
-        found = await self._ask(commands.by_id(request.keys), len(request.keys))
-        return {record.key: record for record in decoded(found)}
+        return await self._gets.get(request.keys)
 
     async def scan(self, scan: Scan) -> RecordPage:
         """See :meth:`emco_store.ports.PortBase.scan`; what has no key is left out."""

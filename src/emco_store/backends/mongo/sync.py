@@ -31,6 +31,7 @@ from emco_store.backends.mongo.outages import addresses, outage
 from emco_store.backends.mongo.sending import are_apart, in_commands, sending, weight
 from emco_store.backends.mongo.server import guarantees
 from emco_store.backends.mongo.sync_feed import MongoFeed
+from emco_store.backends.mongo.sync_gets import Gets
 from emco_store.backends.mongo.sync_pulses import MongoPulses
 from emco_store.backends.mongo.sync_transport import (
     MAJORITY,
@@ -125,6 +126,7 @@ class MongoPort(PortBase):
         self._owned = owned
         options = client.options
         self._deadline_s = min(deadline_s, options.timeout or deadline_s)
+        self._gets = Gets(self._ask, self._deadline_s)
         self._looking_s: float = options.server_selection_timeout
         self._attempt_s: float = options.pool_options.socket_timeout or math.inf
         self._named = addresses(client)
@@ -149,8 +151,7 @@ class MongoPort(PortBase):
 
     def get(self, request: Get) -> Mapping[Key, Record]:
         """See :meth:`emco_store.ports.PortBase.get`."""
-        found = self._ask(commands.by_id(request.keys), len(request.keys))
-        return {record.key: record for record in decoded(found)}
+        return self._gets.get(request.keys)
 
     def scan(self, scan: Scan) -> RecordPage:
         """See :meth:`emco_store.ports.PortBase.scan`; what has no key is left out."""
