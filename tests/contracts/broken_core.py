@@ -528,6 +528,7 @@ BROKEN_CORE = {
     "OverwritesTheCursor": Broken(consuming, "stand", broken_consuming.overwrite_the_cursor, "FEED-11"),
     "SkipsInSilence": Broken(consuming, "move", broken_consuming.forget_what_was_skipped, "FEED-11"),
     "ConsumesOverAGap": Broken(consuming, "step", broken_consuming.go_on_after_a_gap, "FEED-11"),
+    "StopsAtWhatIsForgotten": Broken(consuming, "is_ahead", lambda _, __: False, "FEED-11"),
     "ConsumesInReverse": Broken(consuming, "step", broken_consuming.tell_in_reverse, "FEED-11"),
     "ConsumesTheLastTwice": Broken(consuming, "step", broken_consuming.tell_the_last_twice, "FEED-11"),
     "ConsumesForNamesakes": Broken(events, "_is_watched", broken_feeds.watch_by_the_kind, "FEED-11"),

@@ -48,6 +48,7 @@ class FeedConsuming(ABC):
         self._leader = ""
         self._place: Place | None = None
         self._ahead = Place("", 0, None)
+        self._begun = ""
         self._expected = ""
         self._is_end = False
         self._events: deque[Numbered] = deque()
@@ -195,6 +196,7 @@ class FeedConsuming(ABC):
             if place is None:
                 place = self._begin(target, None, None)
             self._ahead = self._ready(place)
+            self._begun = self._ahead.cursor
             self._place, self._leader = place, target.uid
         return self._place
 
@@ -206,7 +208,11 @@ class FeedConsuming(ABC):
                 consuming.refuse_another(self._ahead.cursor, expected=self._expected, found=part.first)
                 self._expected = ""
         except FeedGap as gap:
-            self._place = self._ahead = self._begin(target, place, gap)
+            self._is_end = False
+            if consuming.is_ahead(self._ahead, self._begun):
+                self._forget()
+            else:
+                self._place = self._ahead = self._begin(target, place, gap)
             return
         self._ahead = Place(part.cursor, part.number, None)
         self._events.extend(part.events)

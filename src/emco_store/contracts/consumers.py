@@ -31,6 +31,7 @@ from emco_store.errors import (
     LeaseLost,
     MissingReference,
 )
+from emco_store.ports import Events, feed_gap
 
 PATIENCE: Final = timedelta(seconds=10)
 """How long a consumer waits for an event that will come; no test that passes waits so long."""
@@ -210,6 +211,26 @@ class ConsumerRules:
         deal(lab.store, 0, name="new", reset=_reset)
         assert ["reset", *more, "reset"] == written(lab)
         assert names
+
+    @rule("FEED-11")
+    def test_gap_after_what_was_read_ahead_is_none_where_the_saved_cursor_is_there(self, lab: Lab) -> None:
+        """A failover that has forgotten what a consumer read last, and not its cursor, does not stop it (FEED-11)."""
+
+        def forget() -> None:
+            raise feed_gap("what follows was forgotten", "later")
+
+        begin = lab.store.feed_cursor()
+        names = create(lab, 2)
+        consumer = lab.store.consume(NAME, fill, kinds=[Site], after=begin, batch=2)
+        with lab.store.lease(consumer.seat) as lease:
+            assert 2 == consumer.step(lease, wait=PATIENCE)
+            lab.faults.do(Events, forget)
+            assert 0 == consumer.step(lease)
+            names += create(lab, 1)
+            while not consumer.step(lease, wait=PATIENCE):
+                pass
+
+        assert names == written(lab)
 
     @rule("FEED-11")
     def test_reset_that_fails_leaves_the_consumer_where_it_was(self, lab: Lab) -> None:

@@ -179,6 +179,18 @@ def step(watching: Watching, place: Place, wait: timedelta) -> Flow[Part]:
     return Part(page.cursor, place.number + len(page.events), first, told)
 
 
+def is_ahead(place: Place, begun: str) -> bool:
+    """Return whether a consumer has read on since it looked where it stands, so that a gap need not concern it.
+
+    A failover may have forgotten what it has read, with all that it did about that, and nothing before it.
+
+    Args:
+        place: Where it reads on.
+        begun: The cursor at which it began, as it was saved or found in the sink.
+    """
+    return place.cursor != begun
+
+
 def refuse_another(cursor: str, *, expected: str, found: str) -> None:
     """Refuse a feed that tells another commit after a cursor than it told before.
 
