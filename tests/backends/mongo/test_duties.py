@@ -119,14 +119,15 @@ def test_connection_that_was_idle_for_too_long_is_not_used_again(url, namespace,
 @pytest.mark.parametrize("command", ["find", "update", "commitTransaction"])
 @pytest.mark.parametrize("times", [1, 3])
 def test_demand_to_authenticate_again_is_left_to_pymongo(guarded, namespace, transport, command, times):
-    """Code 391 costs the caller nothing; from then on, all commands go by public calls."""
+    """Code 391 costs the caller nothing; once a reply has said it, all commands go by public calls."""
+    unheard = command == "update" and transport == "auto"  # the first one gets no reply
     url = guarded.replace("://", f"://root:{ROOT}@")
     with connect(f"{url}&appName={namespace}", namespace=namespace, transport=transport) as store:
         store.create(Thing(name="a"))
         store._port._client.admin.command(  # type: ignore[attr-defined]  # the port is one of MongoDB
             {
                 "configureFailPoint": "failCommand",
-                "mode": {"times": times},
+                "mode": {"times": times + unheard},
                 "data": {"failCommands": [command], "errorCode": 391, "appName": namespace},
             }
         )

@@ -12,10 +12,12 @@ from typing import Any
 import bson
 import pytest
 from pymongo import AsyncMongoClient, MongoClient
+from pymongo.errors import AutoReconnect
 
 from emco_store import MissingReference, NotSupported, Ref, Resource, Store, connect, connect_async
 from emco_store.backends.mongo import commands
 from emco_store.backends.mongo.commands import FEW
+from emco_store.backends.mongo.errors import NO_SUCH_TRANSACTION
 from emco_store.backends.mongo.fast import aio, sync
 from emco_store.backends.mongo.fast.sync import PINNED, FastTransport
 from emco_store.backends.mongo.sync_transport import PlainTransport
@@ -35,22 +37,31 @@ class Part(Resource, parent=Thing):
 
 
 @pytest.fixture
-def exchanges(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many messages went to the server at once, each time that some did."""
-    found: list[int] = []
+def exchanges(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """How many messages went to the server at once and for how many replies, each time that some did."""
+    found: list[tuple[int, int]] = []
     send, send_async = sync._Pinned.exchange, aio._AsyncPinned.exchange
 
     def exchange(pinned: Any, sent: bytes, numbers: tuple[int, ...], within_s: float) -> list[Any]:
-        found.append(len(numbers))
+        found.append((messages_in(sent), len(numbers)))
         return send(pinned, sent, numbers, within_s)
 
     async def exchange_async(pinned: Any, sent: bytes, numbers: tuple[int, ...], within_s: float) -> list[Any]:
-        found.append(len(numbers))
+        found.append((messages_in(sent), len(numbers)))
         return await send_async(pinned, sent, numbers, within_s)
 
     monkeypatch.setattr(sync._Pinned, "exchange", exchange)
     monkeypatch.setattr(aio._AsyncPinned, "exchange", exchange_async)
     return found
+
+
+def messages_in(sent: bytes) -> int:
+    """Count the messages that are sent at once."""
+    number = 0
+    while sent:
+        number += 1
+        sent = sent[int.from_bytes(sent[:4], "little") :]
+    return number
 
 
 def part(number: int) -> Part:
@@ -72,16 +83,25 @@ def create_many(store: Store) -> None:
             tx.create(Thing(name=f"new{at}"))
 
 
-CALLS: dict[str, tuple[Callable[[Store], object], list[int]]] = {
-    "get": (lambda store: store.get(Thing, "t0"), [1]),
-    "list": (lambda store: store.list(Thing), [1]),
-    "create": (lambda store: store.create(Thing(name="new")), [2]),
-    "create with few references": (lambda store: store.create(part(FEW)), [2]),
-    "create with many references": (lambda store: store.create(part(FEW + 1)), [1, 1]),
-    "create of many": (create_many, [1, 1, 1]),
-    "delete": (lambda store: store.delete(store.get(Thing, "t1")), [1, 1, 2]),
+def create_under_none(store: Store) -> None:
+    """Be refused."""
+    with pytest.raises(MissingReference):
+        store.create(Part(parent=Ref("Thing/absent"), name="p"))
+
+
+ONE, ALL, WHY = (1, 1), (2, 1), (2, 2)
+"""A command; one with its end, to which alone there is a reply; the same with a reply to both."""
+CALLS: dict[str, tuple[Callable[[Store], object], list[tuple[int, int]]]] = {
+    "get": (lambda store: store.get(Thing, "t0"), [ONE]),
+    "list": (lambda store: store.list(Thing), [ONE]),
+    "create": (lambda store: store.create(Thing(name="new")), [ALL]),
+    "create with few references": (lambda store: store.create(part(FEW)), [ALL]),
+    "create with many references": (lambda store: store.create(part(FEW + 1)), [ONE, ONE]),
+    "create of many": (create_many, [ONE, ONE, ONE]),
+    "delete": (lambda store: store.delete(store.get(Thing, "t1")), [ONE, ONE, ALL]),
+    "create that is refused": (create_under_none, [ALL, WHY]),
 }
-"""Calls, and how many messages go at once."""
+"""Calls, and how many messages go at once, for how many replies."""
 
 
 @pytest.mark.parametrize("call", list(CALLS))
@@ -106,7 +126,52 @@ def test_asyncio_sends_the_same(url, namespace, exchanges):
             await store.get(Thing, "a")
 
     asyncio.run(scenario())
-    assert [2, 1] == exchanges
+    assert [ALL, ONE] == exchanges
+
+
+def unanswered(sent: bytes) -> bool:
+    """Tell whether the server is told not to reply to the first of the messages."""
+    return bool(sent[16] & 2)
+
+
+def refuse(send: Any, *sent: Any) -> list[Any]:
+    """Be a server that carries out no command without a reply."""
+    return [bson.encode({"ok": 0.0, "code": NO_SUCH_TRANSACTION})] if unanswered(sent[1]) else send(*sent)
+
+
+def hang_up(send: Any, *sent: Any) -> list[Any]:
+    """Be a server that ends the connection there."""
+    if unanswered(sent[1]):
+        raise AutoReconnect
+    return send(*sent)  # type: ignore[no-any-return]  # as the transport has it
+
+
+def accept(send: Any, *sent: Any) -> list[Any]:
+    """Be a server that commits whatever has become of it."""
+    return [bson.encode({"ok": 1.0})] if unanswered(sent[1]) else send(*sent)
+
+
+@pytest.mark.parametrize("behave", [refuse, hang_up, accept])
+def test_server_that_does_not_take_commands_without_replies_replies_to_all(url, namespace, monkeypatch, behave):
+    """A store sees that when it is opened."""
+    send = sync._Pinned.exchange
+    with monkeypatch.context() as patched:
+        patched.setattr(sync._Pinned, "exchange", lambda *sent: behave(send, *sent))
+        opened = connect(url, namespace=namespace)
+    found: list[bool] = []
+    monkeypatch.setattr(sync._Pinned, "exchange", lambda *sent: found.append(unanswered(sent[1])) or send(*sent))
+    with opened as store:
+        store.create(Thing(name="a"))
+
+    assert [False] == found
+
+
+def test_end_that_finds_no_transaction_is_noticed(store, monkeypatch):
+    """Where the reply to the end alone counts, taking each for a success makes a create under no parent one (REF-1)."""
+    create_under_none(store)
+    monkeypatch.setattr(sync, "is_plain_success", lambda _: True)
+
+    assert "p" == store.create(Part(parent=Ref("Thing/absent"), name="p")).name
 
 
 def test_statement_that_is_not_strict_would_be_noticed(store, monkeypatch):

@@ -83,6 +83,8 @@ def _strict(query: Document, change: Document) -> Document:
 
 IMPOSSIBLE: Document = _strict({"_id": outcome_id(""), "o": ""}, {"$inc": {"z": 1}})
 """A statement that finds nothing."""
+NOTHING: Document = {"q": {"_id": outcome_id(""), "o": ""}, "u": {"$inc": {"z": 1}}}
+"""The same where that is no failure."""
 
 
 class Parts(NamedTuple):

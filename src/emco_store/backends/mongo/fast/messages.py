@@ -21,6 +21,8 @@ _HEAD = struct.Struct("<iiiiI")
 _REPLY_HEAD = struct.Struct("<iiii")
 _SIZE = struct.Struct("<i")
 _OP_MSG = 2013
+_MORE_TO_COME = 2
+"""The flag of a message after which the sender does not wait for a reply, so that the server sends none."""
 _OK = b"\x01ok\0" + struct.pack("<d", 1.0)
 _ONE_DOCUMENT = bytes(5)
 """No flags, and then the kind of the one section: a document."""
@@ -32,19 +34,21 @@ Source: the specification "Server Discovery and Monitoring", error handling.
 """
 
 
-def message(number: int, command: Document, items: Command | None = None) -> bytes:
+def message(number: int, command: Document, items: Command | None = None, *, is_answered: bool = True) -> bytes:
     """Write a command as one message.
 
     Args:
         number: The number by which its reply names it.
         command: The command, with its database as ``$db``.
         items: Statements or documents that go along as they are.
+        is_answered: Whether the server is to reply.
     """
+    flags = 0 if is_answered else _MORE_TO_COME
     parts = [b"\0", bson.encode(command)]
     if items is not None:
         name = LISTS[items.name].encode() + b"\0"
         parts += (b"\1", _SIZE.pack(_SIZE.size + len(name) + sum(map(len, items.items))), name, *items.items)
-    return b"".join((_HEAD.pack(_HEAD.size + sum(map(len, parts)), number, 0, _OP_MSG, 0), *parts))
+    return b"".join((_HEAD.pack(_HEAD.size + sum(map(len, parts)), number, 0, _OP_MSG, flags), *parts))
 
 
 def milliseconds(seconds: float) -> int:

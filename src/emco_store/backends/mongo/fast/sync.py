@@ -6,8 +6,10 @@ The blocking form is generated from it.
 What PyMongo does around a command takes several times as long as the command. This transport lets PyMongo find the
 primary, and open, secure, authenticate and watch connections, but keeps those that it uses ("pins" them) and writes
 commands on them itself. And where a transaction is one command, it sends the end right after it: when the command
-fails, there is no transaction, and the end finds none (see ``_strict`` in ``commands.py``). After a second command that
-would not be safe, because one that the server refuses before it has begun leaves what the first has done.
+fails, there is no transaction, and the end finds none (see ``_strict`` in ``commands.py``). So the reply to the end is
+enough, and the server is told not to reply to the command; if the end finds none, the same is sent again for a reply
+that says why. After a second command that would not be safe, because one that the server refuses before it has begun
+leaves what the first has done.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from bson.int64 import Int64
 from pymongo.errors import NotPrimaryError, OperationFailure, PyMongoError
 from pymongo.server_selectors import writable_server_selector
 
-from emco_store.backends.mongo.commands import IMPOSSIBLE
+from emco_store.backends.mongo.commands import IMPOSSIBLE, NOTHING
 from emco_store.backends.mongo.documents import Document
 from emco_store.backends.mongo.errors import (
     NO_SUCH_TRANSACTION,
@@ -177,6 +179,9 @@ class FastTransport:
         collection: The name of the collection.
         plain: What to use where PyMongo has something to do with a command.
         pinned: How many connections stay pinned while nobody uses them.
+
+    Attributes:
+        is_terse: Whether the server is known to carry out a command to which it is told not to reply.
     """
 
     def __init__(self, client: Any, database: str, collection: str, plain: PlainTransport, *, pinned: int) -> None:
@@ -184,6 +189,7 @@ class FastTransport:
         self.database = database
         self.collection = collection
         self.calls = plain.calls
+        self.is_terse = False
         self._plain = plain
         self._pinned = pinned
         self._idle: list[_Pinned] = []
@@ -204,11 +210,22 @@ class FastTransport:
     def open(self, within_s: float) -> None:
         """See :meth:`Transport.open`."""
         try:
-            with self.transaction(within_s) as transaction:
-                for command in in_commands("update", [IMPOSSIBLE]):
-                    transaction.finish(command)
+            self._check_ends(within_s)
         except (TypeError, AttributeError) as problem:  # an inside of PyMongo that is not as it was tested
             self.fall_back(f"the connections of this PyMongo are not as they were tested ({type(problem).__name__})")
+
+    def _check_ends(self, within_s: float) -> None:
+        """Check that a transaction of which a part has failed cannot be committed, with replies and without."""
+        (impossible,), (nothing,) = (in_commands("update", [statement]) for statement in (IMPOSSIBLE, NOTHING))
+        with self.transaction(within_s) as transaction:
+            transaction.finish(impossible)
+        if is_logged():
+            return
+        with suppress(OutcomeLost):  # a server that does not take it may close the connection
+            with _FastTransaction(self, within_s) as transaction:
+                is_taken = transaction.finish_tersely(nothing)
+            with _FastTransaction(self, within_s) as transaction:
+                self.is_terse = is_taken and not transaction.finish_tersely(impossible)
 
     def ask(self, command: Document, within_s: float) -> Document:
         """See :meth:`Transport.ask`."""
@@ -360,16 +377,18 @@ class _FastTransaction:
 
     def send(self, command: Command) -> Document:
         """See :meth:`Transaction.send`."""
-        pinned = self._ready()
-        sent, number = self._part(pinned, command)
+        pinned, session = self._ready()
+        sent, number = self._part(pinned, session, command)
         (raw,) = pinned.exchange(sent, (number,), self._within_s)
         return self._transport.answer(pinned, raw)
 
     def finish(self, command: Command) -> bool:
         """See :meth:`Transaction.finish`."""
-        pinned = self._ready()
         is_all = not self._is_open
-        part, first = self._part(pinned, command)
+        if is_all and command.is_strict and self._transport.is_terse and self.finish_tersely(command):
+            return True
+        pinned, session = self._ready()
+        part, first = self._part(pinned, session, command)
         end, last = self._ending(pinned, "commitTransaction")
         if is_all and command.is_strict:
             with lost():
@@ -390,6 +409,27 @@ class _FastTransaction:
         self._is_open = False
         return True
 
+    def finish_tersely(self, command: Command) -> bool:
+        """Send all of it, one command that is strict, and wait for the reply to its end only.
+
+        Returns:
+            False where nothing was written; the reply that says why was not asked for.
+
+        Raises:
+            OutcomeLost: It may or may not have been committed.
+        """
+        pinned, session = self._ready()
+        part, _ = self._part(pinned, session, command, is_answered=False)
+        end, last = self._ending(pinned, "commitTransaction")
+        with lost():
+            (raw,) = pinned.exchange(part + end, (last,), self._within_s)
+            is_done = is_plain_success(raw)
+            if not is_done and decoded(raw).get("code") != NO_SUCH_TRANSACTION:
+                acknowledged(self._transport.answer(pinned, raw))
+                is_done = True
+        self._is_open = False
+        return is_done
+
     def _is_done(self, pinned: _Pinned, told: bytes, command: Command, raw: bytes) -> bool:
         """Check whether a part is whole; where it is not, the end that was sent with it must have found nothing."""
         is_done = False
@@ -401,23 +441,26 @@ class _FastTransaction:
                 unended(decoded(raw))
         return is_done
 
-    def _ready(self) -> _Pinned:
-        """Return the connection; the first part takes one."""
-        if self._pinned is None:
+    def _ready(self) -> tuple[_Pinned, _Session]:
+        """Return the connection and the session; the first part takes them."""
+        if self._pinned is None or self._session is None:
             self._pinned = self._transport.take(self._within_s)
             self._session = self._transport.session()
-            number = self._session.next_number()
-            self._said = {"lsid": self._session.name, "txnNumber": number, "autocommit": False}
-        return self._pinned
+        return self._pinned, self._session
 
-    def _part(self, pinned: _Pinned, command: Command) -> tuple[bytes, int]:
+    def _part(
+        self, pinned: _Pinned, session: _Session, command: Command, *, is_answered: bool = True
+    ) -> tuple[bytes, int]:
         """Write a part as a message, and return it with its number; the first begins the transaction."""
-        begin: Document = {} if self._is_open else {"startTransaction": True, "readConcern": SNAPSHOT.document}
-        self._is_open = True
+        begin: Document = {}
+        if not self._is_open:
+            self._is_open = True
+            self._said = {"lsid": session.name, "txnNumber": session.next_number(), "autocommit": False}
+            begin = {"startTransaction": True, "readConcern": SNAPSHOT.document}
         number = pinned.next_number()
         transport = self._transport
         said = {command.name: transport.collection, **self._said, **begin, "maxTimeMS": milliseconds(self._within_s)}
-        return message(number, {**said, "$db": transport.database}, command), number
+        return message(number, {**said, "$db": transport.database}, command, is_answered=is_answered), number
 
     def _ending(self, pinned: _Pinned, name: str) -> tuple[bytes, int]:
         """Write the end of the transaction as a message, and return it with its number."""
