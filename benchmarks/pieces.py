@@ -20,6 +20,7 @@ from benchmarks.servers import servers
 from emco_store.backends.mongo import commands
 from emco_store.backends.mongo.fast.messages import answer, message
 from emco_store.backends.mongo.fast.sync import FastTransport
+from emco_store.backends.mongo.indexes import FIRST, making
 from emco_store.backends.mongo.sending import Command, in_commands
 from emco_store.backends.mongo.sync_transport import MAJORITY, SNAPSHOT, PlainTransport
 from emco_store.core.codec import draft
@@ -36,7 +37,7 @@ class Pieces:
 
     def __init__(self, client: MongoClient[Any]) -> None:
         client.drop_database(DATABASE)
-        client[DATABASE].command({"createIndexes": NAME, "indexes": list(commands.INDEXES)})
+        client[DATABASE].command(making(NAME, FIRST))
         transport = FastTransport(client, DATABASE, NAME, PlainTransport(client, DATABASE, NAME, ""), pinned=1)
         self._pinned = transport.take(WITHIN_S)
         self._session = transport.session()

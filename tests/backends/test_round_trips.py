@@ -97,8 +97,9 @@ def bench(request: pytest.FixtureRequest, heard: Heard) -> Iterator[Bench]:
 
 @pytest.fixture
 def lab(bench: Bench) -> Iterator[Lab]:
-    """One namespace of it, with a store that is open."""
+    """One namespace of it, with a store that is open; it has its indexes, which MongoDB makes when they are needed."""
     with bench.lab() as made:
+        made.store.delete(made.store.create(Depot(name="first", code="")))
         yield made
 
 

@@ -122,6 +122,10 @@ PLANTS = {
         lambda raw: raw.drop_index("values"),
         {(FlawKind.SETUP, "values")},
     ),
+    "index of every namespace that is gone": (
+        lambda raw: raw.drop_index("referrers"),
+        {(FlawKind.SETUP, "referrers")},
+    ),
     "target that is gone": (
         lambda raw: raw.delete_one({"_id": "Site/b"}),
         {(FlawKind.DANGLING, "Route/r")},
@@ -136,6 +140,14 @@ def test_hold_whose_client_died_long_ago_is_no_flaw(store, raw):
 
     assert [] == checked(store)
     assert_usable(store)
+
+
+def _share_a_value(raw):
+    """Give a record the unique value of another one by hand, which no store does."""
+    raw.drop_index("unique")
+    first, second = (raw.find_one({"_id": f"Box/a/{name}"}) for name in ("x1", "x2"))
+    same = {"p": first["p"], "q": first["q"], "i.Box:code": first["i"]["Box:code"].replace("x1", "x2")}
+    _set("Box/a/x2", d=second["d"].replace(b'"c2"', b'"c1"'), **same)(raw)
 
 
 @pytest.mark.parametrize("name", PLANTS)
@@ -195,9 +207,7 @@ def test_index_of_another_shape_is_left_to_a_person(store, raw):
 
 def test_duplicate_unique_value_is_found_and_left_to_a_person(store, raw):
     """Without the unique index two records can have one value; the check names both, and no program decides."""
-    raw.drop_index("unique")
-    code = store.get(Box, "a", "x2").model_copy(update={"code": "c1"})
-    store.update(code)
+    _share_a_value(raw)
 
     found = checked(store)
 
@@ -208,21 +218,24 @@ def test_duplicate_unique_value_is_found_and_left_to_a_person(store, raw):
     skipped = {flaw.kind: reason for flaw, reason in store.repair(found).skipped}
     assert {FlawKind.DUPLICATE, FlawKind.SETUP} == set(skipped)
     assert "Box.code" in skipped[FlawKind.SETUP]
-    store.delete(code.key)
+    store.delete(store.get(Box, "a", "x2"))
     assert [] == repair_all(store)
     assert_usable(store)
 
 
 def test_store_whose_unique_index_cannot_be_made_says_why(store, raw, mongo_server, namespace):
-    """A store does not open while two records share a unique value, and names the field."""
-    raw.drop_index("unique")
-    store.update(store.get(Box, "a", "x2").model_copy(update={"code": "c1"}))
+    """While two records share a unique value, no store writes another one, and the error names the field (ID-6)."""
+    _share_a_value(raw)
 
-    with pytest.raises(Misconfigured) as caught:
-        connect(mongo_server.url, namespace=namespace)
+    with connect(mongo_server.url, namespace=namespace, models=MODELS) as other:
+        for each in (store, other):
+            box = each.get(Box, "a", "x1")
+            with pytest.raises(Misconfigured) as caught:
+                each.update(box.model_copy(update={"code": "free"}))
 
-    assert "Box.code" in str(caught.value)
-    assert "3c1" not in str(caught.value)
+            assert "Box.code" in str(caught.value)
+            assert "3c1" not in str(caught.value)
+            assert box == each.get(Box, "a", "x1")
 
 
 def test_check_writes_nothing(store, raw):

@@ -13,6 +13,7 @@ from emco_store import Resource, connect
 from emco_store.backends.health import clock, clock_finding
 from emco_store.backends.mongo.backend import DATABASE
 from emco_store.backends.mongo.commands import collection
+from emco_store.backends.mongo.indexes import LATER, making
 from emco_store.backends.redis.commands import Names
 from emco_store.cli.exits import Exit
 from tests.servers.mongo import standalone_mongo
@@ -272,6 +273,18 @@ def test_mongo_without_an_index_must_be_changed(look, mongo, mongo_server):
     after, _ = look(mongo_server.url)
 
     assert (Exit.REFUSED, "wrong", Exit.OK) == (before, verdict(report, "indexes"), after)
+
+
+def test_index_that_nothing_is_in_is_named(look, mongo, mongo_server):
+    """Where an earlier release has made indexes that nothing needs, the report says so, and that nothing is wrong."""
+    fill(mongo_server.url)
+    before, _ = look(mongo_server.url)
+    mongo.database.command(making(mongo.name, LATER))
+    code, report = look(mongo_server.url)
+
+    assert [Exit.OK, Exit.OK] == [before, code]
+    assert "advice" == verdict(report, "idle indexes")
+    assert value(report, "idle indexes").startswith("pulses, unique, values: ")
 
 
 def test_look_at_an_empty_namespace_writes_nothing(look, mongo, mongo_server, redis, redis_url):

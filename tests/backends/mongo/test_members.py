@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from pymongo import MongoClient
 from pymongo.monitoring import CommandListener
 
-from emco_store import connect
+from emco_store import Resource, connect, unique
 from emco_store.backends.mongo.backend import MongoBackend
 from emco_store.core.keys import Key
 from emco_store.core.pulses import Heartbeat
@@ -19,6 +19,12 @@ from emco_store.ports import Beat, Pulses
 from tests.backends.mongo.members import ReplicaSet, Writers
 
 pytestmark = pytest.mark.timeout(300)
+
+
+class Badge(Resource):
+    """Has a value that nobody else has."""
+
+    code: Annotated[str | None, unique()] = None
 
 
 @pytest.fixture
@@ -63,6 +69,21 @@ def test_acknowledged_commits_survive_a_primary_that_stands_still(three, writers
     three.settle()
 
     writers.check()
+
+
+def test_index_is_made_while_a_member_stands_still(three):
+    """A majority is enough for an index, as for a commit; by itself the server would wait for all members (ID-6)."""
+    with connect(three.url, namespace=f"m{secrets.token_hex(8)}") as store:
+        store.create(Badge(name="a"))
+        other = next(member for member in three.members if member is not three.primary)
+        other.pause()
+        try:
+            store.create(Badge(name="b", code="1"))
+        finally:
+            other.resume()
+        three.settle()
+
+        assert ["a", "b"] == [badge.name for badge in store.list(Badge)]
 
 
 def test_members_that_change_all_the_time_cost_no_commit(three, writers):

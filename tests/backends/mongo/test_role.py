@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from pymongo import MongoClient
 from pymongo.monitoring import CommandListener
 
-from emco_store import Misconfigured, connect
+from emco_store import Misconfigured, Resource, connect, unique
 from emco_store.backends.mongo.backend import DATABASE, MongoBackend
 from emco_store.backends.mongo.commands import collection
 from emco_store.backends.mongo.server import role
@@ -28,6 +28,12 @@ from tests.backends.mongo.conftest import ROOT, Thing
 from tests.backends.shared import only
 
 USER = "of-users"
+
+
+class Badge(Resource):
+    """Has a value that nobody else has."""
+
+    code: Annotated[str, unique()]
 
 
 class Replies(CommandListener):
@@ -166,3 +172,17 @@ def test_look_at_a_namespace_needs_no_more_rights(backend):
 
     assert {"Thing": 1} == report.records
     assert "majority" == report.durability
+
+
+def test_user_who_may_no_longer_make_indexes_writes_no_unique_value(backend):
+    """The error names the user, nothing is written, and what needs no index goes on (ID-6)."""
+    with connect(backend, namespace="one") as store:
+        of_one = {"resource": {"db": DATABASE, "collection": collection("one")}, "actions": ["createIndex"]}
+        backend.root[DATABASE].command({"revokePrivilegesFromRole": "emco-store-one", "privileges": [of_one]})
+
+        with pytest.raises(Misconfigured) as caught:
+            store.create(Badge(name="b", code="1"))
+
+        assert "user" == caught.value.setting
+        assert "a" == store.create(Thing(name="a")).name
+        assert () == store.list(Badge).items

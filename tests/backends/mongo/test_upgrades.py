@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import pytest
 from pymongo import MongoClient
 
-from emco_store import Resource, connect
+from emco_store import Resource, UniqueViolation, connect, unique
 
 pytestmark = pytest.mark.mongo
 
@@ -15,12 +17,15 @@ FIRST_INDEXES = (
     {"name": "values", "key": {"i.$**": 1}},
     {"name": "ghosts", "key": {"x": 1}, "expireAfterSeconds": 3600, "sparse": True},
     {"name": "outcomes", "key": {"t": 1}, "expireAfterSeconds": 86_400, "sparse": True},
+    {"name": "pulses", "key": {"b": 1}, "sparse": True},
 )
-"""The indexes as the first release made them; see there what a change of one would need."""
+"""The indexes that earlier releases made whenever a store was opened, those of leases among them later on."""
 
 
 class Town(Resource):
     """A kind to store."""
+
+    code: Annotated[str | None, unique()] = None
 
 
 def test_collection_with_the_first_indexes_opens(mongo_server):
@@ -36,3 +41,20 @@ def test_collection_with_the_first_indexes_opens(mongo_server):
 
         database.drop_collection("emco.upgraded")
     assert () == tuple(flaws)
+
+
+def test_earlier_release_opens_a_namespace_of_this_one(mongo_server):
+    """Both make the same indexes, one of them later, so they work side by side (ID-6)."""
+    with MongoClient(mongo_server.url) as client:
+        database = client["emco"]
+        with connect(mongo_server.url, namespace="mixed") as store:
+            store.create(Town(name="t"))
+            database.command({"createIndexes": "emco.mixed", "indexes": list(FIRST_INDEXES)})  # as it opens one
+            store.create(Town(name="u", code="1"))
+
+            with pytest.raises(UniqueViolation):
+                store.create(Town(name="v", code="1"))
+
+        names = database["emco.mixed"].index_information().keys()
+        database.drop_collection("emco.mixed")
+    assert {"_id_", *(index["name"] for index in FIRST_INDEXES)} == names

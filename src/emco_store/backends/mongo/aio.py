@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC
+from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
-from pymongo.errors import OperationFailure
 from pymongo.read_preferences import ReadPreference
 
 from emco_store.backends.batcher import AsyncBatcher, Ticket
-from emco_store.backends.mongo import auditing, commands, judging
+from emco_store.backends.mongo import auditing, commands, indexes, judging
 from emco_store.backends.mongo.aio_feed import AsyncFeed
 from emco_store.backends.mongo.aio_gets import AsyncGets
+from emco_store.backends.mongo.aio_indexes import AsyncIndexes
 from emco_store.backends.mongo.aio_pulses import AsyncPulses
 from emco_store.backends.mongo.aio_transport import (
     MAJORITY,
@@ -26,16 +27,7 @@ from emco_store.backends.mongo.aio_transport import (
     sent,
 )
 from emco_store.backends.mongo.documents import OURS, Document, decoded
-from emco_store.backends.mongo.errors import (
-    DUPLICATE_KEY,
-    UNAUTHORIZED,
-    Collided,
-    Outdated,
-    confirmed,
-    refused,
-    shared_value,
-    translated,
-)
+from emco_store.backends.mongo.errors import Collided, Outdated, Unindexed, refused, translated
 from emco_store.backends.mongo.outages import addresses, outage
 from emco_store.backends.mongo.sending import are_apart, in_commands, sending, weight
 from emco_store.backends.mongo.server import guarantees
@@ -120,6 +112,7 @@ class AsyncMongoPort(AsyncPortBase):
         self._records = self._database.get_collection(self._name)
         self._transport = transport or AsyncPlainTransport(client, database, self._name, "the default of a port")
         self._calls = self._transport.calls
+        self._indexes = AsyncIndexes(self._database, self._calls, self._name)
         self._pulses = AsyncPulses(self._transport, self._name)
         self._feed = AsyncFeed(client, self._database, self._calls, self._name, namespace)
         self._owned = owned
@@ -155,14 +148,16 @@ class AsyncMongoPort(AsyncPortBase):
     async def scan(self, scan: Scan) -> RecordPage:
         """See :meth:`emco_store.ports.PortBase.scan`; what has no key is left out."""
         query, order, index = commands.scan(scan)
-        found = await self._ask(query, scan.limit, sort=order, hint=index)
+        needs = indexes.NOTHING if scan.field is None else indexes.FIELDS
+        found = await self._ask(query, scan.limit, needs, sort=order, hint=index)
         following = commands.position(scan, found[-1]) if len(found) == scan.limit else None
         return RecordPage(tuple(decoded(found)), following)
 
     async def count(self, count: Count) -> int:
         """See :meth:`emco_store.ports.PortBase.count`."""
         command = {"aggregate": self._name, **commands.count(count.scan), **IN_ONE_MOMENT}
-        reply = await self._perform(lambda within_s: self._transport.ask(command, within_s))
+        needs = indexes.NOTHING if count.scan.field is None else indexes.FIELDS
+        reply = await self._perform(lambda within_s: self._transport.ask(command, within_s), needs)
         return sum(found["n"] for found in reply["cursor"]["firstBatch"])
 
     async def referrers(self, query: ReferrerQuery) -> ReferrerPage:
@@ -224,7 +219,8 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def pulses(self, pulses: Pulses) -> PulsePage:
         """See :meth:`emco_store.ports.PortBase.pulses`."""
-        return await self._perform(lambda within_s: self._pulses.page(pulses, within_s))
+        needs = indexes.DUE if pulses.due else indexes.NOTHING
+        return await self._perform(lambda within_s: self._pulses.page(pulses, within_s), needs)
 
     async def events(self, events: Events) -> EventPage:
         """See :meth:`emco_store.ports.PortBase.events`."""
@@ -234,11 +230,14 @@ class AsyncMongoPort(AsyncPortBase):
         """See :meth:`emco_store.ports.PortBase.audit`."""
         stage, position = read_place(audit.after, auditing.STAGES)
         if stage == "setup":
-            flaws = auditing.set_up(await self._perform(self._indexes))
+            flaws = auditing.set_up(await self._perform(self._indexes.there))
             return Audited(flaws=tuple(flaws), next=next_place(auditing.STAGES, stage, None))
+        seen, position = auditing.read_position(position)
         documents, last = await self._walk(position, audit.limit)
         look = auditing.looked(documents)
         found = list(look.flaws)
+        if unseen := look.indexes - seen:
+            found += auditing.lost(unseen, await self._perform(self._indexes.there))
         if look.claims:
             query = {"q": {"$in": list(look.claims)}}
             found += auditing.shared(look.claims, await self._find(query, {"q": 1}))
@@ -250,7 +249,7 @@ class AsyncMongoPort(AsyncPortBase):
             absent -= {Key.parse(one["_id"]) for one in await self._find(query, {"_id": 1})}
         if suspects := look.suspects:
             found += auditing.apart(suspects, await self._find(auditing.both(suspects), auditing.BOTH))
-        place = next_place(auditing.STAGES, stage, last)
+        place = next_place(auditing.STAGES, stage, last and auditing.position(seen | look.indexes, last))
         return Audited(look.records, frozenset(absent), tuple(found), len(documents), place)
 
     async def mend(self, mend: Mend) -> None:
@@ -259,8 +258,8 @@ class AsyncMongoPort(AsyncPortBase):
         there = await self._find(auditing.both(suspects), auditing.BOTH) if suspects else ()
         if statements := [*auditing.mends(mend.flaws), *auditing.mends_of_pulses(suspects, there)]:
             await self._mark(statements)
-        if any(flaw.kind is FlawKind.SETUP for flaw in mend.flaws):
-            await self._perform(self._look)
+        if lost := {flaw.entry[1] for flaw in mend.flaws if flaw.kind is FlawKind.SETUP}:
+            await self._perform(partial(self._indexes.make, lost))
 
     async def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
@@ -294,8 +293,9 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def _carry_out(self, group: Sequence[Ticket[Commit, Receipt | Refusal]]) -> None:
         """Carry out commits in one transaction, as if in their order."""
+        commits = [ticket.request for ticket in group]
         try:
-            replies = await self._perform(self._transaction([ticket.request for ticket in group]))
+            replies = await self._perform(self._transaction(commits), indexes.needed(commits))
         except (OutcomeLost, Unreachable) as problem:
             for ticket in group:
                 ticket.fail(type(problem)(*problem.args))
@@ -329,18 +329,25 @@ class AsyncMongoPort(AsyncPortBase):
 
         return send
 
-    async def _perform(self, request: Callable[[float], Awaitable[T]]) -> T:
+    async def _perform(self, request: Callable[[float], Awaitable[T]], needs: Collection[str] = indexes.NOTHING) -> T:
         """Make a request, again after a pause while it meets others or finds no server, until the deadline.
 
         Args:
             request: Gets the number of seconds that it may take; what it does must be harmless when it is done again.
+            needs: The indexes to make if the server lacks one that the request names as a hint.
         """
+        lacking: Collection[str] = indexes.NOTHING
         patience = Patience(self._deadline_s, self._looking_s)
         while True:
             try:
                 with translated():
+                    if lacking:
+                        await self._indexes.make(lacking, min(patience.left_s, self._attempt_s))
+                        lacking = indexes.NOTHING
                     return await request(min(patience.left_s, self._attempt_s))
             except Collided as problem:
+                if isinstance(problem, Unindexed):
+                    lacking = needs
                 if isinstance(problem, Outdated):
                     await self._renew()
                 pause_s = patience.pause_s()
@@ -373,30 +380,26 @@ class AsyncMongoPort(AsyncPortBase):
             await server.pool.reset_without_pause()
 
     async def _look(self, within_s: float) -> Guarantees:
-        """See what the server is, and make the indexes."""
+        """See what the server is, and make the indexes that every namespace has."""
         if not await self._calls.ask(within_s, lambda: self._client.is_primary):
             raise Collided
-        return await self._calls.ask(within_s, self._set_up)
+        found = await self._calls.ask(within_s, self._server)
+        await self._indexes.make(indexes.FIRST, within_s)
+        return found
 
-    async def _set_up(self) -> Guarantees:
+    async def _server(self) -> Guarantees:
         hello = await self._admin.command("hello")
         self._clock_ms = hello["localTime"].replace(tzinfo=UTC).timestamp() * 1000 - monotonic() * 1000
         build = await self._admin.command("buildInfo")
-        found = guarantees(hello, build["version"])
-        create = {"createIndexes": self._name, "indexes": list(commands.INDEXES), "writeConcern": {"w": "majority"}}
-        try:
-            confirmed(await self._database.command(create))
-        except OperationFailure as problem:
-            if problem.code == DUPLICATE_KEY:
-                raise shared_value(problem.details) from problem
-            raise
-        return found
+        return guarantees(hello, build["version"])
 
     def _now_ms(self) -> int | None:
         """Return about when it is on the server, in milliseconds since 1970."""
         return None if self._clock_ms is None else int(self._clock_ms + monotonic() * 1000)
 
-    async def _ask(self, query: Document, limit: int, **options: Any) -> Sequence[Document]:
+    async def _ask(
+        self, query: Document, limit: int, needs: Collection[str] = indexes.NOTHING, **options: Any
+    ) -> Sequence[Document]:
         """Return the first documents that a filter finds; as a plain command: a cursor costs the client more."""
         command = {"find": self._name, "filter": query, "limit": limit, "batchSize": limit, **options, **IN_ONE_MOMENT}
 
@@ -410,7 +413,7 @@ class AsyncMongoPort(AsyncPortBase):
                 )
             return found
 
-        return await self._perform(send)
+        return await self._perform(send, needs)
 
     async def _find(self, query: Document, projection: Document) -> Sequence[Document]:
         """Return a part of all documents that a filter finds."""
@@ -445,17 +448,6 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def _hello(self, within_s: float) -> Document:
         found: Document = await self._calls.ask(within_s, lambda: self._admin.command("hello"))
-        return found
-
-    async def _indexes(self, within_s: float) -> Sequence[Any] | None:
-        """List the indexes; None where the user may not."""
-        try:
-            reply: Document = await self._calls.ask(within_s, lambda: self._database.command("listIndexes", self._name))
-        except OperationFailure as problem:
-            if problem.code == UNAUTHORIZED:
-                return None
-            raise
-        found: Sequence[Any] = reply["cursor"]["firstBatch"]
         return found
 
     async def _mark(self, statements: Sequence[Document]) -> None:

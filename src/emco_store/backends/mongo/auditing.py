@@ -6,6 +6,7 @@ of its indexes with it. What can be wrong is the document, and the definition of
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ from bson.max_key import MaxKey
 from bson.min_key import MinKey
 
 from emco_store.backends.mongo import pulses
-from emco_store.backends.mongo.commands import INDEXES
 from emco_store.backends.mongo.documents import IS_RECORD, PULSE, Document, decode, encode, listed, pulse_id
+from emco_store.backends.mongo.indexes import FIRST, INDEXES, used
 from emco_store.backends.pulses import LEFT_US, MENDED_TTL, STAGE, lease_without_pulse, pulse_without_lease
 from emco_store.core.flaws import (
     HOLD_LONGEST_S,
@@ -41,6 +42,7 @@ MAX_BYTES = 4 << 20
 """How many bytes of documents one step reads before it ends early."""
 _PLACES = {"r": "referrers", "q": "unique", "i": "index"}
 _PORTION = 5000
+_POSITION = re.compile(r"(?:([a-z,]*)\|)?(.*)", re.DOTALL)
 _OPTIONS = ("unique", "sparse", "partialFilterExpression", "expireAfterSeconds")
 
 
@@ -54,6 +56,7 @@ class Look:
         holds: For each record that is held, until when; None where that cannot be read.
         claims: For each unique value, the record of this step that has it.
         suspects: The leases of this step, and those of its pulses: uid and key.
+        indexes: The indexes of those made later that its documents are in.
     """
 
     records: tuple[Record, ...]
@@ -61,6 +64,19 @@ class Look:
     holds: Mapping[str, datetime | None]
     claims: Mapping[str, str]
     suspects: Mapping[str, str]
+    indexes: frozenset[str]
+
+
+def read_position(text: str) -> tuple[frozenset[str], str]:
+    """Read where a step begins: which indexes the steps before it have looked for, and the place of a document."""
+    found = _POSITION.fullmatch(text)
+    seen, place = found.groups() if found else (None, text)
+    return frozenset(seen.split(",") if seen else ()), place
+
+
+def position(seen: Iterable[str], place: str) -> str:
+    """Write where the next step begins; see :func:`read_position`."""
+    return f"{','.join(sorted(seen))}|{place}"
 
 
 def bounds(position: str) -> tuple[Document, Document]:
@@ -87,7 +103,9 @@ def looked(documents: Iterable[Document]) -> Look:
     holds: dict[str, datetime | None] = {}
     claims: dict[str, str] = {}
     beating: dict[str, str] = {}
+    indexes: set[str] = set()
     for document in documents:
+        indexes |= used(document)
         if document.get("o") == PULSE:
             try:
                 beating[pulses.uid_of(document)] = pulses.read(document).key.text
@@ -108,7 +126,7 @@ def looked(documents: Iterable[Document]) -> Look:
         claims |= dict.fromkeys(listed(document.get("q")), record.key.text)
         if "k" in document:
             holds[record.key.text] = _end_of(document["k"])
-    return Look(tuple(records), tuple(flaws), holds, claims, beating)
+    return Look(tuple(records), tuple(flaws), holds, claims, beating, frozenset(indexes))
 
 
 BOTH: Document = {**dict.fromkeys("uobn", 1), "now": "$$NOW"}
@@ -241,15 +259,22 @@ def set_up(found: Sequence[Mapping[str, Any]] | None) -> Iterator[Flaw]:
     """Find indexes of the collection that are missing, or are other ones; none where they may not be listed."""
     if found is None:
         return
+    yield from lost(FIRST, found)
     there = {index["name"]: index for index in found}
     for wanted in INDEXES:
         name = wanted["name"]
-        if name not in there:
-            detail = "the server has no such index"
-            yield Flaw(FlawKind.SETUP, name, "index", detail, "makes the index", Repair.MEND, entry=("index", name))
-        elif _shape(there[name]) != _shape(wanted):
+        if name in there and _shape(there[name]) != _shape(wanted):
             hint = "drop the index; it is made again when a store opens"
             yield Flaw(FlawKind.SETUP, name, "index", "it has other fields or options than it should have", hint)
+
+
+def lost(names: Iterable[str], found: Sequence[Mapping[str, Any]] | None) -> Iterator[Flaw]:
+    """Find those of the indexes that are missing; none where they may not be listed."""
+    there = None if found is None else {index["name"] for index in found}
+    for name in sorted(names):
+        if there is not None and name not in there:
+            detail = "the server has no such index"
+            yield Flaw(FlawKind.SETUP, name, "index", detail, "makes the index", Repair.MEND, entry=("index", name))
 
 
 def _shape(index: Mapping[str, Any]) -> tuple[Any, ...]:

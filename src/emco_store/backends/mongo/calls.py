@@ -66,7 +66,7 @@ class Calls:
         with timeout(within_s):
             return call()
 
-    def waiting(self, within_s: float, call: Callable[[], T], unwanted: Callable[[T], object]) -> T:
+    def waiting(self, within_s: float, call: Callable[[], T], unwanted: Callable[[T], object] | None = None) -> T:
         """Call PyMongo for what waits on the server, which PyMongo would give the whole time; see :meth:`within`."""
         try:
             return in_thread(call, within_s, unwanted)
@@ -136,7 +136,10 @@ class AsyncCalls(Apart):
             raise _late() from None
 
     async def waiting(
-        self, within_s: float, call: Callable[[], Coroutine[Any, Any, T]], unwanted: Callable[[T], Awaitable[object]]
+        self,
+        within_s: float,
+        call: Callable[[], Coroutine[Any, Any, T]],
+        unwanted: Callable[[T], Awaitable[object]] | None = None,
     ) -> T:
         """See :meth:`Calls.waiting`."""
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from emco_store.backends.mongo.documents import (
     unplaced,
 )
 from emco_store.backends.mongo.feed import told
+from emco_store.backends.mongo.indexes import BY_ID, NOTHING, OUTCOMES_KEPT, hinted
 from emco_store.backends.mongo.pulses import ended
 from emco_store.core.keys import Key
 from emco_store.core.pulses import LEASE
@@ -25,12 +26,8 @@ from emco_store.core.records import Record, Seal, Stamp
 from emco_store.core.txids import ahead_ms, begun_ms
 from emco_store.ports import Commit, Hold, Outcome, ReferrerPage, ReferrerQuery, Release, Scan
 
-OUTCOMES_KEPT = timedelta(hours=24)
-"""For how long the outcome of a commit is remembered."""
 FORGOTTEN = "forgotten"
 """The outcome of a commit that was settled when it may have been forgotten; such a commit can no longer happen."""
-TOMBSTONE_TTL = timedelta(hours=1)
-"""How long a tombstone stays. Only transactions that meet it need it, so any time would do."""
 _MERGED = 1000
 """How many statements at most become one."""
 FEW = 16
@@ -40,25 +37,12 @@ What many processes want is locked for a shorter time so, although the server wo
 """
 _NEVER_MADE: Document = {"$setOnInsert": {"_id": None}}
 """What an upsert cannot do, so that it fails where it finds nothing: see :func:`_strict`."""
-_BY_ID = "_id_"
-"""The index of the ``_id``; to name it spares the server a look at the others."""
 _FREE: Document = {"k": {"$exists": False}}
 """The filter for what nobody holds."""
 _LAST = "\U0010ffff"
 _NO_FENCES: dict[str, str] = {}
 _ANY = -1
 """The number beyond which no beat counts, for a pulse that ends whatever has arrived."""
-_SECOND = timedelta(seconds=1)
-
-INDEXES: Sequence[Document] = (
-    {"name": "referrers", "key": {"r": 1, "_id": 1}, "partialFilterExpression": {"r": {"$exists": True}}},
-    {"name": "unique", "key": {"q": 1}, "unique": True, "sparse": True},
-    {"name": "values", "key": {"i.$**": 1}},
-    {"name": "ghosts", "key": {"x": 1}, "expireAfterSeconds": TOMBSTONE_TTL // _SECOND, "sparse": True},
-    {"name": "outcomes", "key": {"t": 1}, "expireAfterSeconds": OUTCOMES_KEPT // _SECOND, "sparse": True},
-    {"name": "pulses", "key": {"b": 1}, "sparse": True},
-)
-"""The indexes of a namespace's collection. Their names never change: MongoDB refuses one index under two names."""
 
 
 def collection(namespace: str) -> str:
@@ -78,7 +62,7 @@ def _strict(query: Document, change: Document) -> Document:
     A statement that finds less than it should is no failure by itself, so somebody would have to look at the reply
     before the transaction may be committed. As an upsert, it would have to insert the ``_id`` that it is refused.
     """
-    return {"q": query, "u": {**change, **_NEVER_MADE}, "upsert": True, "hint": _BY_ID}
+    return {"q": query, "u": {**change, **_NEVER_MADE}, "upsert": True, "hint": BY_ID}
 
 
 IMPOSSIBLE: Document = _strict({"_id": outcome_id(""), "o": ""}, {"$inc": {"z": 1}})
@@ -213,18 +197,22 @@ def moves(counts: Mapping[str, int]) -> Iterator[Document]:
             yield {"q": {**whom, **IS_RECORD, **_FREE}, "u": change, "multi": True}
 
 
-def outcome(text: str, told: Sequence[str], since: datetime | None = None) -> Document:
+def outcome(
+    text: str, told: Sequence[str], since: datetime | None = None, needs: Collection[str] = NOTHING
+) -> Document:
     """Write an outcome as a statement; no outcome has this ``o``, so one that is there makes the insert fail.
 
     Args:
         text: Its id.
         told: What the feed tells of the commit; see :func:`.feed.told`.
         since: From when on it is remembered; None for now, by the clock of the server.
+        needs: The indexes without which it must fail; see :func:`.indexes.needed`.
     """
     change: Document = {"$set": {"o": Outcome.COMMITTED.value, **fed(told)}, "$currentDate": {"t": True}}
     if since is not None:
         change = {"$set": {"o": Outcome.COMMITTED.value, "t": since, **fed(told)}}
-    return {"q": {"_id": text, "o": ""}, "u": change, "upsert": True, "hint": _BY_ID}
+    query, hint = hinted(needs)
+    return {"q": {"_id": text, "o": "", **query}, "u": change, "upsert": True, "hint": hint}
 
 
 def fed(told: Sequence[str]) -> Document:
@@ -243,7 +231,7 @@ def created(document: Document) -> Document:
     Where a record is, the statement would have to insert an ``_id`` that is there already, and fails.
     """
     whole = {name: value for name, value in document.items() if name != "_id"}
-    return {"q": {"_id": document["_id"], "x": {"$exists": True}}, "u": whole, "upsert": True, "hint": _BY_ID}
+    return {"q": {"_id": document["_id"], "x": {"$exists": True}}, "u": whole, "upsert": True, "hint": BY_ID}
 
 
 def updates(commit: Commit) -> list[Document]:

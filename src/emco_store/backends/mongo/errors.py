@@ -75,6 +75,9 @@ _OUTDATED = ("Sessions are not supported", "round_trip_time for server")
 _UNNAMED = re.compile(r"\bDNS\b|_mongodb\._tcp|resolution lifetime")
 """What PyMongo says when a record of a mongodb+srv URL cannot be looked up."""
 _UNTRUSTED = "certificate verify failed"
+_NO_INDEX = "hint provided"
+"""How the server says that it has no such index, for which it has no code of its own."""
+BAD_VALUE = 2
 UNAUTHORIZED = 13
 IDENTITY = frozenset({11, 18, 334, 8000})
 """UserNotFound, AuthenticationFailed, MechanismUnavailable, and what Atlas says in place of them."""
@@ -95,6 +98,10 @@ class Outdated(Collided):
     PyMongo asks a server once for each connection whether it has sessions, keeps the connection in its pool, and
     refuses every session on it from then on, without sending anything.
     """
+
+
+class Unindexed(Collided):
+    """A request names an index that is not there: it was never made, or was dropped. Nothing was written."""
 
 
 @contextmanager
@@ -136,7 +143,7 @@ def refused(reply: Mapping[str, Any]) -> bool:
     code = failed[0]["code"]
     if code in {DUPLICATE_KEY, IMMUTABLE_FIELD}:
         return True
-    raise _of_code(code, "a write error")
+    raise _of_code(code, "a write error", failed[0].get("errmsg", ""))
 
 
 def is_whole(reply: Mapping[str, Any], total: int) -> bool:
@@ -193,7 +200,7 @@ def _meaning(problem: errors.PyMongoError) -> Exception:
         return Unreachable()
     if _passes(problem):
         return Collided()
-    return _of_code(getattr(problem, "code", None), type(problem).__name__)
+    return _of_code(getattr(problem, "code", None), type(problem).__name__, str(problem))
 
 
 def _unusable(problem: errors.ConfigurationError) -> Exception:
@@ -213,7 +220,9 @@ def _passes(problem: errors.PyMongoError) -> bool:
     return type(problem).__name__ == "_PoolClosedError" or any(map(problem.has_error_label, _REPEATABLE))
 
 
-def _of_code(code: Any, name: str) -> Exception:
+def _of_code(code: Any, name: str, text: str) -> Exception:
+    if code == BAD_VALUE and _NO_INDEX in text:
+        return Unindexed()
     if code in TRANSIENT:
         return Collided()
     if code == MAX_TIME_EXPIRED:

@@ -21,7 +21,7 @@ from emco_store.backends.adapters import ImmediatePort
 from emco_store.backends.feeds import KEPT, Ring, Wake, awaited
 from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
 from emco_store.backends.judging import alive, ended_pulses
-from emco_store.backends.mongo import commands, judging
+from emco_store.backends.mongo import commands, indexes, judging
 from emco_store.backends.mongo.documents import Document, decoded, outcome_id
 from emco_store.backends.pulses import PulseTable, lease_without_pulse, pulse_without_lease
 from emco_store.backends.schemes import OpenOptions, stand_in
@@ -63,7 +63,7 @@ GUARANTEES = Guarantees(
     "mongomock",
     "strict serializable",
     Durability.VOLATILE,
-    commands.OUTCOMES_KEPT,
+    indexes.OUTCOMES_KEPT,
     leases=True,
     feed=True,
     feed_retention=KEPT,
@@ -184,7 +184,7 @@ class MongomockPort(PortBase):
 
     def settle(self, request: Settle) -> Outcome | None:
         """See :meth:`emco_store.ports.PortBase.settle`."""
-        is_old = may_be_forgotten(request.txid, time.time_ns() // 1_000_000, commands.OUTCOMES_KEPT)
+        is_old = may_be_forgotten(request.txid, time.time_ns() // 1_000_000, indexes.OUTCOMES_KEPT)
         fence = commands.FORGOTTEN if is_old else Outcome.ABORTED.value
         query = {"_id": outcome_id(request.txid)}
         change = {"$setOnInsert": {"o": fence}, "$currentDate": {"t": True}}

@@ -18,7 +18,7 @@ from emco_store.backends.health import (
     refusal,
     unreachable,
 )
-from emco_store.backends.mongo import commands, pulses
+from emco_store.backends.mongo import commands, indexes, pulses
 from emco_store.backends.mongo.errors import Collided, translated
 from emco_store.backends.mongo.outages import addresses, outage
 from emco_store.backends.mongo.server import guarantees
@@ -57,7 +57,7 @@ def look(client: Any, database: str, namespace: str, read: Callable[[], object],
             if durability is not None:
                 findings += [transport, latency("read", read), *_settings(client)]
             collection = client[database][commands.collection(namespace)]
-            findings += [_indexes(collection), *_feed(client)]
+            findings += [*_indexes(collection), *_feed(client)]
             return Report("mongodb", tuple(findings), _records(collection), durability=durability)
     except Unreachable:
         found = outage(client, named)
@@ -130,20 +130,37 @@ def _now_us(client: Any) -> int:
     return pulses.micros(client.admin.command("hello")["localTime"])
 
 
-def _indexes(collection: Any) -> Finding:
+def _indexes(collection: Any) -> Iterator[Finding]:
+    """Say which indexes there are, and which of them nothing needs, as where an earlier release has made them."""
     try:
         there = set(collection.index_information())
+        idle = sorted(name for name in there & indexes.LATER.keys() if not _is_used(collection, name))
     except OperationFailure:
-        return Finding("indexes", "may not be read by this user")
-    missing = [index["name"] for index in commands.INDEXES if index["name"] not in there]
+        yield Finding("indexes", "may not be read by this user")
+        return
     if not there:
-        return Finding("indexes", "none yet: the first store that opens the namespace makes them")
-    return Finding.judged(
+        yield Finding("indexes", "none yet: the first store that opens the namespace makes them")
+        return
+    missing = sorted(indexes.FIRST - there)
+    yield Finding.judged(
         "indexes",
         f"missing: {', '.join(missing)}" if missing else ", ".join(sorted(there)),
         bad=bool(missing),
         hint="open a store once as a user who may create indexes: connect() makes those that are missing.",
     )
+    if idle:
+        yield Finding(
+            "idle indexes",
+            f"{', '.join(idle)}: nothing is in them, and each slows down every create and delete",
+            Verdict.ADVICE,
+            "dropIndexes for them, once no program runs an earlier release; a store makes an index when it needs it.",
+        )
+
+
+def _is_used(collection: Any, name: str) -> bool:
+    """Tell whether any document is in an index, by a look into that index."""
+    wanted = {indexes.LATER[name]: {"$exists": True}}
+    return collection.find_one(wanted, {"_id": 1}, hint=name, max_time_ms=COUNT_WITHIN_MS) is not None
 
 
 def _feed(client: Any) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ from emco_store.backends.mongo.commands import (
 )
 from emco_store.backends.mongo.documents import Document, outcome_id
 from emco_store.backends.mongo.feed import told
+from emco_store.backends.mongo.indexes import needed
 from emco_store.core.keys import Key
 from emco_store.core.txids import ahead_ms
 from emco_store.errors import InvalidResource
@@ -146,12 +147,12 @@ def sending(commits: Sequence[Commit], *, optimistic: bool, now_ms: int | None =
     if not inserted and len(creates) <= FEW:
         updates += map(created, creates)
         creates = []
-    first = len(outcomes) - inserted
+    first, needs = len(outcomes) - inserted, needed(commits)
     return Sending(
         deletes=_deletes(parts[0].deletes) if has_deletes else [],
         updates=[
             *updates,
-            *(outcome(outcome_id(txid), changes, _since(txid, now_ms)) for txid, changes in outcomes[:first]),
+            *(outcome(outcome_id(txid), changes, _since(txid, now_ms), needs) for txid, changes in outcomes[:first]),
         ],
         inserts=creates,
         outcomes=outcomes[first:],

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from emco_store.backends.mongo.commands import OUTCOMES_KEPT, collection
+from emco_store.backends.mongo.commands import collection
+from emco_store.backends.mongo.indexes import OUTCOMES_KEPT
 from emco_store.errors import Misconfigured, NotSupported
 from emco_store.ports import Durability, Guarantees
 
@@ -37,9 +38,9 @@ def guarantees(hello: Mapping[str, Any], version: str) -> Guarantees:
 def role(database: str, namespace: str) -> dict[str, Any]:
     """Return the command that makes the role of a user of one namespace, with the fewest privileges that a store needs.
 
-    It is for ``db.runCommand`` on the database. ``createIndex`` is needed to open a store, ``changeStream`` to read
-    its feed. A store ends the session of
-    a lost commit, and needs no privilege for that, since it is its own.
+    It is for ``db.runCommand`` on the database. ``createIndex`` is needed to open a store, and for the first unique
+    or indexed value and the first look for leases that are due; ``changeStream`` to read its feed. A store ends the session of a lost commit, and
+    needs no privilege for that, since it is its own.
 
     A client that dies in a commit blocks the records that it wrote until the server ends its transaction, after
     ``transactionLifetimeLimitSeconds``: 60 by default, and 5 is enough for every store.

@@ -5,33 +5,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC
+from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
-from pymongo.errors import OperationFailure
 from pymongo.read_preferences import ReadPreference
 
 from emco_store.backends.batcher import Batcher, Ticket
-from emco_store.backends.mongo import auditing, commands, judging
+from emco_store.backends.mongo import auditing, commands, indexes, judging
 from emco_store.backends.mongo.documents import OURS, Document, decoded
-from emco_store.backends.mongo.errors import (
-    DUPLICATE_KEY,
-    UNAUTHORIZED,
-    Collided,
-    Outdated,
-    confirmed,
-    refused,
-    shared_value,
-    translated,
-)
+from emco_store.backends.mongo.errors import Collided, Outdated, Unindexed, refused, translated
 from emco_store.backends.mongo.outages import addresses, outage
 from emco_store.backends.mongo.sending import are_apart, in_commands, sending, weight
 from emco_store.backends.mongo.server import guarantees
 from emco_store.backends.mongo.sync_feed import MongoFeed
 from emco_store.backends.mongo.sync_gets import Gets
+from emco_store.backends.mongo.sync_indexes import MongoIndexes
 from emco_store.backends.mongo.sync_pulses import MongoPulses
 from emco_store.backends.mongo.sync_transport import (
     MAJORITY,
@@ -121,6 +113,7 @@ class MongoPort(PortBase):
         self._records = self._database.get_collection(self._name)
         self._transport = transport or PlainTransport(client, database, self._name, "the default of a port")
         self._calls = self._transport.calls
+        self._indexes = MongoIndexes(self._database, self._calls, self._name)
         self._pulses = MongoPulses(self._transport, self._name)
         self._feed = MongoFeed(client, self._database, self._calls, self._name, namespace)
         self._owned = owned
@@ -156,14 +149,16 @@ class MongoPort(PortBase):
     def scan(self, scan: Scan) -> RecordPage:
         """See :meth:`emco_store.ports.PortBase.scan`; what has no key is left out."""
         query, order, index = commands.scan(scan)
-        found = self._ask(query, scan.limit, sort=order, hint=index)
+        needs = indexes.NOTHING if scan.field is None else indexes.FIELDS
+        found = self._ask(query, scan.limit, needs, sort=order, hint=index)
         following = commands.position(scan, found[-1]) if len(found) == scan.limit else None
         return RecordPage(tuple(decoded(found)), following)
 
     def count(self, count: Count) -> int:
         """See :meth:`emco_store.ports.PortBase.count`."""
         command = {"aggregate": self._name, **commands.count(count.scan), **IN_ONE_MOMENT}
-        reply = self._perform(lambda within_s: self._transport.ask(command, within_s))
+        needs = indexes.NOTHING if count.scan.field is None else indexes.FIELDS
+        reply = self._perform(lambda within_s: self._transport.ask(command, within_s), needs)
         return sum(found["n"] for found in reply["cursor"]["firstBatch"])
 
     def referrers(self, query: ReferrerQuery) -> ReferrerPage:
@@ -225,7 +220,8 @@ class MongoPort(PortBase):
 
     def pulses(self, pulses: Pulses) -> PulsePage:
         """See :meth:`emco_store.ports.PortBase.pulses`."""
-        return self._perform(lambda within_s: self._pulses.page(pulses, within_s))
+        needs = indexes.DUE if pulses.due else indexes.NOTHING
+        return self._perform(lambda within_s: self._pulses.page(pulses, within_s), needs)
 
     def events(self, events: Events) -> EventPage:
         """See :meth:`emco_store.ports.PortBase.events`."""
@@ -235,11 +231,14 @@ class MongoPort(PortBase):
         """See :meth:`emco_store.ports.PortBase.audit`."""
         stage, position = read_place(audit.after, auditing.STAGES)
         if stage == "setup":
-            flaws = auditing.set_up(self._perform(self._indexes))
+            flaws = auditing.set_up(self._perform(self._indexes.there))
             return Audited(flaws=tuple(flaws), next=next_place(auditing.STAGES, stage, None))
+        seen, position = auditing.read_position(position)
         documents, last = self._walk(position, audit.limit)
         look = auditing.looked(documents)
         found = list(look.flaws)
+        if unseen := look.indexes - seen:
+            found += auditing.lost(unseen, self._perform(self._indexes.there))
         if look.claims:
             query = {"q": {"$in": list(look.claims)}}
             found += auditing.shared(look.claims, self._find(query, {"q": 1}))
@@ -251,7 +250,7 @@ class MongoPort(PortBase):
             absent -= {Key.parse(one["_id"]) for one in self._find(query, {"_id": 1})}
         if suspects := look.suspects:
             found += auditing.apart(suspects, self._find(auditing.both(suspects), auditing.BOTH))
-        place = next_place(auditing.STAGES, stage, last)
+        place = next_place(auditing.STAGES, stage, last and auditing.position(seen | look.indexes, last))
         return Audited(look.records, frozenset(absent), tuple(found), len(documents), place)
 
     def mend(self, mend: Mend) -> None:
@@ -260,8 +259,8 @@ class MongoPort(PortBase):
         there = self._find(auditing.both(suspects), auditing.BOTH) if suspects else ()
         if statements := [*auditing.mends(mend.flaws), *auditing.mends_of_pulses(suspects, there)]:
             self._mark(statements)
-        if any(flaw.kind is FlawKind.SETUP for flaw in mend.flaws):
-            self._perform(self._look)
+        if lost := {flaw.entry[1] for flaw in mend.flaws if flaw.kind is FlawKind.SETUP}:
+            self._perform(partial(self._indexes.make, lost))
 
     def close(self) -> None:
         """See :meth:`emco_store.ports.Port.close`."""
@@ -295,8 +294,9 @@ class MongoPort(PortBase):
 
     def _carry_out(self, group: Sequence[Ticket[Commit, Receipt | Refusal]]) -> None:
         """Carry out commits in one transaction, as if in their order."""
+        commits = [ticket.request for ticket in group]
         try:
-            replies = self._perform(self._transaction([ticket.request for ticket in group]))
+            replies = self._perform(self._transaction(commits), indexes.needed(commits))
         except (OutcomeLost, Unreachable) as problem:
             for ticket in group:
                 ticket.fail(type(problem)(*problem.args))
@@ -330,18 +330,25 @@ class MongoPort(PortBase):
 
         return send
 
-    def _perform(self, request: Callable[[float], T]) -> T:
+    def _perform(self, request: Callable[[float], T], needs: Collection[str] = indexes.NOTHING) -> T:
         """Make a request, again after a pause while it meets others or finds no server, until the deadline.
 
         Args:
             request: Gets the number of seconds that it may take; what it does must be harmless when it is done again.
+            needs: The indexes to make if the server lacks one that the request names as a hint.
         """
+        lacking: Collection[str] = indexes.NOTHING
         patience = Patience(self._deadline_s, self._looking_s)
         while True:
             try:
                 with translated():
+                    if lacking:
+                        self._indexes.make(lacking, min(patience.left_s, self._attempt_s))
+                        lacking = indexes.NOTHING
                     return request(min(patience.left_s, self._attempt_s))
             except Collided as problem:
+                if isinstance(problem, Unindexed):
+                    lacking = needs
                 if isinstance(problem, Outdated):
                     self._renew()
                 pause_s = patience.pause_s()
@@ -374,30 +381,26 @@ class MongoPort(PortBase):
             server.pool.reset_without_pause()
 
     def _look(self, within_s: float) -> Guarantees:
-        """See what the server is, and make the indexes."""
+        """See what the server is, and make the indexes that every namespace has."""
         if not self._calls.ask(within_s, lambda: self._client.is_primary):
             raise Collided
-        return self._calls.ask(within_s, self._set_up)
+        found = self._calls.ask(within_s, self._server)
+        self._indexes.make(indexes.FIRST, within_s)
+        return found
 
-    def _set_up(self) -> Guarantees:
+    def _server(self) -> Guarantees:
         hello = self._admin.command("hello")
         self._clock_ms = hello["localTime"].replace(tzinfo=UTC).timestamp() * 1000 - monotonic() * 1000
         build = self._admin.command("buildInfo")
-        found = guarantees(hello, build["version"])
-        create = {"createIndexes": self._name, "indexes": list(commands.INDEXES), "writeConcern": {"w": "majority"}}
-        try:
-            confirmed(self._database.command(create))
-        except OperationFailure as problem:
-            if problem.code == DUPLICATE_KEY:
-                raise shared_value(problem.details) from problem
-            raise
-        return found
+        return guarantees(hello, build["version"])
 
     def _now_ms(self) -> int | None:
         """Return about when it is on the server, in milliseconds since 1970."""
         return None if self._clock_ms is None else int(self._clock_ms + monotonic() * 1000)
 
-    def _ask(self, query: Document, limit: int, **options: Any) -> Sequence[Document]:
+    def _ask(
+        self, query: Document, limit: int, needs: Collection[str] = indexes.NOTHING, **options: Any
+    ) -> Sequence[Document]:
         """Return the first documents that a filter finds; as a plain command: a cursor costs the client more."""
         command = {"find": self._name, "filter": query, "limit": limit, "batchSize": limit, **options, **IN_ONE_MOMENT}
 
@@ -409,7 +412,7 @@ class MongoPort(PortBase):
                 found = self._calls.ask(within_s, lambda: self._records.find(query, limit=limit, **options).to_list())
             return found
 
-        return self._perform(send)
+        return self._perform(send, needs)
 
     def _find(self, query: Document, projection: Document) -> Sequence[Document]:
         """Return a part of all documents that a filter finds."""
@@ -444,17 +447,6 @@ class MongoPort(PortBase):
 
     def _hello(self, within_s: float) -> Document:
         found: Document = self._calls.ask(within_s, lambda: self._admin.command("hello"))
-        return found
-
-    def _indexes(self, within_s: float) -> Sequence[Any] | None:
-        """List the indexes; None where the user may not."""
-        try:
-            reply: Document = self._calls.ask(within_s, lambda: self._database.command("listIndexes", self._name))
-        except OperationFailure as problem:
-            if problem.code == UNAUTHORIZED:
-                return None
-            raise
-        found: Sequence[Any] = reply["cursor"]["firstBatch"]
         return found
 
     def _mark(self, statements: Sequence[Document]) -> None:

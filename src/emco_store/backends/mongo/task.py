@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
 from emco_store.backends.batcher import Ticket
 from emco_store.backends.loops import home_loop, other_loop
 from emco_store.backends.mongo.aio import AsyncMongoPort
+from emco_store.backends.mongo.indexes import NOTHING
 from emco_store.ports import Commit, Receipt, Refusal
 
 T = TypeVar("T")
@@ -21,10 +22,10 @@ class TaskMongoPort(AsyncMongoPort):
 
     _loop: asyncio.AbstractEventLoop | None = None
 
-    async def _perform(self, request: Callable[[float], Awaitable[T]]) -> T:
+    async def _perform(self, request: Callable[[float], Awaitable[T]], needs: Collection[str] = NOTHING) -> T:
         self._loop = home_loop(self._loop)
         try:
-            return await super()._perform(request)
+            return await super()._perform(request, needs)
         except RuntimeError as problem:  # the client that was given was used in another loop before
             raise other_loop() from problem
 
