@@ -23,7 +23,7 @@ from emco_store import (
     unique,
 )
 from emco_store.backends.mongo import sending
-from emco_store.backends.mongo.indexes import FIRST, INDEXES, LATER, NOTHING, PULSES, UNIQUE, VALUES, making
+from emco_store.backends.mongo.indexes import FIRST, INDEXES, LATER, NO_INDEX, PULSES, UNIQUE, VALUES, making
 from emco_store.ports import Pulses
 from tests.backends.mongo.conftest import Thing
 
@@ -63,7 +63,7 @@ def either(request: pytest.FixtureRequest, url: str, namespace: str) -> Iterator
 @pytest.fixture
 def without_hints(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mutant: no commit lets the server look whether the index of unique values is there."""
-    monkeypatch.setattr(sending, "needed", lambda _: NOTHING)
+    monkeypatch.setattr(sending, "needed", lambda _: NO_INDEX)
 
 
 def test_each_index_is_made_by_what_needs_it_first(store, records):

@@ -148,7 +148,7 @@ class AsyncMongoPort(AsyncPortBase):
     async def scan(self, scan: Scan) -> RecordPage:
         """See :meth:`emco_store.ports.PortBase.scan`; what has no key is left out."""
         query, order, index = commands.scan(scan)
-        needs = indexes.NOTHING if scan.field is None else indexes.FIELDS
+        needs = indexes.NO_INDEX if scan.field is None else indexes.FIELDS
         found = await self._ask(query, scan.limit, needs, sort=order, hint=index)
         following = commands.position(scan, found[-1]) if len(found) == scan.limit else None
         return RecordPage(tuple(decoded(found)), following)
@@ -156,7 +156,7 @@ class AsyncMongoPort(AsyncPortBase):
     async def count(self, count: Count) -> int:
         """See :meth:`emco_store.ports.PortBase.count`."""
         command = {"aggregate": self._name, **commands.count(count.scan), **IN_ONE_MOMENT}
-        needs = indexes.NOTHING if count.scan.field is None else indexes.FIELDS
+        needs = indexes.NO_INDEX if count.scan.field is None else indexes.FIELDS
         reply = await self._perform(lambda within_s: self._transport.ask(command, within_s), needs)
         return sum(found["n"] for found in reply["cursor"]["firstBatch"])
 
@@ -219,7 +219,7 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def pulses(self, pulses: Pulses) -> PulsePage:
         """See :meth:`emco_store.ports.PortBase.pulses`."""
-        needs = indexes.DUE if pulses.due else indexes.NOTHING
+        needs = indexes.DUE if pulses.due else indexes.NO_INDEX
         return await self._perform(lambda within_s: self._pulses.page(pulses, within_s), needs)
 
     async def events(self, events: Events) -> EventPage:
@@ -329,21 +329,21 @@ class AsyncMongoPort(AsyncPortBase):
 
         return send
 
-    async def _perform(self, request: Callable[[float], Awaitable[T]], needs: Collection[str] = indexes.NOTHING) -> T:
+    async def _perform(self, request: Callable[[float], Awaitable[T]], needs: Collection[str] = indexes.NO_INDEX) -> T:
         """Make a request, again after a pause while it meets others or finds no server, until the deadline.
 
         Args:
             request: Gets the number of seconds that it may take; what it does must be harmless when it is done again.
             needs: The indexes to make if the server lacks one that the request names as a hint.
         """
-        lacking: Collection[str] = indexes.NOTHING
+        lacking: Collection[str] = indexes.NO_INDEX
         patience = Patience(self._deadline_s, self._looking_s)
         while True:
             try:
                 with translated():
                     if lacking:
                         await self._indexes.make(lacking, min(patience.left_s, self._attempt_s))
-                        lacking = indexes.NOTHING
+                        lacking = indexes.NO_INDEX
                     return await request(min(patience.left_s, self._attempt_s))
             except Collided as problem:
                 if isinstance(problem, Unindexed):
@@ -398,7 +398,7 @@ class AsyncMongoPort(AsyncPortBase):
         return None if self._clock_ms is None else int(self._clock_ms + monotonic() * 1000)
 
     async def _ask(
-        self, query: Document, limit: int, needs: Collection[str] = indexes.NOTHING, **options: Any
+        self, query: Document, limit: int, needs: Collection[str] = indexes.NO_INDEX, **options: Any
     ) -> Sequence[Document]:
         """Return the first documents that a filter finds; as a plain command: a cursor costs the client more."""
         command = {"find": self._name, "filter": query, "limit": limit, "batchSize": limit, **options, **IN_ONE_MOMENT}

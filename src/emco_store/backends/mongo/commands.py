@@ -18,7 +18,7 @@ from emco_store.backends.mongo.documents import (
     unplaced,
 )
 from emco_store.backends.mongo.feed import told
-from emco_store.backends.mongo.indexes import BY_ID, NOTHING, OUTCOMES_KEPT, hinted
+from emco_store.backends.mongo.indexes import BY_ID, NO_INDEX, OUTCOMES_KEPT, hinted
 from emco_store.backends.mongo.pulses import ended
 from emco_store.core.keys import Key
 from emco_store.core.pulses import LEASE
@@ -198,7 +198,7 @@ def moves(counts: Mapping[str, int]) -> Iterator[Document]:
 
 
 def outcome(
-    text: str, told: Sequence[str], since: datetime | None = None, needs: Collection[str] = NOTHING
+    text: str, told: Sequence[str], since: datetime | None = None, needs: Collection[str] = NO_INDEX
 ) -> Document:
     """Write an outcome as a statement; no outcome has this ``o``, so one that is there makes the insert fail.
 

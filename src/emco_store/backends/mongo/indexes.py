@@ -22,7 +22,7 @@ UNIQUE, VALUES, PULSES = "unique", "values", "pulses"
 """The indexes that are made when they are first needed."""
 BY_ID = "_id_"
 """The index of the ``_id``; to name it spares the server a look at the others."""
-NOTHING: frozenset[str] = frozenset()
+NO_INDEX: frozenset[str] = frozenset()
 FIELDS = frozenset({VALUES})
 """What a scan by a field needs."""
 DUE = frozenset({PULSES})
@@ -59,7 +59,7 @@ def needed(commits: Iterable[Commit]) -> frozenset[str]:
                 found.add(UNIQUE)
             if record.index:
                 found.add(VALUES)
-    return frozenset(found) if found else NOTHING
+    return frozenset(found) if found else NO_INDEX
 
 
 def hinted(names: Collection[str]) -> tuple[Document, str]:

@@ -39,8 +39,8 @@ def role(database: str, namespace: str) -> dict[str, Any]:
     """Return the command that makes the role of a user of one namespace, with the fewest privileges that a store needs.
 
     It is for ``db.runCommand`` on the database. ``createIndex`` is needed to open a store, and for the first unique
-    or indexed value and the first look for leases that are due; ``changeStream`` to read its feed. A store ends the session of a lost commit, and
-    needs no privilege for that, since it is its own.
+    or indexed value and the first look for leases that are due; ``changeStream`` to read its feed. A store ends the
+    session of a lost commit, and needs no privilege for that, since it is its own.
 
     A client that dies in a commit blocks the records that it wrote until the server ends its transaction, after
     ``transactionLifetimeLimitSeconds``: 60 by default, and 5 is enough for every store.

@@ -9,7 +9,7 @@ from typing import TypeVar
 from emco_store.backends.batcher import Ticket
 from emco_store.backends.loops import home_loop, other_loop
 from emco_store.backends.mongo.aio import AsyncMongoPort
-from emco_store.backends.mongo.indexes import NOTHING
+from emco_store.backends.mongo.indexes import NO_INDEX
 from emco_store.ports import Commit, Receipt, Refusal
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ class TaskMongoPort(AsyncMongoPort):
 
     _loop: asyncio.AbstractEventLoop | None = None
 
-    async def _perform(self, request: Callable[[float], Awaitable[T]], needs: Collection[str] = NOTHING) -> T:
+    async def _perform(self, request: Callable[[float], Awaitable[T]], needs: Collection[str] = NO_INDEX) -> T:
         self._loop = home_loop(self._loop)
         try:
             return await super()._perform(request, needs)
