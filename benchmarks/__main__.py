@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         results = run(wanted, effort, found) | {"is_quick": known.quick}
     print(report.terminal(results))
     if known.out:
-        report.write(results, Path(known.out), keeps=bool(known.only))
+        report.write(results, Path(known.out), keeps=bool(known.only or known.without))
         print(f"\nWritten: {Path(known.out) / 'performance.md'}")
     failed = report.gaps(results)
     for one in failed:
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="within a minute: that it works, and rough ratios")
     parser.add_argument("--full", action="store_true", help="the curves up to 1,000,000 resources; many minutes more")
     parser.add_argument("--only", action="append", metavar="NAME", help="items whose name holds this; repeatable")
+    parser.add_argument("--without", action="append", metavar="NAME", default=[], help="none whose name holds this")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds, 7 unless it is quick")
     parser.add_argument(
         "--out", metavar="FOLDER", help="write the pages there, e.g. docs; with --only they keep the rest"
@@ -70,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _is_wanted(name: str, known: Any) -> bool:
+    if any(part in name for part in known.without):
+        return False
     if known.only:
         return any(part in name for part in known.only)
     return not (known.quick and name.startswith(QUICK_SKIPS))

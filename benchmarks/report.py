@@ -45,8 +45,9 @@ median of {rounds} rounds. A ratio is one of medians, followed by the least and 
 resources have about 1 KB. "Raw safe" is the shortest hand-written code that is as safe (`benchmarks/raw/`). Read the
 ratios and the client's processor time; other times depend on the machine and on what else runs there.
 
-The time of an event is that from the acknowledgement of a commit until a watcher in another process has it; its
-processor time is that of the watcher. The writer pauses for 5 ms after each commit.
+The time of an event is that from the call that commits until a watcher in another process has the event. Beside it
+stands how long after the acknowledgement that is; where it is less than 0, the event was there first. The processor
+time is that of the watcher. The writer pauses for 5 ms after each commit.
 
 How many requests each call sends is fixed by tests (`tests/unit/test_lifecycle_requests.py`).
 
