@@ -65,6 +65,7 @@ RAW, BARE, PEER = "raw safe", "unguarded", "peer"
 GOALS: Mapping[str, Sequence[Goal]] = {
     "mongo-create": (Goal(RAW, "time", 0.95), Goal("Beanie", "time", 1.25), Goal("MongoEngine", "time", 1)),
     "mongo-32-random": (Goal(RAW, "throughput", 2.5), Goal(BARE, "throughput", 1.3), Goal("Beanie", "throughput", 3)),
+    "mongo-32-get": (Goal(RAW, "throughput", 4.5),),
     "mongo-32-hot": (Goal(RAW, "throughput", 10), Goal(BARE, "throughput", 4)),
     "mongo-4x8-hot": (Goal(RAW, "throughput", 5), Goal(BARE, "throughput", 1)),
     "mongo-6x1-hot": (Goal(RAW, "throughput", 1.5), Goal(BARE, "throughput", 0.5)),
