@@ -60,6 +60,7 @@ def connect(
     transport: str = "auto",
     max_bytes: int = MAX_BYTES,
     max_records: int = MAX_RECORDS,
+    keep_decoded: int = 0,
     deadline: timedelta | None = None,
     actor: str | None = None,
     retry: RetryPolicy | None = None,
@@ -86,6 +87,9 @@ def connect(
             ``transport_reason``.
         max_bytes: Maximum size of a document in bytes, 1 to 8 MiB.
         max_records: Maximum number of records that one commit writes (>= 1).
+        keep_decoded: Maximum number of resources that the store keeps in memory (>= 0, by default none). A read asks
+            the backend as ever; if the record is the same as before, the caller gets the same object as before. This
+            holds for models that are immutable throughout; see "Kept values" in the reference of the store.
         deadline: How long a call may take, including opening the store, unless the call has its own ``deadline``. By
             default a call that loses races is repeated for 30 s, and each of its requests has 10 s. If a server
             refuses connections, the store gives up after 2 s in any case.
@@ -109,6 +113,7 @@ def connect(
         models=models,
         max_bytes=max_bytes,
         max_records=max_records,
+        keep_decoded=keep_decoded,
         deadline=deadline,
         actor=actor,
         retry=retry,
@@ -135,6 +140,7 @@ def connect_async(
     transport: str = "auto",
     max_bytes: int = MAX_BYTES,
     max_records: int = MAX_RECORDS,
+    keep_decoded: int = 0,
     deadline: timedelta | None = None,
     actor: str | None = None,
     retry: RetryPolicy | None = None,
@@ -152,6 +158,7 @@ def connect_async(
         transport: As for :func:`connect`.
         max_bytes: As for :func:`connect`.
         max_records: As for :func:`connect`.
+        keep_decoded: As for :func:`connect`.
         deadline: As for :func:`connect`.
         actor: As for :func:`connect`.
         retry: As for :func:`connect`.
@@ -165,6 +172,7 @@ def connect_async(
         models=models,
         max_bytes=max_bytes,
         max_records=max_records,
+        keep_decoded=keep_decoded,
         deadline=deadline,
         actor=actor,
         retry=retry,
@@ -204,7 +212,7 @@ def open_to_beat(options: Mapping[str, Any]) -> tuple[Store, Port]:
     """
     given = dict(options)
     backend = _backend(given.pop("target"), _durability(given["require"]), given.pop("transport"))
-    defaults = {"models": (), "max_bytes": MAX_BYTES, "retry": None, "clock": None, "ids": None}
+    defaults = {"models": (), "max_bytes": MAX_BYTES, "keep_decoded": 0, "retry": None, "clock": None, "ids": None}
     settings: dict[str, Any] = {**defaults, **given, "deadline": _LONGEST_END}
     port = backend.port(settings["namespace"])
     store = Store(port, **_options(settings.pop("namespace"), **settings))
@@ -315,6 +323,7 @@ def _options(
     models: Iterable[type[Resource]],
     max_bytes: int,
     max_records: int,
+    keep_decoded: int,
     deadline: timedelta | None,
     actor: object,
     retry: RetryPolicy | None,
@@ -325,10 +334,11 @@ def _options(
     _check_namespace(namespace)
     _check_limit("max_bytes", max_bytes, LARGEST_MAX_BYTES)
     _check_limit("max_records", max_records, None)
+    _check_limit("keep_decoded", keep_decoded, None, least=0)
     return {
         "namespace": namespace,
         "schema": Schema(models),
-        "limits": Limits(max_bytes, max_records),
+        "limits": Limits(max_bytes, max_records, keep_decoded),
         "deadline": checked_deadline(deadline),
         "origin": NOBODY if actor is None else origin_of(actor, None, None),
         "retry": retry or RetryPolicy(),
@@ -347,9 +357,9 @@ def _check_namespace(namespace: Any) -> None:
         )
 
 
-def _check_limit(name: str, value: Any, most: int | None) -> None:
-    if type(value) is not int or value < 1 or (most is not None and value > most):
-        allowed = "1 or more" if most is None else f"1 to {most}"
+def _check_limit(name: str, value: Any, most: int | None, *, least: int = 1) -> None:
+    if type(value) is not int or value < least or (most is not None and value > most):
+        allowed = f"{least} or more" if most is None else f"{least} to {most}"
         raise InvalidCall(
             f"Cannot open a store with {name}={value!r:.40}.",
             why=[f"it is no number of {allowed}"],

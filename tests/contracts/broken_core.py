@@ -24,6 +24,7 @@ from emco_store.core import (
     following as core_following,
     guards,
     judging,
+    kept,
     keys,
     kinship,
     leases,
@@ -118,6 +119,7 @@ from tests.contracts import (
     broken_feeds,
     broken_following,
     broken_history,
+    broken_kept,
     broken_leasing,
     broken_lifecycles,
     broken_migrating,
@@ -317,6 +319,9 @@ def leave_the_entry(name: str, entry: str, texts: Any) -> str:  # noqa: ARG001 -
 
 
 BROKEN_CORE = {
+    "KeepsByVersion": Broken(kept, "is_same", broken_kept.compare_versions, "ID-24"),
+    "KeepsByDocument": Broken(kept, "is_same", broken_kept.compare_documents, "ID-24"),
+    "KeepsWhatMayChange": Broken(kept, "is_immutable", broken_kept.suit_all, "ID-24"),
     "NamesTheFirstKinds": Broken(counting, "kinds", name_the_kinds_of_a_page, "ID-21"),
     "ForgetsTimesInIndexes": Broken(unit, "dated", leave_as_it_is, "ID-20"),
     "ForgetsIndexesOfEdits": Broken(edits, "entry_with", leave_the_entry, "ID-20"),

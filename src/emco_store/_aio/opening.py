@@ -10,6 +10,7 @@ from typing import Self
 from emco_store import notices
 from emco_store._aio.attempts import AsyncAttempts
 from emco_store.beating import Beater, FindLaunch, MakePort, no_leases_from, no_process_from
+from emco_store.core.kept import Kept
 from emco_store.core.origins import NOBODY, Origin
 from emco_store.core.schema import Schema
 from emco_store.errors import InvalidCall
@@ -44,7 +45,7 @@ class AsyncOpenedStore:
         self._port = port
         self._require = require
         self._namespace = namespace
-        self._surroundings = Context(schema, limits, clock, ids.new, Actors(origin))
+        self._surroundings = Context(schema, limits, clock, ids.new, Actors(origin), kept=Kept(limits.keep_decoded))
         self._attempts = AsyncAttempts(port, retry, deadline)
         self._beater = Beater(beats, home=self._surroundings, find_launch=find_launch)
         self._closed = False

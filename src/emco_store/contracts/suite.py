@@ -45,6 +45,7 @@ from emco_store.contracts.indexes import IndexRules
 from emco_store.contracts.inside import InsideRules
 from emco_store.contracts.interleavings import InterleavingRules
 from emco_store.contracts.judgements import JudgingRules
+from emco_store.contracts.kept_values import KeptValueRules
 from emco_store.contracts.lease_crash_points import LeaseCrashRules
 from emco_store.contracts.lease_interleavings import LeaseInterleavingRules
 from emco_store.contracts.leases import LeaseRules
@@ -156,6 +157,7 @@ class Conformance(
     PlanRules,
     EditRules,
     ViewRules,
+    KeptValueRules,
     SegmentRules,
     RegistrationInterleavings,
     InsideRules,

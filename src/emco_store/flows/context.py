@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from emco_store.core.codec import Untyped, draft, load, load_untyped
 from emco_store.core.documents import MAX_BYTES
 from emco_store.core.indexing import dated
+from emco_store.core.kept import Kept
 from emco_store.core.keys import Key, checked_key
 from emco_store.core.leases import LeaseTarget
 from emco_store.core.records import Record
@@ -37,10 +38,12 @@ class Limits:
     Attributes:
         max_bytes: Maximum size of a document in bytes, 1 to 8 MiB.
         max_records: Maximum number of records that one commit writes (>= 1).
+        keep_decoded: Maximum number of resources that are given again instead of validated again (>= 0).
     """
 
     max_bytes: int = MAX_BYTES
     max_records: int = MAX_RECORDS
+    keep_decoded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class Context:
         new_id: Returns a new identifier at each call.
         actors: Who acts through the store.
         registered: What the store has registered.
+        kept: What the store has read and gives again.
     """
 
     schema: Schema
@@ -101,6 +105,7 @@ class Context:
     new_id: Callable[[], str]
     actors: Actors = field(default_factory=Actors)
     registered: Registered = field(default_factory=Registered)
+    kept: Kept = field(default_factory=Kept)
 
     def now_us(self) -> int:
         """Return the time in microseconds since 1970, UTC."""
@@ -195,7 +200,7 @@ class Context:
             InvalidResource: The document cannot be read.
         """
         model = self.schema.reader_at(record.key)
-        return load_untyped(record) if model is None else load(record, model)
+        return load_untyped(record) if model is None else self.kept.load(record, model)
 
     def by_model(self, record: Record) -> Record:
         """Return a record as the model of its kind would write it; as it is if none is known here, or a view.
