@@ -29,7 +29,7 @@ from emco_store.core.plan import Deleted, Plan
 from emco_store.core.refs import Ref
 from emco_store.core.resource import Resource
 from emco_store.core.transaction_plans import TransactionPlan
-from emco_store.flows import callbacks, checking, outcomes, patching, planning, resources, transition_calls
+from emco_store.flows import callbacks, checking, outcomes, patching, planning, resources, single, transition_calls
 from emco_store.flows.checking import CheckPage, Repaired
 from emco_store.flows.holding import Holding
 from emco_store.flows.unit import Unit
@@ -84,7 +84,7 @@ class Store(
         Rules: ID-1, REF-1, REF-2, BAD-1 to BAD-6.
         """
         return self._attempts.queued(
-            lambda: resources.create(self._unit(), resource, match(if_version, if_match)), deadline
+            lambda: single.create(self._context(), resource, match(if_version, if_match)), deadline
         )
 
     def update(
@@ -116,7 +116,7 @@ class Store(
         Rules: ID-4, OCC-2, OCC-3.
         """
         return self._attempts.queued(
-            lambda: resources.update(self._unit(), resource, match(if_version, if_match)), deadline
+            lambda: single.update(self._context(), resource, match(if_version, if_match)), deadline
         )
 
     @overload

@@ -138,7 +138,7 @@ def entry_with(name: str, entry: str, texts: Mapping[str, str]) -> str:
 
 def dated(index: Pairs, created_us: int, updated_us: int) -> Pairs:
     """Return entries with the times of their record, which only the commit knows."""
-    if not any("@" in name for name, _ in index):
+    if not index or not any("@" in name for name, _ in index):
         return index
     texts = {
         f"@{name}": index_text(moment(us)) for name, us in (("created_at", created_us), ("updated_at", updated_us))

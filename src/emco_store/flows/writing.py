@@ -13,6 +13,7 @@ from emco_store.core.documents import decode
 from emco_store.core.indexing import dated
 from emco_store.core.keys import Key
 from emco_store.core.matching import Match
+from emco_store.core.meta import Meta
 from emco_store.core.plan import Deleted
 from emco_store.core.records import Edge, Record, Stamp, with_matches, without_options
 from emco_store.core.reserved import refuse_reserved
@@ -55,33 +56,14 @@ class Writing(View):
 
     def create(self, resource: R, only: Match | None = None) -> R:
         """Add a new resource; that its key is free is checked at the commit."""
-        if only is not None and not only.admits(None):
-            raise InvalidCall(
-                "Cannot create a resource that must be stored already.",
-                why=["a new resource has neither a version nor an entity tag"],
-                hint="leave if_version= and if_match= out, or update().",
-            )
+        refuse_stored(only)
         return self._add(self._draft(resource))
 
     def update(self, resource: R, only: Match | None = None) -> R:
         """Replace a resource that was read before; that it has not changed since is checked at the commit."""
         made = self._draft(resource)
-        if not resource.is_stored:
-            raise InvalidCall(
-                f"Cannot update this {type(resource).__name__}.",
-                why=["it was never stored"],
-                hint="create() it; or get() the stored one and change that with model_copy(update=…).",
-            )
-        meta = resource.meta
+        meta = meta_before(resource, made.key)
         key = made.key
-        if key != meta.key:
-            raise InvalidResource(
-                f"Cannot update {meta.key}: the fields of its key have changed.",
-                why=[f"its key would become {key}"],
-                hint="keep the fields of the key; to rename, create the new one and delete the old one.",
-                key=meta.key,
-                problems=("key changed",),
-            )
         stamp = Stamp(meta.uid, meta.version)
         if self.puts and key in self.puts and self.puts[key].stamp != stamp:
             raise InvalidCall(
@@ -183,22 +165,12 @@ class Writing(View):
         self.puts[record.key] = record
 
     def _draft(self, resource: R) -> Draft[R]:
-        model = type(resource)
-        if not hasattr(model, "__emco__") and not isinstance(resource, Resource):  # pyright: ignore[reportUnnecessaryIsInstance]  # see Key.parse
-            raise InvalidCall(
-                f"Cannot store {resource!r:.80}.",
-                why=["it is not a resource"],
-                hint="give an instance of a subclass of Resource.",
-            )
-        self.context.schema.learn(model)
-        spec = model.__emco__
-        refuse_reserved(spec.kind)
-        if spec.is_view:
-            refuse_write("write", model)
+        made = drafted(self.context, resource)
+        spec = type(resource).__emco__
         self._selects |= spec.selects
         if spec.lifecycle is not None:
             self._freezing = self._freezing or Freezing()
-        return draft(resource, max_bytes=self.context.limits.max_bytes)
+        return made
 
     def _add(self, made: Draft[R]) -> R:
         if self.current(made.key) is not None:
@@ -216,6 +188,71 @@ class Writing(View):
         if self._selects:
             self._given[record.key] = made.resource, record
         return with_meta(made.resource, record)
+
+
+def drafted(context: Context, resource: R) -> Draft[R]:
+    """Check a resource that a caller gives, and write its document; see :func:`emco_store.core.codec.draft`.
+
+    Raises:
+        InvalidCall: It is no resource, or of a kind that callers do not write.
+        InvalidResource: The data is not acceptable.
+    """
+    model = type(resource)
+    if not hasattr(model, "__emco__") and not isinstance(resource, Resource):  # pyright: ignore[reportUnnecessaryIsInstance]  # see Key.parse
+        raise InvalidCall(
+            f"Cannot store {resource!r:.80}.",
+            why=["it is not a resource"],
+            hint="give an instance of a subclass of Resource.",
+        )
+    context.schema.learn(model)
+    spec = model.__emco__
+    refuse_reserved(spec.kind)
+    if spec.is_view:
+        refuse_write("write", model)
+    return draft(resource, max_bytes=context.limits.max_bytes)
+
+
+def refuse_stored(only: Match | None) -> None:
+    """Refuse to create what must be stored already.
+
+    Raises:
+        InvalidCall: It must have a version or an entity tag.
+    """
+    if only is not None and not only.admits(None):
+        raise InvalidCall(
+            "Cannot create a resource that must be stored already.",
+            why=["a new resource has neither a version nor an entity tag"],
+            hint="leave if_version= and if_match= out, or update().",
+        )
+
+
+def meta_before(resource: Resource, key: Key) -> Meta:
+    """Return what is known of the stored resource that another value of it is to replace.
+
+    Args:
+        resource: The new value.
+        key: The key of the new value.
+
+    Raises:
+        InvalidCall: It was never stored.
+        InvalidResource: The fields of its key have changed.
+    """
+    if not resource.is_stored:
+        raise InvalidCall(
+            f"Cannot update this {type(resource).__name__}.",
+            why=["it was never stored"],
+            hint="create() it; or get() the stored one and change that with model_copy(update=…).",
+        )
+    meta = resource.meta
+    if key != meta.key:
+        raise InvalidResource(
+            f"Cannot update {meta.key}: the fields of its key have changed.",
+            why=[f"its key would become {key}"],
+            hint="keep the fields of the key; to rename, create the new one and delete the old one.",
+            key=meta.key,
+            problems=("key changed",),
+        )
+    return meta
 
 
 def is_same(old: Record, made: Draft[Any] | Record) -> bool:
