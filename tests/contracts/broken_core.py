@@ -88,6 +88,7 @@ from emco_store.flows import (
     resources,
     rollbacks,
     selecting,
+    single,
     standings,
     statuses,
     supervising,
@@ -112,7 +113,7 @@ from emco_store.flows.rollbacks import _Rewriting
 from emco_store.flows.supervising import Charge
 from emco_store.flows.unit import Unit
 from emco_store.flows.view import Referrers, View
-from emco_store.ports import Scan, deadline
+from emco_store.ports import Commit, Scan, deadline
 from tests.contracts import (
     broken_consuming,
     broken_exports,
@@ -306,6 +307,21 @@ def name_the_kinds_of_a_page() -> Flow[tuple[str, ...]]:
     """Look at the first records only."""
     page = yield from read(Scan(None, limit=2))
     return tuple(sorted({record.key.kind for record in page.records}))
+
+
+def go_alone(*_: Any) -> bool:
+    """Let nothing but the resource take part in its commit."""
+    return True
+
+
+def commit_without_targets(txid: str, expect: Any, _: Any, **given: Any) -> Commit:
+    """Require no target."""
+    return Commit(txid, expect, **given)
+
+
+def commit_whatever_is_there(txid: str, _: Any, require: Any, **given: Any) -> Commit:
+    """Rest on no state."""
+    return Commit(txid, {}, require, **given)
 
 
 def leave_as_it_is(index: Any, *_: Any) -> Any:
@@ -509,6 +525,7 @@ BROKEN_CORE = {
     "EmitsWhatever": Broken(Outbox, "add", broken_feeds.emit_whatever, "FEED-10"),
     "LoadsNothing": Broken(watching, "records_at", broken_feeds.load_nothing, "FEED-9"),
     "TellsNobody": Broken(unit, "Commit", broken_feeds.commit_for_nobody, "FEED-1"),
+    "TellsNobodyOfOne": Broken(single, "Commit", broken_feeds.commit_for_nobody, "FEED-1"),
     "WatchesFromNow": Broken(following, "step", broken_following.watch_from_now, "FEED-12"),
     "GoesOnAfterAGap": Broken(following, "step", broken_following.go_on_after_a_gap, "FEED-12"),
     "TakesAllForGone": Broken(following, "step", broken_following.load_nothing_new, "FEED-12"),
@@ -576,6 +593,13 @@ BROKEN_CORE = {
     "ChangesAnything": Broken(registry, "_evolution", broken_segments.change_anything, "SEG-5"),
     "ChangesFormsUnderViews": Broken(registry, "_unlike_what_is_relied_on", broken_segments.rely_on_nothing, "SEG-5"),
     "WritesWhatWaits": Broken(unit, "refuse_waiting", broken_segments.wait_for_nothing, "SEG-6"),
+    "WritesAloneWhatWaits": Broken(single, "_is_alone", go_alone, "SEG-6"),
+    "WritesAloneWhatIsFrozen": Broken(single, "_is_alone", go_alone, "LIF-7"),
+    "WritesAloneWithoutATrail": Broken(single, "_is_alone", go_alone, "WHO-9"),
+    "WritesAloneWithoutAMatch": Broken(single, "_is_alone", go_alone, "REF-14"),
+    "WritesAloneWithoutTargets": Broken(single, "Commit", commit_without_targets, "REF-2"),
+    "CreatesAloneOverOthers": Broken(single, "Commit", commit_whatever_is_there, "ID-1"),
+    "UpdatesAloneOverOthers": Broken(single, "Commit", commit_whatever_is_there, "OCC-2"),
     "TakesOutagesForNothing": Broken(registering, "registry_now", broken_segments.take_outages_for_nothing, "SEG-6"),
     "RemovesWhatIsReliedOn": Broken(registry, "_relied_on", broken_segments.relied_on_by_nobody, "SEG-7"),
     "RemovesWhatIsUsed": Broken(registering, "_used", broken_segments.use_nothing, "SEG-7"),
