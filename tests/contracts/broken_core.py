@@ -113,7 +113,7 @@ from emco_store.flows.rollbacks import _Rewriting
 from emco_store.flows.supervising import Charge
 from emco_store.flows.unit import Unit
 from emco_store.flows.view import Referrers, View
-from emco_store.ports import Commit, Scan, deadline
+from emco_store.ports import Scan, deadline
 from tests.contracts import (
     broken_consuming,
     broken_exports,
@@ -129,6 +129,7 @@ from tests.contracts import (
     broken_relaying,
     broken_segments,
     broken_selections,
+    broken_single,
     broken_statuses,
     broken_supervising,
     broken_views,
@@ -307,21 +308,6 @@ def name_the_kinds_of_a_page() -> Flow[tuple[str, ...]]:
     """Look at the first records only."""
     page = yield from read(Scan(None, limit=2))
     return tuple(sorted({record.key.kind for record in page.records}))
-
-
-def go_alone(*_: Any) -> bool:
-    """Let nothing but the resource take part in its commit."""
-    return True
-
-
-def commit_without_targets(txid: str, expect: Any, _: Any, **given: Any) -> Commit:
-    """Require no target."""
-    return Commit(txid, expect, **given)
-
-
-def commit_whatever_is_there(txid: str, _: Any, require: Any, **given: Any) -> Commit:
-    """Rest on no state."""
-    return Commit(txid, {}, require, **given)
 
 
 def leave_as_it_is(index: Any, *_: Any) -> Any:
@@ -593,13 +579,13 @@ BROKEN_CORE = {
     "ChangesAnything": Broken(registry, "_evolution", broken_segments.change_anything, "SEG-5"),
     "ChangesFormsUnderViews": Broken(registry, "_unlike_what_is_relied_on", broken_segments.rely_on_nothing, "SEG-5"),
     "WritesWhatWaits": Broken(unit, "refuse_waiting", broken_segments.wait_for_nothing, "SEG-6"),
-    "WritesAloneWhatWaits": Broken(single, "_is_alone", go_alone, "SEG-6"),
-    "WritesAloneWhatIsFrozen": Broken(single, "_is_alone", go_alone, "LIF-7"),
-    "WritesAloneWithoutATrail": Broken(single, "_is_alone", go_alone, "WHO-9"),
-    "WritesAloneWithoutAMatch": Broken(single, "_is_alone", go_alone, "REF-14"),
-    "WritesAloneWithoutTargets": Broken(single, "Commit", commit_without_targets, "REF-2"),
-    "CreatesAloneOverOthers": Broken(single, "Commit", commit_whatever_is_there, "ID-1"),
-    "UpdatesAloneOverOthers": Broken(single, "Commit", commit_whatever_is_there, "OCC-2"),
+    "WritesAloneWhatWaits": Broken(single, "_is_alone", broken_single.go_alone, "SEG-6"),
+    "WritesAloneWhatIsFrozen": Broken(single, "_is_alone", broken_single.go_alone, "LIF-7"),
+    "WritesAloneWithoutATrail": Broken(single, "_is_alone", broken_single.go_alone, "WHO-9"),
+    "WritesAloneWithoutAMatch": Broken(single, "_is_alone", broken_single.go_alone, "REF-14"),
+    "WritesAloneWithoutTargets": Broken(single, "Commit", broken_single.commit_without_targets, "REF-2"),
+    "CreatesAloneOverOthers": Broken(single, "Commit", broken_single.commit_whatever_is_there, "ID-1"),
+    "UpdatesAloneOverOthers": Broken(single, "Commit", broken_single.commit_whatever_is_there, "OCC-2"),
     "TakesOutagesForNothing": Broken(registering, "registry_now", broken_segments.take_outages_for_nothing, "SEG-6"),
     "RemovesWhatIsReliedOn": Broken(registry, "_relied_on", broken_segments.relied_on_by_nobody, "SEG-7"),
     "RemovesWhatIsUsed": Broken(registering, "_used", broken_segments.use_nothing, "SEG-7"),
