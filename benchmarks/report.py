@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -150,13 +151,14 @@ def page(results: Results, one: PageOf) -> str:
     if results["curves"]:
         parts.append("## Scaling\n")
         place = "" if "/" in one.file else "performance/"
-        for curve in results["curves"]:
-            parts += [_other_run(curve), f"![{curve['title']}]({place}{curve['name']}.svg)\n"]
+        by_run = groupby(sorted(results["curves"], key=_other_run), _other_run)
+        for run, curves in by_run:
+            parts += [run, *(f"![{curve['title']}]({place}{curve['name']}.svg)\n" for curve in curves)]
     return "\n".join(part for part in parts if part)
 
 
 def _other_run(one: Mapping[str, Any]) -> str:
-    """Say which run it was, of an item or a curve that was kept."""
+    """Say which run it was, of an item or curves that were kept."""
     if "run" not in one:
         return ""
     run = one["run"]
