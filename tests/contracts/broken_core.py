@@ -52,7 +52,8 @@ from emco_store.core.pages import Page
 from emco_store.core.plan import Blocker, Change, Deleted, Deletion
 from emco_store.core.readback import ReadBack
 from emco_store.core.records import Record
-from emco_store.core.resource import Resource
+from emco_store.core.refs import as_ref
+from emco_store.core.resource import Resource, validated_key
 from emco_store.core.rules import Rule
 from emco_store.core.selection import Pattern
 from emco_store.core.status import Condition
@@ -153,11 +154,11 @@ class Broken:
     rule: str
 
 
-def trust_what_was_read(resource: Resource, lineage: Lineage) -> ReadBack:
+def trust_what_was_read(resource: Resource) -> ReadBack:
     """Take what was read back for what was given."""
-    storage = type(resource).__emco__.storage
-    read = storage.read(storage.text(resource), lineage)
-    return ReadBack(read, storage.text(read), [])
+    storage, parent = type(resource).__emco__.storage, vars(resource)["parent"]
+    read = storage.read(storage.text(resource), Lineage(None if parent is None else as_ref(parent)))
+    return ReadBack(read, validated_key(read), storage.text(read), [])
 
 
 def compare_as_python_does(left: Any, right: Any) -> bool:

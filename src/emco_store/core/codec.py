@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar, cast
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from emco_store.core.documents import decode, encode, is_plain, problems_in
+from emco_store.core.documents import decode, encode, has_plain_texts, is_plain, problems_in
 from emco_store.core.evolution import BY_HAND, in_order, without_stamp
 from emco_store.core.indexing import TIMES, dated, entry_of, index_name, index_text
 from emco_store.core.keys import Key
@@ -18,15 +18,14 @@ from emco_store.core.naming import is_status
 from emco_store.core.origins import NOBODY, Origin
 from emco_store.core.readback import read_back
 from emco_store.core.records import PARENT_PATH, Edge, Record, known_edge
-from emco_store.core.refs import Ref, as_ref
+from emco_store.core.refs import Ref
 from emco_store.core.reserved import lease_of
 from emco_store.core.resource import (
     Resource,
     invalid_resource,
     parent_of,
-    validated_key,
 )
-from emco_store.core.shapes import Found, Leaf, Selected
+from emco_store.core.shapes import Found, Selected
 from emco_store.core.specs import ModelSpec
 from emco_store.core.values import value
 from emco_store.core.wording import count
@@ -85,9 +84,8 @@ def draft(resource: R, *, max_bytes: int) -> Draft[R]:
     model = type(resource)
     spec = model.__emco__
     try:
-        parent = resource.__dict__["parent"]
-        checked, data, problems = read_back(resource, Lineage(None if parent is None else as_ref(parent)))
-        own = validated_key(checked)
+        checked, own, data, problems = read_back(resource)
+        is_within = is_plain if data is not None else has_plain_texts
         document = None if spec.is_flat else spec.storage.values(checked)
         edges, keys = _edges(spec, checked, document, own)
         if document is not None:
@@ -98,7 +96,7 @@ def draft(resource: R, *, max_bytes: int) -> Draft[R]:
         raise invalid_resource(model.__name__, problem) from problem
     except (PydanticSerializationError, ValueError, RecursionError) as problem:
         raise _refusal(model, None, [_reason(problem)]) from problem
-    if not is_plain(data):
+    if not is_within(data):
         problems = problems_in(spec.storage.values(checked), keys=keys) or problems
     if not spec.evolution.is_plain:
         data = spec.evolution.stamped(data, spec.storage.used(checked))
@@ -137,32 +135,31 @@ def _edges(
     values = resource.__dict__
     parent: Ref[Any] | None = values["parent"]
     if parent is not None:
-        edges.append(known_edge(parent.text, PARENT_PATH, spec.on_parent_delete, False, None))  # noqa: FBT003 - as it is stored
-    for name, node in spec.shape.items():
+        edges.append(spec.edge_to_parent(parent.text))
+    for name, node, edge_to in spec.places:
         value = values[name]
         if value is None:
             continue
-        found = (
-            [Found((name,), False, node.spec, value)]  # noqa: FBT003 - as a shape gives it
-            if type(node) is Leaf
-            else node.visit(value, document and document[name], (name,))
-        )
-        for one in found:
-            if isinstance(one, Selected):
-                edges += one.edges(own)
-                continue
-            path, at_key, place, ref = one
-            if ref.has_key:
-                default = None if place.fallback is None else place.default_key(own)
-                if place.on_expire is None:
-                    edges.append(known_edge(ref.text, path, place.rule, at_key, default and default.text))
-                else:
-                    edges += _with_lease(one, ref.key, default)
-            if at_key:
-                keys.add(ref.text)
+        if edge_to is not None:
+            edges.append(edge_to(value.text))
+            continue
+        for one in node.visit(value, document and document[name], (name,)):
+            edges += one.edges(own) if isinstance(one, Selected) else _edges_of(one, own)
+            if isinstance(one, Found) and one.at_key:
+                keys.add(one.ref.text)
     for name, selection in spec.selections.items():
         edges += Selected((name,), selection, values[name], values).edges(own)
     return tuple(edges), keys
+
+
+def _edges_of(found: Found, own: Key) -> Iterator[Edge]:
+    path, at_key, place, ref = found
+    if ref.has_key:
+        default = None if place.fallback is None else place.default_key(own)
+        if place.on_expire is None:
+            yield known_edge(ref.text, path, place.rule, at_key, default and default.text)
+        else:
+            yield from _with_lease(found, ref.key, default)
 
 
 def _with_lease(found: Found, target: Key, default: Key | None) -> Iterator[Edge]:

@@ -20,8 +20,9 @@ MAX_BYTES = 1 << 20
 """Bytes of one document, unless the store is opened with another limit."""
 LARGEST_MAX_BYTES = 8 << 20
 """The highest limit that a store may be opened with."""
-_INT64 = 1 << 63
-_INT64_DIGITS = b"0" * len(str(_INT64))
+INT64 = 1 << 63
+"""The least integer that is too large for 64 bits."""
+_INT64_DIGITS = b"0" * len(str(INT64))
 _ALIKE = bytes.maketrans(b"123456789[", b"000000000{")
 """Makes all digits one, and what opens a list or a map."""
 _REFUSED_KEY = re.compile(r"^\$|\0")
@@ -29,19 +30,19 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def is_plain(data: bytes) -> bool:
-    """Tell quickly that JSON text, as a model writes it, is within the limits; False means that one must look.
+    """Tell quickly that JSON text, as a model writes it, is within the limits; False means that one must look."""
+    alike = data.translate(_ALIKE)
+    return has_plain_texts(data) and not (
+        b"NaN" in data or b"Infinity" in data or _INT64_DIGITS in alike or alike.count(b"{") > MAX_DEPTH
+    )
+
+
+def has_plain_texts(data: bytes) -> bool:
+    """Tell quickly that the texts in JSON text are within the limits; False means that one must look.
 
     Without a backslash, every quote in it begins or ends a text, and nothing in it is NUL.
     """
-    alike = data.translate(_ALIKE)
-    return not (
-        b"\\" in data
-        or (b"$" in data and b'"$' in data)
-        or b"NaN" in data
-        or b"Infinity" in data
-        or _INT64_DIGITS in alike
-        or alike.count(b"{") > MAX_DEPTH
-    )
+    return not (b"\\" in data or (b"$" in data and b'"$' in data))
 
 
 def problems_in(value: Mapping[str, Any], *, keys: AbstractSet[str] = frozenset()) -> list[str]:
@@ -74,7 +75,7 @@ def _walk(  # noqa: C901 - one table
             if not inner.isascii() and _LONE_SURROGATE.search(inner):
                 problems.append(f"{_place((*path, key))}: text with a lone surrogate has no UTF-8 form")
         elif kind is int:
-            if not -_INT64 <= inner < _INT64:
+            if not -INT64 <= inner < INT64:
                 problems.append(f"{_place((*path, key))}: the integer does not fit 64 bits")
         elif kind is dict:
             _walk(inner.items(), (*path, key), keys, problems, in_map=True)

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from emco_store.core.keys import Key
 from emco_store.core.likeness import is_alike
 from emco_store.core.meta import Lineage
-from emco_store.core.resource import Resource, invalid_resource, is_edited
+from emco_store.core.refs import as_ref
+from emco_store.core.resource import Resource, invalid_resource, is_edited, place, validated_key
 from emco_store.core.shapes import bind_field
 from emco_store.core.strict import is_equal
 
@@ -24,16 +25,18 @@ class ReadBack(NamedTuple):
 
     Attributes:
         resource: What the store will give back.
+        key: Its key.
         data: Its document; None where a look at the resource proved as much as its document would.
         problems: Where it is not what was given, or would change again.
     """
 
     resource: Any
+    key: Key
     data: bytes | None
     problems: list[str]
 
 
-def read_back(resource: Resource, lineage: Lineage) -> ReadBack:
+def read_back(resource: Resource) -> ReadBack:
     """Return what a resource will be when it is read from the store, and prove that it is what was given.
 
     A value that the model has not seen, as ``model_copy(update=…)`` and ``model_construct`` make them, counts as given
@@ -46,15 +49,21 @@ def read_back(resource: Resource, lineage: Lineage) -> ReadBack:
     Rules: ID-13, ID-15.
     """
     storage = type(resource).__emco__.storage
-    proved = storage.proved(resource, lineage)
+    proved = storage.proved(resource)
     if proved is not None:
-        return ReadBack(proved, None, [])
+        try:
+            return ReadBack(proved, place(proved), None, [])
+        except ValueError:
+            proved = None  # the other way gives the reasons
+    parent = resource.__dict__["parent"]
+    lineage = Lineage(None if parent is None else as_ref(parent))
     exact = storage.exact_text(resource)
     data = storage.text(resource) if exact is None else exact
     first = storage.read(data, lineage)
+    own = validated_key(first)
     is_unchanged = is_equal(resource, first)
     if is_unchanged and exact is not None and not storage.compares_itself:
-        return ReadBack(first, data, [])
+        return ReadBack(first, own, data, [])
     stored = storage.text(first)
     problems = list(_changed(resource, first, lineage))
     if not problems and stored != data:
@@ -62,7 +71,7 @@ def read_back(resource: Resource, lineage: Lineage) -> ReadBack:
         problems = [f"{name}: {_UNSTABLE}" for name in _differing(_values(first), _values(second))]
         if not problems and storage.text(second) != stored:
             problems = [_UNSTABLE]
-    return ReadBack(first, stored, problems)
+    return ReadBack(first, own, stored, problems)
 
 
 def _values(resource: Resource) -> dict[str, Any]:

@@ -186,28 +186,10 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
     @model_validator(mode="after")
     def _place(self, info: ValidationInfo) -> Self:
         """Check the place in the hierarchy, and make short references full."""
-        spec = getattr(type(self), "__emco__", None)
-        if spec is None:
+        if not hasattr(type(self), "__emco__"):
             message = f"{type(self).__name__} is abstract"
             raise ValueError(message)
-        values = vars(self)
-        lineage = info.context
-        if spec.writer:
-            _name_by_writer(spec.writer, values)
-        own = _inherited(self, spec, values, lineage) if type(lineage) is Lineage else _key_of(spec, values)
-        if not spec.is_complete:
-            spec.complete()
-        for name, node, known in spec.plain:
-            old = values[name]
-            if old is not None:
-                # A default may be text.
-                values[name] = (known.get(old.text) if type(old) is Ref else None) or bind_field(
-                    name, node, old, own, values
-                )
-        for name, node in spec.nodes:
-            old = values[name]
-            if old is not None:
-                values[name] = bind_field(name, node, old, own, values)
+        place(self, info.context)
         return self
 
     def __hash__(self) -> int:
@@ -338,6 +320,36 @@ def attach(resource: Resource, meta: Meta) -> None:
 def is_edited(resource: Resource) -> bool:
     """Return whether values may have been put into a resource that its model has not validated."""
     return _is_set(_EDITED, resource)
+
+
+def place(resource: Resource, lineage: Any = None) -> Key:
+    """Check the place of a resource in the hierarchy, make its short references full, and return its key.
+
+    Args:
+        resource: The resource, whose fields have been validated.
+        lineage: What its document does not say; anything else where the resource says all itself.
+
+    Raises:
+        ValueError: It has no such place, or a reference cannot be made full.
+    """
+    spec, values = type(resource).__emco__, resource.__dict__
+    if spec.writer:
+        _name_by_writer(spec.writer, values)
+    own = _inherited(resource, spec, values, lineage) if type(lineage) is Lineage else _key_of(spec, values)
+    if not spec.is_complete:
+        spec.complete()
+    for name, node, known in spec.plain:
+        old = values[name]
+        if old is not None:
+            # A default may be text.
+            values[name] = (known.get(old.text) if type(old) is Ref else None) or bind_field(
+                name, node, old, own, values
+            )
+    for name, node in spec.nodes:
+        old = values[name]
+        if old is not None:
+            values[name] = bind_field(name, node, old, own, values)
+    return own
 
 
 def _schema_of_place(schema: dict[str, Any], spec: ModelSpec) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import lru_cache
 from itertools import count
 from operator import itemgetter
 from typing import Any, cast
@@ -16,6 +17,7 @@ from emco_store.core.compiling import Site, compile_field, compile_selections
 from emco_store.core.evolution import PLAIN, Evolution, Since
 from emco_store.core.indexing import TIMES, Index, Unique, is_scalar
 from emco_store.core.kinship import Model, Newest, find_anywhere, find_model, find_nearby
+from emco_store.core.records import PARENT_PATH, Edge, known_edge
 from emco_store.core.refs import Ref, RefSpec
 from emco_store.core.rules import Rule
 from emco_store.core.schema_parts import Schema, fields_of
@@ -25,6 +27,9 @@ from emco_store.core.storage import Storage
 from emco_store.core.trails import Trail
 from emco_store.errors import InvalidModel
 
+EdgeTo = Callable[[str], Edge]
+_KNOWN = 10_000
+"""How many edges a field remembers."""
 _numbers = count()
 
 
@@ -59,6 +64,9 @@ class ModelSpec:
         is_flat: Whether every reference is the whole of a field, and no field is a set.
         plain: The fields that hold one reference each, whatever else the resource says.
         nodes: The other fields that hold references or sets.
+        edge_to_parent: Gives the edge to the parent with a key of this text.
+        places: The fields that hold references or sets, in their order, each with a function that gives the edge of a
+            reference with this text; None where the text alone does not say what its edge is.
         selections: The fields that hold references by selection, those inside nested models apart.
         selects: Whether it holds references by selection anywhere.
     """
@@ -87,6 +95,8 @@ class ModelSpec:
     is_flat: bool = False
     plain: tuple[tuple[str, Node, Mapping[str, Ref[Any]]], ...] = ()
     nodes: tuple[tuple[str, Node], ...] = ()
+    edge_to_parent: EdgeTo = field(init=False)
+    places: tuple[tuple[str, Node, EdgeTo | None], ...] = ()
     selections: dict[str, SelectionSpec] = field(default_factory=dict[str, SelectionSpec])
     selects: bool = False
     unique: tuple[str, ...] = ()
@@ -104,6 +114,7 @@ class ModelSpec:
     def __post_init__(self) -> None:
         self.label = f"{self.kind}/{self.writer}" if self.writer else self.kind
         self.freezes = self.lifecycle is not None and bool(self.lifecycle.spec.frozen)
+        self.edge_to_parent = _edge_to(PARENT_PATH, self.on_parent_delete)
         self.length = sum(count for _, count in self.chain)
         self.parent_kind = self.chain[-2][0] if self.parent is not None else None
         own = len(self.key_fields)
@@ -182,6 +193,7 @@ class ModelSpec:
         }
         self.plain = tuple((name, shape[name], spec.known) for name, spec in plain.items())
         self.nodes = tuple((name, node) for name, node in shape.items() if name not in plain)
+        self.places = tuple((name, node, _edge_to_leaf(name, node)) for name, node in shape.items())
         self.unique, self.indexed = unique, indexed
         self.indexes = (*((name,) for name in indexed), *self.declared)
         self.in_indexes = tuple(dict.fromkeys(name for fields in self.indexes for name in fields))
@@ -242,6 +254,18 @@ class ModelSpec:
         self.complete()
         for spec in self._references:
             yield from spec.targets
+
+
+def _edge_to(path: tuple[str, ...], rule: Rule) -> EdgeTo:
+    return lru_cache(maxsize=_KNOWN)(lambda text: known_edge(text, path, rule, False, None))  # noqa: FBT003 - as it is stored
+
+
+def _edge_to_leaf(name: str, node: Node) -> EdgeTo | None:
+    if not isinstance(node, Leaf):
+        return None
+    spec = node.spec
+    is_alone = spec.fallback is None and spec.on_expire is None and not (spec.options.when or spec.options.ignore)
+    return _edge_to((name,), spec.rule) if is_alone else None
 
 
 def _references(shape: Mapping[str, Node]) -> Iterator[RefSpec | SelectionSpec]:

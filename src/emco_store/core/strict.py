@@ -13,11 +13,14 @@ from typing import Any, cast
 from pydantic import BaseModel, ValidationError
 from pydantic_core import SchemaValidator, TzInfo
 
-from emco_store.core.refs import as_ref
-from emco_store.core.schema_parts import Schema, all_parts_of, with_parts
+from emco_store.core.documents import INT64, MAX_DEPTH
+from emco_store.core.refs import Ref, as_ref
+from emco_store.core.schema_parts import Schema, all_parts_of, parts_of, with_parts
 
 _EDITS = ("strip_whitespace", "to_lower", "to_upper")
 """What a schema may do to a text."""
+_NESTS = {"dict", "frozenset", "list", "model", "set"}
+_subclasses = type.__subclasses__
 
 
 class Unproven(Exception):
@@ -27,9 +30,12 @@ class Unproven(Exception):
 class Strict:
     """What proves of the values of one model that their documents would give them back.
 
+    The numbers and the nesting of such a document are within the limits too, so that only its texts remain to be looked
+    at (:func:`emco_store.core.documents.has_plain_texts`).
+
     Args:
         schema: The core schema of the model.
-        checks: Functions that run after validation and change nothing but references.
+        checks: Functions that run after validation and change nothing but references; they are left to the caller.
 
     Raises:
         Unproven: Some values of the model can only be proved by reading their documents back.
@@ -39,23 +45,25 @@ class Strict:
 
     def __init__(self, schema: Schema, checks: frozenset[Any]) -> None:
         strict: Any = _strict(schema, checks)
+        if _depth(schema, {part["ref"]: part for part in schema.get("definitions", ())}) > MAX_DEPTH:
+            raise Unproven
         # The prebuilt validator of a nested class would take its instances unseen.
         self._validator = SchemaValidator(strict, _use_prebuilt=False)
         parts = list(all_parts_of(schema))
         self._nested = tuple({part["cls"] for part in parts if _is_nested(part)})
         self._converts = any(_may_convert(part) for part in parts)
 
-    def proved(self, resource: BaseModel, context: Any) -> Any:
+    def proved(self, resource: BaseModel) -> Any:
         """Return a copy of a resource that is what its document would give back; None if only reading can tell.
 
         Strict validation converts nothing, with two exceptions, for which the copy is compared: what a schema says
         itself, and an instance of a subclass, which comes back as one of the class.
         """
         try:
-            read = self._validator.validate_python(resource, context=context, by_alias=False, by_name=True)
+            read = self._validator.validate_python(resource, by_alias=False, by_name=True)
         except ValidationError:
             return None
-        if (self._converts or any(one.__subclasses__() for one in self._nested)) and not is_equal(resource, read):
+        if (self._converts or any(map(_subclasses, self._nested))) and not is_equal(resource, read):
             return None
         return read
 
@@ -79,17 +87,63 @@ def _strict(schema: Schema, checks: frozenset[Any]) -> Schema:
         return _strict(part, checks)
 
     strict = with_parts(schema, strictly)
-    if kind == "default":  # a field that an instance lacks is no value that was given
-        return cast("Schema", strict["schema"])
-    if kind == "float":  # an int would become one
-        return {"type": "chain", "steps": [{"type": "is-instance", "cls": float}, strict]}
-    if kind == "datetime":
-        check = {"type": "no-info", "function": _with_fixed_offset}
-        return {"type": "function-after", "function": check, "schema": strict}
-    if kind == "model":
-        config = {**schema.get("config", {}), "strict": True}
-        strict |= {"config": config, "strict": True, "revalidate_instances": "always"}
-    return strict
+    change = _CHANGES.get(kind)
+    return strict if change is None else change(strict)
+
+
+def _inner(strict: Schema) -> Schema:
+    """Leave out a default, because a field that an instance lacks was not given, and what the caller checks."""
+    return cast("Schema", strict["schema"])
+
+
+def _reference(_: Schema) -> Schema:
+    return {"type": "is-instance", "cls": Ref}
+
+
+def _within_64_bits(strict: Schema) -> Schema:
+    return strict | {"ge": max(strict.get("ge", -INT64), -INT64), "le": min(strict.get("le", INT64 - 1), INT64 - 1)}
+
+
+def _finite_float(strict: Schema) -> Schema:
+    """Refuse an integer too, which would become a float."""
+    return {"type": "chain", "steps": [{"type": "is-instance", "cls": float}, strict | {"allow_inf_nan": False}]}
+
+
+def _of_known_zone(strict: Schema) -> Schema:
+    check = {"type": "no-info", "function": _with_fixed_offset}
+    return {"type": "function-after", "function": check, "schema": strict}
+
+
+def _model(strict: Schema) -> Schema:
+    config = {**strict.get("config", {}), "strict": True}
+    return strict | {"config": config, "strict": True, "revalidate_instances": "always"}
+
+
+_CHANGES: Mapping[str, Callable[[Schema], Schema]] = {
+    "datetime": _of_known_zone,
+    "default": _inner,
+    "float": _finite_float,
+    "function-after": _inner,
+    "function-plain": _reference,
+    "int": _within_64_bits,
+    "model": _model,
+}
+"""For each form of a schema, how it becomes strict, where the strict configuration is not enough."""
+
+
+def _depth(schema: Schema, definitions: Mapping[str, Schema]) -> int:
+    """Return how many maps and lists may stand in one another.
+
+    Raises:
+        Unproven: There is no such number, because a part holds itself.
+    """
+    if schema["type"] == "definition-ref":
+        name = schema["schema_ref"]
+        if name not in definitions:
+            raise Unproven
+        return _depth(definitions[name], {other: part for other, part in definitions.items() if other != name})
+    within = [_depth(part, definitions) for part, slot, _ in parts_of(schema) if slot != "definitions"]
+    return max(within, default=0) + (schema["type"] in _NESTS)
 
 
 def _is_nested(schema: Schema) -> bool:
