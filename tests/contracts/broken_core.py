@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextvars import Token
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -40,6 +41,7 @@ from emco_store.core import (
     signing,
     status,
 )
+from emco_store.core.documents import INT64
 from emco_store.core.evolution import Evolution
 from emco_store.core.fields import Lead
 from emco_store.core.following import Copy
@@ -58,6 +60,7 @@ from emco_store.core.rules import Rule
 from emco_store.core.selection import Pattern
 from emco_store.core.status import Condition
 from emco_store.core.storage import Storage
+from emco_store.core.strict import Strict
 from emco_store.core.supervising import Recovery
 from emco_store.core.sync_states import SyncState
 from emco_store.core.work_queues import WorkQueue
@@ -159,6 +162,20 @@ def trust_what_was_read(resource: Resource) -> ReadBack:
     storage, parent = type(resource).__emco__.storage, vars(resource)["parent"]
     read = storage.read(storage.text(resource), Lineage(None if parent is None else as_ref(parent)))
     return ReadBack(read, validated_key(read), storage.text(read), [])
+
+
+_proved = Strict.proved
+
+
+def prove_any_integer(self: Strict, resource: Any) -> Any:
+    """Let integers pass that do not fit 64 bits."""
+    is_great = any(type(value) is int and not -INT64 <= value < INT64 for value in vars(resource).values())
+    return deepcopy(resource) if is_great else _proved(self, resource)
+
+
+def find_texts_plain(data: bytes) -> bool:  # noqa: ARG001 - the mutant's point
+    """Look at no text."""
+    return True
 
 
 def compare_as_python_does(left: Any, right: Any) -> bool:
@@ -392,6 +409,8 @@ BROKEN_CORE = {
     "BeginsAfterTheDeadline": Broken(deadline, "refuse_late", begin_at_any_time, "END-1"),
     "KeepsTheDeadlineToItself": Broken(deadline, "begin", end_nowhere, "END-2"),
     "ReadBackThatTrustsItself": Broken(codec, "read_back", trust_what_was_read, "ID-15"),
+    "ProvesGreatIntegers": Broken(Strict, "proved", prove_any_integer, "BAD-4"),
+    "LooksAtNoKeyOfProvedMaps": Broken(codec, "has_plain_texts", find_texts_plain, "BAD-5"),
     "PlanIgnoresValidators": Broken(cascade, "broken_by_edit", judge_nothing, "DEL-14"),
     "PlanIgnoresDefaults": Broken(Cascade, "look", look_at_no_defaults, "DEL-5"),
     "PlanIgnoresUniques": Broken(cascade, "_claims", claim_nothing, "DEL-15"),
