@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextvars import Token
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -41,7 +40,6 @@ from emco_store.core import (
     signing,
     status,
 )
-from emco_store.core.documents import INT64
 from emco_store.core.evolution import Evolution
 from emco_store.core.fields import Lead
 from emco_store.core.following import Copy
@@ -49,13 +47,10 @@ from emco_store.core.judging import Watch
 from emco_store.core.keys import Key
 from emco_store.core.lookups import Lookups
 from emco_store.core.messages import Outbox
-from emco_store.core.meta import Lineage
 from emco_store.core.pages import Page
 from emco_store.core.plan import Blocker, Change, Deleted, Deletion
-from emco_store.core.readback import ReadBack
 from emco_store.core.records import Record
-from emco_store.core.refs import as_ref
-from emco_store.core.resource import Resource, validated_key
+from emco_store.core.resource import Resource
 from emco_store.core.rules import Rule
 from emco_store.core.selection import Pattern
 from emco_store.core.status import Condition
@@ -130,6 +125,7 @@ from tests.contracts import (
     broken_migrating,
     broken_origins,
     broken_plans,
+    broken_reading,
     broken_relaying,
     broken_segments,
     broken_selections,
@@ -155,27 +151,6 @@ class Broken:
     name: str
     part: Any
     rule: str
-
-
-def trust_what_was_read(resource: Resource) -> ReadBack:
-    """Take what was read back for what was given."""
-    storage, parent = type(resource).__emco__.storage, vars(resource)["parent"]
-    read = storage.read(storage.text(resource), Lineage(None if parent is None else as_ref(parent)))
-    return ReadBack(read, validated_key(read), storage.text(read), [])
-
-
-_proved = Strict.proved
-
-
-def prove_any_integer(self: Strict, resource: Any) -> Any:
-    """Let integers pass that do not fit 64 bits."""
-    is_great = any(type(value) is int and not -INT64 <= value < INT64 for value in vars(resource).values())
-    return deepcopy(resource) if is_great else _proved(self, resource)
-
-
-def find_texts_plain(data: bytes) -> bool:  # noqa: ARG001 - the mutant's point
-    """Look at no text."""
-    return True
 
 
 def compare_as_python_does(left: Any, right: Any) -> bool:
@@ -408,9 +383,9 @@ BROKEN_CORE = {
     "LooksNearbyOnly": Broken(kinship, "find_anywhere", look_nowhere, "REF-17"),
     "BeginsAfterTheDeadline": Broken(deadline, "refuse_late", begin_at_any_time, "END-1"),
     "KeepsTheDeadlineToItself": Broken(deadline, "begin", end_nowhere, "END-2"),
-    "ReadBackThatTrustsItself": Broken(codec, "read_back", trust_what_was_read, "ID-15"),
-    "ProvesGreatIntegers": Broken(Strict, "proved", prove_any_integer, "BAD-4"),
-    "LooksAtNoKeyOfProvedMaps": Broken(codec, "has_plain_texts", find_texts_plain, "BAD-5"),
+    "ReadBackThatTrustsItself": Broken(codec, "read_back", broken_reading.trust_what_was_read, "ID-15"),
+    "ProvesGreatIntegers": Broken(Strict, "proved", broken_reading.prove_any_integer, "BAD-4"),
+    "LooksAtNoKeyOfProvedMaps": Broken(codec, "has_plain_texts", broken_reading.find_texts_plain, "BAD-5"),
     "PlanIgnoresValidators": Broken(cascade, "broken_by_edit", judge_nothing, "DEL-14"),
     "PlanIgnoresDefaults": Broken(Cascade, "look", look_at_no_defaults, "DEL-5"),
     "PlanIgnoresUniques": Broken(cascade, "_claims", claim_nothing, "DEL-15"),

@@ -332,7 +332,7 @@ def place(resource: Resource, lineage: Any = None) -> Key:
     Raises:
         ValueError: It has no such place, or a reference cannot be made full.
     """
-    spec, values = type(resource).__emco__, resource.__dict__
+    spec, values = type(resource).__emco__, vars(resource)
     if spec.writer:
         _name_by_writer(spec.writer, values)
     own = _inherited(resource, spec, values, lineage) if type(lineage) is Lineage else _key_of(spec, values)

@@ -257,7 +257,11 @@ class ModelSpec:
 
 
 def _edge_to(path: tuple[str, ...], rule: Rule) -> EdgeTo:
-    return lru_cache(maxsize=_KNOWN)(lambda text: known_edge(text, path, rule, False, None))  # noqa: FBT003 - as it is stored
+    @lru_cache(maxsize=_KNOWN)
+    def edge_to(text: str) -> Edge:
+        return known_edge(text, path, rule, False, None)  # noqa: FBT003 - as it is stored
+
+    return edge_to
 
 
 def _edge_to_leaf(name: str, node: Node) -> EdgeTo | None:

@@ -115,8 +115,10 @@ def _of_known_zone(strict: Schema) -> Schema:
 
 
 def _model(strict: Schema) -> Schema:
+    """Take no instance of another class, not even of the generic class that this one was made of."""
     config = {**strict.get("config", {}), "strict": True}
-    return strict | {"config": config, "strict": True, "revalidate_instances": "always"}
+    own = {name: value for name, value in strict.items() if name != "generic_origin"}
+    return own | {"config": config, "strict": True, "revalidate_instances": "always"}
 
 
 _CHANGES: Mapping[str, Callable[[Schema], Schema]] = {
