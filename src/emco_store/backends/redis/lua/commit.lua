@@ -31,9 +31,111 @@ if settled == 'committed' then
 end
 if settled then return {'refused', 'fenced', '', ''} end
 
+local broken -- what no store has written, or why nothing may be written
+
+-- Refuse what may not be written: ask for each command that follows, by one that changes nothing, since no key, target or
+-- claim is empty. ZREM tells the types of the keys that were not read, too. On Redis 6.2 a full memory refuses SET and HSET,
+-- unless the script has written before, which is what a commit that only deletes makes use of.
+local can = redis.acl_check_cmd
+
+local function may(...)
+  local reply = redis.pcall(...)
+  local problem = type(reply) == 'table' and reply.err
+  if not problem or string.find(problem, 'wrong number', 1, true) then return true end
+  for _, code in ipairs({'OOM', 'READONLY', 'NOREPLICAS', 'MISCONF', 'WRONGTYPE'}) do
+    if string.find(problem, code .. ' ', 1, true) then
+      broken = code
+      return false
+    end
+  end
+  broken = string.find(problem, 'The user executing', 1, true) and 'NOPERM' or nil
+  return not broken
+end
+
+local function forbidden(does)
+  if can then
+    if not (can('SET', outcome, '', 'XX') and can('HSET', records, '', '') and can('HDEL', records, '')
+      and can('ZADD', names, 0, '') and (not does.delete or can('HDEL', guards, ''))
+      and (not does.move or can('HSET', guards, '', '')) and (not does.free or can('HDEL', holds, ''))
+      and (not does.refer or can('ZADD', referrers, 0, '')) and (not does.index or can('ZADD', index, 0, ''))
+      and (not does.claim or (can('HDEL', unique, '') and can('HSET', unique, '', '')))
+      and (not does.tell or can('XADD', feed, '*', 't', ''))
+      and (not does.stop or (can('HDEL', pulses, '') and can('ZREM', due, '') and can('ZREM', beating, ''))))
+    then return redis.error_reply('NOPERM') end
+    call('ZREM', names, '')
+    call('ZREM', index, '')
+    call('ZREM', referrers, '')
+    if does.stop then
+      call('HDEL', pulses, '')
+      call('ZREM', due, '')
+      call('ZREM', beating, '')
+    end
+  elseif not ((not does.grow or may('SET', outcome, '', 'XX'))
+    and may('ZREM', names, '') and may('ZREM', index, '') and may('ZREM', referrers, '')
+    and may('HDEL', records, '') and (not does.delete or may('HDEL', guards, ''))
+    and (not does.free or may('HDEL', holds, '')) and (not does.claim or may('HDEL', unique, ''))
+    and may('ZADD', names, 'XX', 0, '') and (not does.refer or may('ZADD', referrers, 'XX', 0, ''))
+    and (not does.index or may('ZADD', index, 'XX', 0, ''))
+    and may('HSET', records, '', '', '') and (not does.move or may('HSET', guards, '', '', ''))
+    and (not does.claim or may('HSET', unique, '', '', '')) and (does.grow or may('SET', outcome, '', 'XX'))
+    and (not does.stop or (may('HDEL', pulses, '') and may('ZREM', due, '') and may('ZREM', beating, '')))
+    and (not does.tell or may('XADD', feed, '0-0', 't', ''))) -- an id that every stream refuses
+  then return redis.error_reply(broken) end
+end
+
+-- What a value begins with: uid and version, F, U, I, and where its lists begin.
+local HEAD = '^(%S+ %d+) (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+ ?%d*\n()'
+
+-- Write one record that is new, or that keeps its lists: most commits are no more. Where anything speaks against it, or more
+-- than the record, the guards of its targets and the outcome would change, return nothing: what follows judges it anew.
+local function alone(count)
+  local key, value = ARGV[12 + count], ARGV[13 + count]
+  local _, f, u, i, start = match(value, HEAD)
+  if ARGV[10] ~= key or u ~= '0' or call('HLEN', holds) > 0 or call('TYPE', feed).ok ~= 'none' then return end
+  local found = call('HMGET', records, unpack(ARGV, 12, 12 + count))
+  local was, moved, added = found[count + 1], {}, {}
+  if was then
+    local stamp, old_f, old_u, old_i, begin = match(was, HEAD)
+    if stamp ~= ARGV[11] or old_u ~= '0' or f ~= old_f or i ~= old_i
+      or sub(value, start, start + f + i - 1) ~= sub(was, begin, begin + f + i - 1) then return end
+  elseif ARGV[11] ~= '' or i ~= '0' then
+    return
+  end
+  if count > 0 then
+    local guard = call('HMGET', guards, unpack(ARGV, 12, 11 + count))
+    for n = 1, count do
+      local number = tonumber(guard[n] or 0)
+      if not number or not found[n] or not match(found[n], HEAD) then return end
+      moved[2 * n - 1], moved[2 * n] = ARGV[11 + n], string.format('%.0f', number + 1)
+    end
+  else
+    call('HLEN', guards)
+  end
+  call('HLEN', unique)
+  if not was and f ~= '0' then
+    for target in gmatch(sub(value, start, start + f - 1), '[^%z]+') do
+      added[#added + 1] = 0
+      added[#added + 1] = target .. '\0' .. key
+    end
+  end
+  local problem = forbidden({grow = true, move = count > 0, refer = #added > 0})
+  if problem then return problem end
+  call('SET', outcome, 'committed', 'EX', kept())
+  call('HSET', records, key, value)
+  if not was then call('ZADD', names, 0, key) end
+  if #added > 0 then call('ZADD', referrers, unpack(added)) end
+  if count > 0 then call('HSET', guards, unpack(moved)) end
+  return {'committed'}
+end
+
+if ARGV[3] == '1' and ARGV[5] == '0' and ARGV[6] == '0' and ARGV[7] == '1' and ARGV[9] == '' and not pulses
+  and #ARGV == 13 + ARGV[4] and #ARGV < 1000 then
+  local done = alone(tonumber(ARGV[4]))
+  if done then return done end
+end
+
 -- Phase one.
 
-local broken
 local refused = {'refused'}
 local function refuse(kind, key, detail)
   local n = #refused
@@ -80,7 +182,7 @@ end
 
 for n = put, last, 2 do
   local key, value = ARGV[n], ARGV[n + 1]
-  local _, f, u, i, start = match(value, '^(%S+ %d+) (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+ ?%d*\n()')
+  local _, f, u, i, start = match(value, HEAD)
   f, u, i = lists(start, value, f, u, i)
   going[key] = {f = f, u = u, i = i}
   touch(key)
@@ -98,7 +200,7 @@ for first = 1, #touched, 16 do
     local value = values[n]
     if value then
       local key = touched[first + n - 1]
-      local stamp, f, u, i, start = match(value, '^(%S+ %d+) (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+ ?%d*\n()')
+      local stamp, f, u, i, start = match(value, HEAD)
       if not stamp then
         broken = key
       else
@@ -293,55 +395,12 @@ if is_writing then
   end
 end
 
--- Ask for each command that follows: by one that changes nothing, since no key, target or claim is empty. ZREM tells the
--- types of the keys that were not read, too. On Redis 6.2 a full memory refuses SET and HSET, unless the script has
--- written before, which is what a commit that only deletes makes use of.
-local function may(...)
-  local reply = redis.pcall(...)
-  local problem = type(reply) == 'table' and reply.err
-  if not problem or string.find(problem, 'wrong number', 1, true) then return true end
-  for _, code in ipairs({'OOM', 'READONLY', 'NOREPLICAS', 'MISCONF', 'WRONGTYPE'}) do
-    if string.find(problem, code .. ' ', 1, true) then
-      broken = code
-      return false
-    end
-  end
-  broken = string.find(problem, 'The user executing', 1, true) and 'NOPERM' or nil
-  return not broken
-end
-
-local is_ending = #ended > 0
-local grows = put <= last or messages ~= ''
-local is_claiming = #gone_unique + #new_unique > 0
-local can = redis.acl_check_cmd
-if can then
-  if not (can('SET', outcome, '', 'XX') and can('HSET', records, '', '') and can('HDEL', records, '')
-    and can('ZADD', names, 0, '') and (#gone_names == 0 or can('HDEL', guards, ''))
-    and (#moved == 0 or can('HSET', guards, '', '')) and (#over == 0 or can('HDEL', holds, ''))
-    and (#new_referrers == 0 or can('ZADD', referrers, 0, '')) and (#new_index == 0 or can('ZADD', index, 0, ''))
-    and (not is_claiming or (can('HDEL', unique, '') and can('HSET', unique, '', '')))
-    and (not told or can('XADD', feed, '*', 't', ''))
-    and (not is_ending or (can('HDEL', pulses, '') and can('ZREM', due, '') and can('ZREM', beating, ''))))
-  then return redis.error_reply('NOPERM') end
-  call('ZREM', names, '')
-  call('ZREM', index, '')
-  call('ZREM', referrers, '')
-  if is_ending then
-    call('HDEL', pulses, '')
-    call('ZREM', due, '')
-    call('ZREM', beating, '')
-  end
-elseif not ((not grows or may('SET', outcome, '', 'XX'))
-  and may('ZREM', names, '') and may('ZREM', index, '') and may('ZREM', referrers, '')
-  and may('HDEL', records, '') and (#gone_names == 0 or may('HDEL', guards, ''))
-  and (#over == 0 or may('HDEL', holds, '')) and (not is_claiming or may('HDEL', unique, ''))
-  and may('ZADD', names, 'XX', 0, '') and (#new_referrers == 0 or may('ZADD', referrers, 'XX', 0, ''))
-  and (#new_index == 0 or may('ZADD', index, 'XX', 0, ''))
-  and may('HSET', records, '', '', '') and (#moved == 0 or may('HSET', guards, '', '', ''))
-  and (not is_claiming or may('HSET', unique, '', '', '')) and (grows or may('SET', outcome, '', 'XX'))
-  and (not is_ending or (may('HDEL', pulses, '') and may('ZREM', due, '') and may('ZREM', beating, '')))
-  and (not told or may('XADD', feed, '0-0', 't', ''))) -- an id that every stream refuses
-then return redis.error_reply(broken) end
+local problem = forbidden({
+  grow = put <= last or messages ~= '', delete = #gone_names > 0, move = #moved > 0, free = #over > 0,
+  refer = #new_referrers > 0, index = #new_index > 0, claim = #gone_unique + #new_unique > 0, tell = told,
+  stop = #ended > 0,
+})
+if problem then return problem end
 
 -- Phase two.
 
@@ -356,7 +415,7 @@ if told then -- first, since a stream that somebody has tampered with may take n
   local added = redis.pcall('XADD', feed, 'MAXLEN', '~', 100000, '*', unpack(event, 1, messages ~= '' and 8 or 6))
   if type(added) == 'table' and added.err then return redis.error_reply('EMCOVALUE ' .. feed .. ' takes no more events') end
 end
-if is_ending then
+if #ended > 0 then
   write('HDEL', pulses, ended, 1000)
   write('ZREM', due, ended, 1000)
   write('ZREM', beating, ended, 1000)
