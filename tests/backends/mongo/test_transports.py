@@ -17,9 +17,10 @@ from pymongo.errors import AutoReconnect
 from emco_store import MissingReference, NotSupported, Ref, Resource, Store, connect, connect_async
 from emco_store.backends.mongo import commands
 from emco_store.backends.mongo.commands import FEW
-from emco_store.backends.mongo.errors import NO_SUCH_TRANSACTION
+from emco_store.backends.mongo.errors import NO_SUCH_TRANSACTION, Collided
 from emco_store.backends.mongo.fast import aio, sync
 from emco_store.backends.mongo.fast.sync import PINNED, FastTransport
+from emco_store.backends.mongo.sending import in_commands
 from emco_store.backends.mongo.sync_transport import PlainTransport
 from tests.backends.mongo.conftest import Thing
 from tests.backends.mongo.test_clients import connections
@@ -164,6 +165,20 @@ def test_server_that_does_not_take_commands_without_replies_replies_to_all(url, 
         store.create(Thing(name="a"))
 
     assert [False] == found
+
+
+def test_commit_that_has_no_time_left_is_not_sent_again(store, exchanges):
+    """END-1: Where a commit has failed at its deadline, nobody asks why."""
+    transport = store._port._transport  # type: ignore[attr-defined]  # the port is one of MongoDB
+    (command,) = in_commands("update", [commands.IMPOSSIBLE])
+    exchanges.clear()
+
+    with transport.transaction(10.0) as transaction:
+        transaction._end_s = 0.0
+        with pytest.raises(Collided):
+            transaction.finish(command)
+
+    assert [ALL] == exchanges
 
 
 def test_end_that_finds_no_transaction_is_noticed(store, monkeypatch):

@@ -30,6 +30,7 @@ from emco_store.backends.mongo.documents import Document
 from emco_store.backends.mongo.errors import (
     NO_SUCH_TRANSACTION,
     REAUTHENTICATE,
+    Collided,
     acknowledged,
     is_whole,
     lost,
@@ -338,6 +339,7 @@ class _FastTransaction:
     def __init__(self, transport: FastTransport, within_s: float) -> None:
         self._transport = transport
         self._within_s = within_s
+        self._end_s = monotonic() + within_s
         self._pinned: _Pinned | None = None
         self._session: _Session | None = None
         self._said: Document = {}
@@ -385,8 +387,12 @@ class _FastTransaction:
     def finish(self, command: Command) -> bool:
         """See :meth:`Transaction.finish`."""
         is_all = not self._is_open
-        if is_all and command.is_strict and self._transport.is_terse and self.finish_tersely(command):
-            return True
+        if is_all and command.is_strict and self._transport.is_terse:
+            if self.finish_tersely(command):
+                return True
+            self._within_s = self._end_s - monotonic()
+            if self._within_s <= 0:
+                raise Collided  # there is no time to ask why
         pinned, session = self._ready()
         part, first = self._part(pinned, session, command)
         end, last = self._ending(pinned, "commitTransaction")
