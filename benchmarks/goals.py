@@ -85,6 +85,8 @@ GOALS: Mapping[str, Sequence[Goal]] = {
         Goal("MongoEngine", "time", 1),
         Goal("ODMantic", "time", 1),
     ),
+    "mongo-32-get-followed": (Goal(RAW, "throughput", 4.5),),
+    "mongo-list-kept": (Goal(RAW, "time", 0.35),),
     "mongo-hot-record": (Goal(RAW, "throughput", 1.6), Goal("Beanie", "throughput", 3)),
     "redis-create": (Goal(RAW, "time", 1.4), Goal("redis-om", "throughput", 1.5)),
     "redis-32-random": (Goal(RAW, "throughput", 1.1), Goal("redis-om", "throughput", 3)),

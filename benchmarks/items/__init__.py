@@ -9,7 +9,19 @@ from importlib import import_module
 from benchmarks.bench import Bench
 from benchmarks.measure import Contender
 
-MODULES = ("one_client", "fire", "cascades", "tasks", "processes", "redis", "local", "lifecycles", "leases", "feed")
+MODULES = (
+    "one_client",
+    "kept",
+    "fire",
+    "cascades",
+    "tasks",
+    "processes",
+    "redis",
+    "local",
+    "lifecycles",
+    "leases",
+    "feed",
+)
 
 
 @dataclass(frozen=True, slots=True)
