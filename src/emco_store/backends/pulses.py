@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from heapq import nsmallest
+from heapq import heappop, heappush, nsmallest
 
 from emco_store.core.flaws import Flaw, missing_entry, stray_entry
 from emco_store.core.keys import Key
@@ -21,9 +21,26 @@ MENDED_TTL = timedelta(seconds=15)
 
 
 class PulseTable(dict[str, Pulse]):
-    """The pulses of one namespace, by the uids of their leases."""
+    """The pulses of one namespace, by the uids of their leases.
 
-    __slots__ = ()
+    A heap holds for each of them a time before which it is not due. A later beat leaves that time as it is. A look for
+    those that are due corrects the times that have passed, and does not touch the others, however many they are.
+    """
+
+    __slots__ = ("_times",)
+
+    def __init__(self, given: Mapping[str, Pulse] | None = None) -> None:
+        super().__init__()
+        self._times: list[tuple[int, str]] = []
+        for uid, pulse in (given or {}).items():
+            self[uid] = pulse
+
+    def __setitem__(self, uid: str, pulse: Pulse) -> None:
+        """Keep a pulse, in place of one that was there."""
+        found = self.get(uid)
+        if found is None or pulse.due_us < found.due_us:
+            heappush(self._times, (pulse.due_us, uid))
+        super().__setitem__(uid, pulse)
 
     def beat(self, beats: Mapping[str, Heartbeat], now_us: int) -> Beaten:
         """See :meth:`emco_store.ports.PortBase.beat`."""
@@ -38,10 +55,11 @@ class PulseTable(dict[str, Pulse]):
 
     def page(self, query: Pulses, now_us: int) -> PulsePage:
         """See :meth:`emco_store.ports.PortBase.pulses`."""
-        among = self if query.uids is None else set(query.uids) & self.keys()
-        behind = nsmallest(
-            query.limit, (uid for uid in among if uid > query.after and self._is_due(uid, query, now_us))
-        )
+        among: Iterable[str] = self if query.uids is None else set(query.uids) & self.keys()
+        if query.due:
+            due = self._due(now_us)
+            among = due if query.uids is None else due & set(query.uids)
+        behind = nsmallest(query.limit, (uid for uid in among if uid > query.after))
         return PulsePage(
             now_us, tuple(self[uid] for uid in behind), next=behind[-1] if len(behind) == query.limit else None
         )
@@ -63,8 +81,15 @@ class PulseTable(dict[str, Pulse]):
         elif _has_uid(records, text, uid):
             self.beat({uid: Heartbeat(Key.parse(text), 1, MENDED_TTL)}, now_us)
 
-    def _is_due(self, uid: str, query: Pulses, now_us: int) -> bool:
-        return not query.due or self[uid].due_us <= now_us
+    def _due(self, now_us: int) -> set[str]:
+        """Return the uids of those that are due."""
+        passed: set[str] = set()
+        while self._times and self._times[0][0] <= now_us:
+            passed.add(heappop(self._times)[1])
+        passed &= self.keys()
+        for uid in passed:
+            heappush(self._times, (self[uid].due_us, uid))
+        return {uid for uid in passed if self[uid].due_us <= now_us}
 
 
 def _has_uid(records: Mapping[str, Record], text: str, uid: str) -> bool:
