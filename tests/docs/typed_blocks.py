@@ -22,10 +22,8 @@ CONFIG = f"""\
 strict = true
 mypy_path = {ROOT / "src"}:{ROOT}
 untyped_calls_exclude = redis
-[mypy-beanie.*,faststream.*,redis_om.*,my_backend]
+[mypy-beanie.*,redis_om.*,my_backend]
 ignore_missing_imports = true
-[mypy-docs_how_to_run_a_relay]
-disallow_untyped_decorators = false
 [mypy-docs_how_to_from_beanie,docs_how_to_from_redis_om]
 disallow_subclassing_any = false
 disable_error_code = call-arg

@@ -149,6 +149,24 @@ def test_commits_gather_between_two_reads(fresh, loop, monkeypatch):
     port.close()
 
 
+def test_nothing_gathers_where_commits_are_far_apart(fresh, loop, monkeypatch):
+    """A reader that has waited for longer than commits gather sends its next request without a pause."""
+    port = _Asked(fresh.url, Mode.BLOCKING, loop)
+    begin = port.ask(Events()).cursor
+    assert () == port.ask(Events(begin)).events
+    monkeypatch.setattr(sync_feed, "GATHER_S", 0.0)
+    assert () == port.ask(Events(begin, wait=timedelta(milliseconds=2))).events
+    monkeypatch.setattr(sync_feed, "GATHER_S", PATIENCE.total_seconds())
+    monkeypatch.setattr(sync_feed.time, "sleep", pytest.fail)
+    write(port, 0)
+
+    page = port.ask(Events(begin, wait=PATIENCE))
+
+    assert ["t0"] == [event.txid for event in page.events]
+    assert port._port._feed._gathers, "this one was there at once, so the next ones may gather"
+    port.close()
+
+
 @pytest.mark.parametrize("count", [2, 16])
 def test_readers_of_one_store_read_once_for_all(fresh, count):
     """However many wait, the server answers one of them, and each gets everything in pages of its own size."""
