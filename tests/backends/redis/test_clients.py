@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 import redis
 import redis.asyncio
@@ -11,8 +15,9 @@ from emco_store.backends.redis.backend import RedisBackend
 from emco_store.backends.redis.commands import Names
 from emco_store.contracts.harness import Mode
 from emco_store.errors import InvalidCall, Misconfigured
-from emco_store.ports import Pulses
+from emco_store.ports import Events, Pulses
 from tests.backends.redis.conftest import CLASSES, Site, once, works
+from tests.backends.redis.test_feed import FEED, PATIENCE, Asked, told, write
 from tests.servers.process import HOST
 from tests.servers.redis_nodes import primary_and_replica, replication
 
@@ -99,6 +104,45 @@ def test_page_from_a_cluster_names_the_node_of_the_namespace(nodes):
 
         assert names == [port.ask(Pulses()).server for port in ports]
     assert {replication(node)["master_replid"] for node in nodes} == {*names}
+
+
+@pytest.fixture
+def clustered(classes, client, mode, loop, nodes) -> Iterator[tuple[Any, Any]]:
+    """A port to a cluster that is asked in the mode of the test, and its client."""
+    for node in nodes:
+        node.ask("FLUSHALL")
+    shared = client(classes[1](host=HOST, port=nodes[0].port, retry=once(classes)))
+    port = Asked(shared, mode, loop)
+    yield port, shared
+    port.close()
+
+
+def test_reader_of_a_cluster_waits_on_the_node_of_the_namespace(clustered, nodes):
+    """FEED-3: it is told an event as soon as a reader of one server is."""
+    port, _ = clustered
+    begin = port.ask(Events()).cursor
+    assert () == port.ask(Events(begin)).events
+    with ThreadPoolExecutor(1) as apart:
+        page = apart.submit(port.ask, Events(begin, wait=PATIENCE))
+        while not any(node.ask("INFO", "clients")["blocked_clients"] for node in nodes):
+            pass
+        with redis.RedisCluster(host=HOST, port=nodes[0].port) as home:
+            home.xadd(FEED, told("t0"))
+
+        assert ["t0"] == [event.txid for event in page.result().events]
+
+
+def test_reader_of_a_cluster_whose_namespace_has_moved_asks_its_client(clustered, monkeypatch):
+    """FEED-3: a node that refuses it, because the namespace is on another one, stops no reader."""
+    port, client = clustered
+    begin = port.ask(Events()).cursor
+    assert () == port.ask(Events(begin)).events
+    home = client.get_node_from_key(FEED)
+    other = next(node for node in client.get_primaries() if node.port != home.port)
+    monkeypatch.setattr(client, "get_node_from_key", lambda *_, **__: other)
+    write(port, 0)
+
+    assert ["t0"] == [event.txid for event in port.ask(Events(begin, wait=PATIENCE)).events]
 
 
 def _holds(node, key: str) -> bool:

@@ -36,12 +36,14 @@ PATIENCE = timedelta(seconds=10)
 @pytest.fixture
 def port(fresh, mode, loop) -> Iterator[Any]:
     """A port that is asked in the mode of the test."""
-    with_port = _Asked(fresh.url, mode, loop)
+    with_port = Asked(fresh.url, mode, loop)
     yield with_port
     with_port.close()
 
 
-class _Asked:
+class Asked:
+    """A port that is asked in a mode."""
+
     def __init__(self, url, mode, loop, **options):
         backend = RedisBackend(url, **options)
         self._call = (lambda reply: reply) if mode is Mode.BLOCKING else loop.call
@@ -50,9 +52,11 @@ class _Asked:
         self.loop = loop
 
     def ask(self, request):
+        """Return the reply to a request."""
         return self._call(self._port.ask(request))
 
     def close(self):
+        """Close the port."""
         self._call(self._port.close())
 
 
@@ -127,7 +131,7 @@ def test_reader_at_the_end_asks_the_server_once_for_an_event(port, fresh):
 
 def test_commits_gather_between_two_reads(fresh, loop, monkeypatch):
     """After a read, a reader pauses, and gets all that was committed meanwhile in one exchange."""
-    port = _Asked(fresh.url, Mode.BLOCKING, loop)
+    port = Asked(fresh.url, Mode.BLOCKING, loop)
     begin = port.ask(Events()).cursor
     write(port, 0)
     monkeypatch.setattr(sync_feed, "GATHER_S", PATIENCE.total_seconds())
@@ -146,24 +150,6 @@ def test_commits_gather_between_two_reads(fresh, loop, monkeypatch):
     assert ["t1", "t2", "t3", "t4"] == [event.txid for event in page.events]
     assert [1, 1] == [stats[f"cmdstat_{name}"]["calls"] for name in ("xread", "xrange")]
     assert "cmdstat_evalsha" not in stats
-    port.close()
-
-
-def test_nothing_gathers_where_commits_are_far_apart(fresh, loop, monkeypatch):
-    """A reader that has waited for longer than commits gather sends its next request without a pause."""
-    port = _Asked(fresh.url, Mode.BLOCKING, loop)
-    begin = port.ask(Events()).cursor
-    assert () == port.ask(Events(begin)).events
-    monkeypatch.setattr(sync_feed, "GATHER_S", 0.0)
-    assert () == port.ask(Events(begin, wait=timedelta(milliseconds=2))).events
-    monkeypatch.setattr(sync_feed, "GATHER_S", PATIENCE.total_seconds())
-    monkeypatch.setattr(sync_feed.time, "sleep", pytest.fail)
-    write(port, 0)
-
-    page = port.ask(Events(begin, wait=PATIENCE))
-
-    assert ["t0"] == [event.txid for event in page.events]
-    assert port._port._feed._gathers, "this one was there at once, so the next ones may gather"
     port.close()
 
 
@@ -446,7 +432,7 @@ def test_commit_that_the_feed_cannot_take_writes_nothing(port, fresh):
 
 def test_user_who_may_not_add_to_the_feed_writes_nothing(fresh, mode, loop):
     """ATM-3: once somebody reads, the right to add to the feed is asked for before the first write."""
-    port = _Asked(allow(fresh), mode, loop)
+    port = Asked(allow(fresh), mode, loop)
     port.ask(Events())
     allow(fresh, "-xadd")
     before = dump(fresh)
@@ -480,7 +466,7 @@ def test_full_memory_refuses_what_grows_and_lets_deletes_through_with_a_reader(p
 @pytest.mark.parametrize("options", ["?max_connections=1", "?socket_timeout=0.6", "?socket_timeout=60"])
 def test_reader_takes_no_connection_that_others_need(fresh, mode, loop, options):
     """A reader waits beside a pool of one connection, and with a short time-out in short steps."""
-    port = _Asked(f"{fresh.url}{options}", mode, loop, transport="plain")
+    port = Asked(f"{fresh.url}{options}", mode, loop, transport="plain")
     begin = port.ask(Events()).cursor
     assert () == port.ask(Events(begin, wait=timedelta(seconds=1))).events
     write(port, 0)

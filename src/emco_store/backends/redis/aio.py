@@ -103,7 +103,7 @@ class AsyncRedisPort(AsyncPortBase):
         self._scripts = SCRIPTS
         self._plain = AsyncPlainTransport(client, "the default of a port")
         self._transport = transport or self._plain
-        self._waits = AsyncWaits(client)
+        self._waits = AsyncWaits(client, self._names.feed)
         self._feed = AsyncStreamFeed(self._ask_events, self._await_events)
         # A client that was given may have just one connection.
         lanes = LANES if owned else 1

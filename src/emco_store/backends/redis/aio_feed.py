@@ -30,9 +30,8 @@ class AsyncStreamFeed(Renewed):
     """The feed of one namespace.
 
     Of the readers that wait at the end of the feed, one waits on the server and reads, and the others wait for what it
-    finds. After each read, it lets commits gather for two milliseconds, so that many commits cost few reads; but not
-    where it has waited for longer than that, since a request costs a server less that is still awake. A reader that
-    does not want to wait, or is further back, reads by itself. A page without events always comes from the server.
+    finds. After each read, it lets commits gather for two milliseconds, so that many commits cost few reads. A reader
+    that does not want to wait, or is further back, reads by itself. A page without events always comes from the server.
 
     Args:
         ask: Sends a query to ``events.lua``, and returns the reply.
@@ -50,7 +49,6 @@ class AsyncStreamFeed(Renewed):
     def _renew(self) -> None:
         """See :meth:`emco_store.queueing.forks.Renewed._renew`."""
         self._tail = Tail()
-        self._gathers = True
 
     async def events(self, events: Events) -> EventPage:
         """See :meth:`emco_store.ports.PortBase.events`."""
@@ -99,11 +97,9 @@ class AsyncStreamFeed(Renewed):
         """Let commits gather, wait until something follows a place, and read it for all."""
         self._tail.begin(place)
         pause_s = min(self._tail.read_s + GATHER_S, until_s) - monotonic()
-        if pause_s > 0 and self._gathers:
+        if pause_s > 0:
             await asyncio.sleep(pause_s)
-        begin_s = monotonic()
         found = await self._wait(place, max(until_s - monotonic(), 0.0))
-        self._gathers = monotonic() - begin_s < GATHER_S
         if found is None:
             _, found = feed.entries(events.after or "", await self._ask(feed.after_args(place, MOST_EVENTS)))
         self._tail.add(place, found)

@@ -104,7 +104,7 @@ class RedisPort(PortBase):
         self._scripts = SCRIPTS
         self._plain = PlainTransport(client, "the default of a port")
         self._transport = transport or self._plain
-        self._waits = Waits(client)
+        self._waits = Waits(client, self._names.feed)
         self._feed = StreamFeed(self._ask_events, self._await_events)
         # A client that was given may have just one connection.
         lanes = LANES if owned else 1

@@ -31,9 +31,8 @@ class StreamFeed(Renewed):
     """The feed of one namespace.
 
     Of the readers that wait at the end of the feed, one waits on the server and reads, and the others wait for what it
-    finds. After each read, it lets commits gather for two milliseconds, so that many commits cost few reads; but not
-    where it has waited for longer than that, since a request costs a server less that is still awake. A reader that
-    does not want to wait, or is further back, reads by itself. A page without events always comes from the server.
+    finds. After each read, it lets commits gather for two milliseconds, so that many commits cost few reads. A reader
+    that does not want to wait, or is further back, reads by itself. A page without events always comes from the server.
 
     Args:
         ask: Sends a query to ``events.lua``, and returns the reply.
@@ -51,7 +50,6 @@ class StreamFeed(Renewed):
     def _renew(self) -> None:
         """See :meth:`emco_store.queueing.forks.Renewed._renew`."""
         self._tail = Tail()
-        self._gathers = True
 
     def events(self, events: Events) -> EventPage:
         """See :meth:`emco_store.ports.PortBase.events`."""
@@ -100,11 +98,9 @@ class StreamFeed(Renewed):
         """Let commits gather, wait until something follows a place, and read it for all."""
         self._tail.begin(place)
         pause_s = min(self._tail.read_s + GATHER_S, until_s) - monotonic()
-        if pause_s > 0 and self._gathers:
+        if pause_s > 0:
             time.sleep(pause_s)
-        begin_s = monotonic()
         found = self._wait(place, max(until_s - monotonic(), 0.0))
-        self._gathers = monotonic() - begin_s < GATHER_S
         if found is None:
             _, found = feed.entries(events.after or "", self._ask(feed.after_args(place, MOST_EVENTS)))
         self._tail.add(place, found)

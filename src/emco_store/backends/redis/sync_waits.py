@@ -12,12 +12,13 @@ from contextlib import suppress
 from typing import Any
 
 from emco_store.backends.redis.commands import Rest, pack
+from emco_store.backends.redis.errors import DRIVER_ERRORS
 from emco_store.queueing.forks import Renewed
 
 LONGEST_S = 1.0
 """For how long a command waits at most, so that the end of a port is not held up."""
 POLL_S = 0.05
-"""How long a reader of a cluster pauses, whose nodes have no connection to lend."""
+"""How long a reader of a cluster pauses where its node cannot be waited on."""
 
 
 class Waits(Renewed):
@@ -28,11 +29,13 @@ class Waits(Renewed):
 
     Args:
         client: A client of redis-py, of one server or of a cluster.
+        key: A key of the namespace, by which a cluster finds the node that has it.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, key: str) -> None:
         super().__init__()
-        self._pool: Any = getattr(client, "connection_pool", None)
+        self._client = client
+        self._key = key
         self._is_closed = False
         self._renew()
 
@@ -50,17 +53,27 @@ class Waits(Renewed):
             commands: Returns the commands, where the first one waits for so many seconds.
 
         Returns:
-            The reply of each; None where nothing was sent, because there is no connection to lend.
+            The reply of each; None where a cluster has none, because its nodes have changed: its client must find them.
 
         Raises:
-            ConnectionError: There is no connection, or it broke.
-            TimeoutError: There was no reply in time.
-            ResponseError: The server refused one of them.
+            ConnectionError: There is no connection, or it broke; not in a cluster.
+            TimeoutError: There was no reply in time; not in a cluster.
+            ResponseError: The server refused one of them; not in a cluster.
         """
-        if self._pool is None:
+        if not hasattr(self._client, "get_node_from_key"):
+            return self._exchange(self._client.connection_pool, within_s, commands)
+        try:
+            node = self._client.get_node_from_key(self._key)
+            pool_of = getattr(self._client, "get_redis_connection", None)  # its time form makes connections itself
+            maker = node if pool_of is None else pool_of(node).connection_pool
+            return self._exchange(maker, within_s, commands)
+        except DRIVER_ERRORS:
             time.sleep(min(within_s, POLL_S))
             return None
-        connection = self._free.pop() if self._free else self._pool.connection_class(**self._pool.connection_kwargs)
+
+    def _exchange(self, maker: Any, within_s: float, commands: Callable[[float], Sequence[Rest]]) -> Sequence[Any]:
+        """Send commands over a connection of a pool's or a node's kind."""
+        connection = self._free.pop() if self._free else maker.connection_class(**maker.connection_kwargs)
         longest_s = min(within_s, LONGEST_S, (connection.socket_timeout or 2 * LONGEST_S) / 2)
         sent = [pack(command) for command in commands(longest_s)]
         try:
