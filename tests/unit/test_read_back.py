@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from copy import deepcopy
+from copy import copy, deepcopy
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
+    PrivateAttr,
     field_validator,
     model_validator,
 )
@@ -217,6 +218,24 @@ def test_pickled_copy_is_still_a_copy():
 
     for copied in (pickle.loads(pickle.dumps(changed)), deepcopy(changed), changed.model_copy()):  # noqa: S301 - made above
         assert "t" == stored(copied).title
+
+
+class Noted(Resource, extra="allow"):
+    """Unknown fields, and a private attribute."""
+
+    _seen: list[int] = PrivateAttr(default_factory=list)
+
+
+@pytest.mark.parametrize("model", [Tidy, Chosen, Noted])
+def test_copy_is_the_one_that_pydantic_makes(model: type[Resource]):
+    """BAD-6: A copy has the same fields, unknown ones and private attributes, in containers of its own."""
+    made = model(name="a", **({} if model is Tidy else {"size": 1, "more": [2]}))
+    copied, theirs = copy(made), BaseModel.__copy__(made)
+
+    for slot in ("__dict__", "__pydantic_extra__", "__pydantic_fields_set__", "__pydantic_private__"):
+        mine = getattr(copied, slot)
+        assert getattr(theirs, slot) == mine
+        assert mine is None or mine is not getattr(made, slot)
 
 
 BERLIN = ZoneInfo("Europe/Berlin")

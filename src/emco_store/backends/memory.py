@@ -334,8 +334,11 @@ def _apply(space: Space, commit: Commit) -> None:
     added: list[Record] = []
     for record in commit.puts:
         old = space.records.get(record.key.text)
-        new = record.guarded(0 if old is None else old.guard)
-        if old is not None and (old.edges, old.unique, old.index) == (new.edges, new.unique, new.index):
+        if old is None:
+            added.append(record.guarded(0))
+            continue
+        new = record.guarded(old.guard)
+        if (old.edges, old.unique, old.index) == (new.edges, new.unique, new.index):
             space.holds.pop(new.key.text, None)
             space.records[new.key.text] = new
         else:

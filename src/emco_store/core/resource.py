@@ -215,7 +215,16 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
         return copied
 
     def __copy__(self) -> Self:
-        return self._hand_on(super().__copy__())
+        cls = type(self)
+        if cls.__private_attributes__:
+            return self._hand_on(super().__copy__())
+        copied = cls.__new__(cls)  # as pydantic does it, in half the time: each update begins with a copy
+        extra = self.__pydantic_extra__
+        _set(copied, "__dict__", self.__dict__.copy())
+        _set(copied, "__pydantic_extra__", None if extra is None else extra.copy())
+        _set(copied, "__pydantic_fields_set__", self.__pydantic_fields_set__.copy())
+        _set(copied, "__pydantic_private__", None)
+        return self._hand_on(copied)
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         return self._hand_on(super().__deepcopy__(memo))
