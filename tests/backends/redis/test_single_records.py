@@ -71,6 +71,7 @@ TARGETS = stored(record(PARENT), record(TARGET))
 CHILD = record(targets=(PARENT, TARGET))
 INDEXED, UNIQUE = (("rank", "1"),), (("code", "x"),)
 SAME = record(version=2, targets=(PARENT, TARGET), document=b'{"name":"c","text":"x"}')
+MANY = tuple(Key("Net", f"n{number}") for number in range(4_500))
 LEASED = Key(LEASE, "Site", "a")
 FUTURE = "ffffffff-ffff-7fff-8fff-ffffffffffff"
 CASES = {
@@ -105,7 +106,8 @@ CASES = {
     "targets of the same length": Case(
         update(record(version=2, targets=(Key("Net", "m"),))), (*TARGETS, create(record(targets=(TARGET,))))
     ),
-    "indexed": Case(create(record(index=INDEXED))),
+    "indexed": Case(create(record(index=(*INDEXED, ("text", "x/y")))), is_short=True),
+    "indexed with targets": Case(create(record(index=INDEXED, targets=(PARENT, TARGET))), TARGETS, is_short=True),
     "indexed anew": Case(update(record(version=2, index=(("rank", "2"),))), stored(record(index=INDEXED))),
     "with a unique value": Case(create(record(unique=UNIQUE))),
     "with the unique value of another": Case(
@@ -121,6 +123,7 @@ CASES = {
     "sealed": Case(create(CHILD, sealed={TARGET: Seal("u", 0)}), TARGETS),
     "two": Case(create(CHILD, puts=(CHILD, record(Key("Child", "a", "d")))), TARGETS),
     "in the place of another": Case(create(CHILD, deletes=(TARGET,), require=frozenset({PARENT})), TARGETS),
+    "with thousands of references": Case(create(record(targets=MANY), require=frozenset())),
     "expecting nothing": Case(create(CHILD, expect={}), TARGETS),
     "expecting another": Case(create(CHILD, expect={TARGET: None}, require=frozenset({PARENT})), TARGETS),
     **{
@@ -221,8 +224,9 @@ CAUGHT_BY = {
     "with an origin": ("if #added > 0 then call('ZADD', referrers, unpack(added)) end", ""),
     "with a target that is referred to": ("if count > 0 then call('HSET', guards, unpack(moved)) end", ""),
     "has moved": ("stamp ~= ARGV[11] or ", ""),
-    "has gone": ("elseif ARGV[11] ~= '' or i ~= '0' then", "elseif i ~= '0' then"),
-    "indexed": ("elseif ARGV[11] ~= '' or i ~= '0' then", "elseif ARGV[11] ~= '' then"),
+    "has gone": ("  elseif ARGV[11] ~= '' then\n    return\n", ""),
+    "indexed": ("if #indexed > 0 then call('ZADD', index, unpack(indexed)) end", ""),
+    "indexed with targets": ("start + f, start + f + i - 1), '[", "start, start + f + i - 1), '["),
     "without its targets": ("not found[n] or not match(found[n], HEAD)", "false"),
     "spoiled target": ("not found[n] or not match(found[n], HEAD)", "not found[n]"),
     "spoiled guard": ("not number or ", "false or "),
@@ -233,7 +237,11 @@ CAUGHT_BY = {
     "expecting another": ("ARGV[10] ~= key or ", ""),
     "unique of a wrong type": ("  call('HLEN', unique)\n  if not was", "  if not was"),
     "guards of a wrong type": ("    call('HLEN', guards)\n", ""),
-    "index of a wrong type": ("forbidden({grow = true, move = count > 0, refer = #added > 0})", "nil"),
+    "index of a wrong type": (
+        "forbidden({grow = true, move = count > 0, refer = #added > 0, index = #indexed > 0})",
+        "nil",
+    ),
+    "with thousands of references": ("  if #added + #indexed > 1000 then return end", ""),
     "with a message": (" and ARGV[9] == ''", ""),
     "with a lease that has ended": ("  and #ARGV == 13 + ARGV[4] and", "  and"),
 }

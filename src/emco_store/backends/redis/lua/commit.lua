@@ -86,19 +86,19 @@ end
 -- What a value begins with: uid and version, F, U, I, and where its lists begin.
 local HEAD = '^(%S+ %d+) (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+ ?%d*\n()'
 
--- Write one record that is new, or that keeps its lists: most commits are no more. Where anything speaks against it, or more
--- than the record, the guards of its targets and the outcome would change, return nothing: what follows judges it anew.
+-- Write one record that is new, or that keeps its lists, and has no unique values: most commits are no more. Where anything
+-- speaks against it, return nothing, and write nothing: what follows judges it anew.
 local function alone(count)
   local key, value = ARGV[12 + count], ARGV[13 + count]
   local _, f, u, i, start = match(value, HEAD)
   if ARGV[10] ~= key or u ~= '0' or call('HLEN', holds) > 0 or call('TYPE', feed).ok ~= 'none' then return end
   local found = call('HMGET', records, unpack(ARGV, 12, 12 + count))
-  local was, moved, added = found[count + 1], {}, {}
+  local was, moved, added, indexed = found[count + 1], {}, {}, {}
   if was then
     local stamp, old_f, old_u, old_i, begin = match(was, HEAD)
     if stamp ~= ARGV[11] or old_u ~= '0' or f ~= old_f or i ~= old_i
       or sub(value, start, start + f + i - 1) ~= sub(was, begin, begin + f + i - 1) then return end
-  elseif ARGV[11] ~= '' or i ~= '0' then
+  elseif ARGV[11] ~= '' then
     return
   end
   if count > 0 then
@@ -118,12 +118,21 @@ local function alone(count)
       added[#added + 1] = target .. '\0' .. key
     end
   end
-  local problem = forbidden({grow = true, move = count > 0, refer = #added > 0})
+  if not was and i ~= '0' then
+    local kind = match(key, '^[^/]+')
+    for entry in gmatch(sub(value, start + f, start + f + i - 1), '[^%z]+') do
+      indexed[#indexed + 1] = 0
+      indexed[#indexed + 1] = kind .. '\0' .. entry .. '\0' .. key
+    end
+  end
+  if #added + #indexed > 1000 then return end -- unpack() takes some thousand values at most
+  local problem = forbidden({grow = true, move = count > 0, refer = #added > 0, index = #indexed > 0})
   if problem then return problem end
   call('SET', outcome, 'committed', 'EX', kept())
   call('HSET', records, key, value)
   if not was then call('ZADD', names, 0, key) end
   if #added > 0 then call('ZADD', referrers, unpack(added)) end
+  if #indexed > 0 then call('ZADD', index, unpack(indexed)) end
   if count > 0 then call('HSET', guards, unpack(moved)) end
   return {'committed'}
 end
