@@ -19,6 +19,7 @@ from emco_store.backends.mongo import commands
 from emco_store.backends.mongo.commands import FEW
 from emco_store.backends.mongo.errors import NO_SUCH_TRANSACTION, Collided
 from emco_store.backends.mongo.fast import aio, sync
+from emco_store.backends.mongo.fast.messages import FLAGS_AT, MORE_TO_COME
 from emco_store.backends.mongo.fast.sync import PINNED, FastTransport
 from emco_store.backends.mongo.sending import in_commands
 from emco_store.backends.mongo.sync_transport import PlainTransport
@@ -132,7 +133,7 @@ def test_asyncio_sends_the_same(url, namespace, exchanges):
 
 def unanswered(sent: bytes) -> bool:
     """Tell whether the server is told not to reply to the first of the messages."""
-    return bool(sent[16] & 2)
+    return bool(sent[FLAGS_AT] & MORE_TO_COME)
 
 
 def refuse(send: Any, *sent: Any) -> list[Any]:

@@ -21,7 +21,9 @@ _HEAD = struct.Struct("<iiiiI")
 _REPLY_HEAD = struct.Struct("<iiii")
 _SIZE = struct.Struct("<i")
 _OP_MSG = 2013
-_MORE_TO_COME = 2
+FLAGS_AT = HEAD_BYTES
+"""Where the flags of a message begin."""
+MORE_TO_COME = 2
 """The flag of a message after which the sender does not wait for a reply, so that the server sends none."""
 _OK = b"\x01ok\0" + struct.pack("<d", 1.0)
 _ONE_DOCUMENT = bytes(5)
@@ -43,7 +45,7 @@ def message(number: int, command: Document, items: Command | None = None, *, is_
         items: Statements or documents that go along as they are.
         is_answered: Whether the server is to reply.
     """
-    flags = 0 if is_answered else _MORE_TO_COME
+    flags = 0 if is_answered else MORE_TO_COME
     parts = [b"\0", bson.encode(command)]
     if items is not None:
         name = LISTS[items.name].encode() + b"\0"
