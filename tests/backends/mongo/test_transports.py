@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Any
 
 import bson
@@ -15,14 +16,15 @@ from pymongo import AsyncMongoClient, MongoClient
 from pymongo.errors import AutoReconnect
 
 from emco_store import MissingReference, NotSupported, Ref, Resource, Store, connect, connect_async
-from emco_store.backends.mongo import commands
+from emco_store.backends.mongo import commands, sync as port
 from emco_store.backends.mongo.commands import FEW
 from emco_store.backends.mongo.errors import NO_SUCH_TRANSACTION, Collided
 from emco_store.backends.mongo.fast import aio, sync
 from emco_store.backends.mongo.fast.messages import FLAGS_AT, MORE_TO_COME
 from emco_store.backends.mongo.fast.sync import PINNED, FastTransport
-from emco_store.backends.mongo.sending import in_commands
 from emco_store.backends.mongo.sync_transport import PlainTransport
+from emco_store.core.keys import Key
+from emco_store.ports import Commit
 from tests.backends.mongo.conftest import Thing
 from tests.backends.mongo.test_clients import connections
 from tests.backends.test_round_trips import Heard
@@ -101,7 +103,7 @@ CALLS: dict[str, tuple[Callable[[Store], object], list[tuple[int, int]]]] = {
     "create with many references": (lambda store: store.create(part(FEW + 1)), [ONE, ONE]),
     "create of many": (create_many, [ONE, ONE, ONE]),
     "delete": (lambda store: store.delete(store.get(Thing, "t1")), [ONE, ONE, ALL]),
-    "create that is refused": (create_under_none, [ALL, WHY]),
+    "create that is refused": (create_under_none, [ALL]),
 }
 """Calls, and how many messages go at once, for how many replies."""
 
@@ -116,6 +118,15 @@ def test_end_of_a_transaction_goes_behind_its_only_command(store, exchanges, cal
     work(store)
 
     assert expected == exchanges
+
+
+def test_commit_that_failed_without_a_reply_and_may_go_is_sent_for_one(store, exchanges, fail):
+    """What has met another is sent again after a look at what it rests on, so that its next failure is known."""
+    exchanges.clear()
+    fail("update", 2, errorCode=112)
+
+    assert "new" == store.create(Thing(name="new")).name
+    assert [ALL, WHY, WHY] == exchanges
 
 
 def test_asyncio_sends_the_same(url, namespace, exchanges):
@@ -168,16 +179,14 @@ def test_server_that_does_not_take_commands_without_replies_replies_to_all(url, 
     assert [False] == found
 
 
-def test_commit_that_has_no_time_left_is_not_sent_again(store, exchanges):
+def test_commit_that_has_no_time_left_is_not_sent_again(store, exchanges, monkeypatch):
     """END-1: Where a commit has failed at its deadline, nobody asks why."""
-    transport = store._port._transport  # type: ignore[attr-defined]  # the port is one of MongoDB
-    (command,) = in_commands("update", [commands.IMPOSSIBLE])
+    send = store._port._transaction([Commit("t", require=frozenset({Key.parse("Thing/absent")}))])
+    monkeypatch.setattr(port, "monotonic", count(0.0, 10.0).__next__)
     exchanges.clear()
 
-    with transport.transaction(10.0) as transaction:
-        transaction._end_s = 0.0
-        with pytest.raises(Collided):
-            transaction.finish(command)
+    with pytest.raises(Collided):
+        send(10.0)
 
     assert [ALL] == exchanges
 

@@ -318,9 +318,13 @@ class AsyncMongoPort(AsyncPortBase):
         async def send(within_s: float) -> list[Receipt | Refusal]:
             nonlocal is_optimistic
             if is_optimistic:
+                end_s = monotonic() + within_s
                 if await self._write(commits, within_s, optimistic=True):
                     return [Receipt(commit.txid) for commit in commits]
                 is_optimistic = False
+                within_s = end_s - monotonic()
+                if within_s <= 0:
+                    raise Collided  # there is no time to ask why
             replies = await self._judge(commits, within_s)
             going = [commit for commit, reply in zip(commits, replies, strict=True) if reply is None]
             if going and not await self._write(going, within_s, optimistic=False):
@@ -460,7 +464,7 @@ class AsyncMongoPort(AsyncPortBase):
         await self._perform(lambda within_s: self._calls.ask(within_s, mark))
 
     async def _write(self, commits: Sequence[Commit], within_s: float, *, optimistic: bool) -> bool:
-        """Send one transaction; False when a precondition failed, so that nothing was written."""
+        """Send one transaction; False when a precondition, or if optimistic anything, failed: nothing was written."""
         work = sending(commits, optimistic=optimistic, now_ms=self._now_ms())
         async with self._transport.transaction(within_s) as transaction:
             *before, last = work.begin()
@@ -471,7 +475,7 @@ class AsyncMongoPort(AsyncPortBase):
                 *before, last = work.finish(now.as_datetime())
             if before and await sent(transaction, before) is None:
                 return False
-            return await transaction.finish(last)
+            return await transaction.finish(last, says_why=not optimistic)
 
     async def _judge(self, commits: Sequence[Commit], within_s: float) -> list[Receipt | Refusal | None]:
         """Say what becomes of commits that are carried out in this order, by what is there now."""

@@ -45,8 +45,13 @@ class AsyncTransaction(Protocol):
         """Send a part of it, and return the reply."""
         ...
 
-    async def finish(self, command: Command) -> bool:
+    async def finish(self, command: Command, *, says_why: bool = True) -> bool:
         """Send the last part and commit.
+
+        Args:
+            command: The last part.
+            says_why: Whether every other failure than that it found less than it must is to be raised. Otherwise it
+                may be False as well, which spares the server a reply.
 
         Returns:
             False where the part found less than it must, so that nothing was written.
@@ -186,7 +191,7 @@ class _AsyncPlainTransaction:
         )
         return reply
 
-    async def finish(self, command: Command) -> bool:
+    async def finish(self, command: Command, *, says_why: bool = True) -> bool:  # noqa: ARG002 - it always does
         """See :meth:`AsyncTransaction.finish`."""
         if not is_whole(await self.send(command), command.total):
             return False

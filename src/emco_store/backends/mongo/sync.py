@@ -319,9 +319,13 @@ class MongoPort(PortBase):
         def send(within_s: float) -> list[Receipt | Refusal]:
             nonlocal is_optimistic
             if is_optimistic:
+                end_s = monotonic() + within_s
                 if self._write(commits, within_s, optimistic=True):
                     return [Receipt(commit.txid) for commit in commits]
                 is_optimistic = False
+                within_s = end_s - monotonic()
+                if within_s <= 0:
+                    raise Collided  # there is no time to ask why
             replies = self._judge(commits, within_s)
             going = [commit for commit, reply in zip(commits, replies, strict=True) if reply is None]
             if going and not self._write(going, within_s, optimistic=False):
@@ -459,7 +463,7 @@ class MongoPort(PortBase):
         self._perform(lambda within_s: self._calls.ask(within_s, mark))
 
     def _write(self, commits: Sequence[Commit], within_s: float, *, optimistic: bool) -> bool:
-        """Send one transaction; False when a precondition failed, so that nothing was written."""
+        """Send one transaction; False when a precondition, or if optimistic anything, failed: nothing was written."""
         work = sending(commits, optimistic=optimistic, now_ms=self._now_ms())
         with self._transport.transaction(within_s) as transaction:
             *before, last = work.begin()
@@ -470,7 +474,7 @@ class MongoPort(PortBase):
                 *before, last = work.finish(now.as_datetime())
             if before and sent(transaction, before) is None:
                 return False
-            return transaction.finish(last)
+            return transaction.finish(last, says_why=not optimistic)
 
     def _judge(self, commits: Sequence[Commit], within_s: float) -> list[Receipt | Refusal | None]:
         """Say what becomes of commits that are carried out in this order, by what is there now."""

@@ -7,9 +7,8 @@ What PyMongo does around a command takes several times as long as the command. T
 primary, and open, secure, authenticate and watch connections, but keeps those that it uses ("pins" them) and writes
 commands on them itself. And where a transaction is one command, it sends the end right after it: when the command
 fails, there is no transaction, and the end finds none (see ``_strict`` in ``commands.py``). So the reply to the end is
-enough, and the server is told not to reply to the command; if the end finds none, the same is sent again for a reply
-that says why. After a second command that would not be safe, because one that the server refuses before it has begun
-leaves what the first has done.
+enough, and the server is told not to reply to the command, unless the caller must know why it fails. After a second
+command that would not be safe, because one that the server refuses before it has begun leaves what the first has done.
 """
 
 from __future__ import annotations
@@ -30,7 +29,6 @@ from emco_store.backends.mongo.documents import Document
 from emco_store.backends.mongo.errors import (
     NO_SUCH_TRANSACTION,
     REAUTHENTICATE,
-    Collided,
     acknowledged,
     is_whole,
     lost,
@@ -339,7 +337,6 @@ class _FastTransaction:
     def __init__(self, transport: FastTransport, within_s: float) -> None:
         self._transport = transport
         self._within_s = within_s
-        self._end_s = monotonic() + within_s
         self._pinned: _Pinned | None = None
         self._session: _Session | None = None
         self._said: Document = {}
@@ -384,15 +381,11 @@ class _FastTransaction:
         (raw,) = pinned.exchange(sent, (number,), self._within_s)
         return self._transport.answer(pinned, raw)
 
-    def finish(self, command: Command) -> bool:
+    def finish(self, command: Command, *, says_why: bool = True) -> bool:
         """See :meth:`Transaction.finish`."""
         is_all = not self._is_open
-        if is_all and command.is_strict and self._transport.is_terse:
-            if self.finish_tersely(command):
-                return True
-            self._within_s = self._end_s - monotonic()
-            if self._within_s <= 0:
-                raise Collided  # there is no time to ask why
+        if is_all and command.is_strict and not says_why and self._transport.is_terse:
+            return self.finish_tersely(command)
         pinned, session = self._ready()
         part, first = self._part(pinned, session, command)
         end, last = self._ending(pinned, "commitTransaction")
@@ -416,14 +409,7 @@ class _FastTransaction:
         return True
 
     def finish_tersely(self, command: Command) -> bool:
-        """Send all of it, one command that is strict, and wait for the reply to its end only.
-
-        Returns:
-            False where nothing was written; the reply that says why was not asked for.
-
-        Raises:
-            OutcomeLost: It may or may not have been committed.
-        """
+        """Send all of it, one command that is strict, and wait for the reply to its end only; see :meth:`finish`."""
         pinned, session = self._ready()
         part, _ = self._part(pinned, session, command, is_answered=False)
         end, last = self._ending(pinned, "commitTransaction")
