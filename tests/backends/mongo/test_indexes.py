@@ -13,6 +13,7 @@ import pytest
 
 from emco_store import (
     F,
+    Misconfigured,
     Resource,
     Store,
     Unavailable,
@@ -128,6 +129,18 @@ def test_commit_that_does_not_name_the_index_is_caught(store, records, loss):
 
     with pytest.raises(BaseException, match="DID NOT RAISE"):
         take_twice(store, records, loss)
+
+
+def test_index_that_is_not_unique_is_not_taken_for_it(url, namespace, records):
+    """A hint would accept any index of that name, so each store has the server compare its options once (ID-6)."""
+    with connect(url, namespace=namespace) as store:
+        records.create_index("q", name=UNIQUE, sparse=True)
+
+        with pytest.raises(Misconfigured):
+            store.create(Badge(name="b", code="1"))
+
+        assert () == store.list(Badge).items
+        assert "a" == store.create(Thing(name="a")).name
 
 
 def test_first_value_is_taken_once_by_writers_that_all_lack_the_index(url, namespace, records):

@@ -340,7 +340,7 @@ class AsyncMongoPort(AsyncPortBase):
             request: Gets the number of seconds that it may take; what it does must be harmless when it is done again.
             needs: The indexes to make if the server lacks one that the request names as a hint.
         """
-        lacking: Collection[str] = indexes.NO_INDEX
+        lacking = self._indexes.unproven(needs)
         patience = Patience(self._deadline_s, self._looking_s)
         while True:
             try:

@@ -26,6 +26,15 @@ class AsyncIndexes:
         self._database = database
         self._calls = calls
         self._collection = collection
+        self._is_proven = False
+
+    def unproven(self, needs: Collection[str]) -> Collection[str]:
+        """Return what is to be made before a request that needs indexes, though the server may have them.
+
+        A hint says nothing about the options of an index, and one that is not unique would be worth nothing. The server
+        refuses to make an index under the name of one that has other options, so each port asks for it once.
+        """
+        return needs if indexes.UNIQUE in needs and not self._is_proven else indexes.NO_INDEX
 
     async def make(self, names: Collection[str], within_s: float) -> None:
         """Make indexes where they are missing, and wait until a majority has them.
@@ -36,7 +45,7 @@ class AsyncIndexes:
         of a large collection is completed even if nobody waits for it any more; whoever asks again waits for the same.
 
         Raises:
-            Misconfigured: Two records share a unique value.
+            Misconfigured: Two records share a unique value, or an index of that name has other options.
             Collided: A majority may not have them.
             PyMongoError: The server refuses, or does not answer in time.
         """
@@ -48,6 +57,7 @@ class AsyncIndexes:
             if problem.code == DUPLICATE_KEY:
                 raise shared_value(problem.details) from problem
             raise
+        self._is_proven = self._is_proven or indexes.UNIQUE in names
 
     async def there(self, within_s: float) -> Sequence[Document] | None:
         """List those that are there; None where the user may not."""
