@@ -561,7 +561,7 @@ BROKEN_CORE = {
     "LeavesTheLost": Broken(leasing, "revive", broken_supervising.revive_nothing, "SUP-10"),
     "WaitsForTheLost": Broken(leasing, "beat_first", broken_supervising.beat_for_takers_only, "SUP-10"),
     "RewritesWithoutALease": Broken(codec, "_with_lease", broken_leasing.refer_to_the_resource_alone, "LEA-10"),
-    "RefusesMoreFields": Broken(context, "load", broken_views.refuse_more_fields, "VIEW-1"),
+    "RefusesMoreFields": Broken(kept, "load", broken_views.refuse_more_fields, "VIEW-1"),
     "HoldsNoView": Broken(codec, "_edges", broken_views.hold_no_view, "VIEW-2"),
     "DeletesWhatIsViewed": Broken(context.Context, "refuse_view", broken_views.refuse_nothing, "VIEW-3"),
     "WritesByViews": Broken(schema, "_owned", broken_views.write_by_views, "VIEW-4"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
@@ -212,7 +213,8 @@ class OriginRules:
     def test_concurrent_callers_keep_their_origins(self, lab: Lab) -> None:
         """Eight tasks or threads on one store, each with an actor of its own, write what is theirs (WHO-3)."""
         names = [f"s{at}" for at in range(8)]
-        lab.together([_as(name) for name in names])
+        begun = threading.Barrier(len(names))
+        lab.together([_as(name, begun) for name in names])
         lab.store.create(Site(name="last"))
 
         actors = {key: record.origin.actor for key, record in lab.records().items() if key.startswith("Site/")}
@@ -240,11 +242,15 @@ def _stored(lab: Lab, resource: Resource) -> Origin:
     return lab.port.ask(Get((resource.key,)))[resource.key].origin
 
 
-def _as(name: str) -> Any:
-    """Make a call that writes twice in the name of an actor, as one task or thread."""
+def _as(name: str, begun: threading.Barrier) -> Any:
+    """Make a call that writes several times in the name of an actor, as one task or thread.
+
+    Threads go on when all have begun to act; tasks take turns at each request.
+    """
 
     def blocking(store: Any) -> None:
         with store.acting(actor=name):
+            begun.wait(timeout=60)
             site = store.create(Site(name=name))
             crate = store.create(Crate(name="c", parent=site))
             store.create(Parcel(name="p", parent=crate, code=name))
