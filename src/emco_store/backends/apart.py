@@ -72,9 +72,11 @@ class Apart:
         raise Overdue
 
     async def close(self) -> None:
-        """Wait for what nobody waits for, and cut off what takes too long."""
-        if self._running:
-            await asyncio.wait({*self._running}, timeout=CLOSING_S)
+        """Wait for what nobody waits for, and for what is begun with its results; cut off what takes too long."""
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + CLOSING_S
+        while self._running and (left_s := end_s - loop.time()) > 0:
+            await asyncio.wait({*self._running}, timeout=left_s)
         for task in self._running:
             task.cancel()
 
