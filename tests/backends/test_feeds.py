@@ -64,7 +64,7 @@ def test_tasks_that_wait_for_events_hold_no_thread_and_no_loop():
         waiting = [asyncio.create_task(port.ask(Events(begin, wait=PATIENCE))) for _ in range(16)]
         for _ in range(3):
             await asyncio.sleep(0)
-        assert before == threading.active_count()
+        assert threading.active_count() <= before  # those of other tests may end meanwhile
         await write(port, 0)
         return [[event.txid for event in page.events] for page in await asyncio.gather(*waiting)]
 
