@@ -7,7 +7,7 @@ from typing import Any
 from emco_store.ports import Commit
 
 
-def go_alone(*_: Any) -> bool:
+def go_alone(*_: Any, **__: Any) -> bool:
     """Let nothing but the resource take part in its commit."""
     return True
 

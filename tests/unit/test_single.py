@@ -141,6 +141,15 @@ def test_create_by_itself_is_that_of_a_unit_of_work(made):
     assert alone[0]
 
 
+def test_new_resource_with_a_lifecycle_takes_no_unit_of_work(monkeypatch):
+    """A lifecycle freezes fields of what is stored only."""
+    monkeypatch.delattr(single, "Unit")
+
+    asked, _ = ended(single.create(context(), Frozen(name="f"), None), [Receipt("")])
+
+    assert [Commit] == [type(one) for one in asked]
+
+
 @pytest.mark.parametrize("made", [TOWN, HOUSE, DutyToFree(name="d", runner=Ref("Runner/r"))], ids=lambda one: one.name)
 def test_plain_resource_takes_no_unit_of_work(monkeypatch, made):
     """What is compared here are two flows."""

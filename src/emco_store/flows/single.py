@@ -1,7 +1,7 @@
 """A create or an update by itself: one record in a commit of its own, without a unit of work.
 
 The commit is the one that a unit of work would make. Where more than the resource and its targets takes part, such as
-a selection, a lifecycle, a trail or a segment that waits, a unit of work makes it.
+a selection, a lifecycle that may freeze fields, a trail or a segment that waits, a unit of work makes it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ R = TypeVar("R", bound=Resource)
 
 def create(context: Context, resource: R, only: Match | None) -> Flow[R]:
     """Create a resource; see :meth:`emco_store.flows.writing.Writing.create` and :meth:`.unit.Unit.commit`."""
-    if not _is_alone(context, resource):
+    if not _is_alone(context, resource, is_new=True):
         return (yield from resources.create(Unit(context), resource, only))
     refuse_stored(only)
     return (yield from _written(context, drafted(context, resource), None))
@@ -36,7 +36,7 @@ def create(context: Context, resource: R, only: Match | None) -> Flow[R]:
 
 def update(context: Context, resource: R, only: Match | None) -> Flow[R]:
     """Update a resource; see :meth:`emco_store.flows.writing.Writing.update` and :meth:`.unit.Unit.commit`."""
-    if not _is_alone(context, resource):
+    if not _is_alone(context, resource, is_new=False):
         return (yield from resources.update(Unit(context), resource, only))
     made = drafted(context, resource)
     before = meta_before(resource, made.key)
@@ -45,11 +45,20 @@ def update(context: Context, resource: R, only: Match | None) -> Flow[R]:
     return (yield from _written(context, made, before))
 
 
-def _is_alone(context: Context, resource: Resource) -> bool:
-    """Return whether nothing but a resource and its targets takes part in its commit."""
+def _is_alone(context: Context, resource: Resource, *, is_new: bool) -> bool:
+    """Return whether nothing but a resource and its targets takes part in its commit.
+
+    Args:
+        context: What surrounds the calls.
+        resource: The resource.
+        is_new: Whether it is new: a lifecycle freezes no field of what is not stored yet.
+    """
     spec: ModelSpec | None = getattr(type(resource), "__emco__", None)
     return spec is not None and not (
-        spec.selects or spec.lifecycle is not None or spec.trail is not None or context.registered.waiting
+        spec.selects
+        or (spec.lifecycle is not None and not is_new)
+        or spec.trail is not None
+        or context.registered.waiting
     )
 
 
