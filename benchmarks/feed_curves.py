@@ -47,7 +47,7 @@ def feed(server: str) -> Callable[[Bench], Curve]:
             works: Works = {
                 "commit": partial(_commit, port, numbers),
                 f"newest {PAGE} events": partial(_read, port, near),
-                f"{PAGE} events, {BEHIND:,} before the end": partial(_read, port, behind),
+                f"{PAGE} events, {BEHIND:,} back": partial(_read, port, behind),
                 "cursor of the end": partial(port.ask, Events()),
                 "cursor of the beginning": partial(port.ask, Events(oldest=True)),
             }
