@@ -85,7 +85,7 @@ class _NoServers:
 
 
 class _NoDatabase:
-    """Stands for a client of PyMongo that sends nothing: it has default options and knows no servers."""
+    """Stands for a client of PyMongo with default options that sends nothing, knows no servers, and has all indexes."""
 
     options = ClientOptions("", "", None, {})
     topology_description = _NoServers()
@@ -95,6 +95,10 @@ class _NoDatabase:
         return self
 
     get_collection = get_database
+
+    async def command(self, *_: object, **__: object) -> Mapping[str, Any]:
+        """Return the reply to the command that makes indexes."""
+        return {"ok": 1.0}
 
 
 def _documents(server: Server) -> tuple[Mapping[str, Any], ...]:
