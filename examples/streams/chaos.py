@@ -98,10 +98,11 @@ class Chaos:
             until(lambda: all(one.verdict is Verdict.FREE for one in self._store.leases(Worker)), "all is free")
 
     def kill_supervisor(self) -> None:
-        """Kill the supervisor that leads, and start it again as the one that waits."""
+        """Kill the supervisor that leads; when the other one leads, start it again as the one that waits."""
         until(lambda: self.leader() is not None, "a supervisor leads")
         name = self.leader() or SUPERVISORS[0]
         self._crew.kill(name)
+        until(lambda: self.leader() is not None, "the other supervisor leads")
         self._crew.start(name)
 
     def leader(self) -> str | None:
