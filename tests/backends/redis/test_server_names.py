@@ -42,6 +42,7 @@ def test_server_that_may_have_forgotten_beats_has_another_name(pair, transport):
     one.wait_until(lambda: "up" == replication(one)["master_link_status"])
     one.ask("REPLICAOF", "NO", "ONE")
     names.append(name(one))
+    one.wait_until(lambda: not one.ask("INFO", "persistence")["rdb_bgsave_in_progress"])  # the one for its replica
     one.ask("SAVE")  # a snapshot holds the name of what it is part of
     one.kill()
     one.start()

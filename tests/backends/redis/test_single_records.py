@@ -74,6 +74,7 @@ SAME = record(version=2, targets=(PARENT, TARGET), document=b'{"name":"c","text"
 MANY = tuple(Key("Net", f"n{number}") for number in range(4_500))
 LEASED = Key(LEASE, "Site", "a")
 FUTURE = "ffffffff-ffff-7fff-8fff-ffffffffffff"
+BEGUN = ("feed", "XADD", "*", "t", "begun")
 CASES = {
     "a root": Case(create(record(PARENT)), is_short=True),
     "with targets": Case(create(CHILD), TARGETS, is_short=True),
@@ -114,8 +115,14 @@ CASES = {
         create(record(unique=UNIQUE)), stored(record(Key("Child", "a", "d"), unique=UNIQUE))
     ),
     "with a unique value less": Case(update(record(version=2)), stored(record(unique=UNIQUE))),
-    "told": Case(create(CHILD), TARGETS, (("feed", "XADD", "*", "t", "begun"),)),
-    "told as an update": Case(update(SAME), (*TARGETS, create(CHILD)), (("feed", "XADD", "*", "t", "begun"),)),
+    "told": Case(create(CHILD, origin=Origin("ada", "x")), TARGETS, (BEGUN,), is_short=True),
+    "told as an update": Case(update(SAME), (*TARGETS, create(CHILD)), (BEGUN,), is_short=True),
+    "told as another": Case(
+        update(record(uid="v", version=2), expect={KEY: Stamp("u", 1)}), (create(record()),), (BEGUN,)
+    ),
+    "told to a stream that takes no more": Case(
+        create(record()), (), (("feed", "XADD", "18446744073709551615-18446744073709551615", "t", "begun"),)
+    ),
     "with a message": Case(create(CHILD, messages=(Message("topic", None, b"1"),)), TARGETS),
     "with a lease": Case(create(CHILD, fenced={PARENT: "u"}), TARGETS),
     "with a lease that has ended": Case(create(CHILD, fenced={PARENT: "v"}), TARGETS),
@@ -216,7 +223,10 @@ def test_short_way_is_taken_by_what_is_plain(raw, short):
 
 CAUGHT_BY = {
     "held by somebody": ("call('HLEN', holds) > 0 or ", ""),
-    "told": (" or call('TYPE', feed).ok ~= 'none'", ""),
+    "told": ("    or (told and announce(told))\n", ""),
+    "told as an update": ("(was and '=' or '+') .. new", "'+' .. new"),
+    "told as another": ("\n      or match(stamp, '^%S+') ~= match(new, '^%S+')", ""),
+    "feed of a wrong type": (" or (kind ~= 'none' and kind ~= 'stream')", ""),
     "a root": ("call('SET', outcome, 'committed', 'EX', kept())\n  call('HSET', r", "call('HSET', r"),
     "an update": ("'committed', 'EX', kept())\n  call('HSET', r", "'committed')\n  call('HSET', r"),
     "of the future": ("'EX', kept())\n  call('HSET', r", "'EX', 3600)\n  call('HSET', r"),
@@ -238,7 +248,7 @@ CAUGHT_BY = {
     "unique of a wrong type": ("  call('HLEN', unique)\n  if not was", "  if not was"),
     "guards of a wrong type": ("    call('HLEN', guards)\n", ""),
     "index of a wrong type": (
-        "forbidden({grow = true, move = count > 0, refer = #added > 0, index = #indexed > 0})",
+        "forbidden({grow = true, move = count > 0, refer = #added > 0, index = #indexed > 0, tell = told})",
         "nil",
     ),
     "with thousands of references": ("  if #added + #indexed > 1000 then return end", ""),

@@ -86,18 +86,27 @@ end
 -- What a value begins with: uid and version, F, U, I, and where its lists begin.
 local HEAD = '^(%S+ %d+) (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+ ?%d*\n()'
 
+-- Add what the feed tells of a commit, before all else, since a stream that somebody has tampered with may take no more entries.
+local function announce(told)
+  local event = {'t', match(outcome, '^{[^}]*}:tx:(.*)$'), 'o', ARGV[8], 'c', told, 'm', ARGV[9]}
+  local added = redis.pcall('XADD', feed, 'MAXLEN', '~', 100000, '*', unpack(event, 1, ARGV[9] ~= '' and 8 or 6))
+  if type(added) == 'table' and added.err then return redis.error_reply('EMCOVALUE ' .. feed .. ' takes no more events') end
+end
+
 -- Write one record that is new, or that keeps its lists, and has no unique values: most commits are no more. Where anything
 -- speaks against it, return nothing, and write nothing: what follows judges it anew.
 local function alone(count)
   local key, value = ARGV[12 + count], ARGV[13 + count]
-  local _, f, u, i, start = match(value, HEAD)
-  if ARGV[10] ~= key or u ~= '0' or call('HLEN', holds) > 0 or call('TYPE', feed).ok ~= 'none' then return end
+  local new, f, u, i, start = match(value, HEAD)
+  local kind = call('TYPE', feed).ok
+  if ARGV[10] ~= key or u ~= '0' or call('HLEN', holds) > 0 or (kind ~= 'none' and kind ~= 'stream') then return end
   local found = call('HMGET', records, unpack(ARGV, 12, 12 + count))
   local was, moved, added, indexed = found[count + 1], {}, {}, {}
   if was then
     local stamp, old_f, old_u, old_i, begin = match(was, HEAD)
     if stamp ~= ARGV[11] or old_u ~= '0' or f ~= old_f or i ~= old_i
-      or sub(value, start, start + f + i - 1) ~= sub(was, begin, begin + f + i - 1) then return end
+      or sub(value, start, start + f + i - 1) ~= sub(was, begin, begin + f + i - 1)
+      or match(stamp, '^%S+') ~= match(new, '^%S+') then return end
   elseif ARGV[11] ~= '' then
     return
   end
@@ -126,7 +135,9 @@ local function alone(count)
     end
   end
   if #added + #indexed > 1000 then return end -- unpack() takes some thousand values at most
-  local problem = forbidden({grow = true, move = count > 0, refer = #added > 0, index = #indexed > 0})
+  local told = kind == 'stream' and (was and '=' or '+') .. new .. ' ' .. key
+  local problem = forbidden({grow = true, move = count > 0, refer = #added > 0, index = #indexed > 0, tell = told})
+    or (told and announce(told))
   if problem then return problem end
   call('SET', outcome, 'committed', 'EX', kept())
   call('HSET', records, key, value)
@@ -417,12 +428,10 @@ local function write(command, key, values, step)
   for first = 1, #values, step do call(command, key, unpack(values, first, math.min(first + step - 1, #values))) end
 end
 
-if told then -- first, since a stream that somebody has tampered with may take no more entries
-  local txid = match(outcome, '^{[^}]*}:tx:(.*)$')
-  if begins then call('XADD', feed, '*', 't', 'begun-' .. txid) end
-  local event = {'t', txid, 'o', ARGV[8], 'c', table.concat(told, '\0'), 'm', messages}
-  local added = redis.pcall('XADD', feed, 'MAXLEN', '~', 100000, '*', unpack(event, 1, messages ~= '' and 8 or 6))
-  if type(added) == 'table' and added.err then return redis.error_reply('EMCOVALUE ' .. feed .. ' takes no more events') end
+if told then
+  if begins then call('XADD', feed, '*', 't', 'begun-' .. match(outcome, '^{[^}]*}:tx:(.*)$')) end
+  problem = announce(table.concat(told, '\0'))
+  if problem then return problem end
 end
 if #ended > 0 then
   write('HDEL', pulses, ended, 1000)
