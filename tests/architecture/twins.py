@@ -134,7 +134,7 @@ UNWRAPPED: Final = {"Awaitable"}
 """Generic types that vanish around what they wrap: ``Awaitable[T]`` is ``T`` in a twin."""
 
 _WORD: Final = re.compile(r"\w+")
-_ASYNC_IN_PROSE: Final = re.compile(r"\b(?:async (?=(?:with|for|def)\b)|await (?=[\w.]+\())")
+_ASYNC_IN_PROSE: Final = re.compile(r"\b(?:async (?=(?:with|for|def)\b)|await (?=[\w.]+\()|asyncio (?=port\b))")
 _PROSE: Final = {tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
 _OPENING: Final = {*"([{"}
 _CLOSING: Final = {*")]}"}

@@ -82,10 +82,7 @@ class _BaseBatcher(Renewed, Generic[Q, A]):
     def goes_at_once(self) -> bool:
         """Return True if a request may go now, alone and without a ticket; after it, call ``finish(())``."""
         with self._lock:
-            if self._free:
-                self._free -= 1
-                return True
-            return False
+            return self._enter()
 
     def take(self, ticket: Ticket[Q, A]) -> Sequence[Ticket[Q, A]]:
         """Return the group that a leading ticket sends: the ticket itself, then those that wait, in order."""
@@ -116,12 +113,17 @@ class _BaseBatcher(Renewed, Generic[Q, A]):
     def _begin(self, ticket: Ticket[Q, A], promise: Callable[[], Any]) -> bool:
         """Return True if the ticket leads at once; otherwise append it to the queue."""
         with self._lock:
-            if self._free:
-                self._free -= 1
+            if self._enter():
                 return True
             ticket.promise = promise()
             self._waiting.append(ticket)
             return False
+
+    def _enter(self) -> bool:
+        if not self._free:
+            return False
+        self._free -= 1
+        return True
 
     def _abandon(self, ticket: Ticket[Q, A]) -> None:
         """Forget a ticket whose caller no longer waits; if it has just become the leader, the next one leads."""

@@ -66,12 +66,12 @@ def _written(context: Context, made: Draft[R], before: Meta | None) -> Flow[R]:
     """Write a record over the state that was read before, or as a new one."""
     is_same = before is not None and before.edges == made.edges
     require = frozenset(() if is_same else [edge.target for edge in made.edges])
+    now_us = context.now_us()
     if before is None:
-        uid, version, now_us = context.new_id(), 1, context.now_us()
-        created_us, stamp = now_us, None
+        uid, version, created_us, stamp = context.new_id(), 1, now_us, None
     else:
-        uid, version, now_us = before.uid, before.version + 1, context.now_us()
-        created_us, stamp = before.created_us, Stamp(uid, before.version)
+        uid, version, created_us = before.uid, before.version + 1, before.created_us
+        stamp = Stamp(uid, before.version)
         require = require and require.difference([edge.target for edge in before.edges])
     origin = context.actors.origin
     record = made.record(uid=uid, version=version, created_us=created_us, updated_us=now_us, origin=origin)

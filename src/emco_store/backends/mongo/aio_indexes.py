@@ -1,4 +1,4 @@
-"""The indexes of the asyncio port to MongoDB; the blocking form is generated from it."""
+"""The indexes of one collection, made when they are first needed; the blocking form is generated from this one."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # Generated from src/emco_store/backends/mongo/aio.py by `python3 dev.py sync`: do not edit.
-"""The time port to MongoDB; the blocking one is made from it."""
+"""The port to MongoDB; the blocking one is made from it."""
 
 from __future__ import annotations
 

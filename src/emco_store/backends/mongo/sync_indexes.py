@@ -1,5 +1,5 @@
 # Generated from src/emco_store/backends/mongo/aio_indexes.py by `python3 dev.py sync`: do not edit.
-"""The indexes of the time port to MongoDB; the blocking form is generated from it."""
+"""The indexes of one collection, made when they are first needed; the blocking form is generated from this one."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # Generated from src/emco_store/backends/mongo/aio_pulses.py by `python3 dev.py sync`: do not edit.
-"""The beats and pulses of the time port to MongoDB; the blocking form is generated from it."""
+"""The beats and pulses of the port to MongoDB; the blocking form is generated from it."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ class AsyncRedisPort(AsyncPortBase):
         """Return what a command needs to reach each primary: the node, where the client is one of a cluster."""
         if not self._is_cluster:
             return [{}]
-        await self._client.info("server")  # an asyncio client learns the nodes at its first command
+        await self._client.info("server")  # some clients learn the nodes at their first command
         return [{"target_nodes": node} for node in self._client.get_primaries()]
 
     async def _fsync(self, node: dict[str, Any]) -> str | None:

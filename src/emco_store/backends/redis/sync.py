@@ -1,5 +1,5 @@
 # Generated from src/emco_store/backends/redis/aio.py by `python3 dev.py sync`: do not edit.
-"""The time port to Redis; the blocking one is made from it."""
+"""The port to Redis; the blocking one is made from it."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class RedisPort(PortBase):
         """Return what a command needs to reach each primary: the node, where the client is one of a cluster."""
         if not self._is_cluster:
             return [{}]
-        self._client.info("server")  # an time client learns the nodes at its first command
+        self._client.info("server")  # some clients learn the nodes at their first command
         return [{"target_nodes": node} for node in self._client.get_primaries()]
 
     def _fsync(self, node: dict[str, Any]) -> str | None:

@@ -1,5 +1,5 @@
 # Generated from src/emco_store/backends/redis/aio_feed.py by `python3 dev.py sync`: do not edit.
-"""The feed of the time port to Redis, which readers share; the blocking form is generated from it."""
+"""The feed of the port to Redis, which readers share; the blocking form is generated from it."""
 
 from __future__ import annotations
 

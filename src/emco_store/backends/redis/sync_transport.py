@@ -1,5 +1,5 @@
 # Generated from src/emco_store/backends/redis/aio_transport.py by `python3 dev.py sync`: do not edit.
-"""How the time port reaches the server: the interface of a transport, and the one that uses public calls only.
+"""How the port reaches the server: the interface of a transport, and the one that uses public calls only.
 
 The blocking form is generated from it. The fast transports stand in ``fast/``.
 """

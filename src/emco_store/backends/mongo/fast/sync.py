@@ -1,5 +1,5 @@
 # Generated from src/emco_store/backends/mongo/fast/aio.py by `python3 dev.py sync`: do not edit.
-"""The fast transport of the time port: pinned connections, and transactions of one message.
+"""The fast transport of the port: pinned connections, and transactions of one message.
 
 The blocking form is generated from it.
 

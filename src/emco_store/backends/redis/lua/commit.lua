@@ -86,6 +86,8 @@ end
 -- What a value begins with: uid and version, F, U, I, and where its lists begin.
 local HEAD = '^(%S+ %d+) (%d+) (%d+) (%d+) %d+ %d+ %d+ %d+ ?%d*\n()'
 
+local function kind_of(key) return match(key, '^[^/]+') end
+
 -- Add what the feed tells of a commit, before all else, since a stream that somebody has tampered with may take no more entries.
 local function announce(told)
   local event = {'t', match(outcome, '^{[^}]*}:tx:(.*)$'), 'o', ARGV[8], 'c', told, 'm', ARGV[9]}
@@ -128,10 +130,10 @@ local function alone(count)
     end
   end
   if not was and i ~= '0' then
-    local kind = match(key, '^[^/]+')
+    local before, tail = kind_of(key) .. '\0', '\0' .. key
     for entry in gmatch(sub(value, start + f, start + f + i - 1), '[^%z]+') do
       indexed[#indexed + 1] = 0
-      indexed[#indexed + 1] = kind .. '\0' .. entry .. '\0' .. key
+      indexed[#indexed + 1] = before .. entry .. tail
     end
   end
   if #added + #indexed > 1000 then return end -- unpack() takes some thousand values at most
@@ -295,8 +297,6 @@ end
 -- What will be gone and what will be new.
 local gone_names, gone_referrers, gone_unique, gone_index = {}, {}, {}, {}
 local new_records, new_names, new_referrers, new_unique, new_index = {}, {}, {}, {}, {}
-
-local function kind_of(key) return match(key, '^[^/]+') end
 
 local function forget(key, was, is)
   if was.f and was.f ~= is.f then
