@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from emco_store.backends.mongo.documents import (
@@ -35,10 +36,16 @@ FEW = 16
 
 What many processes want is locked for a shorter time so, although the server works more.
 """
+MANY = 5_000
+"""From so many referrers on, a page is asked for without an order first: mostly it holds all of them.
+
+An order lets the server merge an index scan for each target, or look at the whole collection.
+"""
 _NEVER_MADE: Document = {"$setOnInsert": {"_id": None}}
 """What an upsert cannot do, so that it fails where it finds nothing: see :func:`_strict`."""
 _FREE: Document = {"k": {"$exists": False}}
 """The filter for what nobody holds."""
+_BY_TEXT = attrgetter("key.text")
 _LAST = "\U0010ffff"
 _NO_FENCES: dict[str, str] = {}
 _ANY = -1
@@ -438,9 +445,16 @@ def position(scan: Scan, document: Mapping[str, Any]) -> tuple[str, str]:
     return unplaced(document["i"][f"{scan.kind}:{scan.field}"]), document["_id"]
 
 
-def referrers(query: ReferrerQuery) -> tuple[Document, int]:
-    """Write a referrer query as filter and limit."""
-    to: Document = {"r": {"$in": [key.text for key in query.targets]}, "_id": {"$gt": query.after}}
+def referrers(query: ReferrerQuery, *, in_order: bool = True) -> tuple[Document, int]:
+    """Write a referrer query as filter and limit.
+
+    Args:
+        query: The query.
+        in_order: Whether what is found will be in the order of ``_id``, so that another page may follow.
+    """
+    to: Document = {"r": {"$in": [key.text for key in query.targets]}}
+    if in_order:
+        to["_id"] = {"$gt": query.after}
     wanted = {"$or": [by_id(query.load), to]} if query.load else to
     return wanted, query.limit + len(query.load)
 
@@ -452,13 +466,19 @@ def referrer_page(
 
     Args:
         query: The query.
-        documents: What was found.
+        documents: What was found, in any order.
         last: Up to which ``_id`` documents were looked for; None for all.
     """
     # By the texts of the keys, which Python compares faster.
-    load, sought = {key.text for key in query.load}, {key.text for key in query.targets}
-    records = list({record.key.text: record for record in decoded(documents)}.values())
+    sought = {key.text for key in query.targets}
+    records = decoded(documents)
+    loaded: dict[Key, Record] = {}
+    if query.load:
+        load = {key.text for key in query.load}
+        records = list({record.key.text: record for record in records}.values())
+        loaded = {record.key: record for record in records if record.key.text in load}
     found = [record for record in records if record.key.text > query.after and record.refers_to(sought)]
+    found.sort(key=_BY_TEXT)
     page = tuple(found[: query.limit])
     following = page[-1].key.text if len(page) == query.limit else last
-    return ReferrerPage({record.key: record for record in records if record.key.text in load}, page, following)
+    return ReferrerPage(loaded, page, following)
