@@ -293,17 +293,21 @@ def _statements(texts: Iterable[str], said: _Said, *, is_delete: bool) -> Iterat
     The server takes less time for it. A uid belongs to one record for ever, so whoever has one of the keys and one of
     the uids has its own.
     """
-    alike: dict[object, list[tuple[str, str]]] = {}
+    alike: dict[object, tuple[list[str], list[str]]] = {}
     for text in sorted(texts):
         uid, state = _uid_and_state(text, said)
         group = (state, not is_delete and text in said.require) if uid and text not in said.puts else text
-        alike.setdefault(group, []).append((text, uid))
-    for several in alike.values():
-        for first in range(0, len(several), _MERGED):
-            some = several[first : first + _MERGED]
-            statement = _statement(some[0][0], said, is_delete=is_delete)
+        several = alike.get(group)
+        if several is None:
+            several = alike[group] = [], []
+        several[0].append(text)
+        several[1].append(uid)
+    for ids, uids in alike.values():
+        for first in range(0, len(ids), _MERGED):
+            some = ids[first : first + _MERGED]
+            statement = _statement(some[0], said, is_delete=is_delete)
             if len(some) > 1:
-                whom = {"_id": {"$in": [text for text, _ in some]}, "u": {"$in": [uid for _, uid in some]}}
+                whom = {"_id": {"$in": some}, "u": {"$in": uids[first : first + _MERGED]}}
                 change = {name: what for name, what in statement["u"].items() if name not in _NEVER_MADE}
                 statement = {"q": {**statement["q"], **whom}, "u": change, "multi": True}
             yield statement
@@ -312,6 +316,8 @@ def _statements(texts: Iterable[str], said: _Said, *, is_delete: bool) -> Iterat
 def _uid_and_state(text: str, said: _Said) -> tuple[str, tuple[int | None, int | None]]:
     """Return the uid that a record must have, empty where none is known, and the version and the guard."""
     stamp, seal = said.expect.get(text), said.sealed.get(text)
+    if stamp and seal and stamp.uid == seal.uid and not said.fenced:  # as in a large delete: nothing contradicts
+        return stamp.uid, (stamp.version, seal.guard)
     whose = seal or stamp
     if whose is None or said.is_free(text) or said.is_contradictory(text):
         return "", (None, None)
