@@ -17,6 +17,7 @@ from emco_store.backends.mongo.documents import (
     outcome_id,
     placed,
     unplaced,
+    whole,
 )
 from emco_store.backends.mongo.feed import told
 from emco_store.backends.mongo.indexes import BY_ID, NO_INDEX, OUTCOMES_KEPT, hinted
@@ -338,8 +339,9 @@ def _releases(commit: Commit) -> Iterator[Document]:
 
 def _document(text: str, said: _Said) -> Document:
     """Write a new record as its document."""
-    fields, _ = encode(said.puts[text])
-    return {"_id": text, **fields, "z": 1}
+    document = whole(said.puts[text])
+    document["z"] = 1
+    return document
 
 
 def _statement(text: str, said: _Said, *, is_delete: bool) -> Document:
