@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from dataclasses import replace
@@ -26,22 +26,24 @@ Wake = Callable[[], None]
 
 
 def changes_of(commit: Commit, stamps: Mapping[Key, Stamp]) -> tuple[RecordChange, ...]:
-    """Return what a commit does to records.
+    """Return what a commit does to records; see :func:`each_change`."""
+    return tuple(each_change(commit, stamps))
+
+
+def each_change(commit: Commit, stamps: Mapping[Key, Stamp | None]) -> Iterator[RecordChange]:
+    """Yield what a commit does to records.
 
     Args:
         commit: The commit.
-        stamps: The states of its records before it; those that are not there are missing.
+        stamps: The states of its records before it; those that are not there are missing, or None.
     """
     written = {record.key: record for record in commit.puts}
-    gone = [(key, stamps[key]) for key in (*commit.deletes, *written) if key in stamps]
-    return (
-        *(
-            RecordChange(Action.DELETED, key, stamp.uid, stamp.version)
-            for key, stamp in gone
-            if key not in written or written[key].uid != stamp.uid
-        ),
-        *(_written(record, stamps.get(record.key)) for record in commit.puts),
-    )
+    for key in (*commit.deletes, *written):
+        stamp = stamps.get(key)
+        if stamp is not None and (not written or key not in written or written[key].uid != stamp.uid):
+            yield RecordChange(Action.DELETED, key, stamp.uid, stamp.version)
+    for record in commit.puts:
+        yield _written(record, stamps.get(record.key))
 
 
 def _written(record: Record, before: Stamp | None) -> RecordChange:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
@@ -121,8 +121,7 @@ class Deleted:
     @classmethod
     def of(cls, deletions: Iterable[Deletion], changes: Iterable[Change]) -> Deleted:
         """Count deletions and changes of resources; the store's own records do not count."""
-        gone, kept = {one.key for one in _of_resources(deletions)}, {one.key for one in _of_resources(changes)}
-        return cls(by_kind(gone), by_kind(kept))
+        return cls(_kinds(deletions), _kinds(changes))
 
     def __str__(self) -> str:
         return f"{_figures(self.deleted, 'deleted')}, {_figures(self.changed, 'changed')}"
@@ -136,10 +135,20 @@ def _of_resources(entries: Iterable[E]) -> Iterator[E]:
     return (entry for entry in entries if not is_reserved(entry.key.kind))
 
 
+def _kinds(entries: Iterable[Deletion | Change]) -> Mapping[str, int]:
+    """Count the resources that entries are about, each once, by kind."""
+    kinds = {entry.key.text: entry.key.kind for entry in entries}  # texts, because Python hashes them faster
+    return {kind: number for kind, number in _counted(kinds.values()).items() if not is_reserved(kind)}
+
+
 def by_kind(keys: Iterable[Key]) -> Mapping[str, int]:
     """Count keys by kind."""
-    kinds = [key.kind for key in keys]  # a Counter takes longer than a small delete in memory
-    return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+    return _counted([key.kind for key in keys])
+
+
+def _counted(kinds: Collection[str]) -> Mapping[str, int]:
+    several = list(kinds)  # a Counter takes longer than a small delete in memory
+    return {kind: several.count(kind) for kind in sorted(set(several))}
 
 
 def _figures(numbers: Mapping[str, int], verb: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from emco_store.core.auditing import broken_by_edit
@@ -34,11 +34,14 @@ class _Edit:
 
 @dataclass(slots=True)
 class _Step:
-    """What one delete adds to a cascade; nothing of it counts before the whole is known."""
+    """What one delete adds to a cascade; nothing of it counts before the whole is known.
 
-    going: dict[Key, Deletion] = field(default_factory=dict[Key, Deletion])
-    followed: list[tuple[AbstractSet[Key], Sequence[Record]]] = field(
-        default_factory=list[tuple[AbstractSet[Key], Sequence[Record]]]
+    Keys stand here by their texts, which Python hashes and compares several times as fast.
+    """
+
+    going: dict[str, Deletion]
+    followed: list[tuple[AbstractSet[str], Sequence[Record]]] = field(
+        default_factory=list[tuple[AbstractSet[str], Sequence[Record]]]
     )
     suspects: list[Blocker] = field(default_factory=list[Blocker])
     lost: dict[Key, list[Edge]] = field(default_factory=lambda: defaultdict[Key, list[Edge]](list))
@@ -58,7 +61,7 @@ class Cascade:
     def __init__(self) -> None:
         self.deletions: list[Deletion] = []
         self.changes: list[Change] = []
-        self._followed: list[tuple[AbstractSet[Key], Sequence[Record]]] = []
+        self._followed: list[tuple[AbstractSet[str], Sequence[Record]]] = []
         self._suspects: list[Blocker] = []
         self._edits: dict[Key, _Edit] = {}
 
@@ -111,32 +114,30 @@ class Cascade:
             DeleteRestricted: The same, and references forbid it besides.
             InvalidResource: The document of a referrer cannot be edited.
         """
-        step = _Step({key: Deletion(key) for key in keys})
-        frontier = list(step.going)
-        while frontier:
-            level = frozenset(frontier)
-            reached: dict[Key, Deletion] = {}
+        step = _Step({key.text: Deletion(key) for key in keys})
+        level = step.going.copy()
+        while level:
+            reached: dict[str, Deletion] = {}
             while True:
-                step.followed.append((level, referrers.records))
-                for record in referrers.records:
-                    _reach(view, record, level, step, reached)
+                step.followed.append((level.keys(), referrers.records))
+                _reach(view, referrers.records, level, step, reached)
                 _check_size(view, step, reached)
                 if not referrers.next:
                     break
-                referrers = yield from view.referrers_of(frontier, after=referrers.next)
+                referrers = yield from view.referrers_of(_keys(level), after=referrers.next)
             step.going |= reached
-            frontier = list(reached)
-            if frontier:
-                referrers = yield from view.referrers_of(frontier)
+            level = reached
+            if level:
+                referrers = yield from view.referrers_of(_keys(level))
         return self._apply(view, step, list(self._edited(view, step, now_us, origin)) if step.lost else ())
 
     def _edited(
         self, view: View, step: _Step, now_us: int, origin: Origin
     ) -> Iterator[tuple[_Edit, Sequence[Edge]]]:  # fmt: skip
         """Yield the records that stay, as the rules of their references leave them, and the references lost now."""
-        absent = (view.gone.keys() - view.puts.keys()) | step.going.keys()
+        absent = (view.gone.keys() - view.puts.keys()) | set(_keys(step.going))
         for key, edges in step.lost.items():
-            record = None if key in step.going else view.current(key)
+            record = None if key.text in step.going else view.current(key)
             if record is None:
                 continue
             for edge in edges:
@@ -153,8 +154,8 @@ class Cascade:
                     yield _Edit(record, after, lost), lost
 
     def _apply(self, view: View, step: _Step, edits: Sequence[tuple[_Edit, Sequence[Edge]]]) -> Deleted:
-        for key, deletion in step.going.items():
-            view.drop(key, named=deletion.via is None)
+        for deletion in step.going.values():
+            view.drop(deletion.key, named=deletion.via is None)
         self.deletions += step.going.values()
         self._followed += step.followed
         self._suspects += step.suspects
@@ -233,60 +234,72 @@ class Cascade:
             (record.key, edge.target)
             for level, records in self._followed
             for record in records if record.key in view.puts
-            for edge in record.edges_to(level)
+            for edge in record.edges if edge.target.text in level
         }  # fmt: skip
 
 
+def _keys(deletions: Mapping[str, Deletion]) -> list[Key]:
+    return [deletion.key for deletion in deletions.values()]
+
+
 def _reach(
-    view: View, record: Record, level: AbstractSet[Key], step: _Step, reached: dict[Key, Deletion]
+    view: View, records: Iterable[Record], level: Container[str], step: _Step, reached: dict[str, Deletion]
 ) -> None:  # fmt: skip
-    """Take note of what the rules of a record say when its targets are deleted."""
-    key = record.key
-    goes = key in step.going or (key in view.gone and key not in view.puts)
-    for edge in record.edges_to(level):
-        if edge.rule.blocks(goes=goes, is_named=False):
-            step.suspect(key, edge)
-        elif goes:
-            continue
-        elif edge.rule.cascades:
-            reached.setdefault(key, Deletion(key, edge))
-        elif edge.rule.edits:
-            step.lost[key].append(edge)
+    """Take note of what the rules of records say when their targets are deleted."""
+    going, gone = step.going, view.gone
+    for record in records:
+        key = record.key
+        text = key.text
+        goes = text in going or (bool(gone) and key in gone and key not in view.puts)
+        for edge in record.edges:
+            if edge.target.text not in level:
+                continue
+            rule = edge.rule
+            if rule.blocks(goes=goes, is_named=False):
+                step.suspect(key, edge)
+            elif goes:
+                continue
+            elif rule.cascades:
+                if text not in reached:
+                    reached[text] = Deletion(key, edge)
+            elif rule.edits:
+                step.lost[key].append(edge)
 
 
-def _check_size(view: View, step: _Step, reached: Mapping[Key, Deletion]) -> None:
+def _check_size(view: View, step: _Step, reached: Mapping[str, Deletion]) -> None:
     """Refuse a delete that is too large for one commit, or that too many references forbid to go on counting them."""
     limit = view.context.limits.max_records
     most = len(view.gone) + len(step.going) + len(reached) + len(step.lost)
     if most <= limit and len(step.suspects) < MAX_COUNTED:
         return
     going = {**step.going, **reached}
-    size = len(view.gone.keys() | going.keys() | step.lost.keys())
+    size = len({key.text for key in (*view.gone, *step.lost)} | going.keys())
     if size <= limit and len(step.suspects) < MAX_COUNTED:
         return
     blockers = list(_judged(view, step.suspects, going))
     if blockers:
-        named = [key for key, deletion in step.going.items() if deletion.via is None]
+        named = [deletion.key for deletion in step.going.values() if deletion.via is None]
         raise restricted(named, _by_resource(view, blockers), limit, is_complete=False)
     if size > limit:
         raise too_large("the records that the delete concerns", size, limit)
 
 
-def _judged(view: View, suspects: Iterable[Blocker], going: Mapping[Key, Deletion]) -> Iterator[Blocker]:
+def _judged(view: View, suspects: Iterable[Blocker], going: Mapping[str, Deletion]) -> Iterator[Blocker]:
     """Yield the suspects that block.
 
     Args:
         view: What the transaction sees.
         suspects: References that may block.
-        going: What is deleted besides what the view knows.
+        going: What is deleted besides what the view knows, by the texts of the keys.
     """
     targets: dict[Key, AbstractSet[Key]] = {}
     for suspect in suspects:
         referrer, target = suspect.referrer, suspect.target
-        if target in view.puts and target not in going:
+        if target in view.puts and target.text not in going:
             continue
-        if referrer in going or (referrer in view.gone and referrer not in view.puts):
-            is_named = going[referrer].via is None if referrer in going else view.gone[referrer]
+        own = going.get(referrer.text)
+        if own is not None or (referrer in view.gone and referrer not in view.puts):
+            is_named = own.via is None if own is not None else view.gone[referrer]
             if suspect.rule.blocks(goes=True, is_named=is_named):
                 yield suspect
             continue

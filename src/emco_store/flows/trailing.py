@@ -70,9 +70,11 @@ def entries_of(view: View, *, txid: str, now_us: int, origin: Origin) -> Flow[En
 
 def _going(view: View) -> Iterator[Record]:
     for key in view.gone:
-        base, put = view.base.get(key), view.puts.get(key)
-        if base is not None and base.index and kept(base) and (put is None or put.uid != base.uid):
-            yield base
+        base = view.base.get(key)
+        if base is not None and base.index and kept(base):
+            put = view.puts.get(key)
+            if put is None or put.uid != base.uid:
+                yield base
 
 
 def _changes(view: View, changed: Iterable[Record], found: Mapping[Key, Record]) -> Iterator[Write]:

@@ -269,7 +269,7 @@ class Unit(Writing):
         going = [key for key in gone if key not in puts] if puts else gone
         deletes = [key for key in going if self.base.get(key) is not None]
         followed = self._cascade.followed_to_puts(self) if puts and self._cascade else ()
-        require: set[Key] = set()
+        require: dict[str, Key] = {}  # by their texts: of many records, most refer to the same few
         missing: list[tuple[str, Key]] = []
         for key, record in puts.items():
             before = self._edges_before(key)
@@ -282,8 +282,12 @@ class Unit(Writing):
                     if target in kept and (key, target) not in followed:  # the two were read at different times
                         raise read_apart(key, pinned=self.base.get(key) is None)
                     missing.append((f"{key} {edge.place}", target))
-                elif target not in kept and (target not in puts or self._was_there(target)):
-                    require.add(target)
+                elif (
+                    target.text not in require
+                    and target not in kept
+                    and (target not in puts or self._was_there(target))
+                ):
+                    require[target.text] = target
         if missing:
             raise missing_references(missing)
         origin = self.origin  # of all that it writes, whoever has built the record
@@ -293,7 +297,7 @@ class Unit(Writing):
             written, removed = (*written, *entries.puts), (*removed, *entries.deletes)
         self.check_size(len(written) + len(removed), "the records of this commit")
         commit = Commit(
-            self.txid, self._expected(deletes), frozenset(require), dict(self.sealed), written, removed,
+            self.txid, self._expected(deletes), frozenset(require.values()), dict(self.sealed), written, removed,
             holder=self.holding.holder if self.holding else "", origin=origin,
             messages=self.messages,
         )  # fmt: skip

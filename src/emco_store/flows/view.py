@@ -6,7 +6,7 @@ Everything that was read becomes part of what the commit rests on. An earlier re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import attrgetter
+from operator import attrgetter, is_
 from typing import NamedTuple
 
 from emco_store.core.keys import Key
@@ -112,7 +112,7 @@ class View:
             also: Other records to load along, which are not sealed.
             wanted: Which referrers are wanted; the transaction does not rest on the others. None stands for all.
         """
-        unread = tuple(key for key in dict.fromkeys((*targets, *also)) if key not in self.base)
+        unread = tuple(dict.fromkeys([key for key in (*targets, *also) if key not in self.base]))
         limit = max(self.context.limits.max_records + 1, MIN_PAGE)
         answer = yield from referring(ReferrerQuery(tuple(targets), unread, after, limit))
         self._learn(unread, answer.records)
@@ -126,6 +126,8 @@ class View:
         elif own:
             latest = {record.key: record for record in found} | own
             found = sorted(latest.values(), key=attrgetter("key.text"))
+        elif wanted is None and all(map(is_, found, answer.referrers)):
+            return Referrers(found, following)
         sought = frozenset([target.text for target in targets])
         return Referrers(
             [record for record in found if record.refers_to(sought) and (wanted is None or wanted(record))], following

@@ -162,6 +162,11 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def referrers(self, query: ReferrerQuery) -> ReferrerPage:
         """See :meth:`emco_store.ports.PortBase.referrers`."""
+        if not query.after and query.limit >= commands.MANY:
+            wanted, limit = commands.referrers(query, in_order=False)
+            found = await self._ask(wanted, limit)
+            if len(found) < limit:
+                return commands.referrer_page(query, found, None)
         wanted, limit = commands.referrers(query)
         found = await self._ask(wanted, limit, sort={"_id": 1})
         last = found[-1]["_id"] if len(found) == limit else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from emco_store.backends.mongo.documents import (
@@ -16,6 +17,7 @@ from emco_store.backends.mongo.documents import (
     outcome_id,
     placed,
     unplaced,
+    whole,
 )
 from emco_store.backends.mongo.feed import told
 from emco_store.backends.mongo.indexes import BY_ID, NO_INDEX, OUTCOMES_KEPT, hinted
@@ -35,10 +37,16 @@ FEW = 16
 
 What many processes want is locked for a shorter time so, although the server works more.
 """
+MANY = 5_000
+"""From so many referrers on, a page is asked for without an order first: mostly it holds all of them.
+
+An order lets the server merge an index scan for each target, or look at the whole collection.
+"""
 _NEVER_MADE: Document = {"$setOnInsert": {"_id": None}}
 """What an upsert cannot do, so that it fails where it finds nothing: see :func:`_strict`."""
 _FREE: Document = {"k": {"$exists": False}}
 """The filter for what nobody holds."""
+_BY_TEXT = attrgetter("key.text")
 _LAST = "\U0010ffff"
 _NO_FENCES: dict[str, str] = {}
 _ANY = -1
@@ -286,17 +294,21 @@ def _statements(texts: Iterable[str], said: _Said, *, is_delete: bool) -> Iterat
     The server takes less time for it. A uid belongs to one record for ever, so whoever has one of the keys and one of
     the uids has its own.
     """
-    alike: dict[object, list[tuple[str, str]]] = {}
+    alike: dict[object, tuple[list[str], list[str]]] = {}
     for text in sorted(texts):
         uid, state = _uid_and_state(text, said)
         group = (state, not is_delete and text in said.require) if uid and text not in said.puts else text
-        alike.setdefault(group, []).append((text, uid))
-    for several in alike.values():
-        for first in range(0, len(several), _MERGED):
-            some = several[first : first + _MERGED]
-            statement = _statement(some[0][0], said, is_delete=is_delete)
+        several = alike.get(group)
+        if several is None:
+            several = alike[group] = [], []
+        several[0].append(text)
+        several[1].append(uid)
+    for ids, uids in alike.values():
+        for first in range(0, len(ids), _MERGED):
+            some = ids[first : first + _MERGED]
+            statement = _statement(some[0], said, is_delete=is_delete)
             if len(some) > 1:
-                whom = {"_id": {"$in": [text for text, _ in some]}, "u": {"$in": [uid for _, uid in some]}}
+                whom = {"_id": {"$in": some}, "u": {"$in": uids[first : first + _MERGED]}}
                 change = {name: what for name, what in statement["u"].items() if name not in _NEVER_MADE}
                 statement = {"q": {**statement["q"], **whom}, "u": change, "multi": True}
             yield statement
@@ -305,6 +317,8 @@ def _statements(texts: Iterable[str], said: _Said, *, is_delete: bool) -> Iterat
 def _uid_and_state(text: str, said: _Said) -> tuple[str, tuple[int | None, int | None]]:
     """Return the uid that a record must have, empty where none is known, and the version and the guard."""
     stamp, seal = said.expect.get(text), said.sealed.get(text)
+    if stamp and seal and stamp.uid == seal.uid and not said.fenced:  # as in a large delete: nothing contradicts
+        return stamp.uid, (stamp.version, seal.guard)
     whose = seal or stamp
     if whose is None or said.is_free(text) or said.is_contradictory(text):
         return "", (None, None)
@@ -325,8 +339,9 @@ def _releases(commit: Commit) -> Iterator[Document]:
 
 def _document(text: str, said: _Said) -> Document:
     """Write a new record as its document."""
-    fields, _ = encode(said.puts[text])
-    return {"_id": text, **fields, "z": 1}
+    document = whole(said.puts[text])
+    document["z"] = 1
+    return document
 
 
 def _statement(text: str, said: _Said, *, is_delete: bool) -> Document:
@@ -438,9 +453,16 @@ def position(scan: Scan, document: Mapping[str, Any]) -> tuple[str, str]:
     return unplaced(document["i"][f"{scan.kind}:{scan.field}"]), document["_id"]
 
 
-def referrers(query: ReferrerQuery) -> tuple[Document, int]:
-    """Write a referrer query as filter and limit."""
-    to: Document = {"r": {"$in": [key.text for key in query.targets]}, "_id": {"$gt": query.after}}
+def referrers(query: ReferrerQuery, *, in_order: bool = True) -> tuple[Document, int]:
+    """Write a referrer query as filter and limit.
+
+    Args:
+        query: The query.
+        in_order: Whether what is found will be in the order of ``_id``, so that another page may follow.
+    """
+    to: Document = {"r": {"$in": [key.text for key in query.targets]}}
+    if in_order:
+        to["_id"] = {"$gt": query.after}
     wanted = {"$or": [by_id(query.load), to]} if query.load else to
     return wanted, query.limit + len(query.load)
 
@@ -452,13 +474,19 @@ def referrer_page(
 
     Args:
         query: The query.
-        documents: What was found.
+        documents: What was found, in any order.
         last: Up to which ``_id`` documents were looked for; None for all.
     """
     # By the texts of the keys, which Python compares faster.
-    load, sought = {key.text for key in query.load}, {key.text for key in query.targets}
-    records = list({record.key.text: record for record in decoded(documents)}.values())
+    sought = {key.text for key in query.targets}
+    records = decoded(documents)
+    loaded: dict[Key, Record] = {}
+    if query.load:
+        load = {key.text for key in query.load}
+        records = list({record.key.text: record for record in records}.values())
+        loaded = {record.key: record for record in records if record.key.text in load}
     found = [record for record in records if record.key.text > query.after and record.refers_to(sought)]
+    found.sort(key=_BY_TEXT)
     page = tuple(found[: query.limit])
     following = page[-1].key.text if len(page) == query.limit else last
-    return ReferrerPage({record.key: record for record in records if record.key.text in load}, page, following)
+    return ReferrerPage(loaded, page, following)

@@ -55,30 +55,34 @@ def outcome_id(txid: str) -> str:
 
 def encode(record: Record) -> tuple[Document, Document]:
     """Write a record as the fields to set and the fields to remove; its guard stays as it is."""
-    kind = record.key.kind
+    fields = whole(record)
+    del fields["_id"]
+    return fields, {"x": 1, **{name: 1 for name in "rqiw" if name not in fields}}
+
+
+def whole(record: Record) -> Document:
+    """Write a record as a document without a guard."""
+    key = record.key
     edges, targets = _stored(record.edges)
-    fields: Document = {
+    document: Document = {
+        "_id": key.text,
         "u": record.uid,
         "v": record.version,
         "d": record.document,
         "e": edges,
         "c": record.created_us,
         "m": record.updated_us,
-        "p": [list(pair) for pair in record.unique],
+        "p": [*map(list, record.unique)],
     }
-    gone: Document = {"x": 1}
-    optional: Document = {
-        "r": [*targets],
-        "q": record.unique and [claim_of(kind, name, text) for name, text in record.unique],
-        "i": record.index and {f"{kind}:{name}": placed(text, record.key.text) for name, text in record.index},
-        "w": record.origin is not NOBODY and write_origin(record.origin),
-    }
-    for name, value in optional.items():
-        if value:
-            fields[name] = value
-        else:
-            gone[name] = 1
-    return fields, gone
+    if targets:
+        document["r"] = [*targets]
+    if record.unique:
+        document["q"] = [claim_of(key.kind, name, text) for name, text in record.unique]
+    if record.index:
+        document["i"] = {f"{key.kind}:{name}": placed(text, key.text) for name, text in record.index}
+    if record.origin is not NOBODY and (who := write_origin(record.origin)):
+        document["w"] = who
+    return document
 
 
 @lru_cache(maxsize=10_000)
@@ -133,18 +137,19 @@ def _whole(key: Key, document: Mapping[str, Any]) -> Record:
     if not known or not _FIRST_US <= created_us <= _LAST_US or not _FIRST_US <= updated_us <= _LAST_US:
         message = "a field is of another type"
         raise TypeError(message)
+    unique, edges = document["p"], read_edges(document["e"])
     return Record(
-        key=key,
-        uid=uid,
-        version=version,
-        document=document["d"],
-        edges=read_edges(document["e"]),
-        unique=tuple([(name, text) for name, text in document["p"]]),
-        index=_index(document["i"]) if "i" in document else (),
-        created_us=created_us,
-        updated_us=updated_us,
-        guard=_guard(document),
-        origin=read_origin(document["w"]) if "w" in document else NOBODY,
+        key,
+        uid,
+        version,
+        document["d"],
+        edges,
+        () if unique == [] else tuple([(name, text) for name, text in unique]),
+        _index(document["i"]) if "i" in document else (),
+        created_us,
+        updated_us,
+        _guard(document),
+        read_origin(document["w"]) if "w" in document else NOBODY,
     )
 
 

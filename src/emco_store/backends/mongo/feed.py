@@ -9,10 +9,9 @@ from typing import Any, Final
 
 from bson import Timestamp
 
-from emco_store.backends.feeds import TRIMMED, changes_of, read_changes, write_changes
+from emco_store.backends.feeds import TRIMMED, each_change, read_changes, write_changes
 from emco_store.backends.mongo.documents import Document
 from emco_store.core.events import Event
-from emco_store.core.keys import Key
 from emco_store.core.messages import read_messages, write_messages
 from emco_store.core.origins import read_origin, write_origin
 from emco_store.core.records import Stamp
@@ -25,6 +24,7 @@ NONE: Final = frozenset({9, 14, 15, 22, 260, 50811})
 """FailedToParse, TypeMismatch, Overflow, InvalidBSON, InvalidResumeToken, and a text that is no key of the server."""
 MARGIN_S: Final = 10
 """How far the clocks of servers may be apart where the beginning of a feed is sought."""
+_UNKNOWN: Final = Stamp("", 0)
 _OVER: Final = ("drop", "rename", "dropDatabase", "invalidate")
 """What ends the history of a collection."""
 _CURSOR: Final = re.compile(r"(.*)\.([0-9A-F]{2,})", re.DOTALL)
@@ -49,13 +49,14 @@ def told(commit: Commit) -> list[str]:
     """
     if not commit.size:
         return []
-    stamps: dict[Key, Stamp] = {key: stamp for key, stamp in commit.expect.items() if stamp is not None}
+    stamps = dict(commit.expect)
     for key in commit.deletes:
-        stamps.setdefault(key, Stamp("", 0))
+        if stamps.get(key) is None:
+            stamps[key] = _UNKNOWN
     for record in commit.puts:
-        if record.version > 1 and record.key not in commit.expect:
+        if record.version > 1:
             stamps.setdefault(record.key, record.stamp)
-    text = write_changes(changes_of(commit, stamps))
+    text = write_changes(each_change(commit, stamps))
     parts = [text, write_origin(commit.origin).decode(), write_messages(commit.messages).decode()]
     while not parts[-1]:
         parts.pop()
