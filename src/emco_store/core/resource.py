@@ -401,7 +401,7 @@ def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
         if parent is not None:
             message = f"at parent: {spec.kind} is a root kind and has no parent"
             raise ValueError(message)
-        above = ()
+        above: tuple[str, ...] = ()
     elif parent is None:
         message = f"at parent: it lies under {spec.parent_kind}; give its parent as parent="
         raise ValueError(message)
