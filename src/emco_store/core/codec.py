@@ -199,7 +199,8 @@ def _refusal(model: type[BaseModel], key: Key | None, problems: list[str]) -> In
 
 def meta_of(record: Record) -> Meta:
     """Return what a caller may know of a record."""
-    return tuple.__new__(  # what the constructor of Meta calls, in little more than half the time
+    # What the constructor of Meta calls, in little more than half the time.
+    return tuple.__new__(  # pyright: ignore[reportUnknownMemberType]  # of a tuple of anything
         Meta,
         (record.uid, record.version, record.created_us, record.updated_us, record.key, record.edges, record.origin),
     )

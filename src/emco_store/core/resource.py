@@ -340,7 +340,7 @@ def place(resource: Resource, lineage: Any = None) -> Key:
     Raises:
         ValueError: It has no such place, or a reference cannot be made full.
     """
-    spec, values = resource.__emco__, resource.__dict__
+    spec, values = resource.__emco__, vars(resource)
     if spec.writer:
         _name_by_writer(spec.writer, values)
     own = _inherited(resource, spec, values, lineage) if type(lineage) is Lineage else _key_of(spec, values)
@@ -451,7 +451,7 @@ def parent_of(kind: str, segments: tuple[str, ...]) -> Ref[Any]:
 
 def validated_key(resource: Resource) -> Key:
     """Return the key of a resource that was just validated."""
-    return _key_of(resource.__emco__, resource.__dict__)
+    return _key_of(resource.__emco__, vars(resource))
 
 
 def is_model(value: object) -> TypeGuard[type[Resource]]:
