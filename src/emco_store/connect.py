@@ -45,7 +45,7 @@ class TimeOrderedIds:
 
     def new(self) -> str:
         """Return a new identifier."""
-        moment = f"{time.time_ns() // 1_000_000:012x}"
+        moment = (time.time_ns() // 1_000_000).to_bytes(6, "big").hex()  # faster than a format
         chance = os.urandom(10).hex()
         variant = _VARIANT[chance[3]]  # two bits are given, two are left to chance
         return f"{moment[:8]}-{moment[8:]}-7{chance[:3]}-{variant}{chance[4:7]}-{chance[8:]}"

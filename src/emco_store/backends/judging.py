@@ -50,7 +50,8 @@ def judge(
     """
     if outcome is not None:
         return Receipt(commit.txid) if outcome is Outcome.COMMITTED else Refusal((Fenced(commit.txid),))
-    failures = [*map(Held, held), *_failures(commit, records)]
+    failures: list[Failure] = [*map(Held, held)]
+    failures += _failures(commit, records)
     for record in commit.puts:
         if record.unique:
             failures += _taken(commit, owners)
@@ -94,9 +95,11 @@ def alive(commit: Commit, pulses: Mapping[str, Pulse]) -> Iterator[Alive]:
 def _failures(commit: Commit, records: Mapping[str, Record]) -> Iterator[Failure]:
     for key, expected in commit.expect.items():
         record = records.get(key.text)
-        found = record.stamp if record is not None else None
-        if found != expected:
-            yield Stale(key, expected, found)
+        if record is None:
+            if expected is not None:
+                yield Stale(key, expected, None)
+        elif expected is None or record.version != expected.version or record.uid != expected.uid:
+            yield Stale(key, expected, record.stamp)
     for key in commit.require:
         if key.text not in records:
             yield Missing(key)

@@ -121,13 +121,15 @@ class MemoryBackend(Renewed):
         """Have something called after each commit in a namespace that its feed tells."""
         return self._spaces[namespace].feed.waking(self._lock, wake)
 
-    def request(self, namespace: str, name: str, argument: object) -> AbstractContextManager[Space]:
+    def request(self, namespace: str, name: str, argument: object) -> _Request:
         """Perform one request: alone, and with the hook around it."""
         return _Request(self, self._lock, self._spaces, namespace, name, argument)
 
 
-class _Request(AbstractContextManager[Space]):
+class _Request:
     """The time of one request; see :meth:`MemoryBackend.request`."""
+
+    __slots__ = ("_argument", "_backend", "_lock", "_name", "_namespace", "_spaces")
 
     def __init__(  # noqa: PLR0917 - of one caller
         self,
@@ -217,7 +219,7 @@ class MemoryPort(PortBase):
             if space.pulses:
                 for uid in ended_pulses(commit, space.records):
                     space.pulses.pop(uid, None)
-            if commit.size or commit.silent:
+            if commit.puts or commit.deletes or commit.messages or commit.silent:
                 if space.feed.takes(commit):
                     space.feed.add(commit, _stamps(space, commit))
                 _apply(space, commit)
@@ -316,8 +318,9 @@ def _scan_by_field(space: Space, scan: Scan) -> Iterator[tuple[str, str]]:
 
 def _judged(space: Space, commit: Commit, now: float) -> Receipt | Refusal | None:
     outcome, _ = space.outcomes.get(commit.txid, (None, now))
-    keys = sorted(commit.keys) if space.holds and commit.size else ()
-    held = [key for key in keys if space.is_held(key.text, commit.holder, now)]
+    held: list[Key] = []
+    if space.holds and commit.size:
+        held += [key for key in sorted(commit.keys) if space.is_held(key.text, commit.holder, now)]
     return judge(
         commit, space.records, owners=space.unique, held=held, pulses=space.pulses, outcome=outcome
     )  # fmt: skip

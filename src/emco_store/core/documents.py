@@ -25,6 +25,8 @@ INT64 = 1 << 63
 _INT64_DIGITS = b"0" * len(str(INT64))
 _ALIKE = bytes.maketrans(b"123456789[", b"000000000{")
 """Makes all digits one, and what opens a list or a map."""
+_BACKSLASH, _DOLLAR = b"\\$"
+"""As numbers, because for bytes Python first raises an error and catches it: they are no numbers."""
 _REFUSED_KEY = re.compile(r"^\$|\0")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -42,7 +44,7 @@ def has_plain_texts(data: bytes) -> bool:
 
     Without a backslash, every quote in it begins or ends a text, and nothing in it is NUL.
     """
-    return not (b"\\" in data or (b"$" in data and b'"$' in data))
+    return not (_BACKSLASH in data or (_DOLLAR in data and b'"$' in data))
 
 
 def problems_in(value: Mapping[str, Any], *, keys: AbstractSet[str] = frozenset()) -> list[str]:

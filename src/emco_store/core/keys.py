@@ -238,9 +238,20 @@ def pattern_of(kind: str, length: int) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def cached_key(kind: str, segments: tuple[str, ...]) -> Key:
-    """Return the key of parts that have been checked before; the same few are asked for again and again."""
-    return Key.trusted(kind, segments)
+def key_below(kind: str, above: tuple[str, ...], own: tuple[str, ...]) -> Key | None:
+    """Return the key of a resource under its parent; None if an own name is not acceptable.
+
+    The same few are asked for again and again: a resource that is made, checked, written and read asks each time.
+
+    Args:
+        kind: The kind of the resource.
+        above: The names in the key of its parent, which have been checked before.
+        own: Its own names.
+
+    Raises:
+        TypeError: One of them is nothing that could be a name.
+    """
+    return None if any(map(name_problem, own)) else Key.trusted(kind, (*above, *own))
 
 
 @lru_cache(maxsize=10_000)

@@ -54,7 +54,7 @@ def read_back(resource: Resource) -> ReadBack:
         try:
             return ReadBack(proved, place(proved), None, [])
         except ValueError:
-            proved = None  # the other way gives the reasons
+            pass  # the other way gives the reasons
     parent = resource.__dict__["parent"]
     lineage = Lineage(None if parent is None else as_ref(parent))
     exact = storage.exact_text(resource)

@@ -254,7 +254,11 @@ _KEY: Any = Ref.__dict__["key"]
 
 def key_of(ref: Ref[Any]) -> Key | None:
     """Return the key of a reference; None if it has none."""
-    return ref.key if ref.has_key else None
+    try:
+        found: Key = _KEY.__get__(ref)
+    except AttributeError:
+        return None
+    return found
 
 
 def as_ref(value: Any) -> Ref[Any]:

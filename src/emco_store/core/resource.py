@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import lru_cache
 from types import MappingProxyType
@@ -27,10 +27,10 @@ from emco_store.core.definition import (
     refused_class,
 )
 from emco_store.core.evolution import Steps, evolution
-from emco_store.core.keys import MAX_NAME_LENGTH, NAME_PATTERN, Key, cached_key, name_problem, pattern_of
+from emco_store.core.keys import MAX_NAME_LENGTH, NAME_PATTERN, Key, key_below, name_problem, pattern_of
 from emco_store.core.kinship import is_kind
 from emco_store.core.meta import Lineage, Meta
-from emco_store.core.refs import Ref
+from emco_store.core.refs import Ref, key_of
 from emco_store.core.rules import RESTRICT, Rule
 from emco_store.core.shapes import bind_field
 from emco_store.core.specs import ModelSpec, undefined
@@ -186,7 +186,7 @@ class Resource(BaseModel, metaclass=_ResourceMeta, frozen=True, extra="forbid", 
     @model_validator(mode="after")
     def _place(self, info: ValidationInfo) -> Self:
         """Check the place in the hierarchy, and make short references full."""
-        if not hasattr(type(self), "__emco__"):
+        if not hasattr(self, "__emco__"):  # which its class has; pydantic makes looking into the class itself dear
             message = f"{type(self).__name__} is abstract"
             raise ValueError(message)
         place(self, info.context)
@@ -321,9 +321,8 @@ def _is_set(slot: Any, resource: Resource) -> bool:
     return True
 
 
-def attach(resource: Resource, meta: Meta) -> None:
-    """Say what the store knows of a resource."""
-    _set(resource, "_meta", meta)
+attach: Callable[[Resource, Meta], None] = _META.__set__
+"""Says what the store knows of a resource."""
 
 
 def is_edited(resource: Resource) -> bool:
@@ -341,7 +340,7 @@ def place(resource: Resource, lineage: Any = None) -> Key:
     Raises:
         ValueError: It has no such place, or a reference cannot be made full.
     """
-    spec, values = type(resource).__emco__, vars(resource)
+    spec, values = resource.__emco__, vars(resource)
     if spec.writer:
         _name_by_writer(spec.writer, values)
     own = _inherited(resource, spec, values, lineage) if type(lineage) is Lineage else _key_of(spec, values)
@@ -397,29 +396,35 @@ def _key_of(spec: ModelSpec, values: dict[str, Any]) -> Key:
             f"a view of {spec.kind} without parent= does not say where it lies, so it has a key only if it was read"
         )
         raise ValueError(message)
-    own = tuple([values[name] for name in spec.key_fields])
-    for name, value in zip(spec.key_fields, own):  # noqa: B905 - made of the same
-        problem = name_problem(value)
-        if problem:
-            message = f"at {name}: {problem}"
-            raise ValueError(message)
     parent = values["parent"]
     if spec.parent is None:
         if parent is not None:
             message = f"at parent: {spec.kind} is a root kind and has no parent"
             raise ValueError(message)
-        return cached_key(spec.kind, own)
-    above = spec.parent.__emco__
-    if parent is None:
-        message = f"at parent: it lies under {above.kind}; give its parent as parent="
+        above: tuple[str, ...] = ()
+    elif parent is None:
+        message = f"at parent: it lies under {spec.parent_kind}; give its parent as parent="
         raise ValueError(message)
-    if not parent.has_key:
-        values["parent"] = parent = Ref[Any](Key.parse(parent.text))
-    key = parent.key
-    if key.kind != above.kind or len(key.segments) != above.length:
-        message = f"at parent: {key} is not a key of {above.kind}"
+    else:
+        key = key_of(parent)
+        if key is None:
+            key = Key.parse(parent.text)
+            values["parent"] = Ref[Any](key)
+        above = key.segments
+        if key.kind != spec.parent_kind or len(above) + len(spec.key_fields) != spec.length:
+            message = f"at parent: {key} is not a key of {spec.parent_kind}"
+            raise ValueError(message)
+    names = spec.key_fields
+    own = (values[names[0]],) if len(names) == 1 else spec.own_in(values)
+    try:
+        found = key_below(spec.kind, above, own)
+    except TypeError:  # a value that cannot be hashed is no name
+        found = None
+    if found is None:
+        problems = zip(names, map(name_problem, own))  # noqa: B905 - made of the same
+        message = next(f"at {name}: {problem}" for name, problem in problems if problem)
         raise ValueError(message)
-    return cached_key(spec.kind, (*key.segments, *own))
+    return found
 
 
 def _inherited(resource: Resource, spec: ModelSpec, values: dict[str, Any], lineage: Lineage) -> Key:
@@ -441,14 +446,12 @@ def _inherited(resource: Resource, spec: ModelSpec, values: dict[str, Any], line
 @lru_cache(maxsize=10_000)
 def parent_of(kind: str, segments: tuple[str, ...]) -> Ref[Any]:
     """Return the reference to a parent; the same few are asked for again and again."""
-    return Ref(cached_key(kind, segments))
+    return Ref(Key.trusted(kind, segments))
 
 
 def validated_key(resource: Resource) -> Key:
-    """Return the key of a resource that was just validated, without looking at its names again."""
-    spec, values = type(resource).__emco__, resource.__dict__
-    above = () if spec.parent is None else values["parent"].key.segments
-    return cached_key(spec.kind, (*above, *[values[name] for name in spec.key_fields]))
+    """Return the key of a resource that was just validated."""
+    return _key_of(resource.__emco__, vars(resource))
 
 
 def is_model(value: object) -> TypeGuard[type[Resource]]:

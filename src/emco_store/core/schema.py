@@ -8,6 +8,7 @@ from emco_store.core.keys import Key
 from emco_store.core.kinship import connected, is_defined_again
 from emco_store.core.reserved import is_reserved
 from emco_store.core.resource import Resource, is_model
+from emco_store.core.specs import ModelSpec
 from emco_store.core.wording import count
 from emco_store.errors import InvalidCall, InvalidModel
 
@@ -40,16 +41,16 @@ class Schema:
         for model in given:
             self.learn(model)
 
-    def learn(self, model: Any) -> None:
-        """Take over a model and what hangs together with it; does nothing for one that is known.
+    def learn(self, model: Any) -> ModelSpec:
+        """Take over a model and what hangs together with it, and return its specification.
 
         Raises:
             InvalidCall: It is no resource class, or an abstract one.
             InvalidModel: Another model has its kind.
         """
-        spec = getattr(model, "__emco__", None)
+        spec: ModelSpec | None = getattr(model, "__emco__", None)
         if spec is not None and self._used.get(spec.label) is model:
-            return
+            return spec
         if not is_model(model):
             raise InvalidCall(
                 f"Cannot use {model!r:.100} as a model.",
@@ -65,6 +66,7 @@ class Schema:
         self._models[label] = model
         self._check_kin(model)
         self._used[label] = model
+        return model.__emco__
 
     def _meet(self, model: type[Resource]) -> None:
         """Take over a model that another one leads to, unless one of its kind was used itself, or is newer."""
@@ -141,11 +143,14 @@ class Schema:
             InvalidCall: It has too many or too few names.
         """
         model = self._models.get(key.kind)
-        if model is not None and model.__emco__.length and len(key.segments) != model.__emco__.length:
-            names = [f"{kind}'s {number}" if number > 1 else kind for kind, number in model.__emco__.chain]
+        if model is None:
+            return
+        spec = model.__emco__
+        if spec.length and len(key.segments) != spec.length:
+            names = [f"{kind}'s {number}" if number > 1 else kind for kind, number in spec.chain]
             raise InvalidCall(
                 f"{key} is not a key of {key.kind}.",
-                why=[f"it has {count(len(key.segments), 'name')}, a key of {key.kind} has {model.__emco__.length}"],
+                why=[f"it has {count(len(key.segments), 'name')}, a key of {key.kind} has {spec.length}"],
                 hint=f"give the names of: {', '.join(names)}.",
             )
 

@@ -18,8 +18,6 @@ from emco_store.core.storable import storage_problems
 from emco_store.core.stored_form import StoredForm, settings_of
 from emco_store.core.strict import Strict, Unproven
 
-_WITHOUT_PARENT = {"parent"}
-"""What a document leaves out, because its key says it."""
 _SINGLE = (bool, int, str, bytes, Enum)
 _OF_ITS_OWN = {"call", "custom-error", "dataclass", "is-instance"}
 
@@ -53,7 +51,7 @@ class Storage:
         compiled: Any = schema
         # The settings given here hold for values without a declared type.
         settings: Any = settings_of(dict(model.model_config))
-        self._write = SchemaSerializer(compiled, settings, _use_prebuilt=False)
+        self._write = SchemaSerializer(cast("Any", _without_parent(schema)), settings, _use_prebuilt=False)
         self._read = SchemaValidator(compiled, settings, _use_prebuilt=False)
         try:
             self._strict: Strict | None = Strict(schema, checks)
@@ -93,15 +91,14 @@ class Storage:
 
         Rules: MIG-1.
         """
-        left_out = self._left_out(resource)
+        left_out = self._left_out(resource) or ()
         return max([version for name, version, _ in self._since if name not in left_out], default=1)
 
-    def _left_out(self, resource: BaseModel) -> set[str]:
+    def _left_out(self, resource: BaseModel) -> set[str] | None:
         if not self._since:
-            return _WITHOUT_PARENT
+            return None
         values = resource.__dict__
-        unused = {name for name, _, default in self._since if _is_same(values.get(name, default), default)}
-        return _WITHOUT_PARENT | unused
+        return {name for name, _, default in self._since if _is_same(values.get(name, default), default)}
 
     def values(self, resource: BaseModel) -> dict[str, Any]:
         """Write a resource as JSON values."""
@@ -123,6 +120,14 @@ class Storage:
         Its place in the hierarchy is for the caller to check.
         """
         return None if self._strict is None else self._strict.proved(resource)
+
+
+def _without_parent(schema: Schema) -> Schema:
+    """Return the schema of a model by which its parent is not written, because its key says it."""
+    if schema["type"] != "model-fields":
+        return schema | {"schema": _without_parent(schema["schema"])}
+    fields = schema["fields"]
+    return schema | {"fields": fields | {"parent": fields["parent"] | {"serialization_exclude": True}}}
 
 
 def _is_same(value: Any, default: Any) -> bool:

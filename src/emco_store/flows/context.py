@@ -66,7 +66,7 @@ class RetryPolicy:
         Raises:
             InvalidCall: It is no ``timedelta``, or below zero.
         """
-        given = checked_deadline(deadline)
+        given = None if deadline is None else checked_deadline(deadline)
         return self if given is None else replace(self, deadline_s=given.total_seconds())
 
 
@@ -122,8 +122,7 @@ class Context:
         Rules: RES-1.
         """
         if is_model(target):
-            self.schema.learn(target)
-            kind = target.__emco__.kind
+            kind = self.schema.learn(target).kind
             try:
                 key = checked_key(kind, segments)
             except TypeError:  # a value that cannot be hashed is no name

@@ -11,7 +11,7 @@ from emco_store.errors import Conflict, InvalidCall, NotSupported, StoreError
 from emco_store.flows.asking import Flow, ask
 from emco_store.flows.noting import note
 from emco_store.flows.refusals import refused, unavailable, unknown_outcome
-from emco_store.ports import Commit, Outcome, OutcomeLost, Refusal, Settle, Unreachable
+from emco_store.ports import Commit, Outcome, OutcomeLost, Receipt, Refusal, Settle, Unreachable
 
 SENDS = 3
 """How often a commit is sent before its outcome counts as unknown. The txid makes repeats harmless."""
@@ -33,7 +33,7 @@ def submit(commit: Commit, read: Collection[Key] = ()) -> Flow[None]:
     lost: Exception | None = None
     for _ in range(SENDS):
         try:
-            reply = yield from ask(commit)
+            reply: Receipt | Refusal = yield commit
         except OutcomeLost as problem:
             lost = problem
         except Unreachable as problem:

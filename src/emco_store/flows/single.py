@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from emco_store.core.codec import Draft, with_meta
+from emco_store.core.codec import Draft, draft, with_meta
 from emco_store.core.matching import Match
 from emco_store.core.meta import Meta
 from emco_store.core.records import Stamp
@@ -20,7 +20,7 @@ from emco_store.flows.context import Context
 from emco_store.flows.outcomes import submit
 from emco_store.flows.refusals import stale
 from emco_store.flows.unit import Unit
-from emco_store.flows.writing import drafted, meta_before, refuse_stored
+from emco_store.flows.writing import meta_before, refuse_stored, writable
 from emco_store.ports import Commit
 
 R = TypeVar("R", bound=Resource)
@@ -28,33 +28,32 @@ R = TypeVar("R", bound=Resource)
 
 def create(context: Context, resource: R, only: Match | None) -> Flow[R]:
     """Create a resource; see :meth:`emco_store.flows.writing.Writing.create` and :meth:`.unit.Unit.commit`."""
-    if not _is_alone(context, resource, is_new=True):
-        return (yield from resources.create(Unit(context), resource, only))
     refuse_stored(only)
-    return (yield from _written(context, drafted(context, resource), None))
+    if not _is_alone(context, writable(context, resource), is_new=True):
+        return (yield from resources.create(Unit(context), resource, only))
+    return (yield from _written(context, draft(resource, max_bytes=context.limits.max_bytes), None))
 
 
 def update(context: Context, resource: R, only: Match | None) -> Flow[R]:
     """Update a resource; see :meth:`emco_store.flows.writing.Writing.update` and :meth:`.unit.Unit.commit`."""
-    if not _is_alone(context, resource, is_new=False):
+    if not _is_alone(context, writable(context, resource), is_new=False):
         return (yield from resources.update(Unit(context), resource, only))
-    made = drafted(context, resource)
+    made = draft(resource, max_bytes=context.limits.max_bytes)
     before = meta_before(resource, made.key)
     if only is not None and not only.admits(before):
         raise stale([made.key])
     return (yield from _written(context, made, before))
 
 
-def _is_alone(context: Context, resource: Resource, *, is_new: bool) -> bool:
+def _is_alone(context: Context, spec: ModelSpec, *, is_new: bool) -> bool:
     """Return whether nothing but a resource and its targets takes part in its commit.
 
     Args:
         context: What surrounds the calls.
-        resource: The resource.
+        spec: That of its model.
         is_new: Whether it is new: a lifecycle freezes no field of what is not stored yet.
     """
-    spec: ModelSpec | None = getattr(type(resource), "__emco__", None)
-    return spec is not None and not (
+    return not (
         spec.selects
         or (spec.lifecycle is not None and not is_new)
         or spec.trail is not None

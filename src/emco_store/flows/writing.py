@@ -18,6 +18,7 @@ from emco_store.core.plan import Deleted
 from emco_store.core.records import Edge, Record, Stamp, with_matches, without_options
 from emco_store.core.reserved import refuse_reserved
 from emco_store.core.resource import Resource
+from emco_store.core.specs import ModelSpec
 from emco_store.core.views import refuse_write
 from emco_store.errors import InvalidCall, InvalidResource
 from emco_store.flows.asking import Flow
@@ -165,8 +166,8 @@ class Writing(View):
         self.puts[record.key] = record
 
     def _draft(self, resource: R) -> Draft[R]:
-        made = drafted(self.context, resource)
-        spec = type(resource).__emco__
+        spec = writable(self.context, resource)
+        made = draft(resource, max_bytes=self.context.limits.max_bytes)
         self._selects |= spec.selects
         if spec.lifecycle is not None:
             self._freezing = self._freezing or Freezing()
@@ -190,12 +191,11 @@ class Writing(View):
         return with_meta(made.resource, record)
 
 
-def drafted(context: Context, resource: R) -> Draft[R]:
-    """Check a resource that a caller gives, and write its document; see :func:`emco_store.core.codec.draft`.
+def writable(context: Context, resource: Resource) -> ModelSpec:
+    """Return the specification of the model of a resource that a caller gives to be written.
 
     Raises:
         InvalidCall: It is no resource, or of a kind that callers do not write.
-        InvalidResource: The data is not acceptable.
     """
     model = type(resource)
     if not hasattr(model, "__emco__") and not isinstance(resource, Resource):  # pyright: ignore[reportUnnecessaryIsInstance]  # see Key.parse
@@ -204,12 +204,11 @@ def drafted(context: Context, resource: R) -> Draft[R]:
             why=["it is not a resource"],
             hint="give an instance of a subclass of Resource.",
         )
-    context.schema.learn(model)
-    spec = model.__emco__
+    spec = context.schema.learn(model)
     refuse_reserved(spec.kind)
     if spec.is_view:
         refuse_write("write", model)
-    return draft(resource, max_bytes=context.limits.max_bytes)
+    return spec
 
 
 def refuse_stored(only: Match | None) -> None:
