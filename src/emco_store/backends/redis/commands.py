@@ -45,7 +45,7 @@ from emco_store.ports import (
 )
 
 OUTCOMES_KEPT = timedelta(hours=1)
-"""For how long the outcome of a commit is remembered, at about 150 bytes each."""
+"""For how long the outcome of a commit is remembered, at about 150 bytes each; ``commit.lua`` says so too."""
 OUTCOME_TTL_S = int(OUTCOMES_KEPT.total_seconds())
 FEED_KEPT = 100_000
 """How many of the newest commits the feed keeps at least; ``commit.lua`` says so too."""
@@ -355,7 +355,7 @@ def commit_args(outcome: str, commit: Commit) -> list[str | bytes | int]:
     """Write a commit as the key of its outcome and the arguments of ``commit.lua``."""
     counts = map(len, (commit.expect, commit.require, commit.sealed, commit.deletes, commit.puts))
     begun = begun_s(commit.txid)
-    kept = f"{OUTCOME_TTL_S} {begun}" if begun else OUTCOME_TTL_S
+    kept = begun + OUTCOME_TTL_S if begun else 0
     args: list[str | bytes | int] = [outcome, kept, commit.holder, *counts, write_origin(commit.origin)]
     args.append(write_messages(commit.messages) if commit.messages else "")
     for key, stamp in commit.expect.items():
