@@ -45,10 +45,10 @@ class TimeOrderedIds:
 
     def new(self) -> str:
         """Return a new identifier."""
-        moment = f"{time.time_ns() // 1_000_000:012x}"
-        chance = os.urandom(10).hex()
-        variant = _VARIANT[chance[3]]  # two bits are given, two are left to chance
-        return f"{moment[:8]}-{moment[8:]}-7{chance[:3]}-{variant}{chance[4:7]}-{chance[8:]}"
+        moment_ms = time.time_ns() // 1_000_000
+        text = (moment_ms.to_bytes(6, "big") + os.urandom(10)).hex()
+        variant = _VARIANT[text[16]]  # two bits are given, two are left to chance
+        return f"{text[:8]}-{text[8:12]}-7{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
 
 
 def connect(

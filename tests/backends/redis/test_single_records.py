@@ -23,7 +23,7 @@ pytestmark = pytest.mark.redis
 NAMES = Names("single")
 _PLACES = re.compile(r"f_\w+|script: \w+|:\d+[:.]")
 """Where in which script something went wrong."""
-WAY = "if ARGV[3] ~= '1' or"
+WAY = "if not count or"
 END = "moved, 1000) end\nreturn {'committed'}"
 KEY, PARENT, TARGET = Key("Child", "a", "c"), Key("Site", "a"), Key("Net", "n")
 
@@ -233,8 +233,8 @@ CAUGHT_BY = {
     "an update": ("= moving, {key, value}, referring", "= moving, nothing, referring"),
     "with targets": ("= moving, {key, value}, referring", "= moving, {key, value}, nothing"),
     "with a target that is referred to": ("= moving, {key, value}, referring", "= nothing, {key, value}, referring"),
-    "has moved": ("stamp ~= ARGV[11] or ", ""),
-    "has gone without targets": ("ARGV[11] ~= '' or sub(", "sub("),
+    "has moved": ("stamp ~= ARGV[7] or ", ""),
+    "has gone without targets": ("ARGV[7] ~= '' or sub(", "sub("),
     "indexed": ("    if i ~= '0' then\n      local before", "    if false then\n      local before"),
     "indexed with targets": ("start + f, start + f + i - 1), '[", "start, start + f + i - 1), '["),
     "without its targets": ("found[n] and match(found[n], HEAD)", "true"),
@@ -242,14 +242,14 @@ CAUGHT_BY = {
     "spoiled guard": ("is_whole and number and", "is_whole and"),
     "fewer targets": ("f ~= old_f or ", ""),
     "indexed anew": ("\n      or sub(value, start, start + f + i - 1) ~= sub(was, begin, begin + f + i - 1)", ""),
-    "with a unique value": ("ARGV[10] ~= key or u ~= '0' or ", "ARGV[10] ~= key or "),
+    "with a unique value": ("ARGV[6] ~= key or u ~= '0' or ", "ARGV[6] ~= key or "),
     "with a unique value less": ("old_u ~= '0' or ", ""),
-    "expecting another": ("ARGV[10] ~= key or ", ""),
-    "requiring less": (" or sub(value, start, start + f - 1) ~= table.concat(ARGV, '\\0', 12, 11 + count)", ""),
+    "expecting another": ("ARGV[6] ~= key or ", ""),
+    "requiring less": (" or sub(value, start, start + f - 1) ~= table.concat(ARGV, '\\0', 8, 7 + count)", ""),
     "unique of a wrong type": ("  call('HLEN', unique)\n  moved", "  moved"),
     "guards of a wrong type": ("    call('HLEN', guards)\n", ""),
-    "with a message": ("ARGV[9] ~= '' or pulses", "pulses"),
-    "with a lease that has ended": ("\n    or #ARGV ~= 13 + ARGV[4] or", "\n    or"),
+    "with a message": ("ARGV[5] ~= '' or pulses", "pulses"),
+    "with a lease that has ended": (" or #ARGV ~= 9 + count or", " or"),
 }
 """For each case, a change to the short way after which it ends in something else."""
 

@@ -47,28 +47,27 @@ local told, begins
 -- no functions and few tables, which cost as much as commands. Where anything speaks against the commit, it decides nothing.
 local is_judged = false
 repeat
-  if ARGV[3] ~= '1' or ARGV[5] ~= '0' or ARGV[6] ~= '0' or ARGV[7] ~= '1' or ARGV[9] ~= '' or pulses
-    or #ARGV ~= 13 + ARGV[4] or #ARGV >= 1000 then break end
-  local count = tonumber(ARGV[4])
-  local key, value = ARGV[12 + count], ARGV[13 + count]
+  local count = tonumber(match(ARGV[3], '^1 (%d+) 0 0 1$'))
+  if not count or ARGV[5] ~= '' or pulses or #ARGV ~= 9 + count or count >= 1000 then break end
+  local key, value = ARGV[8 + count], ARGV[9 + count]
   local new, f, u, i, start = match(value, HEAD)
   local kind = call('TYPE', feed).ok
-  if ARGV[10] ~= key or u ~= '0' or call('HLEN', holds) > 0 or (kind ~= 'none' and kind ~= 'stream') then break end
-  local found = call('HMGET', records, unpack(ARGV, 12, 12 + count))
+  if ARGV[6] ~= key or u ~= '0' or call('HLEN', holds) > 0 or (kind ~= 'none' and kind ~= 'stream') then break end
+  local found = call('HMGET', records, unpack(ARGV, 8, 8 + count))
   local was = found[count + 1]
   if was then
     local stamp, old_f, old_u, old_i, begin = match(was, HEAD)
-    if stamp ~= ARGV[11] or old_u ~= '0' or f ~= old_f or i ~= old_i
+    if stamp ~= ARGV[7] or old_u ~= '0' or f ~= old_f or i ~= old_i
       or sub(value, start, start + f + i - 1) ~= sub(was, begin, begin + f + i - 1)
       or match(stamp, '^%S+') ~= match(new, '^%S+') then break end
-  elseif ARGV[11] ~= '' or sub(value, start, start + f - 1) ~= table.concat(ARGV, '\0', 12, 11 + count) then
+  elseif ARGV[7] ~= '' or sub(value, start, start + f - 1) ~= table.concat(ARGV, '\0', 8, 7 + count) then
     break -- a new one requires all its targets
   end
   local is_whole, moving, referring = true, {}, {}
   if count > 0 then
-    local guard, tail = call('HMGET', guards, unpack(ARGV, 12, 11 + count)), '\0' .. key
+    local guard, tail = call('HMGET', guards, unpack(ARGV, 8, 7 + count)), '\0' .. key
     for n = 1, count do
-      local target, number = ARGV[11 + n], tonumber(guard[n] or 0)
+      local target, number = ARGV[7 + n], tonumber(guard[n] or 0)
       is_whole = is_whole and number and found[n] and match(found[n], HEAD)
       if not is_whole then break end
       moving[2 * n - 1], moving[2 * n] = target, format('%d', number + 1)
@@ -112,13 +111,14 @@ if not is_judged then
     end
   end
 
-  local messages = ARGV[9]
-  local expected = 10
-  local required = expected + 2 * ARGV[3]
-  local sealed = required + ARGV[4]
-  local deleted = sealed + 3 * ARGV[5]
-  local put = deleted + ARGV[6]
-  local last = put + 2 * ARGV[7] - 1
+  local messages = ARGV[5]
+  local counts = {match(ARGV[3], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')}
+  local expected = 6
+  local required = expected + 2 * counts[1]
+  local sealed = required + counts[2]
+  local deleted = sealed + 3 * counts[3]
+  local put = deleted + counts[4]
+  local last = put + 2 * counts[5] - 1
   local counted = {}
   for n = expected, required - 1, 2 do touch(ARGV[n]) end
   for n = required, sealed - 1 do
@@ -357,7 +357,7 @@ end
 -- Refuse what may not be written: ask for each command that follows, by one that changes nothing, since no key, target or
 -- claim is empty. ZREM tells the types of the keys that were not read, too. On Redis 6.2 a full memory refuses SET and HSET,
 -- unless the script has written before, which is what a commit that only deletes makes use of.
-local grows, deletes, moves, frees = #new_records > 0 or ARGV[9] ~= '', #gone_names > 0, #moved > 0, #over > 0
+local grows, deletes, moves, frees = #new_records > 0 or ARGV[5] ~= '', #gone_names > 0, #moved > 0, #over > 0
 local refers, indexes, stops = #new_referrers > 0, #new_index > 0, #ended > 0
 local claims = #gone_unique + #new_unique > 0
 local can = redis.acl_check_cmd
@@ -415,8 +415,8 @@ end
 if told then -- before all else, since a stream that somebody has tampered with may take no more entries
   local txid = match(outcome, '^{[^}]*}:tx:(.*)$')
   if begins then call('XADD', feed, '*', 't', 'begun-' .. txid) end
-  local event = {'t', txid, 'o', ARGV[8], 'c', told, 'm', ARGV[9]}
-  local added = redis.pcall('XADD', feed, 'MAXLEN', '~', 100000, '*', unpack(event, 1, ARGV[9] ~= '' and 8 or 6))
+  local event = {'t', txid, 'o', ARGV[4], 'c', told, 'm', ARGV[5]}
+  local added = redis.pcall('XADD', feed, 'MAXLEN', '~', 100000, '*', unpack(event, 1, ARGV[5] ~= '' and 8 or 6))
   if type(added) == 'table' and added.err then return redis.error_reply('EMCOVALUE ' .. feed .. ' takes no more events') end
 end
 if stops then
