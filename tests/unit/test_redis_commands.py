@@ -189,7 +189,9 @@ def test_keys_of_a_namespace_share_one_slot():
 
     keys = {key for head in (names.read, names.commit, names.hold) for key in head if isinstance(key, str)}
     assert {"emco:n1"} == {key[1 : key.index("}")] for key in {*keys, names.outcome("t")}}
-    assert [names.outcome("t"), "", 0] == [commit_args(names.outcome("t"), Commit("t"))[at] for at in (0, 2, 3)]
+    assert [names.outcome("t"), "", "0 0 0 0 0"] == [
+        commit_args(names.outcome("t"), Commit("t"))[at] for at in (0, 2, 3)
+    ]
 
 
 def test_call_of_a_script_is_sent_as_its_words_say():

@@ -295,20 +295,16 @@ class AsyncRedisPort(AsyncPortBase):
             rest: Its other keys and its arguments.
             send: How to send a request, if not by itself.
         """
-        go = send or self._alone
+        go = send or self._transport.ask
         try:
             return await go(("EVALSHA", script.sha, head, rest), within_s)
         except exceptions.NoScriptError:
             return await go(("EVAL", script.text, head, rest), within_s)
 
-    async def _alone(self, request: Any, within_s: float | None) -> Any:
-        """Send a request by itself."""
-        return await self._transport.ask(request, within_s)
-
     async def _together(self, request: Any, within_s: float | None) -> Any:
         """Send a request along with those that come while another is on its way, where that costs less."""
         if self._transport.is_direct and not self._replicas:
-            return await self._alone(request, within_s)
+            return await self._transport.ask(request, within_s)
         ticket: Ticket[Any, Any] = Ticket(request)
         batcher = next(self._batchers)
         try:
@@ -328,7 +324,7 @@ class AsyncRedisPort(AsyncPortBase):
     async def _replicated(self, request: Any, within_s: float | None) -> Any:
         """Send a request; where commits wait for replicas, wait until they have what it wrote."""
         if not self._replicas:
-            return await self._alone(request, within_s)
+            return await self._transport.ask(request, within_s)
         (reply,) = await self._pipe([request], within_s)
         if isinstance(reply, Exception):
             raise reply
@@ -350,7 +346,7 @@ class AsyncRedisPort(AsyncPortBase):
         """Send the requests of a group at once, and give each its own reply."""
         try:
             if len(group) == 1 and not self._replicas:
-                group[0].answer(await self._alone(group[0].request, within_s))
+                group[0].answer(await self._transport.ask(group[0].request, within_s))
                 return
             replies = await self._pipe([ticket.request for ticket in group], within_s)
         except Exception as problem:  # noqa: BLE001 - each caller judges it for its own command

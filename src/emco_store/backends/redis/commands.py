@@ -45,7 +45,7 @@ from emco_store.ports import (
 )
 
 OUTCOMES_KEPT = timedelta(hours=1)
-"""For how long the outcome of a commit is remembered, at about 150 bytes each."""
+"""For how long the outcome of a commit is remembered, at about 150 bytes each; ``commit.lua`` says so too."""
 OUTCOME_TTL_S = int(OUTCOMES_KEPT.total_seconds())
 FEED_KEPT = 100_000
 """How many of the newest commits the feed keeps at least; ``commit.lua`` says so too."""
@@ -156,7 +156,11 @@ class Names:
 
     def outcome(self, txid: str) -> str:
         """Return the key under which the outcome of a commit is kept."""
-        return self.key(f"tx:{txid}")
+        return self._outcomes + txid
+
+    @cached_property
+    def _outcomes(self) -> str:
+        return self.key("tx:")
 
     @cached_property
     def get(self) -> Head:
@@ -239,7 +243,7 @@ def packed(request: Request) -> bytes:
     verb, script, head, rest = request
     count, first = _packed_head(verb, script, head)
     more = pack(rest)
-    return b"*%d\r\n%b%b" % (count + len(rest), first, more[more.index(b"\n") + 1 :])
+    return b"".join((b"*%d\r\n" % (count + len(rest)), first, more[more.index(b"\n") + 1 :]))
 
 
 @lru_cache(maxsize=10_000)
@@ -258,10 +262,9 @@ def pack(command: Rest) -> bytes:
 
 def encode(record: Record) -> bytes:
     """Write a record as the one value that Redis keeps of it."""
-    targets = _targets(record.edges)
+    targets, edges = _references(record.edges)
     unique = _entries(record.unique) if record.unique else b""
     index = _entries(record.index) if record.index else b""
-    edges = write_edges(record.edges)
     pairs = to_json((record.unique, record.index)) if unique or index else b""
     origin = b"" if record.origin is NOBODY else write_origin(record.origin)
     return b"%b %d %d %d %d %d %d %d %d%b\n%b%b%b%b%b%b%b" % (
@@ -272,9 +275,9 @@ def encode(record: Record) -> bytes:
 
 
 @lru_cache(maxsize=10_000)
-def _targets(edges: tuple[Edge, ...]) -> bytes:
-    """Write the keys that edges point to, each once; the same few are written again and again."""
-    return _NUL.join(sorted({edge.target.text for edge in edges})).encode()
+def _references(edges: tuple[Edge, ...]) -> tuple[bytes, bytes]:
+    """Write the keys that edges point to, each once, and the edges; the same few are written again and again."""
+    return _NUL.join(sorted({edge.target.text for edge in edges})).encode(), write_edges(edges)
 
 
 def _entries(pairs: Iterable[tuple[str, str]]) -> bytes:
@@ -353,18 +356,19 @@ def _names_leases(commit: Commit) -> bool:
 
 def commit_args(outcome: str, commit: Commit) -> list[str | bytes | int]:
     """Write a commit as the key of its outcome and the arguments of ``commit.lua``."""
-    counts = map(len, (commit.expect, commit.require, commit.sealed, commit.deletes, commit.puts))
+    expect, require, puts = commit.expect, commit.require, commit.puts
+    counts = f"{len(expect)} {len(require)} {len(commit.sealed)} {len(commit.deletes)} {len(puts)}"
     begun = begun_s(commit.txid)
-    kept = f"{OUTCOME_TTL_S} {begun}" if begun else OUTCOME_TTL_S
-    args: list[str | bytes | int] = [outcome, kept, commit.holder, *counts, write_origin(commit.origin)]
-    args.append(write_messages(commit.messages) if commit.messages else "")
-    for key, stamp in commit.expect.items():
+    kept = begun + OUTCOME_TTL_S if begun else 0
+    messages = write_messages(commit.messages) if commit.messages else ""
+    args: list[str | bytes | int] = [outcome, kept, commit.holder, counts, write_origin(commit.origin), messages]
+    for key, stamp in expect.items():
         args += (key.text, "" if stamp is None else f"{stamp.uid} {stamp.version}")
-    args += sorted([key.text for key in commit.require])
+    args += sorted([key.text for key in require])
     for key, seal in commit.sealed.items():
         args += (key.text, seal.uid, seal.guard)
     args += [key.text for key in commit.deletes]
-    for record in commit.puts:
+    for record in puts:
         args += (record.key.text, encode(record))
     if commit.fenced or commit.silent:
         args.append(len(commit.fenced))

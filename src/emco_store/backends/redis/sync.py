@@ -294,20 +294,16 @@ class RedisPort(PortBase):
             rest: Its other keys and its arguments.
             send: How to send a request, if not by itself.
         """
-        go = send or self._alone
+        go = send or self._transport.ask
         try:
             return go(("EVALSHA", script.sha, head, rest), within_s)
         except exceptions.NoScriptError:
             return go(("EVAL", script.text, head, rest), within_s)
 
-    def _alone(self, request: Any, within_s: float | None) -> Any:
-        """Send a request by itself."""
-        return self._transport.ask(request, within_s)
-
     def _together(self, request: Any, within_s: float | None) -> Any:
         """Send a request along with those that come while another is on its way, where that costs less."""
         if self._transport.is_direct and not self._replicas:
-            return self._alone(request, within_s)
+            return self._transport.ask(request, within_s)
         ticket: Ticket[Any, Any] = Ticket(request)
         batcher = next(self._batchers)
         try:
@@ -327,7 +323,7 @@ class RedisPort(PortBase):
     def _replicated(self, request: Any, within_s: float | None) -> Any:
         """Send a request; where commits wait for replicas, wait until they have what it wrote."""
         if not self._replicas:
-            return self._alone(request, within_s)
+            return self._transport.ask(request, within_s)
         (reply,) = self._pipe([request], within_s)
         if isinstance(reply, Exception):
             raise reply
@@ -349,7 +345,7 @@ class RedisPort(PortBase):
         """Send the requests of a group at once, and give each its own reply."""
         try:
             if len(group) == 1 and not self._replicas:
-                group[0].answer(self._alone(group[0].request, within_s))
+                group[0].answer(self._transport.ask(group[0].request, within_s))
                 return
             replies = self._pipe([ticket.request for ticket in group], within_s)
         except Exception as problem:  # noqa: BLE001 - each caller judges it for its own command
