@@ -147,6 +147,24 @@ async def test_members_of_a_group_that_is_interrupted_go_again():
     assert 4 == results[2]
 
 
+@in_a_loop
+async def test_each_wait_ends_at_its_own_time_in_whatever_order_they_began():
+    """A wait that began later and ends earlier does end earlier, and one that began earlier still ends."""
+    batcher = AsyncBatcher[int, int](members=10, weight=100)
+    await batcher.wait_turn(Ticket(0))  # nobody else's turn comes
+    ended: list[float] = []
+
+    async def wait(within_s: float) -> None:
+        with pytest.raises(TimeoutError):
+            await batcher.wait_turn(Ticket(1), within_s)
+        ended.append(within_s)
+
+    async with asyncio.timeout(10):
+        await asyncio.gather(wait(0.03), wait(0.0), wait(0.02), wait(0.01))
+
+    assert [0.0, 0.01, 0.02, 0.03] == ended
+
+
 def test_threads_share_turns_and_each_gets_its_own_reply():
     """Each request of a thread is served once, with its own reply, in any interleaving."""
     batcher = Batcher[int, int](members=4, weight=100)

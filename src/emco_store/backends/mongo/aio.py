@@ -442,7 +442,9 @@ class AsyncMongoPort(AsyncPortBase):
             least, greatest = auditing.bounds(position)
             documents: list[Document] = []
             size = 0
-            cursor = self._records.find(hint=[("_id", 1)], min=least, max=greatest, limit=limit + 1)
+            cursor = self._records.find(
+                projection={"f": 0}, hint=[("_id", 1)], min=least, max=greatest, limit=limit + 1
+            )
             async for document in cursor:
                 if auditing.position_of(document) == position:  # the bound belongs to what the server gives
                     continue
