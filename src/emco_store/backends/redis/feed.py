@@ -54,7 +54,7 @@ def after_args(place: Place, limit: int) -> Rest:
     return (_id(place), place.txid, limit)
 
 
-def reading(names: Names, place: Place, within_s: float) -> tuple[Rest, Rest, Rest]:
+def reading(names: Names, place: Place, within_s: float) -> Sequence[Rest]:
     """Return the commands that wait until an entry follows a place, and then read it.
 
     The second one removes nothing. It is there because a replica refuses it, as it refuses a script.
@@ -62,14 +62,11 @@ def reading(names: Names, place: Place, within_s: float) -> tuple[Rest, Rest, Re
     Args:
         names: The keys of the namespace.
         place: The place.
-        within_s: How long the first one waits, in seconds; at least a millisecond, since Redis takes 0 for ever.
+        within_s: How long the first one waits, in seconds; it is left out if that is less than a millisecond.
     """
-    begin, wait_ms = _id(place), max(int(within_s * 1000), 1)
-    return (
-        ("XREAD", "COUNT", 1, "BLOCK", wait_ms, "STREAMS", names.feed, begin),
-        ("ZREM", names.keys, ""),
-        ("XRANGE", names.feed, begin, "+", "COUNT", STEP + 1),
-    )
+    begin, wait_ms = _id(place), int(within_s * 1000)
+    waits = (("XREAD", "COUNT", 1, "BLOCK", wait_ms, "STREAMS", names.feed, begin),) if wait_ms else ()
+    return (*waits, ("ZREM", names.keys, ""), ("XRANGE", names.feed, begin, "+", "COUNT", STEP + 1))
 
 
 def followers(place: Place, found: Sequence[tuple[bytes, Sequence[bytes]]]) -> Sequence[Entry] | None:
