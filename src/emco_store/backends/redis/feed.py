@@ -54,7 +54,7 @@ def after_args(place: Place, limit: int) -> Rest:
     return (_id(place), place.txid, limit)
 
 
-def reading(names: Names, place: Place, within_s: float) -> Sequence[Rest]:
+def reading(names: Names, place: Place, within_s: float) -> tuple[Rest, ...]:
     """Return the commands that wait until an entry follows a place, and then read it.
 
     The second one removes nothing. It is there because a replica refuses it, as it refuses a script.
@@ -69,16 +69,29 @@ def reading(names: Names, place: Place, within_s: float) -> Sequence[Rest]:
     return (*waits, ("ZREM", names.keys, ""), ("XRANGE", names.feed, begin, "+", "COUNT", STEP + 1))
 
 
+def looking(names: Names, within_s: float) -> tuple[Rest, ...]:
+    """Return the commands that wait for an entry that does not exist yet, and then read the newest two.
+
+    They may be sent before it is known which entry is the last one by then; see :func:`reading`.
+    """
+    return (
+        ("XREAD", "COUNT", 1, "BLOCK", max(int(within_s * 1000), 1), "STREAMS", names.feed, "$"),
+        ("ZREM", names.keys, ""),
+        ("XREVRANGE", names.feed, "+", "-", "COUNT", 2),
+    )
+
+
 def followers(place: Place, found: Sequence[tuple[bytes, Sequence[bytes]]]) -> Sequence[Entry] | None:
-    """Return the entries that follow a place, from the reply of the last command of :func:`reading`.
+    """Return the entries that follow a place, from the reply to the last command of :func:`reading` or :func:`looking`.
 
     Returns:
         None where only the script can say what follows: the entry of the place is not there, or more follow than fit.
     """
     known = [(name, *_padded(fields[1::2])) for name, fields in found]
-    if not known or len(known) > STEP or place_in(known[0]) != place:
+    places = [place_in(entry) for entry in known]
+    if len(known) > STEP or place not in places:
         return None
-    return known[1:]
+    return [entry for entry, at in zip(known, places, strict=True) if at > place]
 
 
 def _padded(values: Sequence[bytes]) -> tuple[bytes, ...]:
