@@ -13,7 +13,7 @@ from typing import Any
 
 from emco_store.backends.redis.commands import Names, pack
 from emco_store.backends.redis.errors import DRIVER_ERRORS
-from emco_store.backends.redis.feed import Entry, Place, followers, looking, reading
+from emco_store.backends.redis.feed import LOOK, Entry, Place, followers, looking, reading
 from emco_store.backends.redis.pace import AHEAD_S, Pace
 from emco_store.queueing.forks import Renewed
 
@@ -79,7 +79,7 @@ class AsyncWaits(Renewed):
         else:
             connection, pace = maker.connection_class(**maker.connection_kwargs), Pace()
         try:
-            size = 3 if pace.begin(within_s) else await self._send(connection, pace, place, within_s)
+            size = LOOK if pace.begin(within_s) else await self._send(connection, pace, place, within_s)
             *_, found = [await connection.read_response() for _ in range(size)]
             entries = followers(place, found)
         except BaseException:

@@ -18,6 +18,8 @@ from emco_store.ports import EventPage, Events, feed_gap, no_cursor
 _CURSOR: Final = re.compile(r"([0-9]{1,20})-([0-9]{1,20})\.(.+)", re.DOTALL)
 STEP = 32
 """How many events ``events.lua`` reads at a time; it stops only after so many, unless there are no more."""
+LOOK = 3
+"""How many commands :func:`looking` has."""
 _FIELDS = 5
 """How many values there are of each event in a reply."""
 Entry = Sequence[bytes]
