@@ -13,7 +13,7 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from emco_store import FeedGap
-from emco_store.backends.redis import aio, sync, sync_feed
+from emco_store.backends.redis import aio_waits, pace, sync_waits
 from emco_store.backends.redis.backend import RedisBackend
 from emco_store.backends.redis.feed import cursor_at, followers, reading
 from emco_store.contracts.feed import site
@@ -133,9 +133,10 @@ def test_commits_gather_between_two_reads(fresh, loop, monkeypatch):
     """After a read, a reader pauses, and gets all that was committed meanwhile in one exchange."""
     port = Asked(fresh.url, Mode.BLOCKING, loop)
     begin = port.ask(Events()).cursor
+    assert () == port.ask(Events(begin)).events
     write(port, 0)
-    monkeypatch.setattr(sync_feed, "GATHER_S", PATIENCE.total_seconds())
     page = port.ask(Events(begin, wait=PATIENCE))
+    monkeypatch.setattr(pace, "GATHER_S", PATIENCE.total_seconds())
     with Redis.from_url(fresh.url) as client:
 
         def commit_meanwhile(_):
@@ -143,7 +144,7 @@ def test_commits_gather_between_two_reads(fresh, loop, monkeypatch):
                 write(port, number)
             client.config_resetstat()
 
-        monkeypatch.setattr(sync_feed.time, "sleep", commit_meanwhile)
+        monkeypatch.setattr(sync_waits.time, "sleep", commit_meanwhile)
         page = port.ask(Events(page.cursor, wait=PATIENCE))
         stats = client.info("commandstats")
 
@@ -151,6 +152,26 @@ def test_commits_gather_between_two_reads(fresh, loop, monkeypatch):
     assert [1, 1] == [stats[f"cmdstat_{name}"]["calls"] for name in ("xread", "xrange")]
     assert "cmdstat_evalsha" not in stats
     port.close()
+
+
+def test_reader_that_found_several_events_reads_on_without_a_wait(port, fresh):
+    """Where commits come fast, the next ones are there after the pause; only if not, the reader waits for them."""
+    begin = port.ask(Events()).cursor
+    assert () == port.ask(Events(begin)).events
+    for number in range(2):
+        write(port, number)
+    page = port.ask(Events(begin, wait=PATIENCE))
+    assert ["t0", "t1"] == [event.txid for event in page.events]
+    with Redis.from_url(fresh.url) as client:
+        write(port, 2)
+        client.config_resetstat()
+        page = port.ask(Events(page.cursor, wait=PATIENCE))
+        assert ["t2"] == [event.txid for event in page.events]
+        stats = client.info("commandstats")
+        assert ("cmdstat_xrange" in stats) > ("cmdstat_xread" in stats)
+
+        assert () == port.ask(Events(page.cursor, wait=timedelta(seconds=0.3))).events
+        assert "cmdstat_xread" in client.info("commandstats")
 
 
 @pytest.mark.parametrize("count", [2, 16])
@@ -205,8 +226,9 @@ def test_reader_that_is_cancelled_takes_nothing_from_the_others(fresh):
         begin = (await port.ask(Events())).cursor
         await port.ask(Events(begin))
         readers = [asyncio.create_task(port.ask(Events(begin, wait=PATIENCE))) for _ in range(4)]
-        for _ in range(20):
-            await asyncio.sleep(0)
+        async with AsyncRedis.from_url(fresh.url) as client:
+            while not (await client.info("clients"))["blocked_clients"]:  # noqa: ASYNC110 - what the server says
+                await asyncio.sleep(0)
         assert 3 == len(port._feed._turns._waiting)
         readers[0].cancel()
         key = Key("Site", "a")
@@ -348,7 +370,7 @@ def test_reader_at_the_end_of_a_history_that_is_replaced_meets_a_gap(port, fresh
 )
 def test_reader_that_does_not_look_for_its_event_is_caught(port, fresh, monkeypatch, mutant, replace):
     """Each mutant reads on in a history that it has not begun."""
-    for module in (aio, sync):
+    for module in (aio_waits, sync_waits):
         monkeypatch.setattr(module, "followers", mutant)
 
     assert not is_gap_at_the_end(port, fresh, replace)
@@ -363,7 +385,7 @@ def asks_anybody(names, place, within_s):
 @pytest.mark.parametrize(("commands", "is_refused"), [(reading, True), (asks_anybody, False)])
 def test_reader_at_the_end_is_told_nothing_by_a_replica(port, fresh, monkeypatch, commands, is_refused):
     """FEED-2: what a replica has may be old, so it is asked for nothing; a mutant that reads there is caught."""
-    for module in (aio, sync):
+    for module in (aio_waits, sync_waits):
         monkeypatch.setattr(module, "reading", commands)
     begin = port.ask(Events()).cursor
     assert () == port.ask(Events(begin)).events

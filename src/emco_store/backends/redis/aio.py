@@ -29,7 +29,7 @@ from emco_store.backends.redis.errors import (
     meaning_in_commit,
     translated,
 )
-from emco_store.backends.redis.feed import Entry, Place, followers, reading
+from emco_store.backends.redis.feed import Entry, Place
 from emco_store.backends.redis.pulses import beat_args, beat_reply, pulses_args, pulses_reply
 from emco_store.backends.redis.server import judge
 from emco_store.core.keys import Key
@@ -103,7 +103,7 @@ class AsyncRedisPort(AsyncPortBase):
         self._scripts = SCRIPTS
         self._plain = AsyncPlainTransport(client, "the default of a port")
         self._transport = transport or self._plain
-        self._waits = AsyncWaits(client, self._names.feed)
+        self._waits = AsyncWaits(client, self._names)
         self._feed = AsyncStreamFeed(self._ask_events, self._await_events)
         # A client that was given may have just one connection.
         lanes = LANES if owned else 1
@@ -223,10 +223,7 @@ class AsyncRedisPort(AsyncPortBase):
     async def _wait_and_read(self, within_s: float | None, place: Place, left_s: float) -> Sequence[Entry] | None:
         if within_s is not None:
             left_s = min(left_s, within_s)
-        replies = await self._plain.calls.beside(
-            lambda: self._waits.wait(left_s, lambda longest_s: reading(self._names, place, longest_s))
-        )
-        return None if replies is None else followers(place, replies[-1])
+        return await self._plain.calls.beside(lambda: self._waits.wait(place, left_s))
 
     async def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.PortBase.audit`."""

@@ -18,6 +18,8 @@ from emco_store.ports import EventPage, Events, feed_gap, no_cursor
 _CURSOR: Final = re.compile(r"([0-9]{1,20})-([0-9]{1,20})\.(.+)", re.DOTALL)
 STEP = 32
 """How many events ``events.lua`` reads at a time; it stops only after so many, unless there are no more."""
+LOOK = 3
+"""How many commands :func:`looking` has."""
 _FIELDS = 5
 """How many values there are of each event in a reply."""
 Entry = Sequence[bytes]
@@ -54,7 +56,7 @@ def after_args(place: Place, limit: int) -> Rest:
     return (_id(place), place.txid, limit)
 
 
-def reading(names: Names, place: Place, within_s: float) -> tuple[Rest, Rest, Rest]:
+def reading(names: Names, place: Place, within_s: float) -> tuple[Rest, ...]:
     """Return the commands that wait until an entry follows a place, and then read it.
 
     The second one removes nothing. It is there because a replica refuses it, as it refuses a script.
@@ -62,26 +64,36 @@ def reading(names: Names, place: Place, within_s: float) -> tuple[Rest, Rest, Re
     Args:
         names: The keys of the namespace.
         place: The place.
-        within_s: How long the first one waits, in seconds; at least a millisecond, since Redis takes 0 for ever.
+        within_s: How long the first one waits, in seconds; it is left out if that is less than a millisecond.
     """
-    begin, wait_ms = _id(place), max(int(within_s * 1000), 1)
+    begin, wait_ms = _id(place), int(within_s * 1000)
+    waits = (("XREAD", "COUNT", 1, "BLOCK", wait_ms, "STREAMS", names.feed, begin),) if wait_ms else ()
+    return (*waits, ("ZREM", names.keys, ""), ("XRANGE", names.feed, begin, "+", "COUNT", STEP + 1))
+
+
+def looking(names: Names, within_s: float) -> tuple[Rest, ...]:
+    """Return the commands that wait for an entry that does not exist yet, and then read the newest two.
+
+    They may be sent before it is known which entry is the last one by then; see :func:`reading`.
+    """
     return (
-        ("XREAD", "COUNT", 1, "BLOCK", wait_ms, "STREAMS", names.feed, begin),
+        ("XREAD", "COUNT", 1, "BLOCK", max(int(within_s * 1000), 1), "STREAMS", names.feed, "$"),
         ("ZREM", names.keys, ""),
-        ("XRANGE", names.feed, begin, "+", "COUNT", STEP + 1),
+        ("XREVRANGE", names.feed, "+", "-", "COUNT", 2),
     )
 
 
 def followers(place: Place, found: Sequence[tuple[bytes, Sequence[bytes]]]) -> Sequence[Entry] | None:
-    """Return the entries that follow a place, from the reply of the last command of :func:`reading`.
+    """Return the entries that follow a place, from the reply to the last command of :func:`reading` or :func:`looking`.
 
     Returns:
         None where only the script can say what follows: the entry of the place is not there, or more follow than fit.
     """
     known = [(name, *_padded(fields[1::2])) for name, fields in found]
-    if not known or len(known) > STEP or place_in(known[0]) != place:
+    places = [place_in(entry) for entry in known]
+    if len(known) > STEP or place not in places:
         return None
-    return known[1:]
+    return [entry for entry, at in zip(known, places, strict=True) if at > place]
 
 
 def _padded(values: Sequence[bytes]) -> tuple[bytes, ...]:

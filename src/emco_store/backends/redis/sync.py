@@ -27,7 +27,7 @@ from emco_store.backends.redis.errors import (
     meaning_in_commit,
     translated,
 )
-from emco_store.backends.redis.feed import Entry, Place, followers, reading
+from emco_store.backends.redis.feed import Entry, Place
 from emco_store.backends.redis.pulses import beat_args, beat_reply, pulses_args, pulses_reply
 from emco_store.backends.redis.server import judge
 from emco_store.backends.redis.sync_feed import StreamFeed
@@ -104,7 +104,7 @@ class RedisPort(PortBase):
         self._scripts = SCRIPTS
         self._plain = PlainTransport(client, "the default of a port")
         self._transport = transport or self._plain
-        self._waits = Waits(client, self._names.feed)
+        self._waits = Waits(client, self._names)
         self._feed = StreamFeed(self._ask_events, self._await_events)
         # A client that was given may have just one connection.
         lanes = LANES if owned else 1
@@ -224,10 +224,7 @@ class RedisPort(PortBase):
     def _wait_and_read(self, within_s: float | None, place: Place, left_s: float) -> Sequence[Entry] | None:
         if within_s is not None:
             left_s = min(left_s, within_s)
-        replies = self._plain.calls.beside(
-            lambda: self._waits.wait(left_s, lambda longest_s: reading(self._names, place, longest_s))
-        )
-        return None if replies is None else followers(place, replies[-1])
+        return self._plain.calls.beside(lambda: self._waits.wait(place, left_s))
 
     def audit(self, audit: Audit) -> Audited:
         """See :meth:`emco_store.ports.PortBase.audit`."""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
@@ -13,14 +12,11 @@ from emco_store.backends.newest import MOST_EVENTS
 from emco_store.backends.redis import feed
 from emco_store.backends.redis.commands import Rest
 from emco_store.backends.redis.feed import Entry, Place
+from emco_store.backends.redis.pace import FRESH_S
 from emco_store.backends.redis.tails import Tail
 from emco_store.ports import EventPage, Events
 from emco_store.queueing.forks import Renewed
 
-GATHER_S = 0.002
-"""For how long commits gather before a read that follows another one, in seconds."""
-FRESH_S = 0.05
-"""How old a read of another reader may be that saves one a read of its own, in seconds."""
 ALL = 1 << 30
 """The readers that one read may serve: however many wait."""
 Ask = Callable[[Rest], Any]
@@ -31,13 +27,13 @@ class StreamFeed(Renewed):
     """The feed of one namespace.
 
     Of the readers that wait at the end of the feed, one waits on the server and reads, and the others wait for what it
-    finds. After each read, it lets commits gather for two milliseconds, so that many commits cost few reads. A reader
-    that does not want to wait, or is further back, reads by itself. A page without events always comes from the server.
+    finds. A reader that does not want to wait, or is further back, reads by itself. A page without events always comes
+    from the server.
 
     Args:
         ask: Sends a query to ``events.lua``, and returns the reply.
         wait: Waits until something follows a place, for at most so many seconds, and returns what does; None where
-            only ``events.lua`` can say.
+            only ``events.lua`` can say. It may end sooner, with nothing.
     """
 
     def __init__(self, ask: Ask, wait: Wait) -> None:
@@ -95,11 +91,8 @@ class StreamFeed(Renewed):
             self._turns.finish(self._turns.take(ticket))
 
     def _read_on(self, events: Events, place: Place, until_s: float) -> None:
-        """Let commits gather, wait until something follows a place, and read it for all."""
+        """Wait until something follows a place, and read it for all."""
         self._tail.begin(place)
-        pause_s = min(self._tail.read_s + GATHER_S, until_s) - monotonic()
-        if pause_s > 0:
-            time.sleep(pause_s)
         found = self._wait(place, max(until_s - monotonic(), 0.0))
         if found is None:
             _, found = feed.entries(events.after or "", self._ask(feed.after_args(place, MOST_EVENTS)))
