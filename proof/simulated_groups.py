@@ -5,7 +5,7 @@ Only what they send to a server is replaced: a transaction of MongoDB, the comma
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self
 
 from pymongo.client_options import ClientOptions
@@ -15,6 +15,7 @@ from emco_store.backends.mongo import judging
 from emco_store.backends.mongo.documents import claim_of, outcome_id
 from emco_store.backends.mongo.errors import Collided
 from emco_store.backends.mongo.task import TaskMongoPort
+from emco_store.backends.redis.aio_transport import AsyncPlainTransport
 from emco_store.backends.redis.errors import meaning_in_commit, translated
 from emco_store.backends.redis.task import TaskRedisPort
 from emco_store.ports import Commit, OutcomeLost, Receipt, Refusal
@@ -117,22 +118,30 @@ def _documents(server: Server) -> tuple[Mapping[str, Any], ...]:
     return (*outcomes, *records)
 
 
+class _Single(AsyncPlainTransport):
+    """Sends a commit that has no company, by what sends several."""
+
+    def __init__(self, execute: Callable[[Sequence[Commit]], Awaitable[list[Receipt | Refusal]]]) -> None:
+        super().__init__(None, "that of the simulation")
+        self._execute = execute
+
+    async def ask(self, request: Any, within_s: float | None) -> Any:  # noqa: ARG002 - the base's
+        """Send one commit."""
+        (reply,) = await self._execute([request])
+        return reply
+
+
 class PipingPort(SimulatedReads, TaskRedisPort):
     """Sends groups of commits with the code of the port to Redis, over connections to the simulated server."""
 
     def __init__(self, site: Site) -> None:
-        TaskRedisPort.__init__(self, None, NAMESPACE, owned=True)
+        TaskRedisPort.__init__(self, None, NAMESPACE, owned=True, transport=_Single(self._execute))
         SimulatedReads.__init__(self, site)
 
     async def commit(self, commit: Commit) -> Receipt | Refusal:
         """See :meth:`emco_store.ports.Port.commit`."""
         with translated(meaning_in_commit):
             reply: Receipt | Refusal = await self._together(commit, ENDLESS_S)
-        return reply
-
-    async def _alone(self, request: Any, within_s: float | None) -> Any:  # noqa: ARG002 - the base's
-        """Send one commit."""
-        (reply,) = await self._execute([request])
         return reply
 
     async def _exchange(self, requests: Sequence[Any], within_s: float | None) -> list[Any]:  # noqa: ARG002

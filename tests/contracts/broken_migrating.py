@@ -13,7 +13,6 @@ from emco_store.core.evolution import Evolution, Form, _made_by, _stamped
 from emco_store.core.keys import Key
 from emco_store.core.migrations import Migrated, Unmigrated
 from emco_store.core.records import Record
-from emco_store.core.storage import _WITHOUT_PARENT
 from emco_store.errors import Conflict
 from emco_store.flows import migrating
 from emco_store.flows.asking import Flow, read
@@ -22,7 +21,7 @@ from emco_store.flows.writing import Writing, is_same
 
 def write_all_fields(self: Any, resource: Any) -> set[str]:
     """Write fields that nobody uses."""
-    return _WITHOUT_PARENT
+    return set()
 
 
 def use_nothing(self: Any, resource: Any) -> int:
