@@ -35,8 +35,7 @@ class SharedGetRules:
                 newest.append(ROUNDS)
 
         def reading(store: Any) -> Steps:
-            while newest[-1] < ROUNDS:
-                least = newest[-1]
+            while (least := newest[-1]) < ROUNDS:  # looked at once: the writer may end meanwhile
                 assert least <= (yield store.get(item)).rank
 
         replies = lab.together([_call(lab, writing), *[_call(lab, reading)] * 2])
