@@ -202,8 +202,8 @@ def name_all(blockers: Sequence[Blocker], limit: int) -> tuple[Blocker, ...]:  #
 
 def delete_at_once(view: View, step: Any, reached: Any) -> None:
     """Delete what was named before it is known whether the rest can follow."""
-    for key in step.going:
-        view.drop(key, named=True)
+    for deletion in step.going.values():
+        view.drop(deletion.key, named=True)
     _check_size(view, step, reached)
 
 
