@@ -233,6 +233,39 @@ def test_records_to_load_come_along_however_many_refer_to_them(store, url):
     assert ([thing.key], 2) == (list(found.records), len(found.referrers))
 
 
+def test_large_page_of_referrers_is_read_in_the_order_of_the_index(store, records):
+    """What most likely fits one page is read target by target: the server merges and sorts nothing (DEL-8)."""
+    keys = [store.create(Thing(name=f"t{number}")).key for number in range(10)]
+    for key in keys:
+        store.create(Pointing(name=f"p{key.name}", to=Ref(key.text)))
+    query, limit = commands.referrers(ReferrerQuery(tuple(keys), limit=commands.MANY), in_order=False)
+
+    found = records.database.command({"explain": {"find": records.name, "filter": query, "limit": limit}})
+
+    plan = str(found["queryPlanner"])
+    assert ("referrers" in plan, "SORT" in plan, []) == (True, False, found["queryPlanner"]["rejectedPlans"])
+
+
+def test_page_of_many_referrers_ends_where_the_next_one_begins(store, records, url):
+    """Pages that are read target by target are in the order of the keys as well (DEL-8, ID-16)."""
+    keys = [store.create(Thing(name=f"t{number}")).key for number in range(2)]
+    made = [store.create(Pointing(name=f"p{key.name}", to=Ref(key.text))).key.text for key in keys]
+    copied = [records.find_one(text) for text in made]
+    names = [f"p{number:04}" for number in range(commands.MANY - 1)]
+    records.insert_many([{**copied[at % 2], "_id": f"Pointing/{name}"} for at, name in enumerate(names)])
+    port = MongoBackend(url).port(store.namespace)
+    port.open()
+
+    first = port.ask(ReferrerQuery(tuple(keys), limit=commands.MANY))
+    second = port.ask(ReferrerQuery(tuple(keys), after=first.next, limit=commands.MANY))
+    whole = port.ask(ReferrerQuery(tuple(keys), limit=2 * commands.MANY))
+    port.close()
+
+    wanted = [*names, "pt0", "pt1"]
+    assert (wanted[:-1], wanted[-1:]) == tuple([one.key.name for one in page.referrers] for page in (first, second))
+    assert (wanted, None) == ([one.key.name for one in whole.referrers], whole.next)
+
+
 def test_put_that_rests_on_nothing_is_written_over_anything(store, url):
     """A put needs no expectation: what has its key is replaced, and what is absent is made (ATM-3)."""
     store.create(Thing(name="a"))
