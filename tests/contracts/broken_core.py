@@ -37,6 +37,7 @@ from emco_store.core import (
     relaying,
     revisions,
     schema,
+    sets,
     signing,
     status,
 )
@@ -384,6 +385,7 @@ BROKEN_CORE = {
     "BeginsAfterTheDeadline": Broken(deadline, "refuse_late", begin_at_any_time, "END-1"),
     "KeepsTheDeadlineToItself": Broken(deadline, "begin", end_nowhere, "END-2"),
     "ReadBackThatTrustsItself": Broken(codec, "read_back", broken_reading.trust_what_was_read, "ID-15"),
+    "StoresSetsAsTheyAre": Broken(sets, "canonical", broken_lifecycles.same_text, "ID-15"),
     "ProvesGreatIntegers": Broken(Strict, "proved", broken_reading.prove_any_integer, "BAD-4"),
     "LooksAtNoKeyOfProvedMaps": Broken(codec, "has_plain_texts", broken_reading.find_texts_plain, "BAD-5"),
     "PlanIgnoresValidators": Broken(cascade, "broken_by_edit", judge_nothing, "DEL-14"),

@@ -313,6 +313,7 @@ class Anything(Resource):
     uid: UUID | None = None
     mapped: dict[str, Any] = {}
     listed: list[Any] = []
+    members: set[int] | None = None
     opaque: Opaque = {}
 
 

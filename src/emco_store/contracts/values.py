@@ -167,6 +167,19 @@ class ValueRules:
 
         assert ("a", "b", changed) == (made.title, changed.title, lab.store.get(made))
 
+    @rule("ID-15")
+    def test_set_is_stored_in_an_order_of_its_own(self, lab: Lab) -> None:
+        """Equal sets are stored alike, in whatever order they were made: to put one again changes nothing (ID-15)."""
+        ways = ([7, 15], [15, 7])  # CPython turns these two round each time that it makes a set of them
+        for number, (first, second) in enumerate([ways, ways[::-1]]):
+            made = lab.store.put(Anything(name=f"{number}", members=set(first)))
+            before = lab.state()
+
+            again = lab.store.put(Anything(name=f"{number}", members=set(second)))
+
+            assert (made, 1) == (again, again.meta.version)
+            assert before == lab.state()
+
     @rule("ID-14")
     def test_namespaces_share_nothing(self, lab: Lab) -> None:
         """Two namespaces of one backend share no keys, values, references or outcomes (ID-14)."""

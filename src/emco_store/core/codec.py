@@ -26,6 +26,7 @@ from emco_store.core.resource import (
     invalid_resource,
     parent_of,
 )
+from emco_store.core.sets import Orders
 from emco_store.core.shapes import Found, Selected
 from emco_store.core.specs import ModelSpec
 from emco_store.core.values import value
@@ -87,8 +88,9 @@ def draft(resource: R, *, max_bytes: int) -> Draft[R]:
     try:
         checked, own, data, problems = read_back(resource)
         is_within = is_plain if data is not None else has_plain_texts
-        document = None if spec.is_flat else spec.storage.values(checked)
-        edges, keys = _edges(spec, checked, document, own)
+        orders: Orders = {}
+        document = None if spec.is_flat else spec.storage.values(checked, orders)
+        edges, keys = _edges(spec, checked, document, orders, own)
         if document is not None:
             data = encode(document)
         elif data is None:
@@ -125,7 +127,7 @@ def _indexed(
 
 
 def _edges(
-    spec: ModelSpec, resource: Resource, document: dict[str, Any] | None, own: Key
+    spec: ModelSpec, resource: Resource, document: dict[str, Any] | None, orders: Orders, own: Key
 ) -> tuple[tuple[Edge, ...], AbstractSet[str]]:
     """Return the references of a resource as edges, and the texts of those that stand in the key of a map.
 
@@ -144,7 +146,7 @@ def _edges(
         if edge_to is not None:
             edges.append(edge_to(value.text))
             continue
-        for one in node.visit(value, document and document[name], (name,)):
+        for one in node.visit(value, document and document[name], (name,), orders):
             edges += one.edges(own) if isinstance(one, Selected) else _edges_of(one, own)
             if isinstance(one, Found) and one.at_key:
                 keys.add(one.ref.text)

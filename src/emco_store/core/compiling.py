@@ -247,7 +247,7 @@ def _items(container: Any, args: tuple[Any, ...], site: Site) -> Node | None:
     make = frozenset if issubclass(container, frozenset) else set if issubclass(container, AbstractSet) else list
     entry = replace(site, container="item" if make is list else "set", nullable=False)
     item = _compile(args[0], entry) if args else None
-    return Items(item, make) if item is not None or make is not list else None
+    return None if item is None else Items(item, make)
 
 
 def _tuple(args: tuple[Any, ...], site: Site) -> Node | None:

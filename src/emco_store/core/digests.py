@@ -6,7 +6,6 @@ are no part of it, nor are records of reserved kinds.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from hashlib import sha256
 from operator import attrgetter
 from typing import Final
 
-from emco_store.core.documents import decode
+from emco_store.core.documents import canonical, decode
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.core.reserved import is_reserved
@@ -24,7 +23,6 @@ ALGORITHM: Final = "sha256:"
 MOST_KNOWN: Final = 16_384
 """How many fingerprints are remembered; all of them take some 5 MB."""
 _DIGEST: Final = re.compile(r"[a-z0-9-]{1,20}:[0-9a-f]{1,128}")
-_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ def fingerprint(document: bytes) -> str:
 
 def _fingerprint(document: bytes) -> str:
     try:
-        return sha256(_canonical(decode(document)).encode()).hexdigest()
+        return sha256(canonical(decode(document)).encode()).hexdigest()
     except (ValueError, RecursionError):
         return sha256(b"unreadable:" + document).hexdigest()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Set as AbstractSet
+from collections.abc import Callable, Iterable, Mapping, Set as AbstractSet
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -29,6 +29,10 @@ _BACKSLASH, _DOLLAR = b"\\$"
 """As numbers, because for bytes Python first raises an error and catches it: they are no numbers."""
 _REFUSED_KEY = re.compile(r"^\$|\0")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+canonical: Callable[[Any], str] = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False
+).encode
+"""Writes a document with sorted keys, so that equal ones have one text."""
 
 
 def is_plain(data: bytes) -> bool:
@@ -104,15 +108,3 @@ def decode(data: bytes) -> Any:
         ValueError: It is not JSON.
     """
     return from_json(data)
-
-
-def canonical(document: Any) -> str:
-    """Write a document with sorted keys, for exports that are compared byte for byte."""
-    return json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-
-
-def sort_set(values: Iterable[Any], document: list[Any]) -> list[tuple[Any, Any]]:
-    """Put the JSON form of a set into its canonical order, in place, and give values and forms in that order."""
-    pairs = sorted(zip(values, document, strict=True), key=lambda pair: canonical(pair[1]))
-    document[:] = [form for _, form in pairs]
-    return pairs

@@ -1,4 +1,4 @@
-"""Shapes: where in a model its references and sets stand, compiled once from its annotations.
+"""Shapes: where in a model its references stand, compiled once from its annotations.
 
 A shape visits the model's values and its JSON document side by side, so that it finds the references by their declared
 place and never by scanning names (EMCO's B13).
@@ -13,10 +13,10 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic import BaseModel
 
-from emco_store.core.documents import sort_set
 from emco_store.core.keys import Key
 from emco_store.core.records import Edge, open_edge
 from emco_store.core.refs import Ref, RefSpec, as_ref
+from emco_store.core.sets import Orders
 from emco_store.core.some_of import SelectionSpec
 
 Step = str | int
@@ -60,8 +60,8 @@ class Node(Protocol):
         """Return ``value`` with full references; the same object where nothing changed."""
         ...
 
-    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found | Selected]:
-        """Yield the references and selections, and put sets in ``document`` into their canonical order."""
+    def visit(self, value: Any, document: Any, path: Path, orders: Orders) -> Iterator[Found | Selected]:
+        """Yield the references and selections of a value, whose document holds the members of sets in these orders."""
         ...
 
 
@@ -78,9 +78,10 @@ class Leaf:
                 return as_ref(value)
         return self.spec.bind(value, own)
 
-    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found | Selected]:  # noqa: ARG002 - the protocol's
-        """See :meth:`Node.visit`."""
+    def visit(self, value: Any, document: Any, path: Path, orders: Orders) -> Iterator[Found | Selected]:  # noqa: ARG002 - the protocol's
+        """See :meth:`Node.visit`; the document of a reference that is the whole of a field is not needed."""
         if isinstance(value, Ref) and value.has_key:
+            _expect(document is None or document == value.text, path)
             yield Found(path, at_key=False, spec=self.spec, ref=value)
 
 
@@ -88,28 +89,20 @@ class Leaf:
 class Items:
     """A list, a set, or a tuple of any length."""
 
-    item: Node | None
+    item: Node
     make: Any
-
-    @property
-    def is_set(self) -> bool:
-        """Whether the order of the items means nothing."""
-        return self.make in {set, frozenset}
 
     def bind(self, value: Any, own: Key, siblings: Mapping[str, Any]) -> Any:
         """See :meth:`Node.bind`."""
-        if self.item is None:
-            return value
-        item = self.item
-        bound = [old if old is None else item.bind(old, own, siblings) for old in value]
+        bound = [old if old is None else self.item.bind(old, own, siblings) for old in value]
         return value if all(new is old for new, old in zip(bound, value, strict=True)) else self.make(bound)
 
-    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found | Selected]:
+    def visit(self, value: Any, document: Any, path: Path, orders: Orders) -> Iterator[Found | Selected]:
         """See :meth:`Node.visit`."""
-        pairs = sort_set(value, document) if self.is_set else list(zip(value, document, strict=True))
-        if self.item is not None:
-            for index, (item, inner) in enumerate(pairs):
-                yield from self.item.visit(item, inner, (*path, index))
+        items: Any = orders.get(id(value), ()) if self.make in {set, frozenset} else value
+        _expect(document.__class__ is list and len(document) == len(items) == len(value), path)
+        for index, (item, inner) in enumerate(zip(items, document, strict=True)):
+            yield from self.item.visit(item, inner, (*path, index), orders)
 
 
 @dataclass(slots=True)
@@ -140,13 +133,15 @@ class Entries:
         made.update(bound)
         return made
 
-    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found | Selected]:
+    def visit(self, value: Any, document: Any, path: Path, orders: Orders) -> Iterator[Found | Selected]:
         """See :meth:`Node.visit`."""
+        _expect(document.__class__ is dict and len(document) == len(value), path)
         for (key, inner), (name, inner_document) in zip(value.items(), document.items(), strict=True):
             if self.key is not None and isinstance(key, Ref) and key.has_key:
+                _expect(name == key.text, path)
                 yield Found((*path, name), at_key=True, spec=self.key.spec, ref=key)
             if self.value is not None:
-                yield from self.value.visit(inner, inner_document, (*path, name))
+                yield from self.value.visit(inner, inner_document, (*path, name), orders)
 
 
 @dataclass(slots=True)
@@ -169,13 +164,14 @@ class Struct:
                     changes[name] = new
         return value.model_copy(update=changes) if changes else value
 
-    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found | Selected]:
+    def visit(self, value: Any, document: Any, path: Path, orders: Orders) -> Iterator[Found | Selected]:
         """See :meth:`Node.visit`."""
         values = value.__dict__
         for name, node in self.fields.items():
             inner = values[name]
             if inner is not None:
-                yield from node.visit(inner, document[name], (*path, name))
+                _expect(document.__class__ is dict and name in document, path)
+                yield from node.visit(inner, document[name], (*path, name), orders)
         for name, spec in self.selections.items():
             yield Selected((*path, name), spec, values[name], values)
 
@@ -192,9 +188,9 @@ class Root:
         bound = self.item.bind(value.root, own, siblings)
         return value if bound is value.root else value.model_copy(update={"root": bound})
 
-    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found | Selected]:
+    def visit(self, value: Any, document: Any, path: Path, orders: Orders) -> Iterator[Found | Selected]:
         """See :meth:`Node.visit`."""
-        return self.item.visit(value.root, document, path)
+        return self.item.visit(value.root, document, path, orders)
 
 
 @dataclass(slots=True)
@@ -211,11 +207,23 @@ class Either:
         option = self._chosen(value)
         return value if option is None else option.bind(value, own, siblings)
 
-    def visit(self, value: Any, document: Any, path: Path) -> Iterator[Found | Selected]:
+    def visit(self, value: Any, document: Any, path: Path, orders: Orders) -> Iterator[Found | Selected]:
         """See :meth:`Node.visit`."""
         option = self._chosen(value)
         if option is not None:
-            yield from option.visit(value, document, path)
+            yield from option.visit(value, document, path, orders)
+
+
+def _expect(is_as_declared: bool, path: Path) -> None:  # noqa: FBT001 - what is expected
+    """Refuse a document in which references stand where only its writer knows.
+
+    Raises:
+        ValueError: A part is not written as its type says.
+    """
+    if not is_as_declared:
+        place = ".".join(map(str, path))
+        message = f"at {place}: a serializer of its own writes this, so nothing tells where in it references stand"
+        raise ValueError(message)
 
 
 def bind_field(name: str, node: Node, value: Any, own: Key, siblings: Mapping[str, Any]) -> Any:

@@ -61,11 +61,11 @@ class ModelSpec:
         own_in: Gives its own part of the key from the values of its fields.
         own_of: Gives the same from the names of a key.
         is_complete: Whether the annotations were compiled, which what follows comes from.
-        is_flat: Whether every reference is the whole of a field, and no field is a set.
+        is_flat: Whether every reference is the whole of a field.
         plain: The fields that hold one reference each, whatever else the resource says.
-        nodes: The other fields that hold references or sets.
+        nodes: The other fields that hold references.
         edge_to_parent: Gives the edge to the parent with a key of this text.
-        places: The fields that hold references or sets, in their order, each with a function that gives the edge of a
+        places: The fields that hold references, in their order, each with a function that gives the edge of a
             reference with this text; None where the text alone does not say what its edge is.
         selections: The fields that hold references by selection, those inside nested models apart.
         selects: Whether it holds references by selection anywhere.

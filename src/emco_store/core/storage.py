@@ -10,10 +10,11 @@ from enum import Enum
 from typing import Any, cast
 
 from pydantic import BaseModel
-from pydantic_core import PydanticSerializationError, SchemaSerializer, SchemaValidator, to_json
+from pydantic_core import PydanticSerializationError, SchemaSerializer, SchemaValidator
 
 from emco_store.core.likeness import is_alike
 from emco_store.core.schema_parts import Schema, all_parts_of
+from emco_store.core.sets import Orders, with_sets_in_order
 from emco_store.core.storable import storage_problems
 from emco_store.core.stored_form import StoredForm, settings_of
 from emco_store.core.strict import Strict, Unproven
@@ -51,7 +52,9 @@ class Storage:
         compiled: Any = schema
         # The settings given here hold for values without a declared type.
         settings: Any = settings_of(dict(model.model_config))
-        self._write = SchemaSerializer(cast("Any", _without_parent(schema)), settings, _use_prebuilt=False)
+        self._write = SchemaSerializer(
+            cast("Any", with_sets_in_order(_without_parent(schema))), settings, _use_prebuilt=False
+        )
         self._read = SchemaValidator(compiled, settings, _use_prebuilt=False)
         try:
             self._strict: Strict | None = Strict(schema, checks)
@@ -97,14 +100,30 @@ class Storage:
     def _left_out(self, resource: BaseModel) -> set[str] | None:
         if not self._since:
             return None
-        values = resource.__dict__
-        return {name for name, _, default in self._since if _is_same(values.get(name, default), default)}
+        return {name for name, _, default in self._since if self._comes_back(resource, name, default)}
 
-    def values(self, resource: BaseModel) -> dict[str, Any]:
-        """Write a resource as JSON values."""
-        return self._write.to_python(  # type: ignore[no-any-return]  # a model gives a dict
-            resource, mode="json", warnings=False, by_alias=False, exclude=self._left_out(resource), round_trip=True
+    def _comes_back(self, resource: BaseModel, name: str, default: Any) -> bool:
+        """Return whether reading a document without a field would give back its value: 1 is not True, nor 1.0."""
+        value = resource.__dict__.get(name, default)
+        if value is default:
+            return True
+        if type(value) is not type(default):
+            return False
+        if isinstance(value, _SINGLE):
+            return bool(value == default)
+        return is_alike(value, default) and self._text_of(resource, name) == self._text_of(
+            resource.model_copy(update={name: default}), name
         )
+
+    def _text_of(self, resource: BaseModel, name: str) -> bytes:
+        return self._write.to_json(resource, include={name}, warnings=False, by_alias=False, round_trip=True)
+
+    def values(self, resource: BaseModel, orders: Orders | None = None) -> dict[str, Any]:
+        """Write a resource as JSON values, and put the order of each set into ``orders``."""
+        return self._write.to_python(  # type: ignore[no-any-return]  # a model gives a dict
+            resource, mode="json", warnings=False, by_alias=False, exclude=self._left_out(resource), round_trip=True,
+            context=orders,
+        )  # fmt: skip
 
     def read(self, data: bytes, context: Any) -> Any:
         """Read a document.
@@ -128,17 +147,6 @@ def _without_parent(schema: Schema) -> Schema:
         return schema | {"schema": _without_parent(schema["schema"])}
     fields = schema["fields"]
     return schema | {"fields": fields | {"parent": fields["parent"] | {"serialization_exclude": True}}}
-
-
-def _is_same(value: Any, default: Any) -> bool:
-    """Return whether reading a document without a field would give back its value: 1 is not True, nor 1.0."""
-    if value is default:
-        return True
-    if type(value) is not type(default):
-        return False
-    if isinstance(value, _SINGLE):
-        return bool(value == default)
-    return is_alike(value, default) and to_json(value, fallback=repr) == to_json(default, fallback=repr)
 
 
 def _compares_itself(schema: Schema) -> bool:
