@@ -69,7 +69,7 @@ class ControllerRules:
                 return None
             assert versions[-1] == work.resource.meta.version
             assert crates == [crate.key for crate in work.others["Crate"].list()]
-            lab.faults.unreachable(Events)
+            lab.faults.unreachable(Events, moment="after")
             versions.append(lab.store.patch(site.key, {"title": f"{len(versions)}"}).meta.version)
             crates.append(lab.store.create(Crate(parent=site, name=f"c{len(crates)}")).key)
             return timedelta(0)

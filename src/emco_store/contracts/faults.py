@@ -60,9 +60,9 @@ class Faults:
         self.were_planned = True
         self._plans.append(_Plan(kind, moment, action, times))
 
-    def unreachable(self, kind: Kind, *, times: int = 1) -> None:
-        """Make requests fail without effect."""
-        self.do(kind, _raiser(Unreachable("planned")), times=times)
+    def unreachable(self, kind: Kind, *, moment: Moment = "before", times: int = 1) -> None:
+        """Make requests fail without effect, or lose the replies of reads, also of one that waits already."""
+        self.do(kind, _raiser(Unreachable("planned")), moment=moment, times=times)
 
     def lose_request(self, *, times: int = 1) -> None:
         """Lose the requests of commits: they do not happen, and no reply comes."""
