@@ -9,6 +9,7 @@ from emco_store.core.documents import decode
 from emco_store.core.keys import Key
 from emco_store.core.records import Record
 from emco_store.core.resource import Resource
+from emco_store.core.sets import Orders
 from emco_store.errors import InvalidResource
 
 _edges, _examine = codec._edges, auditing.examine
@@ -22,9 +23,9 @@ def refuse_more_fields(record: Record, model: type[Any]) -> Any:
     return codec.load(record, model)
 
 
-def hold_no_view(spec: Any, resource: Resource, document: Any, own: Key) -> Any:
+def hold_no_view(spec: Any, resource: Resource, document: Any, orders: Orders, own: Key) -> Any:
     """Leave out the references to views, as if they were text."""
-    edges, keys = _edges(spec, resource, document, own)
+    edges, keys = _edges(spec, resource, document, orders, own)
     return tuple(edge for edge in edges if edge.is_parent or edge.target.kind != "Berth"), keys
 
 
