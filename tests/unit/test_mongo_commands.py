@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from emco_store.backends.mongo import commands, documents
+from emco_store.backends.mongo import commands, documents, ranges
 from emco_store.backends.mongo.sending import in_commands
 from emco_store.core.keys import Key
 from emco_store.core.records import Record, Seal, Stamp
@@ -105,8 +105,8 @@ def test_document_without_a_key_is_no_record(document):
 
 def test_scan_behind_a_position_keeps_its_bounds():
     """A cursor narrows a scan and never widens it (ID-7)."""
-    up, _, _ = commands.scan(Scan("App", after=("", "App/b")))
-    down, _, _ = commands.scan(Scan("App", after=("", "App/b"), descending=True))
+    up, _, _ = ranges.scan(Scan("App", after=("", "App/b")))
+    down, _, _ = ranges.scan(Scan("App", after=("", "App/b"), descending=True))
 
     assert {"$gte": "App/", "$lt": "App/\U0010ffff", "$gt": "App/b"} == up["_id"]
     assert {"$gte": "App/", "$lt": "App/b"} == down["_id"]

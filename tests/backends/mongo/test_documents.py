@@ -20,9 +20,10 @@ from emco_store import (
     indexed,
     unique,
 )
-from emco_store.backends.mongo import commands
+from emco_store.backends.mongo import commands, ranges
 from emco_store.backends.mongo.backend import MongoBackend
-from emco_store.ports import Commit, Receipt, ReferrerQuery, Scan
+from emco_store.core.records import Record
+from emco_store.ports import Commit, Count, Receipt, ReferrerQuery, Scan
 from tests.backends.mongo.conftest import Thing
 
 
@@ -39,6 +40,7 @@ class Pointing(Resource):
     to: Ref[Thing] | None = None
 
 
+RECORD = Record(Key("Thing", "a"), "u", 1, b"{}", (), (), (), 1, 1)
 SPOILED = [{"$unset": {field: 1}} for field in ("u", "v", "d", "e", "c", "m", "p")] + [
     {"$set": {"d": "text"}},
     {"$set": {"v": "x"}},
@@ -120,6 +122,32 @@ def test_tombstones_and_outcomes_expire_and_are_in_no_list(store, records):
         if "expireAfterSeconds" in one
     }
     assert {"x": 3600, "t": 86_400} == expiring
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("until", ["", "emco__"])
+@pytest.mark.parametrize("after", [None, "Thing/a", "emco__", "tx/a", "zone/a"])
+def test_scan_of_all_kinds_passes_over_what_is_no_record(store, records, after, until, descending):
+    """However many outcomes and pulses there are, the server looks at records only (ID-16)."""
+    port = MongoBackend(records.database.client).port(store.namespace)
+    texts = ["Thing/a", "Thing/b", "beat/a", "beats/a", "tx/a", "txs/a", "zone/a"]
+    for text in texts:
+        key = Key(*text.split("/"))
+        assert isinstance(port.ask(Commit(f"t-{text}", {key: None}, puts=(replace(RECORD, key=key),))), Receipt)
+    records.insert_many({"_id": f"beat:{number}", "o": "beat"} for number in range(50))
+    scan = Scan(None, after=after and ("", after), until=until, descending=descending)
+    behind = [text for text in texts if not after or (text < after if descending else text > after)]
+    wanted = [text for text in behind if not until or text < until]
+
+    found = [record.key.text for record in port.ask(scan).records]
+    query, order, index = ranges.scan(scan)
+    find = {"find": records.name, "filter": query, "sort": order, "hint": index, "limit": 100}
+    explained = records.database.command({"explain": find, "verbosity": "executionStats"})
+
+    assert (wanted[::-1] if descending else wanted) == found
+    assert len(found) == explained["executionStats"]["totalDocsExamined"]
+    assert "'SORT'" not in str(explained["queryPlanner"]["winningPlan"])
+    assert len(found) == port.ask(Count(scan))
 
 
 @pytest.mark.parametrize("load", [(), (Key("Thing", "t"),)], ids=["alone", "with the target"])

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pymongo.read_preferences import ReadPreference
 
 from emco_store.backends.batcher import AsyncBatcher, Ticket
-from emco_store.backends.mongo import auditing, commands, indexes, judging
+from emco_store.backends.mongo import auditing, commands, indexes, judging, ranges
 from emco_store.backends.mongo.aio_feed import AsyncFeed
 from emco_store.backends.mongo.aio_gets import AsyncGets
 from emco_store.backends.mongo.aio_indexes import AsyncIndexes
@@ -147,15 +147,15 @@ class AsyncMongoPort(AsyncPortBase):
 
     async def scan(self, scan: Scan) -> RecordPage:
         """See :meth:`emco_store.ports.PortBase.scan`; what has no key is left out."""
-        query, order, index = commands.scan(scan)
+        query, order, index = ranges.scan(scan)
         needs = indexes.NO_INDEX if scan.field is None else indexes.FIELDS
         found = await self._ask(query, scan.limit, needs, sort=order, hint=index)
-        following = commands.position(scan, found[-1]) if len(found) == scan.limit else None
+        following = ranges.position(scan, found[-1]) if len(found) == scan.limit else None
         return RecordPage(tuple(decoded(found)), following)
 
     async def count(self, count: Count) -> int:
         """See :meth:`emco_store.ports.PortBase.count`."""
-        command = {"aggregate": self._name, **commands.count(count.scan), **IN_ONE_MOMENT}
+        command = {"aggregate": self._name, **ranges.count(count.scan), **IN_ONE_MOMENT}
         needs = indexes.NO_INDEX if count.scan.field is None else indexes.FIELDS
         reply = await self._perform(lambda within_s: self._transport.ask(command, within_s), needs)
         return sum(found["n"] for found in reply["cursor"]["firstBatch"])

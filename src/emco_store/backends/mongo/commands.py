@@ -13,10 +13,7 @@ from emco_store.backends.mongo.documents import (
     Document,
     decoded,
     encode,
-    escaped,
     outcome_id,
-    placed,
-    unplaced,
     whole,
 )
 from emco_store.backends.mongo.feed import told
@@ -26,7 +23,7 @@ from emco_store.core.keys import Key
 from emco_store.core.pulses import LEASE
 from emco_store.core.records import Record, Seal, Stamp
 from emco_store.core.txids import ahead_ms, begun_ms
-from emco_store.ports import Commit, Hold, Outcome, ReferrerPage, ReferrerQuery, Release, Scan
+from emco_store.ports import Commit, Hold, Outcome, ReferrerPage, ReferrerQuery, Release
 
 FORGOTTEN = "forgotten"
 """The outcome of a commit that was settled when it may have been forgotten; such a commit can no longer happen."""
@@ -47,7 +44,6 @@ _NEVER_MADE: Document = {"$setOnInsert": {"_id": None}}
 _FREE: Document = {"k": {"$exists": False}}
 """The filter for what nobody holds."""
 _BY_TEXT = attrgetter("key.text")
-_LAST = "\U0010ffff"
 _NO_FENCES: dict[str, str] = {}
 _ANY = -1
 """The number beyond which no beat counts, for a pulse that ends whatever has arrived."""
@@ -407,50 +403,6 @@ def by_id(keys: Sequence[Key]) -> Document:
     For one key alone the server goes to the document without a plan, which takes it a fifth less time.
     """
     return {"_id": keys[0].text if len(keys) == 1 else {"$in": [key.text for key in keys]}}
-
-
-def scan(scan: Scan) -> tuple[Document, Document, Document]:
-    """Write a scan as filter, order and index."""
-    direction = -1 if scan.descending else 1
-    prefix = scan.prefix or (f"{scan.kind}/" if scan.kind else "")
-    # Without a prefix the bound still keeps out what is no text: MongoDB compares values of one type only.
-    names: Document = {"$gte": prefix, "$lt": prefix + _LAST} if prefix else {"$gte": ""}
-    if scan.field is None:
-        if scan.until:
-            names = _behind(names, scan.until, descending=True)
-        if scan.after is not None:
-            names = _behind(names, scan.after[1], descending=scan.descending)
-        return {"_id": names, **IS_RECORD}, {"_id": direction}, {"_id": 1}
-    field = f"i.{scan.kind}:{scan.field}"
-    values: Document = {"$gte": escaped(scan.low or "")}
-    if scan.equal is not None:  # the keys follow each other, so that the prefix is a bound
-        values = {"$gte": placed(scan.equal, prefix), "$lt": placed(scan.equal, prefix + _LAST)}
-    if scan.below is not None:
-        values["$lt"] = escaped(scan.below)
-    if scan.after is not None:
-        values = _behind(values, placed(*scan.after), descending=scan.descending)
-    return {field: values, "_id": names}, {field: direction}, {"i.$**": 1}
-
-
-def count(counted: Scan) -> Document:
-    """Write the count of a scan as the rest of an ``aggregate``; with a field, the index alone answers it."""
-    query, _, index = scan(counted)
-    if counted.field is not None:
-        del query["_id"]  # the name of the field says the kind, and the value of a point the prefix
-    return {"pipeline": [{"$match": query}, {"$count": "n"}], "cursor": {}, "hint": index}
-
-
-def _behind(bounds: Document, value: str, *, descending: bool) -> Document:
-    if descending:
-        return {**bounds, "$lt": min(value, bounds.get("$lt", value))}
-    return {**bounds, "$gt": value}
-
-
-def position(scan: Scan, document: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the place of a document in the order of the scan that found it."""
-    if scan.field is None:
-        return "", document["_id"]
-    return unplaced(document["i"][f"{scan.kind}:{scan.field}"]), document["_id"]
 
 
 def referrers(query: ReferrerQuery, *, in_order: bool = True) -> tuple[Document, int]:

@@ -21,7 +21,7 @@ from emco_store.backends.adapters import ImmediatePort
 from emco_store.backends.feeds import KEPT, Ring, Wake, awaited
 from emco_store.backends.health import PROBE, Finding, Report, durability_finding, latency
 from emco_store.backends.judging import alive, ended_pulses
-from emco_store.backends.mongo import commands, indexes, judging
+from emco_store.backends.mongo import commands, indexes, judging, ranges
 from emco_store.backends.mongo.documents import Document, decoded, outcome_id
 from emco_store.backends.pulses import PulseTable, lease_without_pulse, pulse_without_lease
 from emco_store.backends.schemes import OpenOptions, stand_in
@@ -147,14 +147,14 @@ class MongomockPort(PortBase):
 
     def scan(self, scan: Scan) -> RecordPage:
         """See :meth:`emco_store.ports.PortBase.scan`."""
-        query, order, _ = commands.scan(scan)
+        query, order, _ = ranges.scan(scan)
         found = self._find(query, sort=list(order.items()), limit=scan.limit)
-        following = commands.position(scan, found[-1]) if len(found) == scan.limit else None
+        following = ranges.position(scan, found[-1]) if len(found) == scan.limit else None
         return RecordPage(tuple(decoded(found)), following)
 
     def count(self, count: Count) -> int:
         """See :meth:`emco_store.ports.PortBase.count`."""
-        query = commands.count(count.scan)["pipeline"][0]["$match"]
+        query = ranges.count(count.scan)["pipeline"][0]["$match"]
         with self._server.lock:
             found: int = self._records.count_documents(query)
         return found
