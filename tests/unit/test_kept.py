@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -241,6 +242,24 @@ def test_threads_keep_no_more_than_allowed_and_get_their_own():
 
     assert [] == wrong
     assert 5 >= len(kept._values)
+
+
+def test_value_that_another_thread_pushes_out_leaves_no_place_behind():
+    """Whoever has lost the place of a value meanwhile still makes the room that it took."""
+
+    class Crowded(OrderedDict[Any, Any]):
+        def move_to_end(self, key: Any, last: bool = True) -> None:  # noqa: FBT001, FBT002 - as it is inherited
+            if key[1] == record_of(5).key.text:  # another thread puts its own in place of this one
+                self[Fixed, "another"] = self.pop(key)
+            super().move_to_end(key, last)
+
+    kept = Kept(5)
+    kept._values = Crowded()
+
+    for number in range(6):
+        kept.load(record_of(number), Fixed)
+
+    assert 5 == len(kept._values)
 
 
 def test_two_classes_of_one_kind_have_their_own_values():

@@ -52,7 +52,8 @@ class Kept:
             self._values[place] = (record.document, value)
         with suppress(KeyError):  # another thread has made room
             self._values.move_to_end(place)
-            if len(self._values) > self._most:
+        with suppress(KeyError):  # the same, for the last one
+            while len(self._values) > self._most:
                 self._values.popitem(last=False)
         return cast("R", value)
 
