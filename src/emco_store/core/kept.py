@@ -51,10 +51,9 @@ class Kept:
             value = load(record, model)
             self._values[place] = (record.document, value)
         with suppress(KeyError):  # another thread has made room
-            self._values.move_to_end(place)
-        with suppress(KeyError):  # the same, for the last one
             while len(self._values) > self._most:
                 self._values.popitem(last=False)
+            self._values.move_to_end(place)
         return cast("R", value)
 
     def _is_suited(self, model: type[Resource]) -> bool:

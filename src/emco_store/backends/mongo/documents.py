@@ -36,10 +36,10 @@ IS_OVER: Mapping[str, Any] = {"$not": [{"$gt": ["$k.t", "$$NOW"]}]}
 """Whether a hold has ended; one whose end cannot be read has."""
 PULSE = "beat"
 """The ``o`` of a pulse."""
-NO_RECORDS = (("beat:", "beat;"), ("tx:", "tx;"))
-"""Where the ``_id`` of pulses and outcomes lie among those of records, in their order: from here, and before there.
+BESIDE_OTHERS: tuple[Mapping[str, Any], ...] = ({"$lt": "beat:"}, {"$gte": "beat;", "$lt": "tx:"}, {"$gte": "tx;"})
+"""Where the ``_id`` of records lie, before, between and behind those of pulses and outcomes.
 
-No key lies there, since a kind is an identifier that a slash follows.
+No key lies among these, since a kind is an identifier that a slash follows.
 """
 _UNREADABLE_AT = ("unreadable",)
 _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from emco_store.backends.mongo.documents import IS_RECORD, NO_RECORDS, Document, escaped, placed, unplaced
+from emco_store.backends.mongo.documents import BESIDE_OTHERS, IS_RECORD, Document, escaped, placed, unplaced
 from emco_store.ports import Scan
 
 _LAST = "\U0010ffff"
@@ -36,16 +36,7 @@ def scan(scan: Scan) -> tuple[Document, Document, Document]:
 
 def _of_any_kind(names: Document) -> Document:
     """Write bounds of keys as a filter that passes over pulses and outcomes, instead of reading what is no record."""
-    low = "$gt" if "$gt" in names else "$gte"
-    pieces: list[Document] = []
-    begin = ""
-    for end, following in (*NO_RECORDS, (names.get("$lt"), "")):
-        below = end if "$lt" not in names else min(end, names["$lt"])
-        from_here = {low: names[low]} if names[low] >= begin else {"$gte": begin}
-        if below is None or max(names[low], begin) < below:
-            pieces.append(from_here if below is None else {**from_here, "$lt": below})
-        begin = following
-    return {"$or": [{"_id": piece} for piece in pieces]} if pieces else {"_id": names}
+    return {"$or": [{"$and": [{"_id": names}, {"_id": among}]} for among in BESIDE_OTHERS]}
 
 
 def count(counted: Scan) -> Document:
